@@ -1,0 +1,43 @@
+# docker build -t lectern .
+# docker run --read-only --tmpfs /tmp -p 8000:8000 -v lectern:/data -e LECTERN_KALTURA_URL=… -e LECTERN_API_KEYS=… lectern
+
+FROM python:3.11-slim AS build
+WORKDIR /src
+
+# Fetched is all that the lock names, each file held to its hash. Installed from that folder, without an index, is
+# only what pyproject.toml says the service needs: a test tool has no way in, nor has a file without a hash.
+COPY requirements.lock ./
+RUN pip download --no-cache-dir --require-hashes --no-deps --only-binary :all: --dest /wheels -r requirements.lock
+
+COPY pyproject.toml README.md ./
+COPY app app
+COPY migrations migrations
+RUN python -m venv --without-pip /opt/lectern \
+    && pip --python /opt/lectern/bin/python install --no-cache-dir --no-index --find-links /wheels .
+
+
+FROM python:3.11-slim
+COPY --from=build /opt/lectern /opt/lectern
+
+# /data is the one place that is written to: the SQLite file and, without a Kaltura, the sandbox's.
+RUN install -d -o 10001 -g 10001 /data
+WORKDIR /data
+VOLUME /data
+USER 10001:10001
+
+ENV PATH=/opt/lectern/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    LECTERN_HOST=0.0.0.0 \
+    LECTERN_PORT=8000 \
+    LECTERN_DATABASE_URL=sqlite:////data/lectern.db
+EXPOSE 8000
+
+# http.client and not urllib: it asks no proxy from the environment.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["python", "-c", \
+    "import http.client, os, sys; \
+    service = http.client.HTTPConnection('127.0.0.1', int(os.environ['LECTERN_PORT']), timeout=4); \
+    service.request('GET', '/healthz'); \
+    sys.exit(service.getresponse().status != 200)"]
+
+CMD ["lectern", "serve"]
