@@ -1,0 +1,87 @@
+"""What a chain is in SQL: `chain`, its `chain_step` rows, and the `lane`s that chains hold."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, Enum, Float, Index
+from sqlmodel import Field, SQLModel
+
+from app.db import UtcDateTime, utc_now
+
+
+class ChainStatus(StrEnum):
+    QUEUED = "queued"  # not begun, or standing in line for a lane
+    RUNNING = "running"
+    WAITING = "waiting"  # will be tried again
+    UNDOING = "undoing"  # refused; what it made is being removed
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"  # refused, and undone
+    STUCK = "stuck"  # given up on for now; can be resumed
+
+
+class StepStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    WAITING = "waiting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNDONE = "undone"
+
+
+def _by_value(kind: type[StrEnum]) -> Enum:
+    # SQLAlchemy stores an enum's *names* unless told otherwise.
+    return Enum(kind, native_enum=False, length=16, values_callable=lambda k: [str(member) for member in k])
+
+
+class Chain(SQLModel, table=True):
+    """One durable run of ordered steps over one subject.
+
+    `next_attempt_at` and `lease_until` are seconds since 1970 by the database's clock. A chain can be claimed when
+    both have passed; `next_attempt_at` is null once nothing is left to do.
+    """
+
+    __table_args__ = (Index("ix_chain_due", "next_attempt_at"), Index("ix_chain_waiting_for", "waiting_for"))
+
+    id: str = Field(primary_key=True)
+    subject: str = Field(index=True)
+    operation: str
+    status: ChainStatus = Field(
+        ChainStatus.QUEUED, sa_column=Column(_by_value(ChainStatus), nullable=False, index=True)
+    )
+    input: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    error: dict[str, Any] | None = Field(None, sa_column=Column(JSON))
+    owner: str | None = None
+    fence: int = 0
+    lease_until: float = Field(0.0, sa_column=Column(Float(53), nullable=False))
+    next_attempt_at: float | None = Field(0.0, sa_column=Column(Float(53)))
+    deadline: float | None = Field(None, sa_column=Column(Float(53)))
+    waiting_for: str | None = None
+    created_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
+    updated_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
+    finished_at: datetime | None = Field(None, sa_column=Column(UtcDateTime))
+
+
+class ChainStep(SQLModel, table=True):
+    """One step of a chain. `calls` holds what it sends, each with its state: see `app/chains/steps.py`."""
+
+    __tablename__ = "chain_step"
+
+    chain_id: str = Field(primary_key=True, foreign_key="chain.id")
+    position: int = Field(primary_key=True)
+    name: str
+    status: StepStatus = Field(StepStatus.PENDING, sa_column=Column(_by_value(StepStatus), nullable=False))
+    attempts: int = 0
+    failures: int = 0  # in a row; what the next pause grows with
+    calls: list[dict[str, Any]] | None = Field(None, sa_column=Column(JSON))
+    error: dict[str, Any] | None = Field(None, sa_column=Column(JSON))
+    started_at: datetime | None = Field(None, sa_column=Column(UtcDateTime))
+    finished_at: datetime | None = Field(None, sa_column=Column(UtcDateTime))
+    next_attempt_at: datetime | None = Field(None, sa_column=Column(UtcDateTime))
+
+
+class Lane(SQLModel, table=True):
+    """A lane that is taken, and by which chain. Chains that share a lane run one after another."""
+
+    key: str = Field(primary_key=True)
+    chain_id: str = Field(foreign_key="chain.id", index=True)

@@ -1,0 +1,119 @@
+"""What a chain is made of: definitions, steps, calls, and the outcomes a call can have.
+
+A call's state, as it is kept in `chain_step.calls`:
+
+              intent committed            result committed
+    pending ───────────────────▶ sent ───────────────────────▶ made ──────▶ undone
+       ▲                          │ crash, time-out, broken answer              ▲
+       │ surely not done          ▼                                             │
+       └───────────────────── (unknown) ── looked up: found ──▶ made            │
+       └── looked up in vain, twice ── │                                        │
+                                       └── the chain is undone: not there ──────┘
+
+`sent` without a result *is* the unknown outcome, whoever finds it: a process that got no answer, or one that
+took the chain over from a dead owner.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from sqlmodel import Session
+
+from app.chains.models import ChainStatus
+
+Json = Any  # what JSON can hold
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It is done. `result` is kept, and given to later steps and to undo."""
+
+    result: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Surely not done, or harmless to send again. Tried again after a pause of at least `after` seconds."""
+
+    reason: str
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may have been done. Looked up before anything is sent again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Refused for good. `error` is `{"code", "detail", …}`; the chain is undone."""
+
+    error: Mapping[str, Json]
+
+
+Outcome = Done | Retry | Unknown | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One thing to send. `key` is unique in its step; `request` says what, for the record and for the sender."""
+
+    key: str
+    request: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Context(Generic[T]):
+    """What a step may know: the chain's input, what earlier calls resulted in, and the worker's tools."""
+
+    chain_id: str
+    subject: str
+    input: Mapping[str, Json]
+    results: Mapping[str, Mapping[str, Json]]  # step name → call key → result
+    tools: T
+    step_seconds: float = 0.0  # since the step was first tried
+
+    def result(self, step: str, key: str | None = None) -> Json:
+        """The result of a call of an earlier step; of its only call, when no key is given."""
+        found = self.results[step]
+        return found[key] if key is not None else next(iter(found.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[T]):
+    """An ordered part of a chain: a few calls of one kind.
+
+    * `calls` says what to send. Pure: it depends on input and results alone.
+    * `send` does one of them.
+    * `find` looks up whether one was done, and answers `Done`, or None if it is not there. A step without `find`
+      is harmless to repeat.
+    * `undo` removes what one made, given its result (None if that never became known). It must be harmless to
+      repeat. A step without `undo` leaves nothing behind.
+    * `lanes` must be held before the step begins, and are kept until the chain ends.
+    * `save` writes what the finished step has found out, within the transaction that finishes it.
+    """
+
+    name: str
+    calls: Callable[[Context[T]], Sequence[Call]]
+    send: Callable[[Context[T], Call], Outcome]
+    find: Callable[[Context[T], Call], Outcome | None] | None = None
+    undo: Callable[[Context[T], Call, Json], Outcome] | None = None
+    lanes: Callable[[Context[T]], Sequence[str]] | None = None
+    save: Callable[[Session, Context[T]], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Definition(Generic[T]):
+    """An operation: its steps in order, and what its end means to its subject.
+
+    `ended` runs within the transaction that ends the chain (`succeeded`, `failed`, `stuck`), or takes a stuck
+    one up again (`queued`).
+    """
+
+    operation: str
+    steps: Sequence[Step[T]]
+    ended: Callable[[Session, str, ChainStatus, Mapping[str, Json] | None], None]

@@ -1,0 +1,161 @@
+"""The threads that run chains, the heartbeat that keeps their leases, and the waiting for a chain's end.
+
+Leader and followers: of the idle workers one at a time looks for a due chain; when it has claimed one it runs it,
+and the next idle worker looks. So an idle process asks its database `1 / POLL` times a second, however many
+workers it has, and `nudge()` makes that at once.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.chains.engine import Engine
+from app.chains.store import Claim
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+POLL = 0.25  # seconds between two looks for a due chain
+AFTER_FAILURE = 2.0  # seconds of rest for a worker whose database does not answer
+
+
+class Workers(Generic[T]):
+    """`count` threads that run chains with `engine`. `tools` makes what belongs to one thread (a client)."""
+
+    def __init__(self, engine: Engine[T], count: int, tools: Callable[[], T], close: Callable[[T], None]) -> None:
+        self._engine = engine
+        self._tools = tools
+        self._close = close
+        self._running: dict[str, Claim] = {}
+        self._stop = threading.Event()
+        self._due = threading.Event()
+        self._leading = threading.Lock()
+        self._endings: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
+        self._endings_lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"chain-{number}", daemon=True) for number in range(count)
+        ]
+        self._heart = threading.Thread(target=self._beat, name="chain-heart", daemon=True)
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    @property
+    def alive(self) -> bool:
+        return self._heart.is_alive() and all(thread.is_alive() for thread in self._threads)
+
+    def start(self) -> None:
+        for thread in (*self._threads, self._heart):
+            thread.start()
+
+    def nudge(self) -> None:
+        """There is a chain to run."""
+        self._due.set()
+
+    def stop(self, timeout: float) -> bool:
+        """Lets each worker end the call it is in, and gives its chain back. Whether all ended in time.
+
+        A worker that did not keeps its chain until the lease runs out; then another process takes it up.
+        """
+        self._stop.set()
+        self._due.set()
+        self._wake_all()
+        until = time.monotonic() + timeout
+        for thread in (*self._threads, self._heart):
+            if thread.ident is not None:
+                thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    # Waiting for an end
+
+    async def ended(self, chain_id: str, seconds: float, is_over: Callable[[], bool]) -> bool:
+        """Waits until the chain is over, `seconds` at most, or until the process stops. Whether it is over.
+
+        `is_over` asks the database: another process may be running the chain.
+        """
+        loop, event = asyncio.get_running_loop(), asyncio.Event()
+        with self._endings_lock:
+            self._endings.setdefault(chain_id, []).append((loop, event))
+        until = time.monotonic() + seconds
+        try:
+            while True:
+                if await loop.run_in_executor(None, is_over):
+                    return True
+                left = until - time.monotonic()
+                if left <= 0 or self.stopping():
+                    return False
+                try:
+                    await asyncio.wait_for(event.wait(), min(left, 1.0))
+                except TimeoutError:
+                    continue
+                event.clear()
+        finally:
+            with self._endings_lock:
+                waiting = self._endings[chain_id]
+                waiting.remove((loop, event))
+                if not waiting:
+                    del self._endings[chain_id]
+
+    def _wake(self, chain_id: str) -> None:
+        with self._endings_lock:
+            for loop, event in self._endings.get(chain_id, ()):
+                loop.call_soon_threadsafe(event.set)
+
+    def _wake_all(self) -> None:
+        for chain_id in list(self._endings):
+            self._wake(chain_id)
+
+    # Threads
+
+    def _work(self) -> None:
+        tools = self._tools()
+        try:
+            while (claim := self._next()) is not None:
+                try:
+                    if self._engine.run(claim, tools):
+                        self._wake(claim.chain_id)
+                        self.nudge()  # its lane may be another's now
+                except SQLAlchemyError as error:
+                    # What was not committed has not happened; the lease runs out and the chain is taken up again.
+                    log.error("chain_left", chain_id=claim.chain_id, kind=type(error).__name__)
+                except Exception:
+                    log.exception("chain_left", chain_id=claim.chain_id)
+                finally:
+                    self._running.pop(claim.chain_id, None)
+        finally:
+            self._close(tools)
+
+    def _next(self) -> Claim | None:
+        """The next due chain, claimed; None when the process stops."""
+        with self._leading:
+            while not self._stop.is_set():
+                self._due.clear()
+                try:
+                    claim = self._engine.store.claim()
+                except SQLAlchemyError as error:
+                    log.error("cannot_claim", kind=type(error).__name__)
+                    self._stop.wait(AFTER_FAILURE)
+                    continue
+                if claim is not None:
+                    self._running[claim.chain_id] = claim
+                    return claim
+                self._due.wait(POLL)
+        return None
+
+    def _beat(self) -> None:
+        while not self._stop.wait(self._engine.store.lease / 3) or self._running:
+            try:
+                self._engine.store.renew(list(self._running.values()))
+            except SQLAlchemyError as error:
+                log.error("cannot_renew", kind=type(error).__name__)
+            if self._stop.is_set():
+                time.sleep(0.2)

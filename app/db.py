@@ -1,0 +1,131 @@
+"""The database: engine, the two kinds of transaction, the UTC column type, ids, and the database's own clock.
+
+Two regimes, named (README, "Decisions"):
+
+* `Database.read()` and `Database.write()`: one transaction each. A write commits once, at its end.
+* `app/chains/store.py` is the only other place that decides when something is durable: it opens one `write()`
+  for each checkpoint of a chain.
+
+On SQLite a write begins with BEGIN IMMEDIATE and waits its turn behind a lock of this process. Measured: deferred
+transactions that upgrade from reading to writing fail in spite of `busy_timeout`, immediate ones do not; and
+SQLite's own waiting polls with growing pauses, which a lock does not.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, DateTime, Dialect, Engine, Float, create_engine, event
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Session
+
+BUSY_TIMEOUT_MS = 5_000
+_READ_ONLY = "lectern_read_only"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant. Takes aware date-times only and returns them in UTC, also on SQLite, which keeps no zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
+
+
+class database_now(FunctionElement[float]):  # noqa: N801 - reads as a SQL function
+    """The database's clock, in seconds since 1970: leases and back-off mean the same to every process."""
+
+    type = Float(53)
+    inherit_cache = True
+
+
+@compiles(database_now, "sqlite")
+def _now_sqlite(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(database_now, "postgresql")
+def _now_postgresql(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
+    return "extract(epoch from clock_timestamp())::float8"
+
+
+class Database:
+    """Where Lectern's state is kept. One for a process; sessions are short and belong to one thread."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self._reader = self.engine.execution_options(**{_READ_ONLY: True})
+        self._writer = threading.Lock() if self.is_sqlite else nullcontext()
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A consistent view that holds up nobody. What is changed in it is lost."""
+        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back on any exception. Make no call to anyone inside."""
+        with self._writer, Session(self.engine, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), pool_size=32, max_overflow=32)
+    if engine.dialect.name != "sqlite":
+        return engine
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # BEGIN is ours, below
+        # FULL: a power cut under NORMAL may lose a commit, and a lost checkpoint is a second entry in Kaltura.
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        read_only = connection.get_execution_options().get(_READ_ONLY)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+
+
+def new_id(prefix: str) -> str:
+    """`<prefix>_` and 26 characters that sort by time of making: 48 bits of milliseconds, 80 random ones."""
+    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return prefix + "_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)

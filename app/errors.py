@@ -1,0 +1,287 @@
+"""The tree of problems that clients can meet, and the one handler that renders them (RFC 9457).
+
+    Problem
+    ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
+    ├── Conflict 409
+    │   ├── ReferenceInUse · ScheduleConflict · AmbiguousResource · ChainRunning · NothingToResume
+    ├── PayloadTooLarge 413 · UnsupportedMediaType 415
+    ├── InvalidDocument 422
+    │   ├── IdempotencyKeyReused
+    │   └── RefusedByKaltura
+    │       └── CategoryNotFound · ResourceNotFound
+    ├── Internal 500
+    └── Unavailable 503
+        └── DatabaseUnavailable · KalturaUnavailable · ShuttingDown
+
+A problem says what is wrong and what to do. It never repeats the input, an exception's text, a secret or a
+Kaltura session. `code` is stable; `detail` is for people.
+"""
+
+import http
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import structlog
+from asgi_correlation_id import correlation_id
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.fields import messages
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+MAX_BODY = 64 * 1024  # bytes; a document with every field in use has a tenth of it
+DRAINED = 1024 * 1024  # bytes read and dropped of a body that is too large, so that its sender sees the answer
+
+
+class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
+    status: ClassVar[int]
+    code: ClassVar[str]
+    title: ClassVar[str]
+    advice: ClassVar[str] = ""
+    retry_after: ClassVar[int | None] = None
+
+    def __init__(self, detail: str = "", /, **extra: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail or self.advice or self.title
+        self.extra = extra
+
+    def document(self) -> dict[str, Any]:
+        """The problem as a client sees it, without `request_id`, which belongs to one answer."""
+        return {
+            "type": f"urn:lectern:problem:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            **self.extra,
+        }
+
+
+class BadRequest(Problem):
+    status, code, title = 400, "bad_request", "The request cannot be read"
+
+
+class Unauthorized(Problem):
+    status, code, title = 401, "unauthorized", "A valid API key is needed"
+    advice = "Send an API key as 'Authorization: Bearer <key>', or as the password of HTTP Basic."
+
+
+class Forbidden(Problem):
+    status, code, title = 403, "forbidden", "The API key may not do this"
+
+
+class NotFound(Problem):
+    status, code, title = 404, "not_found", "There is no such thing here"
+
+
+class MethodNotAllowed(Problem):
+    status, code, title = 405, "method_not_allowed", "This address does not take that method"
+
+
+class Conflict(Problem):
+    status, code, title = 409, "conflict", "This contradicts what is there already"
+
+
+class ReferenceInUse(Conflict):
+    code, title = "reference_in_use", "Another document has this reference_id"
+    advice = "Change the recording that is there, cancel it first, or choose another reference_id."
+
+
+class ScheduleConflict(Conflict):
+    code, title = "schedule_conflict", "The resource is booked already"
+    advice = "Choose another time or room, or send on_conflict: allow to schedule it anyway."
+
+
+class AmbiguousResource(Conflict):
+    code, title = "ambiguous_resource", "Several resources share this system name"
+    advice = "Name the resource by its Kaltura id."
+
+
+class ChainRunning(Conflict):
+    code, title = "chain_running", "A chain of this recording is still running"
+    retry_after = 2
+
+
+class NothingToResume(Conflict):
+    code, title = "nothing_to_resume", "This recording has nothing to resume"
+    advice = "Only a recording that is stuck, or whose chain is waiting, can be resumed."
+
+
+class PayloadTooLarge(Problem):
+    status, code, title = 413, "payload_too_large", "The body is too large"
+    advice = "Send at most 64 KiB."
+
+
+class UnsupportedMediaType(Problem):
+    status, code, title = 415, "unsupported_media_type", "The body must be JSON"
+
+
+class InvalidDocument(Problem):
+    """`errors`: `[{"pointer": RFC 6901 pointer into the document, "detail": one sentence}]`."""
+
+    status, code, title = 422, "invalid_document", "The document is not valid"
+
+    def __init__(self, detail: str = "", /, **extra: Any) -> None:
+        super().__init__(detail, **{"errors": [], **extra})
+
+
+class IdempotencyKeyReused(InvalidDocument):
+    code, title = "idempotency_key_reused", "This Idempotency-Key came with another document"
+    advice = "Use a new Idempotency-Key for each document."
+
+
+class RefusedByKaltura(InvalidDocument):
+    """`kaltura_code` is Kaltura's own; `step` is where it said so; `recording_id` is the failed recording's."""
+
+    code, title = "refused_by_kaltura", "Kaltura refuses this document"
+
+
+class CategoryNotFound(RefusedByKaltura):
+    code, title = "category_not_found", "Kaltura has no such category"
+
+
+class ResourceNotFound(RefusedByKaltura):
+    code, title = "resource_not_found", "Kaltura has no such resource"
+
+
+class Internal(Problem):
+    status, code, title = 500, "internal", "Lectern made a mistake"
+    advice = "Nothing is lost: send the same request again. The request_id helps whoever looks into it."
+
+
+class Unavailable(Problem):
+    status, code, title = 503, "unavailable", "Not now"
+    retry_after = 5
+
+
+class DatabaseUnavailable(Unavailable):
+    code, title = "database_unavailable", "The database does not answer"
+    advice = "Nothing was started. Send the same request again later."
+
+
+class KalturaUnavailable(Unavailable):
+    code, title = "kaltura_unavailable", "Kaltura does not answer"
+
+
+class ShuttingDown(Unavailable):
+    code, title = "shutting_down", "The service is stopping"
+    advice = "Send the same request again; another process, or the next one, goes on."
+
+
+def _catalogue(root: type[Problem]) -> dict[str, type[Problem]]:
+    found = {root.code: root} if hasattr(root, "code") else {}
+    for child in root.__subclasses__():
+        found |= _catalogue(child)
+    return found
+
+
+CATALOGUE: dict[str, type[Problem]] = _catalogue(Problem)
+
+
+def problem(error: Mapping[str, Any]) -> Problem:
+    """The problem that a stored error `{"code": …, "detail": …, …}` means."""
+    extra = {name: value for name, value in error.items() if name not in ("code", "detail")}
+    return CATALOGUE[error["code"]](error.get("detail", ""), **extra)
+
+
+def render(found: Problem) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    if found.retry_after is not None:
+        headers["Retry-After"] = str(found.retry_after)
+    if found.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="lectern", Basic realm="lectern"'
+    request_id = correlation_id.get()
+    if request_id:
+        headers["X-Request-ID"] = request_id
+    body = found.document() | {"request_id": request_id}
+    return Response(json.dumps(body, ensure_ascii=False).encode(), found.status, headers, media_type=MEDIA_TYPE)
+
+
+def from_http(error: HTTPException) -> Problem:
+    """Starlette's own refusals (no such route, wrong method, unreadable body) as problems."""
+    by_status = {kind.status: kind for kind in (NotFound, MethodNotAllowed, PayloadTooLarge, Unauthorized)}
+    return by_status.get(error.status_code, BadRequest if error.status_code < 500 else Internal)()
+
+
+def add_handlers(app: FastAPI) -> None:
+    @app.exception_handler(Problem)
+    def _problem(_request: Request, error: Problem) -> Response:
+        return render(error)
+
+    @app.exception_handler(RequestValidationError)
+    def _invalid(_request: Request, error: RequestValidationError) -> Response:
+        found = messages(error.errors())
+        return render(InvalidDocument(f"{len(found)} field(s) must be mended", errors=found))
+
+    @app.exception_handler(HTTPException)
+    def _http(_request: Request, error: HTTPException) -> Response:
+        answer = render(from_http(error))
+        if error.headers and "allow" in {name.lower() for name in error.headers}:
+            answer.headers["Allow"] = next(v for k, v in error.headers.items() if k.lower() == "allow")
+        return answer
+
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(PoolTimeout)
+    def _database(_request: Request, error: Exception) -> Response:
+        log.error("database_unavailable", kind=type(getattr(error, "orig", error)).__name__)
+        return render(DatabaseUnavailable())
+
+    @app.exception_handler(Exception)
+    def _mistake(_request: Request, error: Exception) -> Response:
+        log.error("mistake", exc_info=error)
+        return render(Internal())
+
+
+def responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
+    """What an operation's `responses=` says of its problems: one entry a status, its codes named."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for status in sorted({kind.status for kind in kinds}):
+        codes = [kind for kind in kinds if kind.status == status]
+        found[status] = {
+            "description": f"{http.HTTPStatus(status).phrase}: "
+            + "; ".join(f"`{kind.code}`, {kind.title[0].lower()}{kind.title[1:]}" for kind in codes),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    return found
+
+
+class BodyLimit:
+    """Reads a request's body, at most `MAX_BODY` bytes, before anything works on it. Chunked ones too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body, size, more = b"", 0, True
+        while more and size <= DRAINED:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            size += len(message.get("body", b""))
+            if size <= MAX_BODY:
+                body += message.get("body", b"")
+            more = message.get("more_body", False)
+        if size > MAX_BODY:
+            await render(PayloadTooLarge())(scope, receive, send)
+            return
+        replayed = False
+
+        async def replay() -> Message:
+            nonlocal replayed
+            if replayed:
+                return await receive()
+            replayed = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self.app(scope, replay, send)

@@ -1,0 +1,102 @@
+"""Settings: the only reader of the environment.
+
+Every setting is an environment variable with the prefix `LECTERN_` (also read from `.env`). README's table is
+made from the descriptions here.
+"""
+
+import ipaddress
+import os
+import socket
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "LECTERN_"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    kaltura_url: str = Field(
+        "", description="Kaltura's address, e.g. `https://www.kaltura.com`. Empty: the embedded sandbox."
+    )
+    kaltura_partner_id: int | None = Field(None, description="The account's partner id.")
+    kaltura_app_token_id: str = Field("", description="App token id: the recommended sign-in.")
+    kaltura_app_token: SecretStr = Field(SecretStr(""), description="The app token itself.")
+    kaltura_admin_secret: SecretStr = Field(SecretStr(""), description="Admin secret: the other sign-in.")
+    kaltura_user: str = Field("lectern", description="The Kaltura user that Lectern acts as.")
+    kaltura_connect_timeout: float = Field(5.0, gt=0, le=60, description="Seconds to wait for a connection to Kaltura.")
+    kaltura_read_timeout: float = Field(
+        30.0, gt=0, le=300, description="Seconds to wait for Kaltura's answer, at most."
+    )
+
+    database_url: str = Field("sqlite:///lectern.db", description="Where Lectern keeps its state (SQLAlchemy URL).")
+    sandbox_database: str = Field("sandbox.db", description="Where the embedded sandbox keeps its state.")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    workers: int = Field(8, ge=1, le=64, description="Chains run at once in this process.")
+    lease_seconds: float = Field(
+        10.0, ge=1, le=600, description="How long a chain stays a silent owner's before another takes it up."
+    )
+    time_zone: str = Field("UTC", description="The zone of a document that names none (IANA).")
+    api_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Comma-separated `client=key` pairs; each key may use everything. "
+        "Required unless service and Kaltura are both on loopback addresses, or the sandbox is embedded.",
+    )
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
+
+    @field_validator("kaltura_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        url = urlsplit(value)
+        if value and (url.scheme not in ("http", "https") or not url.hostname or url.query or url.username):
+            raise ValueError("must be an http(s) address without credentials or query")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _one_way_to_sign_in(self) -> Self:
+        if self.embedded_sandbox:
+            return self
+        token = self.kaltura_app_token_id and self.kaltura_app_token.get_secret_value()
+        if self.kaltura_partner_id is None:
+            raise ValueError("LECTERN_KALTURA_PARTNER_ID is needed with LECTERN_KALTURA_URL")
+        if not token and not self.kaltura_admin_secret.get_secret_value():
+            raise ValueError(
+                "LECTERN_KALTURA_URL needs a sign-in: LECTERN_KALTURA_APP_TOKEN_ID with "
+                "LECTERN_KALTURA_APP_TOKEN, or LECTERN_KALTURA_ADMIN_SECRET"
+            )
+        return self
+
+    @property
+    def embedded_sandbox(self) -> bool:
+        return not self.kaltura_url
+
+    @property
+    def may_be_open(self) -> bool:
+        """Whether the service may run without a key: nothing real is behind it, or all is on this machine."""
+        return self.embedded_sandbox or (
+            is_loopback(self.host) and is_loopback(urlsplit(self.kaltura_url).hostname or "")
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether every address of `host` is a loopback address. An unknown name is not."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        pass
+    try:
+        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return bool(found) and all(ipaddress.ip_address(address).is_loopback for address in found)
+
+
+def unknown_variables() -> list[str]:
+    """`LECTERN_*` variables that no setting reads: most likely misspelt, and silently without effect."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "TEST_DATABASE_URL"}
+    return sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
