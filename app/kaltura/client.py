@@ -1,0 +1,359 @@
+"""Kaltura's actions as methods, each with the shape of its answer checked before it is believed.
+
+Every method may raise what `errors` draws. Those that read never raise Unknown. All speak through `_ask`, which
+adds the session, renews it once when Kaltura refuses it, and tells `observe`.
+
+Kaltura ignores an empty filter value and answers with everything (#539), so no method sends one: ValueError.
+Its filters match loosely (case, punctuation) and its index may lag: what comes back is compared once more here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from time import monotonic
+from typing import Literal, TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from app.kaltura.errors import KalturaError, Refused, SessionRefused, Transient, Unknown, harmless
+from app.kaltura.session import Sessions
+from app.kaltura.transport import MAX_BYTES, TOTAL_SECONDS, exchange
+from app.kaltura.types import (
+    ACTIVE,
+    OCCURRENCE,
+    RESOURCE_TYPES,
+    SINGLE,
+    Category,
+    Entry,
+    EntryDraft,
+    Event,
+    EventDraft,
+    Link,
+    Page,
+    Resource,
+    epoch,
+)
+
+PAGE_SIZE = 500
+"""Kaltura cuts a larger one down to it."""
+
+MAX_MATCHES = 10_000
+"""No list goes further (#290)."""
+
+EVENTS = "schedule_scheduleEvent"
+RESOURCES = "schedule_scheduleResource"
+LINKS = "schedule_scheduleEventResource"
+
+Observe = Callable[[str, str, str, float], None]
+"""Called after every call: service, action, outcome (``done``, ``refused``, ``transient``, ``unknown``), seconds."""
+
+T = TypeVar("T")
+M = TypeVar("M", Resource, Entry, Event, Category, Link)
+Identified = TypeVar("Identified", Resource, Entry, Event)
+
+_TRUE: TypeAdapter[Literal[True]] = TypeAdapter(Literal[True])
+_NOTHING: TypeAdapter[None] = TypeAdapter(None)
+_RESOURCE, _RESOURCE_PAGE = TypeAdapter(Resource), TypeAdapter(Page[Resource])
+_ENTRY, _ENTRY_PAGE = TypeAdapter(Entry), TypeAdapter(Page[Entry])
+_EVENT, _EVENT_PAGE = TypeAdapter(Event), TypeAdapter(Page[Event])
+_LINK, _LINK_PAGE = TypeAdapter(Link), TypeAdapter(Page[Link])
+_CATEGORY_PAGE = TypeAdapter(Page[Category])
+
+
+class KalturaClient:
+    """One a worker thread; `http` is its own, `sessions` all threads' together."""
+
+    def __init__(
+        self,
+        http: httpx.Client,
+        sessions: Sessions,
+        *,
+        observe: Observe | None = None,
+        total: float = TOTAL_SECONDS,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._http = http
+        self._sessions = sessions
+        self._observe = observe
+        self._total = total
+        self._max_bytes = max_bytes
+
+    def close(self) -> None:
+        self._http.close()
+
+    def ping(self) -> None:
+        """Kaltura answers and accepts the session; it answers true (#1)."""
+        self._ask("system", "ping", {}, _TRUE)
+
+    # resources
+
+    def get_resource(self, resource_id: int) -> Resource | None:
+        """None when Kaltura does not know it (#116, #117)."""
+        return self._get(RESOURCES, {"scheduleResourceId": resource_id}, _RESOURCE, "INVALID_OBJECT_ID")
+
+    def list_resources(self, *, system_name: str | None = None, ids: Sequence[int] | None = None) -> list[Resource]:
+        """All resources, by id; or those with a system name (any case; each kind may have one), or with these ids.
+
+        `ids` without any is an empty list, without a call (#119, #120, #124).
+        """
+        if ids is not None and not ids:
+            return []
+        wanted: dict[str, object] = {"orderBy": "+createdAt"}
+        if system_name is not None:
+            wanted["systemNameEqual"] = system_name
+        if ids is not None:
+            wanted["idIn"] = ",".join(map(str, ids))
+        found = self._list(RESOURCES, _filter("KalturaScheduleResourceFilter", wanted), _RESOURCE_PAGE)
+        return sorted(
+            (
+                resource
+                for resource in found
+                if (system_name is None or _same(resource.system_name, system_name))
+                and (ids is None or resource.id in ids)
+            ),
+            key=lambda resource: resource.id,
+        )
+
+    def add_resource(self, kind: str, name: str, system_name: str | None, description: str | None) -> Resource:
+        """Makes one of a kind in RESOURCE_TYPES (#102, #104). Refused: SYSTEM_NAME_ALREADY_EXISTS (#105)."""
+        resource: dict[str, object] = {"objectType": RESOURCE_TYPES[kind], "name": name}
+        if system_name:
+            resource["systemName"] = system_name
+        if description:
+            resource["description"] = description
+        return self._ask(RESOURCES, "add", {"scheduleResource": resource}, _RESOURCE, writes=True)
+
+    # categories and entries
+
+    def find_category(self, full_name: str) -> Category | None:
+        """By its path, in any case, without spaces around ``>`` (#822 to #825)."""
+        wanted = _filter("KalturaCategoryFilter", {"fullNameEqual": full_name})
+        found = self._list("category", wanted, _CATEGORY_PAGE)
+        return next((category for category in found if _same(category.full_name, full_name)), None)
+
+    def add_entry(self, draft: EntryDraft) -> Entry:
+        """Refused: CATEGORY_NOT_FOUND, and then no entry is left behind (#863 to #866)."""
+        return self._ask("media", "add", {"entry": draft.wire()}, _ENTRY, writes=True)
+
+    def get_entry(self, entry_id: str) -> Entry | None:
+        """None when Kaltura does not know it, or not any more (#81, #82, #98)."""
+        return self._get("media", {"entryId": entry_id}, _ENTRY, "ENTRY_ID_NOT_FOUND")
+
+    def find_entries(self, reference_id: str) -> list[Entry]:
+        """Those with exactly this reference id; Kaltura itself does not look at the case (#87, #88)."""
+        wanted = {"refId": _given("refId", reference_id)}
+        found = self._pages("baseEntry", "listByReferenceId", wanted, _ENTRY_PAGE)
+        return [entry for entry in found if entry.reference_id == reference_id]
+
+    def delete_entry(self, entry_id: str) -> None:
+        """Refused: ENTRY_ID_NOT_FOUND when it is not there (#97, #99)."""
+        self._ask("media", "delete", {"entryId": entry_id}, _NOTHING, writes=True)
+
+    # events
+
+    def add_event(self, draft: EventDraft) -> Event:
+        """The event, or the series' parent: its occurrences are read with list_children (#133, #218)."""
+        return self._ask(EVENTS, "add", {"scheduleEvent": draft.wire()}, _EVENT, writes=True)
+
+    def get_event(self, event_id: int) -> Event | None:
+        """Also a cancelled one; None when Kaltura does not know it, or not any more (#134, #221)."""
+        return self._get(EVENTS, {"scheduleEventId": event_id}, _EVENT, "INVALID_OBJECT_ID")
+
+    def find_events(self, reference_id: str) -> list[Event]:
+        """Active single events and series with exactly this reference id; Kaltura's own match is a fuzzy one.
+
+        By id. Occurrences are not found, nor what the index has not seen yet (#700).
+        """
+        wanted = {"referenceIdEqual": reference_id, "orderBy": "+startDate"}
+        found = self._list(EVENTS, _filter("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
+        return sorted(
+            (
+                event
+                for event in found
+                if event.reference_id == reference_id and event.active and event.recurrence_type != OCCURRENCE
+            ),
+            key=lambda event: event.id,
+        )
+
+    def list_children(self, parent_id: int) -> list[Event]:
+        """All occurrences of a series by start, cancelled ones too (#224, #283); fewer while the index lags (#699)."""
+        wanted = {"parentIdEqual": parent_id, "orderBy": "+startDate"}
+        found = self._list(EVENTS, _filter("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
+        return sorted((event for event in found if event.parent_id == parent_id), key=_by_start)
+
+    def list_events_on_resource(self, resource_id: int, start: datetime, end: datetime) -> list[Event]:
+        """Active single events and occurrences on it that touch [start, end], by start, live streams included.
+
+        `resourceIdsLike` also finds what is on several resources or on one with a parent (#310, #311, #322).
+        """
+        wanted = {
+            "resourceIdsLike": str(resource_id) if resource_id > 0 else "",
+            "statusEqual": ACTIVE,
+            "recurrenceTypeIn": f"{SINGLE},{OCCURRENCE}",
+            "startDateLessThanOrEqual": epoch(end),
+            "endDateGreaterThanOrEqual": epoch(start),
+            "orderBy": "+startDate",
+        }
+        found = self._list(EVENTS, _filter("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
+        # A stale index answers with cancelled ones too (#655).
+        return sorted(
+            (event for event in found if event.active and event.recurrence_type in (SINGLE, OCCURRENCE)),
+            key=_by_start,
+        )
+
+    def cancel_event(self, event_id: int) -> Event:
+        """Cancels a single event, an occurrence, or a series, whose occurrences are then deleted (#454, #476, #486).
+
+        Twice is fine (#461). Refused: INVALID_OBJECT_ID when it is not there (#508).
+        """
+        return self._ask(EVENTS, "cancel", {"scheduleEventId": event_id}, _EVENT, writes=True)
+
+    def delete_event(self, event_id: int) -> None:
+        """Deletes a single event or a whole series (#472, #495).
+
+        Refused: INVALID_OBJECT_ID when it is not there (#466), RECURRENCE_CANT_BE_DELETE for an occurrence (#485).
+        """
+        self._ask(EVENTS, "delete", {"scheduleEventId": event_id}, _EVENT, writes=True)
+
+    def get_conflicts(
+        self, resource_ids: Sequence[int], draft: EventDraft, ignore_event_id: int | None = None
+    ) -> list[Event]:
+        """Active single events and occurrences that overlap the draft's, by start, each once (#338 to #350).
+
+        An empty list has reserved the resources for this session for five seconds (#365). Transient when another
+        session has reserved them (#366). Ignoring a series ignores its occurrences (#347).
+        """
+        params: dict[str, object] = {
+            "resourceIds": _given("resourceIds", ",".join(map(str, resource_ids))),
+            "scheduleEvent": draft.wire(),
+        }
+        if ignore_event_id is not None:
+            params["scheduleEventIdToIgnore"] = ignore_event_id
+        found = self._ask(EVENTS, "getConflicts", params, _EVENT_PAGE).objects
+        return sorted(dict.fromkeys(found), key=_by_start)
+
+    # links
+
+    def add_link(self, event_id: int, resource_id: int) -> Link:
+        """Puts an event, or a series with all its occurrences, on a resource; checks no conflict (#298, #325).
+
+        Refused: SCHEDULE_EVENT_RESOURCE_ALREADY_EXISTS, SCHEDULE_EVENT_ID_NOT_FOUND, SCHEDULE_RESOURCE_ID_NOT_FOUND
+        (#300 to #302). Transient when another session has reserved the resource (#369).
+        """
+        link = {"objectType": "KalturaScheduleEventResource", "eventId": event_id, "resourceId": resource_id}
+        return self._ask(LINKS, "add", {"scheduleEventResource": link}, _LINK, writes=True)
+
+    def delete_link(self, event_id: int, resource_id: int) -> None:
+        """Refused: INVALID_OBJECT_ID when it is not there (#315, #317)."""
+        params = {"scheduleEventId": event_id, "scheduleResourceId": resource_id}
+        self._ask(LINKS, "delete", params, _NOTHING, writes=True)
+
+    def list_links(self, event_id: int) -> list[Link]:
+        """The event's own links; an occurrence's inherited one is its series' (#309)."""
+        wanted = {"eventIdEqual": event_id, "orderBy": "+createdAt"}
+        found = self._list(LINKS, _filter("KalturaScheduleEventResourceFilter", wanted), _LINK_PAGE)
+        return [link for link in found if link.event_id == event_id]
+
+    # the funnel
+
+    def _get(
+        self, service: str, params: Mapping[str, int | str], shape: TypeAdapter[Identified], unknown: str
+    ) -> Identified | None:
+        try:
+            found = self._ask(service, "get", params, shape)
+        except Refused as refusal:
+            if refusal.code == unknown:
+                return None
+            raise
+        if found.id not in params.values():
+            raise Transient(f"{service}.get: the answer is about another object", sent=True)
+        return found
+
+    def _list(self, service: str, wanted: Mapping[str, object], shape: TypeAdapter[Page[M]]) -> list[M]:
+        return self._pages(service, "list", {"filter": wanted}, shape)
+
+    def _pages(self, service: str, action: str, params: Mapping[str, object], shape: TypeAdapter[Page[M]]) -> list[M]:
+        """Every object of every page, each once. Pages are counted by the total: a stale index leaves gaps in them."""
+        found: dict[M, None] = {}
+        first_total = None
+        for index in range(1, MAX_MATCHES // PAGE_SIZE + 1):
+            pager = {"objectType": "KalturaFilterPager", "pageSize": PAGE_SIZE, "pageIndex": index}
+            page = self._ask(service, action, {**params, "pager": pager}, shape)
+            first_total = page.total if first_total is None else first_total
+            if page.total != first_total:
+                raise Transient(f"{service}.{action}: the list changed while it was read", sent=True)
+            found.update(dict.fromkeys(page.objects))
+            if index * PAGE_SIZE >= page.total:
+                return list(found)
+        raise Refused("QUERY_EXCEEDED_MAX_MATCHES_ALLOWED", f"more than {MAX_MATCHES} objects")
+
+    def _ask(
+        self,
+        service: str,
+        action: str,
+        params: Mapping[str, object],
+        shape: TypeAdapter[T],
+        *,
+        writes: bool = False,
+    ) -> T:
+        """The answer in its shape; without `writes`, what is unknown is transient."""
+        began, outcome = monotonic(), "unknown"
+        try:
+            answer = _shaped(f"{service}.{action}", self._call(service, action, params), shape)
+            outcome = "done"
+            return answer
+        except KalturaError as error:
+            seen = error if writes else harmless(error)
+            outcome = seen.outcome
+            raise seen from None
+        finally:
+            if self._observe:
+                self._observe(service, action, outcome, monotonic() - began)
+
+    def _call(self, service: str, action: str, params: Mapping[str, object]) -> object:
+        """Under the shared session; when Kaltura refuses that, once more under a new one."""
+        ks = self._sessions.current()
+        try:
+            return self._exchange(service, action, params, ks)
+        except SessionRefused:
+            return self._exchange(service, action, params, self._sessions.renew(ks))
+
+    def _exchange(self, service: str, action: str, params: Mapping[str, object], ks: str) -> object:
+        return exchange(
+            self._http,
+            service,
+            action,
+            {**params, "ks": ks},
+            hide=(ks,),
+            total=self._total,
+            max_bytes=self._max_bytes,
+        )
+
+
+def _shaped(name: str, answer: object, shape: TypeAdapter[T]) -> T:
+    try:
+        return shape.validate_python(answer, strict=True)
+    except ValidationError as error:
+        # Only where and what kind: a value may be anything, also a session.
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "answer"
+        raise Unknown(f"{name}: {where} is not as expected ({first['type']})") from None
+
+
+def _filter(object_type: str, values: Mapping[str, object]) -> dict[str, object]:
+    return {"objectType": object_type, **{name: _given(name, value) for name, value in values.items()}}
+
+
+def _given(name: str, value: T) -> T:
+    """`value`, unless Kaltura would take it for nothing."""
+    if not value or (isinstance(value, str) and not value.strip(" ,")):
+        raise ValueError(f"an empty {name} would match everything")
+    return value
+
+
+def _same(name: str | None, wanted: str) -> bool:
+    return name is not None and name.casefold() == wanted.casefold()
+
+
+def _by_start(event: Event) -> tuple[datetime, int]:
+    return event.start, event.id

@@ -1,0 +1,121 @@
+"""Everything that can go wrong with Kaltura, in three kinds; no other exception leaves this package.
+
+    KalturaError
+    ├── Refused             Kaltura said no and will say it again: tell the client
+    ├── Transient           nothing was done (or nothing that matters): try again later
+    │   ├── SessionRefused      the session is not valid any more (INVALID_KS), a new one neither
+    │   └── SignInFailed        Kaltura refused the sign-in itself: everything waits for an operator
+    └── Unknown             it may have been done: look it up before anything is sent again
+
+Kaltura answers errors with HTTP 200 and ``{"code", "message", "objectType": "KalturaAPIException", "args"}``;
+`from_code` turns such an answer into one of these, by the one table `CODES`; a code that is not in it is refused.
+A read changes nothing in Kaltura, so the client raises `Transient` where a write would be `Unknown`.
+
+No text in here ever holds a session, a secret, a URL or a body of an answer.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar
+
+RESERVATION_SECONDS = 5.0
+"""How long Kaltura keeps a room for the session that asked first (#365 to #376)."""
+
+LONGEST_TEXT = 300
+
+_LIKE_A_SESSION = re.compile(r"[A-Za-z0-9+/_=-]{60,}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
+
+
+class KalturaError(Exception):
+    """What every caller of this package may catch."""
+
+    outcome: ClassVar[str]
+    """``refused``, ``transient`` or ``unknown``: for metrics."""
+
+    retry_after: float | None = None
+    """Seconds before which trying again is pointless, where Kaltura said so."""
+
+
+class Refused(KalturaError):  # noqa: N818 - a verdict, not a mishap
+    """Kaltura says no, for good: `code` (stable), `message` (scrubbed, at most 300 characters), `arguments`."""
+
+    outcome = "refused"
+
+    def __init__(self, code: str, message: str = "", args: Mapping[str, str] | None = None) -> None:
+        super().__init__(f"{code}: {message}" if message else code)
+        self.code = code
+        self.message = message
+        self.arguments = dict(args or {})
+
+
+class Transient(KalturaError):  # noqa: N818 - a verdict, not a mishap
+    """Nothing was done; try later. `sent` tells whether the request had reached Kaltura."""
+
+    outcome = "transient"
+
+    def __init__(self, reason: str, retry_after: float | None = None, sent: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+        self.sent = sent
+
+
+class SessionRefused(Transient):
+    """INVALID_KS: expired, logged out or tampered with; checked before the action, so nothing was done (#24 to #43)."""
+
+
+class SignInFailed(Transient):
+    """The sign-in was refused: `code` is Kaltura's, `reason` one sentence for an operator."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason, sent=True)
+        self.code = code
+
+
+class Unknown(KalturaError):  # noqa: N818 - a verdict, not a mishap
+    """The request was sent and its outcome is not known."""
+
+    outcome = "unknown"
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+CODES: Mapping[str, Callable[[], KalturaError]] = {
+    # Asked by another session within five seconds, or Kaltura's memcached is down (#366, #657).
+    "RESOURCE_IS_RESERVED": lambda: Transient("the resource is reserved", RESERVATION_SECONDS, sent=True),
+    "INVALID_KS": lambda: SessionRefused("Kaltura does not accept the session", sent=True),
+    # Can mean that it was committed and only the answer could not be made (#640, #645, #651). Spelt so.
+    "INTERNAL_SERVERL_ERROR": lambda: Unknown("Kaltura had an internal error"),
+    "INTERNAL_SERVER_ERROR": lambda: Unknown("Kaltura had an internal error"),
+    "INTERNAL_DATABASE_ERROR": lambda: Unknown("Kaltura's database is away"),  # #664 to #667
+}
+
+
+def from_code(code: str, message: str, args: Mapping[str, str], hide: Iterable[str] = ()) -> KalturaError:
+    """The error for a code; `hide` are the session and the secrets of the call, which Kaltura may echo (#28, #32)."""
+    if code in CODES:
+        return CODES[code]()
+    hide = tuple(hide)
+    return Refused(
+        scrubbed(code, hide),
+        scrubbed(message, hide),
+        {scrubbed(name, hide): scrubbed(value, hide) for name, value in list(args.items())[:20]},
+    )
+
+
+def harmless(error: KalturaError) -> KalturaError:
+    """The same error for a call that changes nothing: an unknown outcome is then one that does not matter."""
+    return Transient(error.reason, error.retry_after, sent=True) if isinstance(error, Unknown) else error
+
+
+def scrubbed(text: str, hide: Iterable[str]) -> str:
+    """`text` without the strings in `hide`, without anything as long as a session, on one line, cut to 300."""
+    for secret in hide:
+        if secret:
+            text = text.replace(secret, "[hidden]")
+    text = _CONTROL.sub(" ", _LIKE_A_SESSION.sub("[hidden]", text)).strip()
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"

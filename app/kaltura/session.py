@@ -1,0 +1,220 @@
+"""Kaltura's session (KS), one for all worker threads, and the two ways to get it.
+
+    no session ──current()──▶ signing in ──▶ valid ──nearly over, or renew(stale)──▶ signing in
+                                  │
+                                  └──▶ failed: every thread that waited gets that failure; the next call tries again
+
+At any time at most one thread signs in; all others that need the result wait for it and share it.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Lock
+from time import monotonic, time
+
+import httpx
+
+from app.kaltura.errors import KalturaError, Refused, SessionRefused, SignInFailed, Unknown, harmless
+from app.kaltura.transport import exchange
+
+SESSION_SECONDS = 3600
+"""Asked for at each sign-in; an app token's own duration may make it shorter."""
+
+RENEW_BEFORE = 300.0
+"""Seconds before its end at which a session is renewed; a tenth of its life where that is less."""
+
+LONGEST_KS = 8192
+"""Characters; real ones have a few hundred."""
+
+ADMIN = 2
+"""The only session type that may schedule (#34)."""
+
+# The token's own type decides, and the service cannot ask for it: SHA256 first, SHA1 is Kaltura's default (#805, #807).
+_HASHES = ("sha256", "sha1", "sha512", "md5")
+
+_WRONG_HASH = "INVALID_APP_TOKEN_HASH"
+
+_CAUSES: Mapping[str, str] = {
+    "START_SESSION_ERROR": "Kaltura does not accept the admin secret for this partner id.",  # #8, #9, #13
+    "SERVICE_FORBIDDEN_CONTENT_BLOCKED": "Kaltura does not know this partner id, or has blocked it.",  # #10
+    "INVALID_WIDGET_ID": "Kaltura does not know this partner id.",  # #811
+    "APP_TOKEN_ID_NOT_FOUND": "Kaltura does not know this app token id; it may have been deleted.",  # #809, #816
+    _WRONG_HASH: "Kaltura does not accept the app token's value for this app token id.",  # #808
+}
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Who signs in: with `app_token_id` and `app_token` where both are set, else with `admin_secret`."""
+
+    partner_id: int
+    app_token_id: str = ""
+    app_token: str = field(default="", repr=False)
+    admin_secret: str = field(default="", repr=False)
+    user: str = ""
+
+    @property
+    def by_app_token(self) -> bool:
+        return bool(self.app_token_id and self.app_token)
+
+    def __post_init__(self) -> None:
+        if not self.by_app_token and not self.admin_secret:
+            raise ValueError("neither an app token nor an admin secret")
+
+
+@dataclass(frozen=True)
+class _Session:
+    ks: str = field(repr=False)
+    renew_at: float
+    ends_at: float
+
+
+class Sessions:
+    """The session that all threads share. `http` is used by one thread at a time and by nobody else.
+
+    `current` and `renew` raise SignInFailed when Kaltura refuses the sign-in, Transient when it is away.
+    """
+
+    def __init__(
+        self,
+        http: httpx.Client,
+        credentials: Credentials,
+        *,
+        seconds: int = SESSION_SECONDS,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._http = http
+        self._credentials = credentials
+        self._seconds = seconds
+        self._clock = clock
+        self._hashes: tuple[str, ...] = _HASHES
+        self._lock = Lock()
+        self._session: _Session | None = None
+        self._flight: Future[_Session] | None = None
+        self._problem: SignInFailed | None = None
+
+    @property
+    def problem(self) -> SignInFailed | None:
+        """Why the last sign-in was refused; None when it was not."""
+        return self._problem
+
+    def current(self) -> str:
+        """The session, signed in or renewed ahead of its end where needed."""
+        session = self._session
+        if session is None:
+            return self._renewed(None).ks
+        if self._clock() < session.renew_at:
+            return session.ks
+        try:
+            return self._renewed(session).ks
+        except KalturaError:
+            if self._clock() < session.ends_at:
+                return session.ks  # still good, and the next call tries again
+            raise
+
+    def renew(self, stale: str) -> str:
+        """A session other than `stale`, which Kaltura refused."""
+        session = self._session
+        return self._renewed(session).ks if session is None or session.ks == stale else session.ks
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _renewed(self, stale: _Session | None) -> _Session:
+        """The session after `stale`: one thread signs in, the others wait for its result."""
+        with self._lock:
+            if self._session is not None and self._session is not stale:
+                return self._session
+            flight, leads = self._flight, self._flight is None
+            if flight is None:
+                flight = self._flight = Future()
+        if leads:
+            self._land(flight)
+        return flight.result()
+
+    def _land(self, flight: Future[_Session]) -> None:
+        session, failure = None, None
+        try:
+            session = self._sign_in()
+        except BaseException as error:
+            failure = error
+        with self._lock:
+            self._flight = None
+            self._session = session or self._session
+            self._problem = failure if isinstance(failure, SignInFailed) else None
+        if session is not None:
+            flight.set_result(session)
+        else:
+            flight.set_exception(failure)
+
+    def _sign_in(self) -> _Session:
+        try:
+            return self._with_app_token() if self._credentials.by_app_token else self._with_secret()
+        except Refused as refusal:
+            cause = _CAUSES.get(refusal.code, "Kaltura refused the sign-in.")
+            raise SignInFailed(refusal.code, cause) from None
+        except SessionRefused:
+            raise SignInFailed("INVALID_KS", "Kaltura did not accept the widget session it had just made.") from None
+        except KalturaError as error:
+            # A session too many does no harm, so signing in is as safe to repeat as a read.
+            raise harmless(error) from None
+
+    def _with_secret(self) -> _Session:
+        """`session.start` answers the session as a bare string (#4)."""
+        who = self._credentials
+        params = {"secret": who.admin_secret, "partnerId": who.partner_id, "userId": who.user}
+        return self._accepted(self._ask("session", "start", {**params, "type": ADMIN, "expiry": self._seconds}))
+
+    def _with_app_token(self) -> _Session:
+        """A widget session, and with its help the token's own (#804, #805)."""
+        who = self._credentials
+        widget = self._ask("session", "startWidgetSession", {"widgetId": f"_{who.partner_id}"})
+        widget_ks = _ks(_member(widget, "ks"))
+        info = self._token_session(widget_ks)
+        if _member(info, "sessionType") != ADMIN:
+            raise SignInFailed("NOT_ADMIN", "The app token gives no admin session (type 2), which scheduling needs.")
+        return self._accepted(_member(info, "ks"), _member(info, "expiry"))
+
+    def _token_session(self, widget_ks: str) -> object:
+        who = self._credentials
+        params = {"ks": widget_ks, "id": who.app_token_id, "type": ADMIN, "expiry": self._seconds}
+        if who.user:
+            params["userId"] = who.user
+        for name in self._hashes:
+            digest = hashlib.new(name, (widget_ks + who.app_token).encode(), usedforsecurity=False).hexdigest()
+            try:
+                info = self._ask("appToken", "startSession", {**params, "tokenHash": digest}, widget_ks, digest)
+            except Refused as refusal:
+                if refusal.code != _WRONG_HASH:
+                    raise
+            else:
+                self._hashes = (name, *(other for other in self._hashes if other != name))
+                return info
+        raise Refused(_WRONG_HASH)
+
+    def _ask(self, service: str, action: str, params: Mapping[str, object], *hide: str) -> object:
+        who = self._credentials
+        return exchange(self._http, service, action, params, hide=(who.app_token, who.admin_secret, *hide))
+
+    def _accepted(self, ks: object, expiry: object = None) -> _Session:
+        """The session with its life: as long as asked for, or up to `expiry` (epoch) where that is believable.
+
+        The two clocks may differ by any amount; a life that is wrong costs a renewal after INVALID_KS and no more.
+        """
+        life = float(self._seconds)
+        if isinstance(expiry, int) and 0 < expiry - time() < life:
+            life = expiry - time()
+        now = self._clock()
+        return _Session(_ks(ks), now + life - min(RENEW_BEFORE, life / 10), now + life)
+
+
+def _member(answer: object, name: str) -> object:
+    return answer.get(name) if isinstance(answer, dict) else None
+
+
+def _ks(value: object) -> str:
+    if not isinstance(value, str) or not value.isascii() or not 0 < len(value) <= LONGEST_KS:
+        raise Unknown("the answer holds no session")
+    return value

@@ -1,0 +1,267 @@
+"""What is read from Kaltura (models) and what is sent to it (drafts).
+
+Models hold only what Lectern uses, ignore everything else and are strict about the types of what they hold;
+text loses what no database stores (NUL and other control characters, lone surrogates), an empty string where
+Kaltura may leave a property out becomes None. Times are aware and in UTC. Property names: #133, #134.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+SINGLE, SERIES, OCCURRENCE = 0, 1, 2
+"""recurrenceType: an event of its own, the parent of a series, one of its generated children."""
+
+CANCELLED, ACTIVE, DELETED = 1, 2, 3
+"""An event's status."""
+
+CLASSIFICATIONS: Mapping[str, int] = {"public": 1, "private": 2, "confidential": 3}
+"""classificationType by the word that Lectern's documents use."""
+
+RESOURCE_TYPES: Mapping[str, str] = {
+    "camera": "KalturaCameraScheduleResource",
+    "location": "KalturaLocationScheduleResource",
+    "live_entry": "KalturaLiveEntryScheduleResource",
+}
+_KINDS = {object_type: kind for kind, object_type in RESOURCE_TYPES.items()}
+
+# Kaltura adds any smaller number to *now* instead of taking it as a time (#168).
+_EARLIEST_EPOCH = 315_360_001
+# Year 9000: far from where converting into a zone overflows.
+_LATEST_EPOCH = 221_845_392_000
+
+_UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def epoch(moment: datetime) -> int:
+    """Seconds since 1970, as Kaltura takes them. ValueError for a naive time and for one it would take as relative."""
+    if moment.tzinfo is None:
+        raise ValueError("a naive time has no place here")
+    seconds = int(moment.timestamp())
+    if not _EARLIEST_EPOCH <= seconds <= _LATEST_EPOCH:
+        raise ValueError("Kaltura takes times from 1980 on")
+    return seconds
+
+
+def _from_epoch(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return value
+    if not 0 <= value <= _LATEST_EPOCH:
+        raise ValueError("not a time")
+    return datetime.fromtimestamp(value, UTC)
+
+
+def _clean(value: object) -> object:
+    return _UNSTORABLE.sub("", value) if isinstance(value, str) else value
+
+
+def _clean_or_none(value: object) -> object:
+    return _clean(value) or None if isinstance(value, str) else value
+
+
+def _positive_or_none(value: object) -> object:
+    return None if value == 0 and not isinstance(value, bool) else value
+
+
+def _split(value: object) -> object:
+    """``"a, b"`` as Kaltura answers it (#134, #870)."""
+    return (
+        tuple(filter(None, (part.strip() for part in _UNSTORABLE.sub("", value).split(","))))
+        if isinstance(value, str)
+        else value
+    )
+
+
+Moment = Annotated[datetime, BeforeValidator(_from_epoch)]
+Text = Annotated[str, BeforeValidator(_clean)]
+OptionalText = Annotated[str | None, BeforeValidator(_clean_or_none)]
+Id = Annotated[int, Field(gt=0, lt=2**63)]
+OptionalId = Annotated[Id | None, BeforeValidator(_positive_or_none)]
+Tags = Annotated[tuple[str, ...], BeforeValidator(_split)]
+EntryId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", populate_by_name=True)
+
+
+class Resource(_Read):
+    """A schedule resource (#116). `system_name` need not be set, and is unique only within one kind (#107)."""
+
+    id: Id
+    name: Text
+    system_name: OptionalText = Field(None, alias="systemName")
+    description: OptionalText = None
+    parent_id: OptionalId = Field(None, alias="parentId")
+    object_type: str = Field(alias="objectType", pattern=r"^Kaltura\w*ScheduleResource$")
+
+    @property
+    def kind(self) -> str:
+        """``camera``, ``location``, ``live_entry``, or ``other`` for a kind this program does not know."""
+        return _KINDS.get(self.object_type, "other")
+
+
+class Entry(_Read):
+    """A media entry (#81)."""
+
+    id: EntryId
+    name: Text
+    reference_id: OptionalText = Field(None, alias="referenceId")
+    object_type: str = Field(alias="objectType", pattern=r"^Kaltura\w*Entry$")
+
+
+class Event(_Read):
+    """A schedule event (#134), a series (#218) or one of its occurrences (#221).
+
+    An occurrence shows its series' summary, description, tags, reference id and template entry where it has no own.
+    A series' `start` and `end` are those of its first occurrence. Which resources it is on does not stand in it.
+    """
+
+    id: Id
+    parent_id: OptionalId = Field(None, alias="parentId")
+    recurrence_type: int = Field(alias="recurrenceType")
+    status: int
+    start: Moment = Field(alias="startDate")
+    end: Moment = Field(alias="endDate")
+    summary: OptionalText = None
+    description: OptionalText = None
+    reference_id: OptionalText = Field(None, alias="referenceId")
+    template_entry_id: OptionalText = Field(None, alias="templateEntryId")
+    tags: Tags = ()
+    object_type: str = Field("KalturaRecordScheduleEvent", alias="objectType", pattern=r"^Kaltura\w*ScheduleEvent$")
+
+    @property
+    def active(self) -> bool:
+        return self.status == ACTIVE
+
+    @property
+    def live(self) -> bool:
+        """Whether it is a live stream's event, not a recording's."""
+        return self.object_type == "KalturaLiveStreamScheduleEvent"
+
+
+class Category(_Read):
+    """A category (#822); `full_name` is its path, ``Canvas>site>channels>1234``."""
+
+    id: Id
+    full_name: Text = Field(alias="fullName")
+    object_type: Literal["KalturaCategory"] = Field("KalturaCategory", alias="objectType")
+
+
+class Link(_Read):
+    """An event on a resource (#308)."""
+
+    event_id: Annotated[int, Field(ge=0, lt=2**63)] = Field(alias="eventId")
+    resource_id: Annotated[int, Field(ge=0, lt=2**63)] = Field(alias="resourceId")
+    object_type: Literal["KalturaScheduleEventResource"] = Field("KalturaScheduleEventResource", alias="objectType")
+
+
+T = TypeVar("T")
+
+
+class Page(_Read, Generic[T]):
+    """One page of a list: `total` counts all pages (#118)."""
+
+    total: int = Field(alias="totalCount", ge=0)
+    objects: list[T]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntryDraft:
+    """A template entry to be made: a video entry without media (#829).
+
+    Categories go by id only: a name that Kaltura does not know would be created without a word (#841).
+    """
+
+    name: str
+    reference_id: str
+    description: str = ""
+    tags: Sequence[str] = ()
+    category_ids: Sequence[int] = ()
+    owner: str | None = None
+    editors: Sequence[str] = ()
+    publishers: Sequence[str] = ()
+
+    def wire(self) -> dict[str, object]:
+        """As `media.add` takes it; what is empty is left out."""
+        return {
+            "objectType": "KalturaMediaEntry",
+            "mediaType": 1,
+            **_filled(
+                name=self.name,
+                referenceId=self.reference_id,
+                description=self.description,
+                tags=",".join(self.tags),
+                categoriesIds=",".join(map(str, self.category_ids)),
+                userId=self.owner,
+                entitledUsersEdit=",".join(self.editors),
+                entitledUsersPublish=",".join(self.publishers),
+            ),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventDraft:
+    """A recording's event to be made: a series where `recurrence` is given, else a single event.
+
+    `recurrence` holds Kaltura's own property names. `duration` is in seconds and defaults to `end` - `start`; it is
+    always sent, because without it getConflicts overlooks a series' conflicts (#348). `owner_id` is overwritten by
+    the session's user when an event is added, and heeded when it is updated (#405).
+    """
+
+    summary: str
+    start: datetime
+    end: datetime
+    reference_id: str
+    template_entry_id: str | None = None
+    recurrence: Mapping[str, object] | None = None
+    duration: int | None = None
+    description: str = ""
+    tags: Sequence[str] = ()
+    category_ids: Sequence[int] = ()
+    entry_ids: Sequence[str] = ()
+    owner_id: str | None = None
+    organizer: str | None = None
+    contact: str | None = None
+    location: str | None = None
+    classification: int | None = None
+    comment: str | None = None
+    priority: int | None = None
+
+    def wire(self) -> dict[str, object]:
+        """As `scheduleEvent.add` takes it; what is empty is left out. ValueError for times that cannot be sent."""
+        start, end = epoch(self.start), epoch(self.end)
+        event: dict[str, object] = {
+            "objectType": "KalturaRecordScheduleEvent",
+            "recurrenceType": SINGLE if self.recurrence is None else SERIES,
+            "startDate": start,
+            "endDate": end,
+            "duration": end - start if self.duration is None else self.duration,
+            **_filled(
+                summary=self.summary,
+                referenceId=self.reference_id,
+                templateEntryId=self.template_entry_id,
+                description=self.description,
+                tags=",".join(self.tags),
+                categoryIds=",".join(map(str, self.category_ids)),
+                entryIds=",".join(self.entry_ids),
+                ownerId=self.owner_id,
+                organizer=self.organizer,
+                contact=self.contact,
+                location=self.location,
+                classificationType=self.classification,
+                comment=self.comment,
+                priority=self.priority,
+            ),
+        }
+        if self.recurrence is not None:
+            event["recurrence"] = {"objectType": "KalturaScheduleEventRecurrence", **self.recurrence}
+        return event
+
+
+def _filled(**properties: object) -> dict[str, object]:
+    return {name: value for name, value in properties.items() if value is not None and value != ""}
