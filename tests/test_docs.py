@@ -70,9 +70,7 @@ def test_head_works_and_nothing_of_it_is_in_the_schema(client: TestClient) -> No
     assert client.get("/openapi.json").json()["paths"] == {}
 
 
-@pytest.mark.parametrize(
-    "path", ["/static/nothing.js", "/static/../docs.py", "/static/%2e%2e/docs.py", "/static"]
-)
+@pytest.mark.parametrize("path", ["/static/nothing.js", "/static/../docs.py", "/static/%2e%2e/docs.py", "/static"])
 def test_nothing_else_is_served(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 404
 

@@ -162,9 +162,7 @@ def endpoints(file: Path) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunc
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             for mark in node.decorator_list:
                 match mark:
-                    case ast.Call(ast.Attribute(attr=method), [ast.Constant(str(path)), *_]) if (
-                        method in HTTP_METHODS
-                    ):
+                    case ast.Call(ast.Attribute(attr=method), [ast.Constant(str(path)), *_]) if method in HTTP_METHODS:
                         yield f"{method} {re.sub(r'{[^}]*}', '{}', prefix + path)}", node
 
 
@@ -249,14 +247,10 @@ def test_the_lock_has_what_the_project_asks_for(locked: dict[str, str]) -> None:
 def stages() -> list[list[tuple[str, str]]]:
     """The Dockerfile: for each stage its instructions ``(name, rest)``, comments and line breaks undone."""
     text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", "")
-    instructions = [
-        (line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in text.splitlines() if line
-    ]
+    instructions = [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in text.splitlines() if line]
     starts = [n for n, (name, _) in enumerate(instructions) if name == "FROM"]
     assert starts[0] == 0
-    return [
-        instructions[start:end] for start, end in zip(starts, [*starts[1:], len(instructions)], strict=True)
-    ]
+    return [instructions[start:end] for start, end in zip(starts, [*starts[1:], len(instructions)], strict=True)]
 
 
 def test_what_is_built_is_copied_into_a_stage_without_tools(stages: list[list[tuple[str, str]]]) -> None:

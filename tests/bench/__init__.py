@@ -1,0 +1,1 @@
+"""Measurements: ``make bench``. They print ratios beside the limits asked for; nothing fails on a clock."""
