@@ -73,7 +73,7 @@ def test_a_replay_differs_in_its_own_ids_only() -> None:
 
 def test_a_refused_call_ends_it() -> None:
     http, sent = kaltura([{"objectType": "KalturaAPIException", "code": "INVALID_KS", "message": "no"}])
-    with pytest.raises(RuntimeError, match="scheduleResource.list: INVALID_KS"):
+    with pytest.raises(RuntimeError, match=r"scheduleResource\.list: INVALID_KS"):
         replay(http, "KS", ORIGINAL, Room(6, "ROOM-2"), "BENCH-2")
     assert len(sent) == 1
 
