@@ -346,7 +346,7 @@ def _filter(object_type: str, values: Mapping[str, object]) -> dict[str, object]
 
 def _given(name: str, value: T) -> T:
     """`value`, unless Kaltura would take it for nothing."""
-    if not value or (isinstance(value, str) and not value.strip(" ,")):
+    if not value or (isinstance(value, str) and not value.strip(" ,\t\r\n")):
         raise ValueError(f"an empty {name} would match everything")
     return value
 

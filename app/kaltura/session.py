@@ -10,7 +10,7 @@ At any time at most one thread signs in; all others that need the result wait fo
 import hashlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from time import monotonic, time
 
@@ -24,6 +24,9 @@ SESSION_SECONDS = 3600
 
 RENEW_BEFORE = 300.0
 """Seconds before its end at which a session is renewed; a tenth of its life where that is less."""
+
+PAUSE = 30.0
+"""Seconds before a renewal ahead of time that failed is tried again; until its end the old session is good."""
 
 LONGEST_KS = 8192
 """Characters; real ones have a few hundred."""
@@ -104,35 +107,34 @@ class Sessions:
         """The session, signed in or renewed ahead of its end where needed."""
         session = self._session
         if session is None:
-            return self._renewed(None).ks
+            return self.renew("")
         if self._clock() < session.renew_at:
             return session.ks
         try:
-            return self._renewed(session).ks
+            return self.renew(session.ks)
         except KalturaError:
-            if self._clock() < session.ends_at:
-                return session.ks  # still good, and the next call tries again
-            raise
+            now = self._clock()
+            if now >= session.ends_at:
+                raise
+            with self._lock:
+                if self._session is session:
+                    self._session = replace(session, renew_at=now + PAUSE)
+            return session.ks
 
     def renew(self, stale: str) -> str:
-        """A session other than `stale`, which Kaltura refused."""
-        session = self._session
-        return self._renewed(session).ks if session is None or session.ks == stale else session.ks
-
-    def close(self) -> None:
-        self._http.close()
-
-    def _renewed(self, stale: _Session | None) -> _Session:
-        """The session after `stale`: one thread signs in, the others wait for its result."""
+        """A session other than `stale`, which Kaltura refused: one thread signs in, the others wait for its result."""
         with self._lock:
-            if self._session is not None and self._session is not stale:
-                return self._session
+            if self._session is not None and self._session.ks != stale:
+                return self._session.ks
             flight, leads = self._flight, self._flight is None
             if flight is None:
                 flight = self._flight = Future()
         if leads:
             self._land(flight)
-        return flight.result()
+        return flight.result().ks
+
+    def close(self) -> None:
+        self._http.close()
 
     def _land(self, flight: Future[_Session]) -> None:
         session, failure = None, None
@@ -173,7 +175,7 @@ class Sessions:
         widget = self._ask("session", "startWidgetSession", {"widgetId": f"_{who.partner_id}"})
         widget_ks = _ks(_member(widget, "ks"))
         info = self._token_session(widget_ks)
-        if _member(info, "sessionType") != ADMIN:
+        if _member(info, "sessionType") not in (ADMIN, str(ADMIN)):  # session.get answers strings (#23)
             raise SignInFailed("NOT_ADMIN", "The app token gives no admin session (type 2), which scheduling needs.")
         return self._accepted(_member(info, "ks"), _member(info, "expiry"))
 
