@@ -9,7 +9,7 @@ An error says where (`pointer`, RFC 6901) and what the rule is (`messages`), nev
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Generic, TypeVar
@@ -25,10 +25,11 @@ from pydantic import (
     GetJsonSchemaHandler,
     PlainSerializer,
     TypeAdapter,
+    ValidationError,
     WithJsonSchema,
     WrapValidator,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 T = TypeVar("T")
 
@@ -42,9 +43,7 @@ class In(BaseModel):
 class Out(BaseModel):
     """What a client gets: every field is always there, null where there is nothing to say."""
 
-    model_config = ConfigDict(
-        frozen=True, hide_input_in_errors=True, json_schema_serialization_defaults_required=True
-    )
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, json_schema_serialization_defaults_required=True)
 
 
 class Page(Out, Generic[T]):
@@ -66,7 +65,7 @@ _KINDS: dict[type, str] = {
     type(None): "null",
     bool: "true or false",
     int: "a whole number",
-    float: "a number with a fraction",
+    float: "a decimal number",
     str: "a string",
     list: "a list",
     dict: "an object",
@@ -114,6 +113,12 @@ def kind(value: object) -> str:
 def broken(rule: str) -> PydanticCustomError:
     """The error of a rule of ours. `rule` is one sentence for people and holds no input."""
     return PydanticCustomError("rule", "{rule}", {"rule": rule})
+
+
+def broken_at(loc: tuple[int | str, ...], rule: str) -> ValidationError:
+    """The same for a rule between fields: a validator that raises it points at `loc` beneath its own place."""
+    detail = InitErrorDetails(type=broken(rule), loc=loc, input=None)
+    return ValidationError.from_exception_data("document", [detail], hide_input=True)
 
 
 def pointer(loc: Sequence[int | str]) -> str:
@@ -167,38 +172,41 @@ class Words:
     """`Annotated[str, Words(256)]`: text of at most `max_bytes` bytes of UTF-8, without the space around it.
 
     Control characters (and U+FFFE, U+FFFF) are refused: Kaltura answers INVALID_PARAMETER_CHAR (#152). With
-    `lines`, tabs and line ends are words too (all ends become `\\n`). Without `blank`, something visible is
-    left.
+    `lines`, tabs and line ends are words too (all ends become `\\n`). `least` characters must be left, and
+    something visible among them unless it is 0. `without` names further characters that are refused.
     """
 
     max_bytes: int
+    least: int = 1
     lines: bool = False
-    blank: bool = False
+    without: str = ""
 
     def read(self, value: str) -> str:
         if _SURROGATE.search(value):
             raise broken("must be valid Unicode, without lone surrogates")
+        size = len(value.encode())
+        if size > self.max_bytes:
+            raise broken(f"must be at most {self.max_bytes} bytes of UTF-8, and is {size}")
         if self.lines:
             value = value.replace("\r\n", "\n").replace("\r", "\n")
         if (_TEXT if self.lines else _LINE).search(value):
             beside = " other than line ends and tabs" if self.lines else ""
             raise broken(f"must not contain control characters{beside}")
+        if any(char in value for char in self.without):
+            raise broken(f"must not contain any of {self.without}")
         value = value.strip()
-        if not self.blank and not any(unicodedata.category(char)[0] not in "CZ" for char in value):
+        if self.least and not any(unicodedata.category(char)[0] not in "CZ" for char in value):
             raise broken("must not be blank")
-        size = len(value.encode())
-        if size > self.max_bytes:
-            raise broken(f"must be at most {self.max_bytes} bytes of UTF-8, and is {size}")
+        if len(value) < self.least:
+            raise broken(f"must have at least {self.least} characters")
         return value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self.read, handler(source))
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        least = {} if self.blank else {"minLength": 1}
-        return handler(schema) | least | {"maxLength": self.max_bytes}
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        length = {"minLength": self.least} if self.least else {}
+        return handler(schema) | length | {"maxLength": self.max_bytes}
 
 
 def _or_none(value: str | None) -> str | None:
@@ -207,10 +215,8 @@ def _or_none(value: str | None) -> str | None:
 
 Line = Annotated[str, Words(256)]
 # An optional text that is blank counts as left out: exports write "" where they have nothing.
-OptionalLine = Annotated[Annotated[str, Words(256, blank=True)] | None, AfterValidator(_or_none)]
-OptionalText = Annotated[
-    Annotated[str, Words(65_535, lines=True, blank=True)] | None, AfterValidator(_or_none)
-]
+OptionalLine = Annotated[Annotated[str, Words(256, least=0)] | None, AfterValidator(_or_none)]
+OptionalText = Annotated[Annotated[str, Words(65_535, least=0, lines=True)] | None, AfterValidator(_or_none)]
 # Kaltura casts ids to 32-bit integers.
 KalturaId = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 
@@ -247,9 +253,7 @@ def _read_date(value: object) -> date:
 
 
 def _read_time(value: object) -> datetime:
-    rule = (
-        "must be a string with a time like 2027-01-13T09:00:00, in whole seconds, with or without an offset"
-    )
+    rule = "must be a string with a time like 2027-01-13T09:00:00, in whole seconds, with or without an offset"
     found = _matched(_TIME, value, rule)
     try:
         return datetime.fromisoformat(found["local"] + (found["offset"] or ""))
@@ -303,3 +307,17 @@ def by_kind(rule: str, arms: Mapping[type, Any]) -> WrapValidator:
         return adapter.validate_python(value)
 
     return WrapValidator(read)
+
+
+def each_once(key: Callable[[Any], object] = lambda item: item) -> AfterValidator:
+    """Refuses the second of two items of a list that `key` makes equal."""
+
+    def read(items: list[Any]) -> list[Any]:
+        seen: set[object] = set()
+        for index, item in enumerate(items):
+            if key(item) in seen:
+                raise broken_at((index,), "is in the list already")
+            seen.add(key(item))
+        return items
+
+    return AfterValidator(read)
