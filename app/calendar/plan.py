@@ -1,37 +1,45 @@
 """The plan: the fewest schedule events that make Kaltura generate exactly the occurrences that are wanted.
 
-Kaltura's generator leaves RFC 5545 in known ways: it cuts a series at two years and 1,000 occurrences, cuts the wrong
-day when it counts, and is an hour off after a walk through a spring gap. So a plan
+Kaltura's generator leaves RFC 5545 in known ways: it ends a series after two years and 1,000 occurrences, cuts the
+wrong day when it counts, and stays an hour off once its walk has stepped into a spring gap. So a plan
 
-    sends a gap or overlap occurrence as a single event, and begins a new series after it;
-    cuts a series at two years and at 1,000 occurrences;
-    begins a series at its own first occurrence and ends it by `until`, never by `count`;
-    names the weekdays: no daily series with interval 1, and no weekly one without days.
+    sends an occurrence in a gap or an overlap as a single event and begins a new series after it,
+    begins a series at its own first occurrence and ends it by `until` at its last, never by `count`,
+    ends a series before two years, before 1,000 occurrences are passed, and before its walk steps into a gap,
+    names each day once, and takes only the patterns below.
 
-What a series generates is taken to be what RFC 5545 says of its recurrence. Only the given occurrences decide what is
-planned; the rule merely proposes the pattern. A series ends where the pattern and the occurrences part.
+    daily                weekly with all days or those named; with an interval the same
+    weekly               weekly with the days named; without an interval the week begins on the first one
+    monthly, days        the same, also with positions
+    monthly, month days  one from 1 to 28 the same, others as positions among all days
+    monthly, else        the first month's day numbers, as positions among all days, for as long as they hold
+
+That is the recipe which made a real generator return what RFC 5545 wants in 2,280 of 2,281 cases; in the last one (a
+month whose first day is in a gap) it is a series for each occurrence. Only the given occurrences decide what is
+planned, the rule merely proposes a pattern: a series ends where the pattern and the occurrences part.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from itertools import takewhile
+from datetime import date, datetime, time, timedelta
+from itertools import groupby, pairwise, takewhile
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from app.calendar.occurrences import Occurrence
+from app.calendar.occurrences import Occurrence, place
 from app.calendar.recurrence import MAX_OCCURRENCES, WEEKDAYS, Day, Rule, walk, with_defaults
 
-MAX_SPAN = timedelta(seconds=63_072_000)  # Kaltura's two years, from the start of a series
+MAX_SPAN = timedelta(seconds=63_072_000)  # Kaltura's two years
 
-FREQUENCIES = {"daily": "days", "weekly": "weeks", "monthly": "months"}
+_FREQUENCIES = {"daily": "days", "weekly": "weeks", "monthly": "months"}
+_ALL_DAYS = tuple(map(Day, WEEKDAYS))
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedEvent:
     """One event to add. `start` and `end` (UTC) are those of its first occurrence.
 
-    `recurrence` has Kaltura's names and values, with `until` as epoch seconds; it is None for a single event.
+    `recurrence` has Kaltura's names and values, `until` in epoch seconds; it is None for a single event.
     `occurrences` are those that the event generates, excluded ones too: they are cancelled afterwards.
     """
 
@@ -45,7 +53,8 @@ class PlannedEvent:
 def plan(occurrences: Sequence[Occurrence], rule: Rule | None, tz: ZoneInfo) -> tuple[PlannedEvent, ...]:
     """Events, ascending, that together generate each of `occurrences` once and nothing else.
 
-    `occurrences` may be any of those of a recurrence, say its tail; `rule` is the rule they came from, None if none.
+    `occurrences` may be any part of a recurrence, say its tail; `rule` is the rule they came from, None if there is
+    none, and then each is a single event.
     """
     rest = sorted(occurrences, key=lambda occurrence: occurrence.start)
     events = []
@@ -57,66 +66,184 @@ def plan(occurrences: Sequence[Occurrence], rule: Rule | None, tz: ZoneInfo) -> 
 
 
 def series_of_one(occurrence: Occurrence, tz: ZoneInfo) -> PlannedEvent:
-    """One occurrence as a series: Kaltura checks a series' slot against no other event of the template.
+    """One occurrence as a series, which Kaltura never refuses as SCHEDULE_TIME_IN_USE, as it might a single event.
 
-    In an overlap it is a single event, as a series could take the second instant.
+    In an overlap it is a single event all the same: a series could take the second instant.
     """
     if occurrence.anomaly == "overlap":
         return _single(occurrence)
-    weekday = Day(WEEKDAYS[occurrence.local.weekday()])
-    return _series([occurrence], Rule("weekly", days=(weekday,), count=1), tz)
+    day = Day(WEEKDAYS[occurrence.local.weekday()])
+    return _series([occurrence], Rule("weekly", days=(day,), count=1, week_start=day.weekday), tz)
+
+
+def describe(events: Sequence[PlannedEvent]) -> str:
+    """The plan in words, such as "one weekly series, 40 occurrences, then one single event, because 02:30 does not
+    exist on 14 March 2027". Neighbours of one kind are counted together.
+    """
+    parts = []
+    for kind, group in groupby(events, key=_kind):
+        alike = tuple(group)
+        sessions = [session for event in alike for session in event.occurrences]
+        part = f"one {kind}" if len(alike) == 1 else f"{len(alike)} {kind}{'s' * (kind == 'single event')}"
+        if kind not in ("single event", "series of one occurrence"):
+            part += f", {len(sessions):,} occurrences"
+        reasons = _reasons_for_single(sessions) if kind == "single event" else _reasons_for_cut(alike)
+        parts.append(part + (f", because {' and '.join(reasons)}" if reasons else ""))
+    return ", then ".join(parts)
+
+
+def _kind(event: PlannedEvent) -> str:
+    if event.recurrence is None:
+        return "single event"
+    if len(event.occurrences) == 1:
+        return "series of one occurrence"
+    unit, interval = str(event.recurrence["frequency"]), event.recurrence["interval"]
+    if interval != 1:
+        return f"series every {interval} {unit}"
+    if unit == "weeks" and str(event.recurrence["byDay"]).count(",") + 1 == len(WEEKDAYS):
+        return "daily series"
+    return {"weeks": "weekly series", "months": "monthly series"}[unit]
+
+
+def _reasons_for_single(sessions: Sequence[Occurrence]) -> list[str]:
+    reasons = []
+    for session in sessions:
+        asked = session.wanted or session.local
+        if session.anomaly:
+            verb = "does not exist" if session.anomaly == "gap" else "happens twice"
+            reasons.append(f"{asked:%H:%M} {verb} on {asked.day} {asked:%B %Y}")
+    return reasons
+
+
+def _reasons_for_cut(alike: Sequence[PlannedEvent]) -> list[str]:
+    for event, following in pairwise(alike):
+        if len(event.occurrences) == MAX_OCCURRENCES or following.start - event.start >= MAX_SPAN:
+            return ["Kaltura ends a series after two years or 1,000 occurrences"]
+    return []
 
 
 def _single(occurrence: Occurrence) -> PlannedEvent:
     return PlannedEvent("single", occurrence.start, occurrence.end, None, (occurrence,))
 
 
+def _series(run: Sequence[Occurrence], pattern: Rule, tz: ZoneInfo) -> PlannedEvent:
+    """The event that generates `run`. Of one, `pattern` yields nothing more within a day: `until` may lie there."""
+    first, last = run[0], run[-1]
+    recurrence: dict[str, str | int] = {
+        "frequency": _FREQUENCIES[pattern.frequency],
+        "interval": pattern.interval,
+        "until": int(max(last.start, first.end).timestamp()),  # Kaltura refuses one before the first end
+        "weekStartDay": pattern.week_start,
+        "timeZone": tz.key,
+    }
+    for name, values in (
+        ("byDay", pattern.days),
+        ("byMonthDay", pattern.month_days),
+        ("byOffset", pattern.positions),
+    ):
+        if values:
+            recurrence[name] = ",".join(map(str, values))
+    return PlannedEvent("series", first.start, first.end, recurrence, tuple(run))
+
+
 def _longest_series(rest: Sequence[Occurrence], rule: Rule, tz: ZoneInfo) -> PlannedEvent:
-    """The series that generates most of the leading occurrences, by any pattern that suits Kaltura."""
+    """The series that generates most of the leading occurrences, the first of which is neither in a gap nor overlap."""
     run = _within_caps(rest)
-    first = run[0].local
-    best, pattern = 0, rule
-    for candidate in _patterns(rule, first.date()):
-        length = _reproduced(candidate, run)
-        if length > best:
-            best, pattern = length, candidate
-    return _series(run[:best], pattern, tz) if best > 1 else series_of_one(run[0], tz)
+    runs = [(_reproduced(pattern, run, tz), pattern) for pattern in _patterns(rule, run)]
+    length, pattern = max(runs, key=lambda candidate: candidate[0])
+    return _series(run[:length], pattern, tz) if length > 1 else series_of_one(run[0], tz)
 
 
 def _within_caps(rest: Sequence[Occurrence]) -> Sequence[Occurrence]:
-    """The leading occurrences, at most as many and as far as Kaltura lets one series go, up to a gap or an overlap."""
+    """The leading occurrences up to a gap or an overlap, as many and as far as Kaltura lets one series go."""
     limit = rest[0].start + MAX_SPAN
-    return list(
-        takewhile(lambda occurrence: occurrence.anomaly is None and occurrence.start < limit, rest[:MAX_OCCURRENCES])
-    )
+    leading = takewhile(lambda occurrence: not occurrence.anomaly and occurrence.start < limit, rest)
+    return list(leading)[:MAX_OCCURRENCES]
 
 
-def _patterns(rule: Rule, first: date) -> Sequence[Rule]:
+def _patterns(rule: Rule, run: Sequence[Occurrence]) -> Iterator[Rule]:
+    """What a series that begins with `run` may look like, at least one pattern, the preferred one first."""
+    first = run[0].local.date()
     rule = with_defaults(rule, first)
-    if rule.frequency == "daily" and rule.interval == 1:
-        rule = replace(rule, frequency="weekly", days=rule.days or tuple(map(Day, WEEKDAYS)))
-    if rule.frequency == "weekly" and rule.interval == 1:
-        rule = replace(rule, week_start=WEEKDAYS[first.weekday()])
-    return [rule]
+    if rule.frequency == "monthly":
+        if suitable := _suitable(rule):
+            yield suitable
+        numbers = [seen.local.day for seen in run if (seen.local.year, seen.local.month) == (first.year, first.month)]
+        yield replace(rule, days=_ALL_DAYS, month_days=(), positions=tuple(dict.fromkeys(numbers)))
+    elif rule.interval == 1:
+        days = rule.days or _ALL_DAYS
+        yield replace(rule, frequency="weekly", days=days, week_start=WEEKDAYS[first.weekday()])
+    else:
+        yield rule
 
 
-def _reproduced(pattern: Rule, run: Sequence[Occurrence]) -> int:
-    """How many of the leading occurrences of `run` the pattern yields when it starts at the first of them."""
-    first = run[0].local
-    days = walk(pattern, first.date(), run[-1].local.date())
-    pairs = zip(days, run, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: datetime.combine(pair[0], first.time()) == pair[1].local, pairs))
+def _suitable(rule: Rule) -> Rule | None:
+    """A monthly rule in a form that Kaltura is known to take as RFC 5545 does, None if there is none.
+
+    Kaltura clamps the 29th to the 31st, miscounts days from the end, knows one day of the month only, and repeats a
+    day that it finds twice (the fifth and the last Friday). Numbered days go with nothing else, as far as is known.
+    """
+    if rule.month_days and not rule.days and not rule.positions and not _is_one_early_day(rule.month_days):
+        rule = replace(rule, days=_ALL_DAYS, month_days=(), positions=rule.month_days)
+    if rule.month_days and (rule.positions or not _is_one_early_day(rule.month_days)):
+        return None
+    if any(day.ordinal for day in rule.days) and (rule.month_days or rule.positions):
+        return None
+    days: list[Day] = []
+    for weekday in WEEKDAYS:
+        ordinals = [day.ordinal for day in rule.days if day.weekday == weekday]
+        if None in ordinals:
+            days.append(Day(weekday))
+        elif numbers := _apart([ordinal for ordinal in ordinals if ordinal], range(4, 6)):
+            days += [Day(weekday, number) for number in numbers]
+        elif ordinals:
+            return None
+    least = 4 * len(days)
+    positions = _apart(rule.positions, range(least, least + min(len(days), 3) + 1))
+    return None if positions is None else replace(rule, days=tuple(days), positions=positions)
 
 
-def _series(run: Sequence[Occurrence], pattern: Rule, tz: ZoneInfo) -> PlannedEvent:
-    first, last = run[0], run[-1]
-    recurrence: dict[str, str | int] = {
-        "frequency": FREQUENCIES[pattern.frequency],
-        "interval": pattern.interval,
-        "until": int(max(last.start, first.end).timestamp()),  # Kaltura refuses one before the first end
-        "timeZone": tz.key,
-        "weekStartDay": pattern.week_start,
-    }
-    if pattern.days:
-        recurrence["byDay"] = ",".join(map(str, pattern.days))
-    return PlannedEvent("series", first.start, first.end, recurrence, tuple(run))
+def _is_one_early_day(month_days: Sequence[int]) -> bool:
+    return len(month_days) == 1 and 1 <= month_days[0] <= 28
+
+
+def _apart(numbers: Sequence[int], sizes: range) -> tuple[int, ...] | None:
+    """The places in any list of one of `sizes` that `numbers` mean (-1 is the last), each place named only once.
+
+    The fifth and the last of four or five are the last; the second and the third last cannot be said so: None.
+    """
+
+    def places(numbers: Sequence[int], size: int) -> list[int]:
+        return sorted(number if number > 0 else size + 1 + number for number in numbers if abs(number) <= size)
+
+    from_front = sorted(set(places(numbers, sizes[-1])))
+    from_back = [number - sizes[-1] - 1 for number in from_front]
+    for candidate in (numbers, from_front, from_back):
+        if all(places(candidate, size) == sorted(set(places(numbers, size))) for size in sizes):
+            return tuple(sorted(candidate, key=lambda number: (number < 0, number)))
+    return None
+
+
+def _reproduced(pattern: Rule, run: Sequence[Occurrence], tz: ZoneInfo) -> int:
+    """How many of the leading occurrences of `run` the pattern yields, and no other, when it starts at the first."""
+    first, last = run[0].local, run[-1].local.date()
+    skipped = (day for day in _stepped_on(pattern, first.date(), last) if _is_in_gap(day, first.time(), tz))
+    safe_until = next(skipped, date.max)
+    generated = (datetime.combine(day, first.time()) for day in walk(pattern, first.date(), last) if day < safe_until)
+    pairs = zip(generated, run, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1].local, pairs))
+
+
+def _stepped_on(pattern: Rule, first: date, last: date) -> Iterator[date]:
+    """The days that Kaltura's walk steps on although they may be no occurrences, in order.
+
+    Every `interval`-th day, and the first of each month. A weekly walk keeps to the first occurrence's weekday.
+    """
+    if pattern.frequency == "daily":
+        yield from walk(replace(pattern, days=()), first, last)
+    elif pattern.frequency == "monthly":
+        yield from walk(replace(pattern, days=(), month_days=(1,), positions=()), first.replace(day=1), last)
+
+
+def _is_in_gap(day: date, at: time, tz: ZoneInfo) -> bool:
+    return place(datetime.combine(day, at), tz)[1] == "gap"

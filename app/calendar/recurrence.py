@@ -18,9 +18,12 @@ import re
 from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import Literal
+from typing import Literal, cast
+from zoneinfo import ZoneInfo
+
+Frequency = Literal["daily", "weekly", "monthly"]
 
 FREQUENCIES = ("daily", "weekly", "monthly")
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -29,7 +32,20 @@ MAX_INTERVAL = 12
 MAX_OCCURRENCES = 1000  # Kaltura's cap for one series; Lectern's for one recording
 MAX_YEARS = 3
 
-_DAY = re.compile(r"([+-]?[1-5])?([A-Z]{2})", re.ASCII)
+_DAY = re.compile(r"([+-]?[1-5])?([A-Z]{2})")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,4}")
+_UNTIL = re.compile(r"[0-9]{8}(T[0-9]{6}(Z?))?")
+
+_RRULE_PARTS = {
+    "FREQ": "frequency",
+    "INTERVAL": "interval",
+    "BYDAY": "days",
+    "BYMONTHDAY": "month_days",
+    "BYSETPOS": "positions",
+    "COUNT": "count",
+    "UNTIL": "until",
+    "WKST": "week_start",
+}
 
 
 class RuleError(ValueError):
@@ -82,7 +98,7 @@ class Rule:
     and `month_days` the start's day of the month. Raises RuleError.
     """
 
-    frequency: Literal["daily", "weekly", "monthly"]
+    frequency: Frequency
     interval: int = 1
     days: tuple[Day, ...] = ()
     month_days: tuple[int, ...] = ()
@@ -121,6 +137,63 @@ class Rule:
         for field in ("days", "month_days", "positions"):
             values = getattr(self, field)
             yield len(set(values)) == len(values), field, f"{field} holds a value twice."
+
+
+def parse_rrule(text: str, start: datetime | None = None, tz: ZoneInfo | None = None) -> Rule:
+    """An RRULE (RFC 5545 3.3.10) of the subset that `Rule` has; "RRULE:" may stand before it, case does not matter.
+
+    A Rule ends after a local date, an RRULE perhaps at an instant. The last date is then the last on which a session
+    that begins at `start`'s time of day begins no later than UNTIL: one with Z is an instant in UTC and needs `start`
+    (naive) and `tz`, one without is a wall-clock time and needs `start`. So 20270514T035959Z, which in New York is
+    13 May, 23:59:59, does not let a session of 14 May in. Raises RuleError, also where what is needed is not given.
+    """
+    parts: dict[str, str] = {}
+    for part in text.upper().removeprefix("RRULE:").split(";"):
+        name, _, value = part.partition("=")
+        field = _RRULE_PARTS.get(name)
+        if field is None:
+            raise RuleError("", f"An RRULE here has only the parts {', '.join(_RRULE_PARTS)}, joined by semicolons.")
+        if field in parts:
+            raise RuleError(field, f"{name} is given twice.")
+        parts[field] = value
+    return Rule(
+        frequency=cast(Frequency, parts.get("frequency", "").lower()),  # checked by Rule
+        interval=_number("interval", parts.get("interval", "1")),
+        days=tuple(map(parse_day, parts["days"].split(","))) if "days" in parts else (),
+        month_days=_numbers("month_days", parts),
+        positions=_numbers("positions", parts),
+        count=_number("count", parts["count"]) if "count" in parts else None,
+        until=_last_date(parts["until"], start, tz) if "until" in parts else None,
+        week_start=parts.get("week_start", "MO"),
+    )
+
+
+def _numbers(field: str, parts: dict[str, str]) -> tuple[int, ...]:
+    return tuple(_number(field, text) for text in parts[field].split(",")) if field in parts else ()
+
+
+def _number(field: str, text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise RuleError(field, f"{field} takes whole numbers.")
+    return int(text)
+
+
+def _last_date(text: str, start: datetime | None, tz: ZoneInfo | None) -> date:
+    """The last date that an UNTIL lets in, see `parse_rrule`."""
+    if not (found := _UNTIL.fullmatch(text)):
+        raise RuleError("until", "UNTIL is a date such as 20270514, or a date-time such as 20270514T130000Z.")
+    has_time, is_utc = bool(found[1]), bool(found[2])
+    if has_time and (start is None or (is_utc and tz is None)):
+        raise RuleError("until", "UNTIL with a time of day cannot be read here: give it as a date, such as 20270514.")
+    try:
+        if start is None or not has_time:
+            return date.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
+        day = moment.astimezone(tz).date() if is_utc else moment.date()
+        begins = datetime.combine(day, start.time(), tzinfo=tz if is_utc else None)
+        return day if begins <= moment else day - timedelta(days=1)
+    except (ValueError, OverflowError) as error:
+        raise RuleError("until", "UNTIL is not a date of the calendar.") from error
 
 
 def expand(rule: Rule, start: datetime) -> list[datetime]:
