@@ -79,7 +79,7 @@ def _split(value: object) -> object:
 Moment = Annotated[datetime, BeforeValidator(_from_epoch)]
 Text = Annotated[str, BeforeValidator(_clean)]
 OptionalText = Annotated[str | None, BeforeValidator(_clean_or_none)]
-Id = Annotated[int, Field(gt=0, lt=2**63)]
+Id = Annotated[int, Field(gt=0, lt=2**31)]  # 32 bits in Kaltura, and in the tables here
 OptionalId = Annotated[Id | None, BeforeValidator(_positive_or_none)]
 Tags = Annotated[tuple[str, ...], BeforeValidator(_split)]
 EntryId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -155,8 +155,8 @@ class Category(_Read):
 class Link(_Read):
     """An event on a resource (#308)."""
 
-    event_id: Annotated[int, Field(ge=0, lt=2**63)] = Field(alias="eventId")
-    resource_id: Annotated[int, Field(ge=0, lt=2**63)] = Field(alias="resourceId")
+    event_id: Annotated[int, Field(ge=0, lt=2**31)] = Field(alias="eventId")
+    resource_id: Annotated[int, Field(ge=0, lt=2**31)] = Field(alias="resourceId")
     object_type: Literal["KalturaScheduleEventResource"] = Field("KalturaScheduleEventResource", alias="objectType")
 
 
