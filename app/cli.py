@@ -1,5 +1,103 @@
 """The `lectern` command."""
 
-import typer
+import asyncio
+import json
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
 
-main = typer.Typer(no_args_is_help=True)
+import structlog
+import typer
+import uvicorn
+from pydantic import ValidationError
+
+from app import telemetry
+from app.db import Database
+from app.main import create_app, migrate
+from app.sandbox import server as sandbox
+from app.settings import PREFIX, Settings, unknown_variables
+
+log = structlog.get_logger(__name__)
+main = typer.Typer(no_args_is_help=True, add_completion=False, help="Lectern: a small service in front of Kaltura.")
+
+GRACEFUL_SECONDS = 18  # for requests in flight at a stop; a supervisor waits 20 and more
+
+
+def _settings() -> Settings:
+    """The settings, or an exit with what is wrong with them: names and rules, never values."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for wrong in error.errors(include_input=False, include_url=False):
+            name = PREFIX + "_".join(map(str, wrong["loc"])).upper() + ": " if wrong["loc"] else ""
+            typer.echo(f"{name}{wrong['msg'].removeprefix('Value error, ')}", err=True)
+        raise typer.Exit(2) from None
+    telemetry.configure_logs(settings.log_level)
+    for name in unknown_variables():
+        log.warning("unknown_setting", name=name, detail="No such setting: is it misspelt?")
+    return settings
+
+
+class _Server(uvicorn.Server):
+    """Tells the workers of a stop at once, so that requests that wait for a chain are answered (202), not cut off."""
+
+    def __init__(self, config: uvicorn.Config, stop_workers: Callable[[], object]) -> None:
+        super().__init__(config)
+        self.stop_workers = stop_workers
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await asyncio.to_thread(self.stop_workers)
+        await super().shutdown(sockets)
+
+
+@main.command()
+def serve() -> None:
+    """Run the service, with the settings in LECTERN_* variables or `.env`."""
+    settings = _settings()
+    try:
+        app = create_app(settings)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        server_header=False,
+    )
+    _Server(config, lambda: app.state.workers.stop(0.0)).run()
+
+
+@main.command(name="sandbox")
+def run_sandbox(
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8100,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    database: Annotated[str, typer.Option(envvar="LECTERN_SANDBOX_DATABASE", help="Where it keeps its state.")] = (
+        "sandbox.db"
+    ),
+) -> None:
+    """Run the Kaltura simulator alone; point a service's LECTERN_KALTURA_URL at it."""
+    sandbox.serve(sandbox.Sandbox(database), host, port)
+
+
+@main.command(name="migrate")
+def run_migrations() -> None:
+    """Bring the database's tables to this version's. `serve` does it too."""
+    migrate(Database(_settings().database_url))
+
+
+@main.command()
+def openapi(
+    file: Annotated[Path | None, typer.Argument(help="Where to write it; standard output if left out.")] = None,
+) -> None:
+    """Write the OpenAPI document."""
+    document = json.dumps(create_app(Settings(kaltura_url="")).openapi(), indent=2, ensure_ascii=False) + "\n"
+    if file is None:
+        sys.stdout.write(document)
+    else:
+        file.write_text(document, encoding="utf-8")

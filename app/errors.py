@@ -10,6 +10,7 @@
     │   └── RefusedByKaltura
     │       └── CategoryNotFound · ResourceNotFound
     ├── Internal 500
+    ├── ScheduleDiffers 502
     └── Unavailable 503
         └── DatabaseUnavailable · KalturaUnavailable · ShuttingDown
 
@@ -150,6 +151,12 @@ class CategoryNotFound(RefusedByKaltura):
 
 class ResourceNotFound(RefusedByKaltura):
     code, title = "resource_not_found", "Kaltura has no such resource"
+
+
+class ScheduleDiffers(Problem):
+    """`wanted` and `got` are lists of `[start, end]`. Everything made for the recording is removed again."""
+
+    status, code, title = 502, "schedule_differs", "Kaltura made other occurrences than were asked for"
 
 
 class Internal(Problem):

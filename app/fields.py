@@ -261,6 +261,14 @@ def _read_time(value: object) -> datetime:
         raise broken("must be a day that the calendar has") from None
 
 
+def _read_moment(value: object) -> datetime:
+    # An unescaped "+" of a query arrives as a space.
+    read = _read_time(value.replace(" ", "+") if isinstance(value, str) else value)
+    if read.tzinfo is None:
+        raise broken("must have an offset from UTC, or Z")
+    return read
+
+
 def _show_time(value: datetime) -> str:
     return value.isoformat().replace("+00:00", "Z")
 
@@ -281,6 +289,9 @@ LocalTime = Annotated[
 ]
 """A wall-clock time (naive), or one with the offset that the client gave it (aware). In whole seconds: a
 fraction is read only where it is zero, as JavaScript writes it."""
+
+Moment = Annotated[datetime, BeforeValidator(_read_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+"""An instant that a client names: RFC 3339 with an offset."""
 
 Instant = Annotated[AwareDatetime, PlainSerializer(_show_instant, return_type=str)]
 """An instant, shown in UTC: `2027-01-13T14:00:00Z`. With milliseconds where it has some."""

@@ -1,0 +1,185 @@
+"""The one composition root: everything that is made once for a process is made, and put together, here."""
+
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import structlog
+from alembic import command
+from alembic.config import Config
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+
+from app import access, docs, errors, telemetry
+from app.calendar.occurrences import zone
+from app.chains.engine import Engine, Pauses
+from app.chains.store import Store
+from app.chains.worker import Workers
+from app.db import Database
+from app.kaltura.client import KalturaClient
+from app.kaltura.session import Credentials, Sessions
+from app.kaltura.transport import http_client
+from app.recordings.accepting import Acceptance
+from app.recordings.router import router as recordings
+from app.recordings.service import DEFINITIONS
+from app.recordings.steps import Tools
+from app.resources.router import router as resources
+from app.sandbox import server as sandbox
+from app.settings import Settings
+from app.telemetry import KalturaHealth, Part
+
+log = structlog.get_logger(__name__)
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+MIGRATION_LOCK = 5_264_361  # any number: one process at a time migrates a PostgreSQL database
+STOP_SECONDS = 15.0  # for a call in flight at a stop; what takes longer is found again by its lease
+EMBEDDED = "http://sandbox.invalid"
+
+DESCRIPTION = """
+Campus systems send **one JSON document**; Lectern makes of it everything that Kaltura's Recording Scheduler needs,
+never twice, and finishes what was interrupted. Encoders ask for what to record next.
+
+Try `POST /recordings` with the example as it stands, then `GET /resources/EXTRON-100-ABC/upcoming`
+with `from=2027-01-13T00:00:00Z` and `to=2027-06-01T00:00:00Z`.
+"""
+
+
+def migrate(database: Database) -> None:
+    """Brings the database's tables to this version's. Harmless to repeat, and to run in several processes at once."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.engine.begin() as connection:
+        if not database.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+class Kaltura:
+    """How this process reaches Kaltura: the real one, or the sandbox inside it."""
+
+    def __init__(self, settings: Settings, transport: httpx.BaseTransport | None) -> None:
+        self._settings = settings
+        self._transport = transport
+        if transport is None and settings.embedded_sandbox:
+            self._transport = sandbox.SandboxTransport(sandbox.Sandbox(settings.sandbox_database))
+        self.health = KalturaHealth()
+        self.sessions = Sessions(self._http(), _credentials(settings))
+
+    def client(self) -> KalturaClient:
+        """A new client for one thread, or, as httpx allows it, for the few requests that ask Kaltura themselves."""
+        return KalturaClient(self._http(), self.sessions, observe=self.health.observe)
+
+    def _http(self) -> httpx.Client:
+        settings = self._settings
+        return http_client(
+            settings.kaltura_url or EMBEDDED,
+            transport=self._transport,
+            connect=settings.kaltura_connect_timeout,
+            read=settings.kaltura_read_timeout,
+        )
+
+    def part(self) -> Part:
+        problem = self.sessions.problem
+        return Part(state="degraded", detail=f"sign-in: {problem.reason}") if problem else self.health.part()
+
+
+def _credentials(settings: Settings) -> Credentials:
+    if settings.embedded_sandbox:
+        return Credentials(
+            sandbox.PARTNER_ID, app_token_id=sandbox.APP_TOKEN_ID, app_token=sandbox.APP_TOKEN, user="lectern"
+        )
+    return Credentials(
+        settings.kaltura_partner_id or 0,
+        settings.kaltura_app_token_id,
+        settings.kaltura_app_token.get_secret_value(),
+        settings.kaltura_admin_secret.get_secret_value(),
+        settings.kaltura_user,
+    )
+
+
+def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = None) -> FastAPI:
+    """The service. `transport` stands in for the network to Kaltura.
+
+    Raises ValueError for settings that contradict each other. Nothing is opened before the application starts.
+    """
+    keyring = access.keyring(settings)
+    zone(settings.time_zone)
+    database = Database(settings.database_url)
+    kaltura = Kaltura(settings, transport)
+    owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    store = Store(database, owner, settings.lease_seconds)
+    engine = Engine(store, DEFINITIONS, Pauses(), lambda: workers.stopping())
+    workers = Workers(
+        engine,
+        settings.workers,
+        lambda: Tools(kaltura.client(), database),
+        lambda tools: tools.kaltura.close(),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(migrate, database)
+        workers.start()
+        log.info("started", sandbox=settings.embedded_sandbox, workers=settings.workers, database=database.kind)
+        if not keyring.clients:
+            log.warning("open", detail="No API key is set: whoever reaches this address may use everything.")
+        yield
+        ended = await run_in_threadpool(workers.stop, STOP_SECONDS)
+        log.info("stopped", all_calls_ended=ended)
+        database.close()
+
+    app = FastAPI(
+        title="Lectern",
+        version="0.1.0",
+        summary="One JSON document in, a scheduled Kaltura recording series out.",
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.settings = settings
+    app.state.keyring = keyring
+    app.state.database = database
+    app.state.workers = workers
+    app.state.kaltura = kaltura.client()
+    app.state.acceptance = Acceptance(database, store, workers, settings.time_zone)
+    app.include_router(recordings)
+    app.include_router(resources)
+    app.include_router(
+        telemetry.health_router(
+            {
+                "database": lambda: _database_part(database),
+                "kaltura": kaltura.part,
+                "workers": lambda: _workers_part(workers),
+            }
+        )
+    )
+    errors.add_handlers(app)
+    docs.add_docs(app)
+    app.add_middleware(errors.BodyLimit)
+    telemetry.add_request_ids(app)
+    return app
+
+
+def _database_part(database: Database) -> Part:
+    try:
+        with database.read() as session:
+            session.connection().execute(text("SELECT 1"))
+    except SQLAlchemyError as error:
+        return Part(state="down", detail=f"does not answer ({type(error).__name__})")
+    return Part(state="ok", detail="answers")
+
+
+def _workers_part(workers: Workers[Tools]) -> Part:
+    if not workers.alive:
+        return Part(state="down", detail="not all of them run")
+    return Part(state="ok", detail=f"{workers.running} at work")

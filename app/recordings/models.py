@@ -1,0 +1,76 @@
+"""Recordings in SQL: what was asked for, and what stands in Kaltura for it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from app.db import UtcDateTime, utc_now
+
+
+class RecordingStatus(StrEnum):
+    SCHEDULING = "scheduling"
+    SCHEDULED = "scheduled"
+    FAILED = "failed"  # refused and undone: nothing of it in Kaltura
+    STUCK = "stuck"  # given up on for now; can be resumed
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+
+class Recording(SQLModel, table=True):
+    """One document, one id, one life.
+
+    `active_reference` is the document's `reference_id` while the recording is alive, and null once it is failed or
+    cancelled: a client has each reference once at most.
+    """
+
+    __table_args__ = (UniqueConstraint("client", "active_reference"),)
+
+    id: str = Field(primary_key=True)
+    client: str = Field(index=True)
+    reference_id: str | None = Field(default=None, index=True)
+    active_reference: str | None = None
+    fingerprint: str
+    document: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    status: str = Field(default=RecordingStatus.SCHEDULING, index=True)
+    problem: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    time_zone: str
+    resource_id: int | None = Field(default=None, sa_type=BigInteger, index=True)
+    template_entry_id: str | None = None
+    first_start: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    last_end: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    created_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
+    updated_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
+
+
+class RecordingTag(SQLModel, table=True):
+    __tablename__ = "recording_tag"
+
+    recording_id: str = Field(primary_key=True, foreign_key="recording.id")
+    tag: str = Field(primary_key=True, index=True)
+
+
+class ScheduleEvent(SQLModel, table=True):
+    """A Kaltura event that carries occurrences of the recording. `number` ends its `referenceId`."""
+
+    __tablename__ = "schedule_event"
+
+    recording_id: str = Field(primary_key=True, foreign_key="recording.id")
+    number: int = Field(primary_key=True)
+    event_id: int = Field(sa_type=BigInteger, index=True)
+    kind: str
+    occurrences: int
+
+
+class IdempotencyKey(SQLModel, table=True):
+    """What a client's `Idempotency-Key` was first used for."""
+
+    __tablename__ = "idempotency_key"
+
+    client: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    fingerprint: str
+    recording_id: str = Field(foreign_key="recording.id")
+    created_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))

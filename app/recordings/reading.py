@@ -1,0 +1,225 @@
+"""How recordings are shown: many at once, with a fixed number of queries."""
+
+import base64
+import binascii
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Query
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from app.chains.models import Chain, ChainStep
+from app.chains.store import latest_chains
+from app.db import utc_now
+from app.errors import problem
+from app.fields import Line, Moment
+from app.recordings.models import Recording, RecordingStatus, RecordingTag, ScheduleEvent
+from app.recordings.views import ChainView, OccurrenceView, RecordingView, StepView
+from app.resources.lookup import known_resources
+from app.resources.models import Occurrence, OccurrenceStatus, Resource
+
+WANTED = (OccurrenceStatus.PLANNED, OccurrenceStatus.SCHEDULED)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    status: str | None = None
+    resource: str | None = None
+    reference_id: str | None = None
+    tag: str | None = None
+    begins_before: datetime | None = None
+    ends_after: datetime | None = None
+
+
+def filters(
+    status: Annotated[RecordingStatus | None, Query(description="Only those in this state.")] = None,
+    resource: Annotated[Line | None, Query(description="Only those on it: Kaltura id or system name.")] = None,
+    reference_id: Annotated[Line | None, Query(description="Only those with your id.")] = None,
+    tag: Annotated[Line | None, Query(description="Only those with this tag.")] = None,
+    after: Annotated[Moment | None, Query(alias="from", description="Only those that end after it.")] = None,
+    before: Annotated[Moment | None, Query(alias="to", description="Only those that begin before it.")] = None,
+) -> Filters:
+    return Filters(status, resource, reference_id, tag, begins_before=before, ends_after=after)
+
+
+def page(
+    session: Session, client: str, filters: Filters, limit: int, cursor: str | None
+) -> tuple[list[RecordingView], str | None]:
+    """The client's recordings, the latest first, and the cursor of the next page (None on the last)."""
+    statement = select(Recording).where(col(Recording.client) == client)
+    if filters.status is not None:
+        statement = statement.where(col(Recording.status) == filters.status)
+    if filters.reference_id is not None:
+        statement = statement.where(col(Recording.reference_id) == filters.reference_id)
+    if filters.resource is not None:
+        ids = [resource.id for resource in known_resources(session, filters.resource)]
+        statement = statement.where(col(Recording.resource_id).in_(ids))
+    if filters.tag is not None:
+        tagged = select(col(RecordingTag.recording_id)).where(col(RecordingTag.tag) == filters.tag)
+        statement = statement.where(col(Recording.id).in_(tagged))
+    if filters.ends_after is not None:
+        statement = statement.where(col(Recording.last_end) > filters.ends_after)
+    if filters.begins_before is not None:
+        statement = statement.where(col(Recording.first_start) < filters.begins_before)
+    if cursor is not None:
+        statement = statement.where(col(Recording.id) < _read_cursor(cursor))
+    rows = list(session.execute(statement.order_by(col(Recording.id).desc()).limit(limit + 1)).scalars())
+    more = _cursor(rows[limit - 1].id) if len(rows) > limit else None
+    return views(session, rows[:limit]), more
+
+
+def _cursor(recording_id: str) -> str:
+    return base64.urlsafe_b64encode(recording_id.encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (ValueError, binascii.Error):
+        error = {"type": "rule", "loc": ("query", "cursor"), "ctx": {"rule": "is not a cursor that was given out"}}
+        raise RequestValidationError([error]) from None
+
+
+def views(session: Session, recordings: Sequence[Recording]) -> list[RecordingView]:
+    ids = [recording.id for recording in recordings]
+    chains = latest_chains(session, ids)
+    steps = _steps(session, [chain.id for chain in chains.values()])
+    resources = _by_id(session, {r.resource_id for r in recordings if r.resource_id is not None})
+    events = defaultdict(list)
+    for event in session.execute(
+        select(ScheduleEvent)
+        .where(col(ScheduleEvent.recording_id).in_(ids))
+        .order_by(col(ScheduleEvent.recording_id), col(ScheduleEvent.number))
+    ).scalars():
+        events[event.recording_id].append({"id": event.event_id, "kind": event.kind, "occurrences": event.occurrences})
+    extents = {
+        booking_id: {"occurrence_count": count, "first_start": _utc(first), "last_end": _utc(last)}
+        for booking_id, count, first, last in session.execute(
+            select(
+                col(Occurrence.booking_id),
+                func.count(),
+                func.min(col(Occurrence.start)),
+                func.max(col(Occurrence.end)),
+            )
+            .where(col(Occurrence.booking_id).in_(ids), col(Occurrence.status).in_(WANTED))
+            .group_by(col(Occurrence.booking_id))
+        )
+    }
+    nothing = {"occurrence_count": 0, "first_start": None, "last_end": None}
+    return [
+        RecordingView.model_validate(
+            {
+                **recording.document,
+                **extents.get(recording.id, nothing),
+                "id": recording.id,
+                "status": recording.status,
+                "time_zone": recording.time_zone,
+                "resource": _room(recording, resources),
+                "kaltura": {
+                    "template_entry_id": recording.template_entry_id,
+                    "events": events[recording.id],
+                },
+                "chain": _chain(chains[recording.id], steps) if recording.id in chains else None,
+                "problem": problem(recording.problem).document() if recording.problem else None,
+                "created_at": recording.created_at,
+                "updated_at": recording.updated_at,
+            }
+        )
+        for recording in recordings
+    ]
+
+
+def history(session: Session, recording: Recording) -> list[ChainView]:
+    """Every chain of the recording, the latest first."""
+    chains = session.execute(
+        select(Chain).where(col(Chain.subject) == recording.id).order_by(col(Chain.id).desc())
+    ).scalars()
+    found = list(chains)
+    steps = _steps(session, [chain.id for chain in found])
+    return [_chain(chain, steps) for chain in found]
+
+
+def occurrences(session: Session, recording: Recording) -> list[OccurrenceView]:
+    """Every session of the recording in order of time, excluded and cancelled ones too."""
+    rows = session.execute(
+        select(Occurrence).where(col(Occurrence.booking_id) == recording.id).order_by(col(Occurrence.start))
+    ).scalars()
+    zone, now = ZoneInfo(recording.time_zone), utc_now()
+    return [
+        OccurrenceView(
+            id=row.id,
+            start=row.start,
+            end=row.end,
+            local_start=row.start.astimezone(zone),
+            time_zone=recording.time_zone,
+            status=("past" if row.end <= now else "scheduled") if row.status in WANTED else row.status,
+            event_id=row.event_id,
+        )
+        for row in rows
+    ]
+
+
+def _steps(session: Session, chain_ids: Sequence[str]) -> dict[str, list[ChainStep]]:
+    found = defaultdict(list)
+    statement = select(ChainStep).where(col(ChainStep.chain_id).in_(chain_ids))
+    for row in session.execute(statement.order_by(col(ChainStep.chain_id), col(ChainStep.position))).scalars():
+        found[row.chain_id].append(row)
+    return found
+
+
+def _chain(chain: Chain, steps: dict[str, list[ChainStep]]) -> ChainView:
+    return ChainView(
+        id=chain.id,
+        operation=chain.operation,
+        status=chain.status,
+        created_at=chain.created_at,
+        finished_at=chain.finished_at,
+        steps=[_step(row) for row in steps.get(chain.id, ())],
+    )
+
+
+def _step(row: ChainStep) -> StepView:
+    return StepView.model_validate(
+        {
+            "name": row.name,
+            "status": row.status,
+            "attempts": row.attempts,
+            "kaltura_id": _kaltura_id(row),
+            "started_at": row.started_at,
+            "finished_at": row.finished_at,
+            "next_attempt_at": row.next_attempt_at,
+            "error": {"code": "waiting", **row.error} if row.error else None,
+        }
+    )
+
+
+def _kaltura_id(row: ChainStep) -> int | str | None:
+    made = next((call.get("result") for call in row.calls or () if call.get("result") is not None), None)
+    found = made.get("id") if isinstance(made, dict) else made
+    return found if isinstance(found, int | str) else None
+
+
+def _room(recording: Recording, resources: dict[int, Resource]) -> dict[str, Any]:
+    """The resource as Kaltura knows it; before it was asked, as the document names it."""
+    known = resources.get(recording.resource_id) if recording.resource_id is not None else None
+    if known:
+        return {"id": known.id, "system_name": known.system_name, "name": known.name}
+    asked = recording.document["resource"]
+    if isinstance(asked, dict):
+        return {"id": None, "system_name": asked.get("system_name"), "name": asked.get("name")}
+    return {"id": None, "system_name": asked if isinstance(asked, str) else None, "name": None}
+
+
+def _by_id(session: Session, ids: set[int]) -> dict[int, Resource]:
+    rows = session.execute(select(Resource).where(col(Resource.id).in_(ids))).scalars()
+    return {resource.id: resource for resource in rows}
+
+
+def _utc(value: datetime) -> datetime:
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

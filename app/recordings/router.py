@@ -1,0 +1,163 @@
+"""`/recordings`: parse, call one function, answer."""
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+
+from app.access import CurrentClient
+from app.db import ReadSession
+from app.errors import (
+    AmbiguousResource,
+    CategoryNotFound,
+    DatabaseUnavailable,
+    IdempotencyKeyReused,
+    InvalidDocument,
+    NotFound,
+    NothingToResume,
+    PayloadTooLarge,
+    ReferenceInUse,
+    RefusedByKaltura,
+    ResourceNotFound,
+    ScheduleConflict,
+    ScheduleDiffers,
+    Unauthorized,
+    responses,
+)
+from app.fields import Line, Page
+from app.recordings import reading, service
+from app.recordings.accepting import Acceptance
+from app.recordings.schemas import RecordingDocument
+from app.recordings.views import HistoryView, OccurrenceView, RecordingView
+
+router = APIRouter(prefix="/recordings", tags=["recordings"])
+
+DEFAULT_WAIT, LONGEST_WAIT = 10.0, 30.0  # seconds
+READING = (Unauthorized, NotFound, InvalidDocument, DatabaseUnavailable)
+MAKING = (
+    *(Unauthorized, ReferenceInUse, ScheduleConflict, AmbiguousResource, PayloadTooLarge, InvalidDocument),
+    *(IdempotencyKeyReused, RefusedByKaltura, CategoryNotFound, ResourceNotFound, ScheduleDiffers),
+    DatabaseUnavailable,
+)
+
+RecordingId = Annotated[str, Path(description="The recording's id.", examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"])]
+Prefer = Annotated[
+    str | None,
+    Header(
+        description="RFC 7240. `wait=N`: how many seconds to wait for the end, at most 30 (10 if not said). "
+        "`respond-async`: answer at once.",
+        examples=["wait=20"],
+    ),
+]
+IdempotencyKey = Annotated[
+    Line | None,
+    Header(
+        description="Makes it safe to send the same request again: the same key with the same document answers "
+        "what the first request ended with.",
+        examples=["5f0c3a52-4a08-4c52-9b60-2d7d5a3f2f1e"],
+    ),
+]
+_LOCATION = {"Location": {"description": "The recording's address.", "schema": {"type": "string"}}}
+_RETRY = {"Retry-After": {"description": "Seconds until it is worth looking.", "schema": {"type": "integer"}}}
+
+
+def _acceptance(request: Request) -> Acceptance:
+    found: Acceptance = request.app.state.acceptance
+    return found
+
+
+Accepting = Annotated[Acceptance, Depends(_acceptance)]
+
+
+def wait_of(prefer: str | None) -> float:
+    """How long an answer may wait, in seconds, by `Prefer`. What cannot be read is ignored (RFC 7240, section 2)."""
+    said = prefer or ""
+    wait = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})\"?(?=$|[,;\s])", said, re.IGNORECASE)
+    if wait:
+        return min(float(wait[1]), LONGEST_WAIT)
+    return 0.0 if re.search(r"(?:^|[,\s])respond-async(?=$|[,;\s])", said, re.IGNORECASE) else DEFAULT_WAIT
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=RecordingView,
+    summary="Schedule a recording",
+    responses={
+        **responses(*MAKING),
+        200: {"model": RecordingView, "description": "It was there already, made by the same document."},
+        201: {"description": "Scheduled.", "headers": _LOCATION},
+        202: {
+            "model": RecordingView,
+            "description": "Accepted. It goes on in the background, also when Kaltura is away.",
+            "headers": _LOCATION | _RETRY,
+        },
+    },
+)
+async def create_recording(
+    document: RecordingDocument,
+    client: CurrentClient,
+    accepting: Accepting,
+    prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Makes everything that Kaltura needs of one document: a template entry, schedule events, the resource, the links.
+
+    The same `reference_id` (or `Idempotency-Key`) with the same document makes nothing twice. What Kaltura refuses
+    for good is undone and answered as a problem. What goes wrong after a 202 stands in the recording's `problem`.
+    """
+    return await accepting.schedule(client.name, document, idempotency_key, wait_of(prefer))
+
+
+@router.get("", summary="List recordings", responses=responses(Unauthorized, InvalidDocument, DatabaseUnavailable))
+def list_recordings(
+    request: Request,
+    response: Response,
+    client: CurrentClient,
+    session: ReadSession,
+    filters: Annotated[reading.Filters, Depends(reading.filters)],
+    limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 50,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
+) -> Page[RecordingView]:
+    """Recordings, the latest first."""
+    items, more = reading.page(session, client.name, filters, limit, cursor)
+    if more:
+        response.headers["Link"] = f'<{request.url.include_query_params(cursor=more)}>; rel="next"'
+    return Page(items=items, next_cursor=more)
+
+
+@router.get("/{id}", summary="Show a recording", responses=responses(*READING))
+def get_recording(id: RecordingId, client: CurrentClient, session: ReadSession) -> RecordingView:
+    """The document that was sent, what became of it, and what stands in Kaltura for it."""
+    return reading.views(session, [service.find(session, client.name, id)])[0]
+
+
+@router.get("/{id}/occurrences", summary="List a recording's occurrences", responses=responses(*READING))
+def list_occurrences(id: RecordingId, client: CurrentClient, session: ReadSession) -> Page[OccurrenceView]:
+    """Every session in order of time, excluded and cancelled ones too. All on one page."""
+    return Page(items=reading.occurrences(session, service.find(session, client.name, id)), next_cursor=None)
+
+
+@router.get("/{id}/history", summary="Show a recording's history", responses=responses(*READING))
+def get_history(id: RecordingId, client: CurrentClient, session: ReadSession) -> HistoryView:
+    """Every chain that the recording ever had, with each of its steps, the latest first. All on one page."""
+    return HistoryView(items=reading.history(session, service.find(session, client.name, id)), next_cursor=None)
+
+
+@router.post(
+    "/{id}/resume",
+    response_model=RecordingView,
+    summary="Resume a recording",
+    responses={
+        **responses(*READING, NothingToResume, ScheduleConflict, RefusedByKaltura, ScheduleDiffers),
+        202: {"model": RecordingView, "description": "Taken up; it goes on.", "headers": _LOCATION | _RETRY},
+    },
+)
+async def resume_recording(
+    id: RecordingId,
+    client: CurrentClient,
+    accepting: Accepting,
+    prefer: Prefer = None,
+) -> Response:
+    """Takes a chain that is stuck, or waits for its next attempt, up again at once, from its open step."""
+    return await accepting.resume(client.name, id, wait_of(prefer))

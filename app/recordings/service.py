@@ -1,0 +1,229 @@
+"""What the recordings' endpoints do: accepting documents, showing recordings, taking chains up again.
+
+Every function works in its caller's transaction and commits nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlmodel import Session, col
+
+from app.calendar.occurrences import Occurrence as Planned
+from app.calendar.plan import PlannedEvent, plan
+from app.chains.models import ChainStatus
+from app.chains.steps import Definition
+from app.chains.store import Store, latest_chains
+from app.db import new_id, utc_now
+from app.errors import IdempotencyKeyReused, NotFound, NothingToResume, ReferenceInUse
+from app.kaltura.types import CLASSIFICATIONS
+from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, RecordingTag, ScheduleEvent
+from app.recordings.parts import NewResource
+from app.recordings.schemas import RecordingDocument
+from app.recordings.steps import SCHEDULE, Tools
+from app.resources.models import Booking, Occurrence, OccurrenceStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A recording and the chain to wait for: `begun` by this request, with the recording if that is `made` by it."""
+
+    recording_id: str
+    chain_id: str
+    begun: bool
+    made: bool = False
+
+
+def accept(
+    session: Session, store: Store, client: str, document: RecordingDocument, key: str | None, default_zone: str
+) -> Accepted:
+    """The document's recording: the one that it made before, or a new one with its chain, ready to run.
+
+    Raises IdempotencyKeyReused and ReferenceInUse. Two equal documents at once: the second one's transaction ends in
+    an IntegrityError on PostgreSQL, and finds the first one's recording when it is tried again.
+    """
+    fingerprint = document.fingerprint()
+    before = _made_before(session, client, document, key, fingerprint)
+    if before is None:
+        recording_id = _make(session, client, document, fingerprint, default_zone)
+        chain_id = _begin(session, store, recording_id, document, default_zone)
+    else:
+        recording_id = before
+        chain_id = latest_chains(session, [before])[before].id
+    if key is not None and session.get(IdempotencyKey, (client, key)) is None:
+        session.add(IdempotencyKey(client=client, key=key, fingerprint=fingerprint, recording_id=recording_id))
+    return Accepted(recording_id, chain_id, begun=before is None, made=before is None)
+
+
+def _made_before(
+    session: Session, client: str, document: RecordingDocument, key: str | None, fingerprint: str
+) -> str | None:
+    used = session.get(IdempotencyKey, (client, key)) if key is not None else None
+    if used is not None:
+        if used.fingerprint != fingerprint:
+            raise IdempotencyKeyReused(recording_id=used.recording_id)
+        return used.recording_id
+    if document.reference_id is None:
+        return None
+    alive = session.execute(
+        select(Recording).where(
+            col(Recording.client) == client, col(Recording.active_reference) == document.reference_id
+        )
+    ).scalar_one_or_none()
+    if alive is not None and alive.fingerprint != fingerprint:
+        raise ReferenceInUse(recording_id=alive.id)
+    return alive.id if alive else None
+
+
+def _make(session: Session, client: str, document: RecordingDocument, fingerprint: str, default_zone: str) -> str:
+    schedule = document.schedule(default_zone)
+    wanted = [occurrence for occurrence in schedule.occurrences if not occurrence.excluded_by]
+    recording = Recording(
+        id=new_id("rec"),
+        client=client,
+        reference_id=document.reference_id,
+        active_reference=document.reference_id,
+        fingerprint=fingerprint,
+        document=document.model_dump(mode="json", exclude_unset=True),
+        time_zone=schedule.zone.key,
+        first_start=wanted[0].start,
+        last_end=max(occurrence.end for occurrence in wanted),
+    )
+    booking = Booking(
+        id=recording.id,
+        source="lectern",
+        title=document.title,
+        description=document.description,
+        tags=document.tags,
+        time_zone=schedule.zone.key,
+    )
+    session.add_all([recording, booking])
+    session.flush()
+    session.add_all(RecordingTag(recording_id=recording.id, tag=tag) for tag in document.tags)
+    session.add_all(_occurrence(recording.id, occurrence) for occurrence in schedule.occurrences)
+    return recording.id
+
+
+def _occurrence(booking_id: str, planned: Planned) -> Occurrence:
+    status = OccurrenceStatus.EXCLUDED if planned.excluded_by else OccurrenceStatus.PLANNED
+    return Occurrence(id=new_id("occ"), booking_id=booking_id, start=planned.start, end=planned.end, status=status)
+
+
+def _begin(session: Session, store: Store, recording_id: str, document: RecordingDocument, default_zone: str) -> str:
+    schedule = document.schedule(default_zone)
+    events = plan(schedule.occurrences, schedule.rule, schedule.zone)
+    return store.create(
+        session, recording_id, "schedule", [step.name for step in SCHEDULE], schedule_input(document, events)
+    )
+
+
+def schedule_input(document: RecordingDocument, events: Sequence[PlannedEvent]) -> dict[str, Any]:
+    """Everything that a `schedule` chain sends, decided once, as JSON.
+
+    `{"resource": {"id"} | {"system_name"[, "name", "description", "kind"]}, "on_conflict", "categories": [id | full
+    name], "entry": EntryDraft's words, "event": EventDraft's words, "events": [{"kind", "start", "end",
+    "recurrence", "occurrences": [[start, end, excluded]]}]}`; times are epoch seconds. An event without a wanted
+    occurrence is not made.
+    """
+    return {
+        "resource": _resource(document),
+        "on_conflict": document.on_conflict,
+        "categories": document.categories,
+        "entry": {
+            "name": document.title,
+            "description": document.description or "",
+            "tags": document.tags,
+            "owner": document.owner,
+            "editors": document.editors,
+            "publishers": document.publishers,
+        },
+        "event": {
+            "summary": document.title,
+            "description": document.description or "",
+            "tags": document.tags,
+            "entry_ids": document.related_entries,
+            "organizer": document.organizer,
+            "contact": document.contact,
+            "location": document.location,
+            "classification": CLASSIFICATIONS[document.visibility],
+            "comment": document.reference_id,
+        },
+        "events": [
+            {
+                "kind": event.kind,
+                "start": int(event.start.timestamp()),
+                "end": int(event.end.timestamp()),
+                "recurrence": event.recurrence and dict(event.recurrence),
+                "occurrences": [
+                    [int(o.start.timestamp()), int(o.end.timestamp()), o.excluded_by is not None]
+                    for o in event.occurrences
+                ],
+            }
+            for event in events
+            if not all(occurrence.excluded_by for occurrence in event.occurrences)
+        ],
+    }
+
+
+def _resource(document: RecordingDocument) -> dict[str, Any]:
+    asked = document.resource
+    if isinstance(asked, NewResource):
+        return {
+            "system_name": asked.system_name,
+            "name": asked.name or asked.system_name,
+            "description": asked.description,
+            "kind": asked.kind,
+        }
+    return {"id": asked} if isinstance(asked, int) else {"system_name": asked}
+
+
+def find(session: Session, client: str, recording_id: str) -> Recording:
+    """One of the client's recordings. Another client's is as if it were not there."""
+    recording = session.get(Recording, recording_id)
+    if recording is None or recording.client != client:
+        raise NotFound("There is no such recording.")
+    return recording
+
+
+def resume(session: Session, store: Store, client: str, recording_id: str) -> Accepted:
+    """Takes a chain that is stuck or waiting up again, from its open step, with new patience."""
+    recording = find(session, client, recording_id)
+    chain = latest_chains(session, [recording.id])[recording.id]
+    if recording.status in (RecordingStatus.FAILED, RecordingStatus.CANCELLED):
+        raise NothingToResume()
+    taken = store.take_up(session, chain.id)
+    if taken:
+        _set(session, recording.id, status=RecordingStatus.SCHEDULING, problem=None)
+    return Accepted(recording.id, chain.id, begun=taken)
+
+
+def schedule_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
+    """What the end of a `schedule` chain means to its recording."""
+    if status == ChainStatus.SUCCEEDED:
+        _set(session, subject, status=RecordingStatus.SCHEDULED, problem=None)
+    elif status == ChainStatus.STUCK:
+        _set(session, subject, status=RecordingStatus.STUCK, problem=error)
+    else:
+        _set(
+            session,
+            subject,
+            status=RecordingStatus.FAILED,
+            problem=error,
+            active_reference=None,
+            template_entry_id=None,
+        )
+        session.execute(
+            update(Occurrence)
+            .where(col(Occurrence.booking_id) == subject, col(Occurrence.status) != OccurrenceStatus.EXCLUDED)
+            .values(status=OccurrenceStatus.CANCELLED, event_id=None, series_id=None)
+        )
+        for event in session.execute(select(ScheduleEvent).where(col(ScheduleEvent.recording_id) == subject)):
+            session.delete(event[0])
+
+
+def _set(session: Session, recording_id: str, **values: Any) -> None:
+    session.execute(update(Recording).where(col(Recording.id) == recording_id).values(updated_at=utc_now(), **values))
+
+
+DEFINITIONS: Mapping[str, Definition[Tools]] = {"schedule": Definition("schedule", SCHEDULE, schedule_ended)}

@@ -1,0 +1,89 @@
+"""Finding resources: in SQL those that Lectern has seen, in Kaltura all others."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import func, or_, select
+from sqlmodel import Session, col
+
+from app.db import Database, utc_now
+from app.errors import AmbiguousResource, KalturaUnavailable, NotFound, RefusedByKaltura
+from app.kaltura import types as kaltura
+from app.kaltura.client import KalturaClient
+from app.kaltura.errors import KalturaError, Refused
+from app.resources.models import Resource
+
+MAX_ID = 2**31 - 1  # Kaltura's ids are 32-bit
+
+
+@contextmanager
+def kaltura_answers() -> Iterator[None]:
+    """What a request that asks Kaltura itself answers when Kaltura does not."""
+    try:
+        yield
+    except Refused as refusal:
+        raise RefusedByKaltura(f"Kaltura answered {refusal.code}.", kaltura_code=refusal.code) from None
+    except KalturaError:
+        raise KalturaUnavailable("Kaltura does not answer. Try again later.") from None
+
+
+def known_resources(session: Session, reference: str) -> list[Resource]:
+    """Those in SQL with this Kaltura id or system name (in any case). A number is an id first."""
+    by_name = func.lower(col(Resource.system_name)) == reference.lower()
+    number = _number(reference)
+    found = session.execute(
+        select(Resource).where(or_(by_name, col(Resource.id) == number) if number else by_name)
+    ).scalars()
+    rows = list(found)
+    return [row for row in rows if row.id == number] or rows
+
+
+def find_resource(database: Database, client: KalturaClient, reference: str) -> Resource:
+    """The resource that a path names. Asks Kaltura only for one that Lectern has never seen.
+
+    Raises NotFound, AmbiguousResource, KalturaUnavailable.
+    """
+    with database.read() as session:
+        found = known_resources(session, reference)
+    if not found:
+        with kaltura_answers():
+            number = _number(reference)
+            by_id = client.get_resource(number) if number else None
+            theirs = [by_id] if by_id else client.list_resources(system_name=reference)
+        found = remember(database, theirs)
+    if len(found) > 1:
+        raise AmbiguousResource(resource_ids=sorted(resource.id for resource in found))
+    if not found:
+        raise NotFound("Kaltura has no such resource.")
+    return found[0]
+
+
+def all_resources(database: Database, client: KalturaClient) -> list[Resource]:
+    """Every resource that Kaltura knows, by id."""
+    with kaltura_answers():
+        theirs = client.list_resources()
+    return remember(database, theirs)
+
+
+def remember(database: Database, resources: Iterable[kaltura.Resource]) -> list[Resource]:
+    rows = [
+        Resource(
+            id=resource.id,
+            system_name=resource.system_name,
+            name=resource.name,
+            description=resource.description,
+            kind=resource.kind,
+            seen_at=utc_now(),
+        )
+        for resource in resources
+    ]
+    if not rows:
+        return []
+    with database.write() as session:
+        return [session.merge(row) for row in rows]
+
+
+def _number(reference: str) -> int | None:
+    if not (reference.isascii() and reference.isdigit() and len(reference) <= 10):
+        return None
+    return int(reference) if 0 < int(reference) <= MAX_ID else None

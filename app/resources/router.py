@@ -1,0 +1,92 @@
+"""`/resources`: what Kaltura can record with, and what each has to record next."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+
+from app.access import CurrentClient
+from app.db import Database, utc_now
+from app.errors import (
+    AmbiguousResource,
+    DatabaseUnavailable,
+    InvalidDocument,
+    KalturaUnavailable,
+    NotFound,
+    Unauthorized,
+    responses,
+)
+from app.fields import Line, Moment, Page
+from app.kaltura.client import KalturaClient
+from app.resources import feed, lookup
+from app.resources.models import Resource
+from app.resources.schemas import ResourceView, UpcomingView
+
+router = APIRouter(prefix="/resources", tags=["resources"])
+
+WINDOW = timedelta(days=14)
+ResourceId = Annotated[Line, Path(description="Kaltura id or system name.", examples=["EXTRON-100-ABC"])]
+LOOKING_UP = (Unauthorized, NotFound, AmbiguousResource, InvalidDocument, KalturaUnavailable, DatabaseUnavailable)
+
+
+def _database(request: Request) -> Database:
+    found: Database = request.app.state.database
+    return found
+
+
+def _kaltura(request: Request) -> KalturaClient:
+    found: KalturaClient = request.app.state.kaltura
+    return found
+
+
+State = Annotated[Database, Depends(_database)]
+Kaltura = Annotated[KalturaClient, Depends(_kaltura)]
+
+
+def _resource(id: ResourceId, database: State, kaltura: Kaltura) -> Resource:
+    return lookup.find_resource(database, kaltura, id)
+
+
+Named = Annotated[Resource, Depends(_resource)]
+
+
+@router.get("", summary="List resources", responses=responses(Unauthorized, KalturaUnavailable, DatabaseUnavailable))
+def list_resources(_client: CurrentClient, database: State, kaltura: Kaltura) -> Page[ResourceView]:
+    """Every schedule resource that Kaltura knows, by id. All on one page."""
+    found = lookup.all_resources(database, kaltura)
+    return Page(items=[ResourceView.model_validate(row.model_dump()) for row in found], next_cursor=None)
+
+
+@router.get("/{id}", summary="Show a resource", responses=responses(*LOOKING_UP))
+def get_resource(_client: CurrentClient, resource: Named) -> ResourceView:
+    """One resource, by its Kaltura id or its system name."""
+    return ResourceView.model_validate(resource.model_dump())
+
+
+@router.get(
+    "/{id}/upcoming",
+    response_model=UpcomingView,
+    summary="What a resource has to record next",
+    responses={**responses(*LOOKING_UP), 304: {"description": "Nothing has changed since that ETag."}},
+)
+def get_upcoming(
+    _client: CurrentClient,
+    resource: Named,
+    database: State,
+    after: Annotated[Moment | None, Query(alias="from", description="Now, if not said.")] = None,
+    before: Annotated[Moment | None, Query(alias="to", description="14 days after `from`, if not said.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="How many occurrences at most.")] = 100,
+    if_none_match: Annotated[str | None, Header(description="The `ETag` of the answer that you have.")] = None,
+) -> Response:
+    """The expanded schedule for an encoder, by start: running occurrences too, ended and cancelled ones not.
+
+    Answered from Lectern's own state, whether Kaltura is up or not. Poll it with `If-None-Match`.
+    """
+    now = utc_now()
+    start = after or now
+    with database.read() as session:
+        shown = feed.upcoming(session, resource, now, start, before or start + WINDOW, limit)
+    headers = {"ETag": f'"{shown.schedule_version}"', "Cache-Control": "private, no-cache"}
+    if feed.matches(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(shown.model_dump_json(by_alias=True), headers=headers, media_type="application/json")

@@ -1,0 +1,73 @@
+"""What the resources' endpoints show."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from app.fields import Instant, Out, ZonedTime
+
+
+class ResourceView(Out):
+    """A Kaltura schedule resource: the camera or encoder in a room."""
+
+    id: int = Field(description="Kaltura's id.", examples=[562931])
+    system_name: str | None = Field(description="Its system name.", examples=["EXTRON-100-ABC"])
+    name: str = Field(description="The name that people see.", examples=["EXTRON-100-ABC"])
+    description: str | None = Field(description="What and where it is.", examples=["Camera in Classroom #702"])
+    kind: str = Field(description="`camera`, `location`, `live_entry` or `other`.", examples=["camera"])
+
+
+class ResourceName(Out):
+    """A resource, by its names."""
+
+    id: int = Field(description="Kaltura's id.", examples=[562931])
+    system_name: str | None = Field(description="Its system name.", examples=["EXTRON-100-ABC"])
+    name: str = Field(description="The name that people see.", examples=["EXTRON-100-ABC"])
+
+
+class UpcomingOccurrence(Out):
+    """One session that the resource is to record."""
+
+    uid: str = Field(
+        description="The same for life, also when it is moved.", examples=["occ_01kantf3wqz6t4s8w2v1x0y9ab"]
+    )
+    status: Literal["upcoming", "recording_now"] = Field(
+        description="`recording_now` once it has begun.", examples=["upcoming"]
+    )
+    title: str = Field(description="What it is called.", examples=["MATH-123 Linear Algebra"])
+    description: str | None = Field(description="More about it.", examples=["Section 01, fall term"])
+    start: Instant = Field(description="When it begins, in UTC.", examples=["2027-01-13T14:00:00Z"])
+    end: Instant = Field(description="When it ends, in UTC.", examples=["2027-01-13T14:50:00Z"])
+    local_start: ZonedTime = Field(
+        description="When it begins by the clocks of its zone.", examples=["2027-01-13T09:00:00-05:00"]
+    )
+    time_zone: str = Field(description="IANA name of that zone.", examples=["America/New_York"])
+    duration_seconds: int = Field(description="How long it lasts.", examples=[3000])
+    recording_id: str | None = Field(
+        description="Lectern's recording; null for what was booked elsewhere.",
+        examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"],
+    )
+    event_id: int | None = Field(description="Kaltura's id of the session.", examples=[1336592])
+    series_id: int | None = Field(
+        description="Kaltura's id of its series; null for a single event.", examples=[1336591]
+    )
+    template_entry_id: str | None = Field(
+        description="The entry whose metadata the recorded one inherits.", examples=["1_erl8rgx8"]
+    )
+    tags: list[str] = Field(description="Its tags.", examples=[["mathematics"]])
+    source: Literal["lectern", "kaltura"] = Field(description="Who booked it.", examples=["lectern"])
+
+
+class UpcomingView(Out):
+    """What a resource has to record next."""
+
+    resource: ResourceName = Field(description="The resource.")
+    server_time: Instant = Field(description="The service's clock.", examples=["2027-01-13T13:58:02Z"])
+    as_of: Instant = Field(description="How old what is shown is.", examples=["2027-01-13T13:57:40Z"])
+    stale: bool = Field(description="Whether it could not be refreshed for ten minutes.", examples=[False])
+    schedule_version: str = Field(description="Changes whenever `occurrences` does.", examples=["5f2c9a1b7e3d4c60"])
+    from_: Instant = Field(alias="from", description="Where the window begins.", examples=["2027-01-13T13:58:02Z"])
+    to: Instant = Field(description="Where the window ends.", examples=["2027-01-27T13:58:02Z"])
+    occurrences: list[UpcomingOccurrence] = Field(
+        description="By start. Running ones are there, ended and cancelled ones are not."
+    )

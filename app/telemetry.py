@@ -1,0 +1,138 @@
+"""How the service says how it is: logs, request ids, `/healthz` and `/readyz`.
+
+Logs are JSON lines on standard error, ours and those of libraries alike. They hold ids and codes; no document, no
+secret, no session.
+"""
+
+import logging
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import structlog
+from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
+from fastapi import APIRouter, FastAPI, Response
+from pydantic import Field
+from structlog.typing import EventDict, WrappedLogger
+
+from app.db import new_id
+from app.fields import Out
+
+State = Literal["ok", "degraded", "down"]
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def configure_logs(level: str) -> None:
+    """One pipeline for structlog and the standard library. To be called once, by the process that serves."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _with_request_id,
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for noisy in ("httpx", "httpcore", "alembic"):  # httpx logs whole addresses
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _with_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    if request_id := correlation_id.get():
+        event["request_id"] = request_id
+    return event
+
+
+def add_request_ids(app: FastAPI) -> None:
+    """Every answer carries `X-Request-ID`: the client's own, if it is a plain token, or a new one."""
+    app.add_middleware(
+        CorrelationIdMiddleware,
+        header_name="X-Request-ID",
+        generator=lambda: new_id("req"),
+        validator=lambda given: REQUEST_ID.fullmatch(given) is not None,
+        transformer=lambda given: given,
+    )
+
+
+@dataclass(slots=True)
+class KalturaHealth:
+    """What the latest calls to Kaltura came to. Written by all worker threads."""
+
+    failing_since: float | None = None
+    answered: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def observe(self, _service: str, _action: str, outcome: str, _seconds: float) -> None:
+        with self._lock:
+            if outcome in ("done", "refused"):
+                self.answered, self.failing_since = True, None
+            elif self.failing_since is None:
+                self.failing_since = time.time()
+
+    def part(self) -> "Part":
+        if self.failing_since is not None:
+            return Part(state="degraded", detail=f"no answer for {time.time() - self.failing_since:.0f} s; chains wait")
+        return Part(state="ok", detail="answers" if self.answered else "not asked yet")
+
+
+class Part(Out):
+    """How one part of the service is."""
+
+    state: State = Field(description="`ok`, `degraded` (works, with something missing) or `down`.", examples=["ok"])
+    detail: str = Field(description="In words, for an operator.", examples=["answers"])
+
+
+class Readiness(Out):
+    """How the service is. `degraded`: documents are accepted, and finished once what is missing is back."""
+
+    status: State = Field(description="The worst of the parts.", examples=["ok"])
+    parts: dict[str, Part] = Field(description="By name.", examples=[{"kaltura": {"state": "ok", "detail": "answers"}}])
+
+
+class Health(Out):
+    """The process answers."""
+
+    status: Literal["ok"] = Field(description="Always `ok`.", examples=["ok"])
+
+
+def health_router(parts: Mapping[str, Callable[[], Part]]) -> APIRouter:
+    """`/healthz` and `/readyz`; each of `parts` is looked at for every `/readyz`."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/healthz", summary="Is the process alive?")
+    def healthz() -> Health:
+        """Answers as long as the process does. For a supervisor that would restart it otherwise."""
+        return Health(status="ok")
+
+    @router.get(
+        "/readyz",
+        summary="Can it work?",
+        responses={503: {"model": Readiness, "description": "A part that is needed for every request is down."}},
+    )
+    def readyz(response: Response) -> Readiness:
+        """For a load balancer: 503 when requests should go elsewhere. Kaltura away is `degraded`, and no reason to."""
+        found = {name: look() for name, look in parts.items()}
+        worst = max((part.state for part in found.values()), key=("ok", "degraded", "down").index)
+        response.status_code = 503 if worst == "down" else 200
+        return Readiness(status=worst, parts=found)
+
+    return router
