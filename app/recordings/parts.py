@@ -1,5 +1,6 @@
 """The parts of a recording's document, each with its own rules: room, recurrence, exclusions, words and people."""
 
+import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -97,7 +98,11 @@ def _read_rrule(text: str) -> str:
 _ANY_START, _ANY_ZONE = datetime(2000, 1, 1), zone("UTC")  # noqa: DTZ001 - wall-clock time
 
 Weekday = Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
-DayOfRule = Annotated[str, AfterValidator(_read_day), Field(max_length=4)]
+DayOfRule = Annotated[
+    str,
+    AfterValidator(_read_day),
+    Field(json_schema_extra={"pattern": "^([+-]?[1-5])?(MO|TU|WE|TH|FR|SA|SU)$"}),
+]
 DayNumber = Annotated[int, Field(strict=True, ge=-31, le=31)]
 RRule = Annotated[str, Words(500), AfterValidator(_read_rrule)]
 
@@ -217,6 +222,14 @@ def _read_zone(name: str) -> str:
         raise broken("must be the IANA name of a time zone, like America/New_York") from None
 
 
+def _read_entry(entry_id: str) -> str:
+    if not _ENTRY.fullmatch(entry_id):
+        raise broken("must be a Kaltura entry id, like 1_abcd1234")
+    return entry_id
+
+
+_ENTRY = re.compile("[0-9]{1,4}_[0-9a-z]{8}|[0-9a-z]{10}")  # the second is how ids looked at first
+
 CategoryName = Annotated[str, Words(1024), AfterValidator(_read_category)]
 Category = Annotated[
     KalturaId | CategoryName,
@@ -225,7 +238,7 @@ Category = Annotated[
 # Kaltura keeps tags and users in lists joined by commas (#858, #869), and drops tags of one character (#855).
 Tag = Annotated[str, Words(100, least=2, without=",")]
 UserId = Annotated[str, Words(100, without=",")]
-EntryId = Annotated[str, Field(pattern=r"^(?:[0-9]{1,4}_[0-9a-z]{8}|[0-9a-z]{10})$")]
+EntryId = Annotated[str, AfterValidator(_read_entry), Field(json_schema_extra={"pattern": f"^({_ENTRY.pattern})$"})]
 ZoneName = Annotated[str, AfterValidator(_read_zone)]
 
 _MANY = Field(max_length=100, json_schema_extra={"uniqueItems": True})
