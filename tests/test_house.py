@@ -300,7 +300,7 @@ def test_its_health_check_tells_well_from_ill(
             self.send_response(status or 0 if self.path == "/healthz" else 404)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:
             """Kept quiet."""
 
     with HTTPServer(("127.0.0.1", 0), Service) as server:
