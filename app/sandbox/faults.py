@@ -1,0 +1,114 @@
+"""Faults on purpose, and the document of `PUT /_sandbox/faults` that sets them.
+
+    fault        done?  what the caller sees
+    drop_before  no     the connection is closed without an answer
+    drop_after   yes    the same
+    http_500     no     500 with an empty body
+    http_429     no     429, with Retry-After if `retry_after` (seconds) is given
+    html         no     200 with a page of HTML, as a proxy before Kaltura answers
+    error        no     200 with a KalturaAPIException of `code`
+    truncated    yes    200 with the first half of the answer
+    delay        yes    the answer, `seconds` late
+
+A fault strikes `times` times, or with `probability`, or without either always; the first one in the list that
+matches a call strikes it. `service` and `action` may be `*`.
+"""
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from .modes import Modes
+
+KINDS = ("drop_before", "drop_after", "http_500", "http_429", "html", "truncated", "delay", "error")
+NOTHING_DONE = ("drop_before", "http_500", "http_429", "html", "error")
+
+
+@dataclass
+class Fault:
+    fault: str
+    service: str = "*"
+    action: str = "*"
+    times: int | None = None
+    probability: float | None = None
+    seconds: float = 0.0
+    retry_after: int | None = None
+    code: str = "INTERNAL_SERVERL_ERROR"
+
+    def __post_init__(self) -> None:
+        if self.fault not in KINDS:
+            raise ValueError(f"fault must be one of {', '.join(KINDS)}")
+        _check_number("times", self.times, whole=True)
+        _check_number("probability", self.probability, at_most=1)
+        _check_number("seconds", self.seconds)
+        _check_number("retry_after", self.retry_after, whole=True)
+        for name in ("service", "action", "code"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} must be a string")
+
+    def matches(self, service: str, action: str) -> bool:
+        return self.service.lower() in ("*", service.lower()) and self.action.lower() in ("*", action.lower())
+
+    def strikes(self) -> bool:
+        """Whether it strikes now; uses up one of `times`."""
+        if self.probability is not None:
+            return random.random() < self.probability  # noqa: S311 - chance, not a secret
+        if self.times is None:
+            return True
+        self.times -= 1
+        return self.times >= 0
+
+
+@dataclass
+class Faults:
+    """All that goes wrong on purpose: `latency` seconds before every answer, the faults, the modes."""
+
+    latency: float = 0.0
+    faults: list[Fault] = field(default_factory=list)
+    modes: Modes = field(default_factory=Modes)
+
+    def striking(self, service: str, action: str) -> Fault | None:
+        return next((one for one in self.faults if one.matches(service, action) and one.strikes()), None)
+
+
+def read_faults(document: Any) -> Faults:
+    """The document as an object; raises ValueError naming what is wrong. What is left out is off."""
+    if not isinstance(document, dict):
+        raise ValueError("the body must be a JSON object")
+    _refuse_unknown(document, ("latency", "faults", "modes"), "")
+    latency = document.get("latency", 0.0)
+    _check_number("latency", latency)
+    listed = document.get("faults", [])
+    modes = document.get("modes", {})
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise ValueError("faults must be a list of objects")
+    if not isinstance(modes, dict):
+        raise ValueError("modes must be an object")
+    for one in listed:
+        _refuse_unknown(one, tuple(Fault.__dataclass_fields__), "faults: ")
+        if "fault" not in one:
+            raise ValueError("faults: each needs a fault")
+    return Faults(latency, [Fault(**one) for one in listed], _read_modes(modes))
+
+
+def _read_modes(modes: dict[str, Any]) -> Modes:
+    _refuse_unknown(modes, tuple(Modes.__dataclass_fields__), "modes: ")
+    _check_number("index_lag", modes.get("index_lag", 0))
+    for name in ("search_down", "reservations_down"):
+        if not isinstance(modes.get(name, False), bool):
+            raise ValueError(f"modes: {name} must be true or false")
+    return Modes(**modes)
+
+
+def _refuse_unknown(given: dict[str, Any], known: tuple[str, ...], where: str) -> None:
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{where}{name} is not known; known are {', '.join(known)}")
+
+
+def _check_number(name: str, value: Any, *, whole: bool = False, at_most: float = 1e9) -> None:
+    kinds = (int,) if whole else (int, float)
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 <= value <= at_most:
+        raise ValueError(f"{name} must be a number from 0 to {at_most:g}")

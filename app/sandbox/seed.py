@@ -1,0 +1,102 @@
+"""What a sandbox holds at its first start."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .actions import app_token, category, schedule_resource
+from .calls import Call
+from .errors import KalturaError
+from .sessions import ADMIN
+from .state import dumps
+
+PARTNER_ID = 101
+ADMIN_SECRET = "sandbox-secret"  # noqa: S105 - a simulator's, and public
+USER_SECRET = "sandbox-user-secret"  # noqa: S105
+APP_TOKEN_ID = "0_sandbox1"  # noqa: S105
+APP_TOKEN = "sandbox-token"  # noqa: S105
+WIDGET_ID = f"_{PARTNER_ID}"
+ADMIN_USER = "admin"
+CATEGORY_ID = 86105441  # Mathematics
+RESOURCE_ID = 562931  # EXTRON-100-ABC
+
+CAMERA = "KalturaCameraScheduleResource"
+
+
+@dataclass(frozen=True)
+class Partner:
+    id: int
+    admin_secret: str
+    secret: str  # opens USER sessions only
+
+
+@dataclass(frozen=True)
+class Seed:
+    """`resources` and `categories` are API objects, for the first partner; a category is `{"fullName", "id"?}`."""
+
+    partners: tuple[Partner, ...] = ()
+    app_tokens: tuple[dict[str, Any], ...] = ()  # {"id", "token", ...}
+    resources: tuple[dict[str, Any], ...] = ()
+    categories: tuple[dict[str, Any], ...] = ()
+    first_ids: dict[str, int] = field(default_factory=dict)  # {"events": 1336591}
+    entry_prefix: str = "1"
+
+
+def _camera(number: int, name: str, room: str) -> dict[str, Any]:
+    return {
+        "id": RESOURCE_ID + number,
+        "name": name,
+        "systemName": name,
+        "description": f"Camera in Classroom #{room}",
+        "objectType": CAMERA,
+    }
+
+
+DEFAULT_SEED = Seed(
+    partners=(Partner(PARTNER_ID, ADMIN_SECRET, USER_SECRET),),
+    app_tokens=({"id": APP_TOKEN_ID, "token": APP_TOKEN, "hashType": "SHA256", "sessionType": ADMIN},),
+    resources=(
+        _camera(0, "EXTRON-100-ABC", "702"),
+        _camera(1, "EXTRON-200-DEF", "703"),
+        _camera(2, "PEARL-300-GHI", "704"),
+    ),
+    categories=(
+        {"id": CATEGORY_ID, "fullName": "Mathematics"},
+        {"fullName": "Canvas>site>channels>1234"},
+    ),
+    first_ids={"events": 1336591},
+)
+
+
+def plant(call: Call, seed: Seed) -> None:
+    """Fill an empty store."""
+    for partner in seed.partners:
+        call.store.run("INSERT INTO partners VALUES (?, ?, ?)", (partner.id, partner.admin_secret, partner.secret))
+    for table, first in seed.first_ids.items():
+        call.store.start_ids_at(table, first)
+    owner = seed.partners[0].id if seed.partners else 0
+    call.session = call.sessions.acting_as(owner, ADMIN_USER)
+    for token in seed.app_tokens:
+        body = app_token.make({"partnerId": owner} | token, call.now)
+        call.store.run("INSERT INTO app_tokens VALUES (?, ?, ?)", (body["id"], owner, dumps(body)))
+    for resource in seed.resources:
+        times = {"partnerId": owner, "status": 2, "createdAt": call.now, "updatedAt": call.now}
+        schedule_resource.insert(call, {"id": call.store.next_id("resources")} | resource | times)
+    for wanted in seed.categories:
+        _plant_category(call, wanted)
+
+
+def _plant_category(call: Call, wanted: dict[str, Any]) -> None:
+    above, _, name = wanted["fullName"].rpartition(">")
+    parent = category.load(call, category.find_or_make(call, above)) if above else None
+    values = {key: value for key, value in wanted.items() if key not in ("id", "fullName")}
+    if "id" in wanted and category_exists(call, wanted["id"]):
+        raise ValueError(f"two categories have the id {wanted['id']}")
+    category.insert(call, name, parent, values, wanted.get("id", 0))
+
+
+def category_exists(call: Call, number: int) -> bool:
+    try:
+        category.load(call, number)
+    except KalturaError:
+        return False
+    return True

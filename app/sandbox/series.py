@@ -1,0 +1,148 @@
+"""The rules of schedule events: what is refused, in which order, and how a series makes its children.
+
+add:     recurrenceType, summary, startDate, [series: recurrence, duration], endDate, order, 2 years,
+         template slot (singles only), 24 hours, read-only properties
+update:  of a series always generates again: a child whose (start, end) still matches keeps its row with its
+         own texts and its CANCELLED status, every other one is deleted and made anew
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from .calls import Call
+from .errors import FatalError, KalturaError
+from .events import (
+    ACTIVE,
+    CHILD,
+    Body,
+    SearchDownError,
+    children,
+    remove,
+    save,
+)
+from .reading import Given
+from .recurrence import FatalRuleError, generate
+
+TWO_YEARS = 63_072_000
+DAY = 86_400
+DEFAULT_INTERVAL = 1
+
+
+def as_stored(moment: int, server_zone: str) -> int:
+    """Dates are kept as the server's wall-clock time: the second of two equal instants becomes the first (#216)."""
+    try:
+        local = datetime.fromtimestamp(moment, UTC).astimezone(ZoneInfo(server_zone))
+    except (ValueError, OverflowError, OSError):
+        return moment  # beyond the calendar's years nothing is folded
+    if not local.fold:
+        return moment
+    first = local.replace(fold=0).utcoffset()
+    second = local.utcoffset()
+    return moment if first is None or second is None else moment - int((first - second).total_seconds())
+
+
+def check_span(start: int, end: int) -> None:
+    """The limits of the span before the template's slot is looked at."""
+    if end < start:
+        raise KalturaError("INVALID_SCHEDULE_END_BEFORE_START", START=start, END=end)
+    if end - start > TWO_YEARS:
+        raise KalturaError("MAX_SCHEDULE_DURATION_REACHED", MAX=TWO_YEARS)
+
+
+def check_day(start: int, end: int) -> None:
+    if end - start > DAY:
+        raise KalturaError("MAX_SCHEDULE_DURATION_REACHED", MAX=DAY)
+
+
+def check_slot(call: Call, template: str | None, start: int, end: int, own: int = 0) -> None:
+    """SCHEDULE_TIME_IN_USE if another event of the template overlaps, a cancelled one too (#202 to #208)."""
+    if not template:
+        return
+    if call.modes.search_down:
+        raise SearchDownError
+    taken = call.store.one(
+        "SELECT 1 FROM event_index AS d JOIN events AS e ON e.id = d.id WHERE d.template = ? AND d.partner = ? "
+        "AND d.start < ? AND d.end > ? AND d.id != ?",
+        (template, call.partner, end, start, own),
+    )
+    if taken:
+        raise KalturaError("SCHEDULE_TIME_IN_USE")
+
+
+def check_recurrence(recurrence: Given | None, owner: str) -> Body:
+    """A series' rule as it is kept; `owner` is the event's type, for the error."""
+    if recurrence is None:
+        raise KalturaError("PROPERTY_VALIDATION_CANNOT_BE_NULL", PROP_NAME=f"{owner}::recurrence")
+    if recurrence.has("until") == recurrence.has("count"):
+        raise KalturaError("PROPERTY_VALIDATION_ALL_MUST_BE_NULL_BUT_ONE", PROP_NAME="until / count")
+    if not recurrence.has("frequency"):
+        raise KalturaError("PROPERTY_VALIDATION_CANNOT_BE_NULL", PROP_NAME="frequency")
+    return recurrence_body(recurrence)
+
+
+def recurrence_body(recurrence: Given) -> Body:
+    values = {name: value for name, value in recurrence.values.items() if value is not None}
+    values.setdefault("interval", DEFAULT_INTERVAL)
+    return {name: values[name] for name in recurrence.type.order if name in values} | {
+        "objectType": recurrence.type.name
+    }
+
+
+def windows(call: Call, start: int, duration: int, recurrence: Body) -> list[tuple[int, int]]:
+    """(start, end) of each occurrence that Kaltura would make; some rules are fatal to it."""
+    try:
+        made = generate(start, duration, recurrence, call.server_zone)
+    except FatalRuleError:
+        raise FatalError from None
+    return [(as_stored(first, call.server_zone), as_stored(last, call.server_zone)) for first, last in made]
+
+
+def set_times(body: Body, start: int, end: int) -> None:
+    """An event that lasts no time has no duration (#160)."""
+    body["startDate"], body["endDate"] = start, end
+    if end > start:
+        body["duration"] = end - start
+    else:
+        body.pop("duration", None)
+
+
+def make_children(call: Call, parent: Body, slots: list[tuple[int, int]]) -> None:
+    """Children for all slots, with consecutive ids."""
+    first = call.store.next_id("events")
+    made: list[Body] = []
+    for offset, (start, end) in enumerate(slots):
+        child: dict[str, Any] = {
+            "id": first + offset,
+            "parentId": parent["id"],
+            "partnerId": parent["partnerId"],
+            "status": ACTIVE,
+            "sequence": 1,
+            "recurrenceType": CHILD,
+            "createdAt": call.now,
+            "updatedAt": call.now,
+            "objectType": parent["objectType"],
+        }
+        set_times(child, start, end)
+        made.append(child)
+    save(call, made)
+
+
+def regenerate(call: Call, parent: Body) -> None:
+    """Bring a series' children in line with its rule, and its own dates to the first of them."""
+    slots = windows(call, parent["startDate"], parent.get("duration", 0), parent["recurrence"])
+    if slots:
+        set_times(parent, *slots[0])
+    wanted = list(slots)
+    kept: list[Body] = []
+    gone: list[int] = []
+    for child in children(call, parent["id"]):
+        slot = (child["startDate"], child["endDate"])
+        if slot in wanted:
+            wanted.remove(slot)
+            kept.append(child)
+        else:
+            gone.append(child["id"])
+    remove(call, gone)
+    save(call, [parent, *kept])
+    make_children(call, parent, wanted)

@@ -1,0 +1,120 @@
+"""Faults, the same through both ways in."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from app.sandbox import Sandbox, running
+from tests.sandbox.kaltura import Kaltura, embedded
+
+
+@pytest.fixture(params=["embedded", "alone"])
+def either(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Kaltura]:
+    if request.param == "embedded":
+        caller = embedded(sandbox, timeout=0.3).sign_in()
+        yield caller
+        caller.client.close()
+        return
+    with running(sandbox) as url, httpx.Client(base_url=url, timeout=0.3) as client:
+        yield Kaltura(client).sign_in()
+
+
+def one_fault(sandbox: Sandbox, fault: str, **more: Any) -> None:
+    wanted = {"service": "schedule_scheduleEvent", "action": "add", "fault": fault, "times": 1}
+    sandbox.set_faults({"faults": [wanted | more]})
+
+
+def events(sandbox: Sandbox) -> int:
+    return len(sandbox.state()["events"])
+
+
+@pytest.mark.parametrize(("fault", "done"), [("drop_before", 0), ("drop_after", 1)])
+def test_a_dropped_call_is_a_closed_connection(sandbox: Sandbox, either: Kaltura, fault: str, done: int) -> None:
+    one_fault(sandbox, fault)
+    with pytest.raises(httpx.RemoteProtocolError):
+        either.add_event()
+    assert events(sandbox) == done
+    assert either.add_event()["status"] == 2  # and only once
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "body"), [("http_500", 500, ""), ("http_429", 429, ""), ("html", 200, "<!DOCTYPE html>")]
+)
+def test_a_proxy_in_between_answers_and_nothing_is_done(
+    sandbox: Sandbox, either: Kaltura, fault: str, status: int, body: str
+) -> None:
+    one_fault(sandbox, fault)
+    response = either.post("schedule_scheduleEvent", "add")
+    assert (response.status_code, response.text[: len(body)]) == (status, body)
+    assert events(sandbox) == 0
+
+
+def test_too_many_requests_name_a_time(sandbox: Sandbox, either: Kaltura) -> None:
+    one_fault(sandbox, "http_429", retry_after=7)
+    assert either.post("schedule_scheduleEvent", "add").headers["Retry-After"] == "7"
+
+
+def test_an_error_is_refused_with_its_code(sandbox: Sandbox, either: Kaltura) -> None:
+    one_fault(sandbox, "error", code="SCHEDULE_TIME_IN_USE")
+    assert either.add_event()["message"] == "Another event is already scheduled during this time"
+    assert events(sandbox) == 0
+
+
+def test_a_truncated_answer_is_no_json_though_it_was_done(sandbox: Sandbox, either: Kaltura) -> None:
+    one_fault(sandbox, "truncated")
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
+        either.add_event()
+    assert events(sandbox) == 1
+
+
+def test_a_delayed_answer_times_out_though_it_was_done(sandbox: Sandbox, either: Kaltura) -> None:
+    one_fault(sandbox, "delay", seconds=5)
+    with pytest.raises(httpx.ReadTimeout):
+        either.add_event()
+    assert events(sandbox) == 1
+
+
+def test_latency_is_for_every_call(sandbox: Sandbox, either: Kaltura) -> None:
+    sandbox.set_faults({"latency": 5})
+    with pytest.raises(httpx.ReadTimeout):
+        either("system", "ping")
+
+
+def test_the_first_fault_that_matches_strikes(sandbox: Sandbox, kaltura: Kaltura) -> None:
+    sandbox.set_faults(
+        {
+            "faults": [
+                {"service": "SYSTEM", "fault": "http_500", "times": 2},
+                {"service": "*", "action": "*", "fault": "error", "code": "X"},
+                {"service": "system", "fault": "html", "probability": 0},
+            ]
+        }
+    )
+    assert kaltura.post("system", "ping").status_code == 500
+    assert kaltura.post("media", "get").json()["code"] == "X"
+    assert kaltura.post("system", "ping").status_code == 500
+    assert kaltura.post("system", "ping").json()["code"] == "X"
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ([], "JSON object"),
+        ({"faults": [{"fault": "explode"}]}, "fault must be one of"),
+        ({"faults": [{"service": "media"}]}, "each needs a fault"),
+        ({"faults": [{"fault": "html", "often": 1}]}, "often is not known"),
+        ({"faults": [{"fault": "html", "times": -1}]}, "times must be"),
+        ({"faults": [{"fault": "html", "probability": 1.5}]}, "probability must be"),
+        ({"latency": "slow"}, "latency must be"),
+        ({"modes": {"index_lag": "long"}}, "index_lag must be"),
+        ({"modes": {"search_down": 1}}, "search_down must be"),
+    ],
+)
+def test_what_is_no_fault_is_refused_and_changes_nothing(
+    sandbox: Sandbox, kaltura: Kaltura, document: object, says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        sandbox.set_faults(document)
+    assert kaltura("system", "ping") is True
