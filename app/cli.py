@@ -13,10 +13,9 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 
-from app import telemetry
+from app import sandbox, telemetry
 from app.db import Database
 from app.main import create_app, migrate
-from app.sandbox import server as sandbox
 from app.settings import PREFIX, Settings, unknown_variables
 
 log = structlog.get_logger(__name__)

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from app import access, docs, errors, telemetry
+from app import access, docs, errors, sandbox, telemetry
 from app.calendar.occurrences import zone
 from app.chains.engine import Engine, Pauses
 from app.chains.store import Store
@@ -30,7 +30,6 @@ from app.recordings.router import router as recordings
 from app.recordings.service import DEFINITIONS
 from app.recordings.steps import Tools
 from app.resources.router import router as resources
-from app.sandbox import server as sandbox
 from app.settings import Settings
 from app.telemetry import KalturaHealth, Part
 

@@ -80,10 +80,13 @@ def _cursor(recording_id: str) -> str:
 
 def _read_cursor(cursor: str) -> str:
     try:
-        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        recording_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (ValueError, binascii.Error):
+        recording_id = ""
+    if not recording_id.startswith("rec_") or not recording_id.isprintable():
         error = {"type": "rule", "loc": ("query", "cursor"), "ctx": {"rule": "is not a cursor that was given out"}}
-        raise RequestValidationError([error]) from None
+        raise RequestValidationError([error])
+    return recording_id
 
 
 def views(session: Session, recordings: Sequence[Recording]) -> list[RecordingView]:

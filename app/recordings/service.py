@@ -180,7 +180,8 @@ def _resource(document: RecordingDocument) -> dict[str, Any]:
 
 def find(session: Session, client: str, recording_id: str) -> Recording:
     """One of the client's recordings. Another client's is as if it were not there."""
-    recording = session.get(Recording, recording_id)
+    # A made-up id may hold what a database refuses to compare (NUL).
+    recording = session.get(Recording, recording_id) if recording_id.isascii() and recording_id.isprintable() else None
     if recording is None or recording.client != client:
         raise NotFound("There is no such recording.")
     return recording
