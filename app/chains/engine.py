@@ -21,13 +21,12 @@ unknown outcome, and is looked up before anything is sent again.
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 import structlog
-from sqlalchemy import update
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from app.chains.models import Chain, ChainStatus, ChainStep, StepStatus
 from app.chains.steps import Call, Context, Definition, Done, Failed, Json, Outcome, Retry, Step, Unknown
@@ -39,6 +38,7 @@ T = TypeVar("T")
 
 PENDING, SENT, MADE, UNDONE = "pending", "sent", "made", "undone"  # a call's states: app/chains/steps.py
 LOOKS = 2  # times that something must not be found before it counts as not done: an index may lag
+MISTAKE = "Lectern made a mistake in this step; its log says more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +63,37 @@ class Run(Generic[T]):
     rows: list[ChainStep]
     definition: Definition[T]
     context: Context[T]
-    results: dict[str, dict[str, Json]] = field(default_factory=dict)
+    results: dict[str, dict[str, Json]]  # of the context, growing
 
     @property
-    def undoing(self) -> bool:
-        return any(row.status == StepStatus.FAILED for row in self.rows)
+    def over(self) -> bool:
+        return self.chain.status in (ChainStatus.SUCCEEDED, ChainStatus.FAILED, ChainStatus.STUCK)
+
+    @property
+    def refused(self) -> ChainStep | None:
+        return next((row for row in self.rows if row.status == StepStatus.FAILED), None)
 
     @property
     def current(self) -> ChainStep | None:
-        return next((row for row in self.rows if row.status != StepStatus.SUCCEEDED), None)
+        """The step to go on with, or the refused one of a chain that is being undone."""
+        return next((row for row in self.rows if row.status not in (StepStatus.SUCCEEDED, StepStatus.UNDONE)), None)
 
     def step(self, row: ChainStep) -> Step[T]:
         return self.definition.steps[row.position]
+
+    def made(self, row: ChainStep, call: dict[str, Any], result: Json) -> None:
+        call |= {"state": MADE, "result": result}
+        self.results[row.name][call["key"]] = result
+
+    def to_undo(self) -> list[tuple[ChainStep, dict[str, Any], Callable[..., Outcome]]]:
+        """What is, or may be, there to be removed, and how: newest first."""
+        return [
+            (row, call, undo)
+            for row in reversed(self.rows)
+            if (undo := self.step(row).undo) is not None
+            for call in reversed(row.calls or [])
+            if call["state"] in (SENT, MADE)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +106,32 @@ class Engine(Generic[T]):
     def run(self, claim: Claim, tools: T) -> bool:
         """Takes the chain as far as it goes now. Whether it came to an end (succeeded, failed or stuck)."""
         try:
-            run = self._load(claim, tools)
-            if run is None:
-                return True
-            return self._undo(run) if run.undoing else self._forward(run)
+            return self._run(claim, tools)
         except LeaseLost:
             log.warning("lease_lost", chain_id=claim.chain_id)
             return False
+        except Exception:
+            # The database does not answer, or a hook of ours made a mistake. What was not committed has not
+            # happened: the chain as it stands in the database waits, and is stuck when that lasts too long.
+            log.exception("chain_raised", chain_id=claim.chain_id)
+            return self._set_back(claim, tools)
+
+    def _run(self, claim: Claim, tools: T) -> bool:
+        run = self._load(claim, tools)
+        if run is None:
+            return True
+        if run.refused:
+            self._undo(run)
+        else:
+            self._forward(run)
+        return run.over
+
+    def _set_back(self, claim: Claim, tools: T) -> bool:
+        run = self._load(claim, tools)
+        if run is None:
+            return True
+        self._wait(run, run.current or run.rows[-1], Retry(MISTAKE))
+        return run.over
 
     def _load(self, claim: Claim, tools: T) -> Run[T] | None:
         chain, rows = self.store.load(claim)
@@ -102,54 +140,56 @@ class Engine(Generic[T]):
             # Made by another version of Lectern: refused, not guessed.
             error = {"code": "internal", "detail": "The steps of this operation have changed since it began."}
             log.error("steps_changed", chain_id=chain.id, operation=chain.operation)
-            with self.store.checkpoint(claim, status=ChainStatus.STUCK, error=error) as session:
-                self.store.release(session, claim, None)
-                if definition:
+            with self.store.checkpoint(claim) as session:
+                self.store.end(session, claim, ChainStatus.STUCK, error)
+                if definition is not None:
                     definition.ended(session, chain.subject, ChainStatus.STUCK, error)
             return None
-        results: dict[str, dict[str, Json]] = {}
-        for row in rows:
-            if row.status != StepStatus.PENDING:
-                made = {c["key"]: c.get("result") for c in row.calls or () if c["state"] == MADE}
-                results[row.name] = made
+        results = {
+            row.name: {call["key"]: call["result"] for call in row.calls or () if call["state"] == MADE}
+            for row in rows
+            if row.status != StepStatus.PENDING
+        }
         context = Context(chain.id, chain.subject, chain.input, results, tools)
-        return Run(claim, chain, rows, definition, context, results)
+        run = Run(claim, chain, rows, definition, context, results)
+        if run.refused:
+            chain.error = _refusal(run.refused)  # should it have been stuck since
+        return run
 
     # Forward
 
-    def _forward(self, run: Run[T]) -> bool:
+    def _forward(self, run: Run[T]) -> None:
         row = run.current
-        fresh = False  # whether the current call's intent was committed by us, just now
-        if row is None or row.status == StepStatus.PENDING:
-            fresh = True
-            if not self._advance(run, None):
-                return run.chain.finished_at is not None
-        while (row := run.current) is not None:
-            step, call = run.step(row), _open_call(row)
-            outcome: Outcome | None = None
-            if call["state"] == SENT and not fresh and step.find is not None:
-                outcome = self._look(run, row, call, step.find)
-                if outcome is None and call["looks"] < LOOKS:
-                    return self._wait(run, row, "looked up, not found yet", self.pauses.look, failed=False)
-            if outcome is None:
-                if not fresh:
-                    self._commit_intent(run, row, call)
-                run.claim.guard()
-                outcome = self._try(run, row, call, step.send)
-            fresh = True
+        on = self._advance(run, None) if row is None or row.status == StepStatus.PENDING else self._resume(run, row)
+        while on and (row := run.current) is not None:
+            call = _open_call(row)
+            run.claim.guard()
+            outcome = self._try(run, row, call, run.step(row).send)
             if isinstance(outcome, Done):
-                call |= {"state": MADE, "result": outcome.result}
-                run.results.setdefault(row.name, {})[call["key"]] = outcome.result
-                if not self._advance(run, row):
-                    return run.chain.finished_at is not None
-            elif isinstance(outcome, Failed):
-                call["state"] = PENDING
-                return self._fail(run, row, outcome.error)
+                run.made(row, call, outcome.result)
+                on = self._advance(run, row)
+                continue
+            if not isinstance(outcome, Unknown):
+                # Not done by this sending; but perhaps by an earlier one, which got no answer.
+                call["state"] = SENT if call.get("unsure") else PENDING
+            if isinstance(outcome, Failed):
+                self._refuse(run, row, outcome.error)
             else:
-                if isinstance(outcome, Retry) or step.find is None:
-                    call["state"] = PENDING
-                after = outcome.after if isinstance(outcome, Retry) else None
-                return self._wait(run, row, outcome.reason, after)
+                self._wait(run, row, outcome)
+            return
+
+    def _resume(self, run: Run[T], row: ChainStep) -> bool:
+        """Goes on in the middle of a step. Whether there is something to send now."""
+        call = _open_call(row)
+        if run.chain.status == ChainStatus.QUEUED and not self._take_lanes_again(run):
+            return False
+        if not self._settle(run, row, call):
+            return False
+        if call["state"] == MADE:
+            return self._advance(run, row)
+        _intend(row, call)
+        with self.store.checkpoint(run.claim, row, status=ChainStatus.RUNNING, error=None):
+            run.chain.status = ChainStatus.RUNNING
         return True
 
     def _advance(self, run: Run[T], row: ChainStep | None) -> bool:
@@ -160,187 +200,163 @@ class Engine(Generic[T]):
         """
         going = not self.stopping()
         with self.store.checkpoint(run.claim) as session:
-            if row is not None and not self._finish(run, session, row):
-                self._begin_call(row, going)
-                self._save(session, row)
-                return self._go_on(run, session, going)
-            for row in run.rows:
-                if row.status != StepStatus.PENDING:
-                    continue
-                step = run.step(row)
-                lane = self.store.take_lanes(session, run.claim, step.lanes(run.context) if step.lanes else ())
-                if lane is not None:
-                    self.store.release(session, run.claim, 0, status=ChainStatus.QUEUED, waiting_for=lane)
+            while row is None or all(call["state"] == MADE for call in row.calls or ()):
+                if row is not None:
+                    self._finish(run, session, row)
+                row = next((later for later in run.rows if later.status == StepStatus.PENDING), None)
+                if row is None:
+                    self._end(session, run, ChainStatus.SUCCEEDED, None)
                     return False
-                calls = step.calls(run.context)
-                row.calls = [{"key": c.key, "request": dict(c.request), "state": PENDING} for c in calls]
-                row.started_at = utc_now()
-                run.results[row.name] = {}
-                if not self._finish(run, session, row):
-                    self._begin_call(row, going)
-                    self._save(session, row)
-                    return self._go_on(run, session, going)
-            self._end(run, session, ChainStatus.SUCCEEDED, None)
-            return False
+                if not self._begin(run, session, row):
+                    return False
+            if going:
+                _intend(row, _open_call(row))
+                if run.chain.status != ChainStatus.RUNNING:
+                    run.chain.status = ChainStatus.RUNNING
+                    self.store.change(session, run.claim, status=ChainStatus.RUNNING, error=None)
+            else:
+                self.store.release(session, run.claim, 0)
+            self.store.save(session, row)
+        return going
 
-    def _finish(self, run: Run[T], session: Session, row: ChainStep) -> bool:
-        """Marks the step as succeeded if all its calls are made. Whether it is."""
-        if any(call["state"] != MADE for call in row.calls or ()):
+    def _begin(self, run: Run[T], session: Session, row: ChainStep) -> bool:
+        """Whether the step's lanes are ours, and it has begun."""
+        if not self._take_lanes(run, session, row):
             return False
+        calls = run.step(row).calls(run.context)
+        row.calls = [{"key": call.key, "request": dict(call.request), "state": PENDING} for call in calls]
+        row.status, row.started_at, row.next_attempt_at = StepStatus.RUNNING, utc_now(), None
+        run.results[row.name] = {}
+        return True
+
+    def _finish(self, run: Run[T], session: Session, row: ChainStep) -> None:
         row.status, row.finished_at = StepStatus.SUCCEEDED, utc_now()
         row.error, row.next_attempt_at, row.failures = None, None, 0
         save = run.step(row).save
         if save is not None:
             save(session, run.context)
-        self._save(session, row)
-        return True
+        self.store.save(session, row)
 
-    def _begin_call(self, row: ChainStep, going: bool) -> None:
-        row.status = StepStatus.RUNNING
-        if going:
-            _open_call(row)["state"] = SENT
-            row.attempts += 1
+    def _take_lanes(self, run: Run[T], session: Session, row: ChainStep) -> bool:
+        lanes = run.step(row).lanes
+        taken = self.store.take_lanes(session, run.claim, lanes(run.context)) if lanes else None
+        if taken is not None:
+            self.store.release(session, run.claim, 0, status=ChainStatus.QUEUED, waiting_for=taken)
+        return taken is None
 
-    def _go_on(self, run: Run[T], session: Session, going: bool) -> bool:
-        if not going:
-            self.store.release(session, run.claim, 0)
-        elif run.chain.status != ChainStatus.RUNNING:
-            run.chain.status = ChainStatus.RUNNING
-            self._mark(session, run, status=ChainStatus.RUNNING)
-        return going
+    def _take_lanes_again(self, run: Run[T]) -> bool:
+        """A chain that was stuck has handed its lanes on."""
+        with self.store.checkpoint(run.claim) as session:
+            return all(self._take_lanes(run, session, row) for row in run.rows if row.status != StepStatus.PENDING)
 
-    def _commit_intent(self, run: Run[T], row: ChainStep, call: dict[str, Any]) -> None:
-        call |= {"state": SENT, "looks": 0}
-        row.status, row.next_attempt_at = StepStatus.RUNNING, None
-        row.attempts += 1
-        run.chain.status = ChainStatus.RUNNING
-        with self.store.checkpoint(run.claim, status=ChainStatus.RUNNING) as session:
-            self._save(session, row)
+    # Looking up, waiting
 
-    # Looking up, waiting, failing
+    def _settle(self, run: Run[T], row: ChainStep, call: dict[str, Any]) -> bool:
+        """Looks up what became of a call that is found as sent. Whether there is no more to wait for.
 
-    def _look(
-        self, run: Run[T], row: ChainStep, call: dict[str, Any], find: Callable[..., Outcome | None]
-    ) -> Outcome | None:
-        """What became of a call whose outcome is unknown: Done, or None when it is not to be found."""
+        Then it is made; or pending, not found in `LOOKS` looks; or still sent, in a step that can't look it up.
+        """
+        if call["state"] != SENT:
+            return True
+        call["unsure"] = True
+        find = run.step(row).find
+        if find is None:
+            return True
         found = self._try(run, row, call, find)
-        if found is None:
-            call["looks"] = call.get("looks", 0) + 1
-        return found if found is None or isinstance(found, Done) else Unknown(_reason(found))
+        if isinstance(found, Done):
+            run.made(row, call, found.result)
+            return True
+        if found is not None:
+            self._wait(run, row, found)
+            return False
+        call["looks"] = call.get("looks", 0) + 1
+        if call["looks"] < LOOKS:
+            self._wait(run, row, Unknown("Looked up, and not found yet."), self.pauses.look)
+            return False
+        call["state"] = PENDING
+        return True
 
     def _try(self, run: Run[T], row: ChainStep, call: dict[str, Any], act: Callable[..., Any], *more: Json) -> Any:
         waited = (utc_now() - row.started_at).total_seconds() if row.started_at else 0.0
         try:
             return act(replace(run.context, step_seconds=waited), Call(call["key"], call["request"]), *more)
         except Exception:
-            # A mistake of ours. The chain is kept, with its unknown outcome, until a version that knows better.
+            # The chain is kept, with its unknown outcome, until a version that knows better.
             log.exception("step_raised", chain_id=run.chain.id, step=row.name)
-            return Unknown("Lectern made a mistake in this step; its log says more.")
+            return Unknown(MISTAKE)
 
-    def _wait(self, run: Run[T], row: ChainStep, reason: str, after: float | None, *, failed: bool = True) -> bool:
+    def _wait(self, run: Run[T], row: ChainStep, outcome: Retry | Unknown | Failed, pause: float | None = None) -> None:
         """Gives the chain back for a while; for good (stuck) when its patience is over."""
-        delay = after or 0.0
-        if failed:
+        reason = str(outcome.error.get("detail")) if isinstance(outcome, Failed) else outcome.reason
+        if pause is None:
             row.failures += 1
-            delay = max(delay, self.pauses.after(row.failures))
-        if not run.undoing:
-            row.status, row.error = StepStatus.WAITING, {"detail": reason}
-        row.next_attempt_at = utc_now() + timedelta(seconds=delay)
-        with self.store.checkpoint(run.claim) as session:
-            self._save(session, row)
+            asked = outcome.after if isinstance(outcome, Retry) else None
+            pause = max(asked or 0.0, self.pauses.after(row.failures))
+        row.next_attempt_at = utc_now() + timedelta(seconds=pause)
+        if row.status != StepStatus.FAILED:  # that one keeps what it was refused for
+            row.error = {"detail": reason}
+        if row.status == StepStatus.RUNNING:
+            row.status = StepStatus.WAITING
+        with self.store.checkpoint(run.claim, row) as session:
             if self.store.patience_is_over(session, run.claim):
                 error = {**(run.chain.error or {}), "code": "stuck", "detail": reason, "step": row.name}
-                self._end(run, session, ChainStatus.STUCK, error)
-                return True
-            status = ChainStatus.UNDOING if run.undoing else ChainStatus.WAITING
-            self.store.release(session, run.claim, delay, status=status)
-        log.info("chain_waits", chain_id=run.chain.id, step=row.name, reason=reason, seconds=round(delay, 1))
-        return False
-
-    def _fail(self, run: Run[T], row: ChainStep, error: Mapping[str, Json]) -> bool:
-        row.status, row.finished_at = StepStatus.FAILED, utc_now()
-        row.error, row.next_attempt_at = dict(error), None
-        run.chain.status, run.chain.error = ChainStatus.UNDOING, {**error, "step": row.name}
-        log.info("chain_refused", chain_id=run.chain.id, step=row.name, code=error.get("code"))
-        with self.store.checkpoint(run.claim, status=ChainStatus.UNDOING, error=run.chain.error) as session:
-            self._save(session, row)
-            if not self._undoable(run):
-                self._end(run, session, ChainStatus.FAILED, run.chain.error)
-                return True
-        return self._undo(run)
+                self._end(session, run, ChainStatus.STUCK, error)
+                return
+            status = ChainStatus.UNDOING if run.refused else ChainStatus.WAITING
+            self.store.release(session, run.claim, pause, status=status)
+        log.info("chain_waits", chain_id=run.chain.id, step=row.name, reason=reason, seconds=round(pause, 1))
 
     # Undoing
 
-    def _undoable(self, run: Run[T]) -> list[tuple[ChainStep, dict[str, Any], Callable[..., Outcome]]]:
-        """What is, or may be, there to be removed, and how: newest first."""
-        return [
-            (row, call, undo)
-            for row in reversed(run.rows)
-            if (undo := run.step(row).undo) is not None
-            for call in reversed(row.calls or [])
-            if call["state"] in (SENT, MADE)
-        ]
+    def _refuse(self, run: Run[T], row: ChainStep, error: Mapping[str, Json]) -> None:
+        row.status, row.finished_at = StepStatus.FAILED, utc_now()
+        row.error, row.next_attempt_at, row.failures = dict(error), None, 0
+        log.info("chain_refused", chain_id=run.chain.id, step=row.name, code=error.get("code"))
+        run.chain.error = _refusal(row)
+        undoing = {"status": ChainStatus.UNDOING, "error": run.chain.error, "deadline": self.store.deadline}
+        with self.store.checkpoint(run.claim, row, **undoing):
+            pass
+        self._undo(run)
 
-    def _undo(self, run: Run[T]) -> bool:
-        for row, call, undo in self._undoable(run):
+    def _undo(self, run: Run[T]) -> None:
+        for row, call, undo in run.to_undo():
             if self.stopping():
                 with self.store.checkpoint(run.claim) as session:
                     self.store.release(session, run.claim, 0)
-                return False
-            if call["state"] == SENT and (find := run.step(row).find) is not None:
-                found = self._look(run, row, call, find)
-                if found is None and call["looks"] < LOOKS:
-                    return self._wait(run, row, "looked up, not found yet", self.pauses.look, failed=False)
-                if found is not None and not isinstance(found, Done):
-                    return self._wait(run, row, _reason(found), None)
-                call |= {"state": MADE, "result": found.result} if found else {"state": UNDONE}
-            if call["state"] != UNDONE:
+                return
+            if not self._settle(run, row, call):
+                return
+            if call["state"] != PENDING:
                 run.claim.guard()
                 outcome = self._try(run, row, call, undo, call.get("result"))
                 if not isinstance(outcome, Done):
-                    return self._wait(run, row, _reason(outcome), getattr(outcome, "after", None))
-                call["state"] = UNDONE
-            row.next_attempt_at = None
-            if row.status == StepStatus.SUCCEEDED and all(c["state"] == UNDONE for c in row.calls or ()):
-                row.status = StepStatus.UNDONE
-            with self.store.checkpoint(run.claim) as session:
-                self._save(session, row)
+                    self._wait(run, row, outcome)
+                    return
+            call["state"], row.next_attempt_at = UNDONE, None
+            if row.status == StepStatus.SUCCEEDED and all(call["state"] == UNDONE for call in row.calls or ()):
+                row.status, row.error = StepStatus.UNDONE, None
+            with self.store.checkpoint(run.claim, row, status=ChainStatus.UNDOING):
+                pass
         with self.store.checkpoint(run.claim) as session:
-            self._end(run, session, ChainStatus.FAILED, run.chain.error)
-        return True
+            self._end(session, run, ChainStatus.FAILED, run.chain.error)
 
-    # Writing
-
-    def _end(self, run: Run[T], session: Session, status: ChainStatus, error: Mapping[str, Json] | None) -> None:
-        run.chain.finished_at = None if status == ChainStatus.STUCK else utc_now()
-        self.store.release(session, run.claim, None, status=status, error=error, finished_at=run.chain.finished_at)
-        self.store.hand_on_lanes(session, run.claim)
-        run.definition.ended(session, run.chain.subject, status, error)
+    def _end(self, session: Session, run: Run[T], status: ChainStatus, error: Mapping[str, Json] | None) -> None:
+        run.chain.status = status
+        self.store.end(session, run.claim, status, error)
+        if run.definition is not None:
+            run.definition.ended(session, run.chain.subject, status, error)
         log.info("chain_ended", chain_id=run.chain.id, operation=run.chain.operation, status=str(status))
-
-    def _mark(self, session: Session, run: Run[T], **changes: Any) -> None:
-        session.execute(update(Chain).where(col(Chain.id) == run.chain.id).values(**changes))
-
-    def _save(self, session: Session, row: ChainStep) -> None:
-        session.execute(
-            update(ChainStep)
-            .where(col(ChainStep.chain_id) == row.chain_id, col(ChainStep.position) == row.position)
-            .values(
-                status=row.status,
-                attempts=row.attempts,
-                failures=row.failures,
-                calls=row.calls,
-                error=row.error,
-                started_at=row.started_at,
-                finished_at=row.finished_at,
-                next_attempt_at=row.next_attempt_at,
-            )
-        )
 
 
 def _open_call(row: ChainStep) -> dict[str, Any]:
     return next(call for call in row.calls or () if call["state"] != MADE)
 
 
-def _reason(outcome: Outcome) -> str:
-    return str(outcome.error.get("detail")) if isinstance(outcome, Failed) else getattr(outcome, "reason", "")
+def _intend(row: ChainStep, call: dict[str, Any]) -> None:
+    call |= {"state": SENT, "looks": 0}
+    row.status, row.next_attempt_at = StepStatus.RUNNING, None
+    row.attempts += 1
+
+
+def _refusal(row: ChainStep) -> dict[str, Any]:
+    return {**(row.error or {}), "step": row.name}

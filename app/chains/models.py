@@ -47,19 +47,19 @@ class Chain(SQLModel, table=True):
     subject: str = Field(index=True)
     operation: str
     status: ChainStatus = Field(
-        ChainStatus.QUEUED, sa_column=Column(_by_value(ChainStatus), nullable=False, index=True)
+        default=ChainStatus.QUEUED, sa_column=Column(_by_value(ChainStatus), nullable=False, index=True)
     )
     input: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    error: dict[str, Any] | None = Field(None, sa_column=Column(JSON))
+    error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     owner: str | None = None
     fence: int = 0
-    lease_until: float = Field(0.0, sa_column=Column(Float(53), nullable=False))
-    next_attempt_at: float | None = Field(0.0, sa_column=Column(Float(53)))
-    deadline: float | None = Field(None, sa_column=Column(Float(53)))
+    lease_until: float = Field(default=0.0, sa_column=Column(Float(53), nullable=False))
+    next_attempt_at: float | None = Field(default=0.0, sa_column=Column(Float(53)))
+    deadline: float | None = Field(default=None, sa_column=Column(Float(53)))
     waiting_for: str | None = None
     created_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
     updated_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
-    finished_at: datetime | None = Field(None, sa_column=Column(UtcDateTime))
+    finished_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
 class ChainStep(SQLModel, table=True):
@@ -70,14 +70,14 @@ class ChainStep(SQLModel, table=True):
     chain_id: str = Field(primary_key=True, foreign_key="chain.id")
     position: int = Field(primary_key=True)
     name: str
-    status: StepStatus = Field(StepStatus.PENDING, sa_column=Column(_by_value(StepStatus), nullable=False))
+    status: StepStatus = Field(default=StepStatus.PENDING, sa_column=Column(_by_value(StepStatus), nullable=False))
     attempts: int = 0
     failures: int = 0  # in a row; what the next pause grows with
-    calls: list[dict[str, Any]] | None = Field(None, sa_column=Column(JSON))
-    error: dict[str, Any] | None = Field(None, sa_column=Column(JSON))
-    started_at: datetime | None = Field(None, sa_column=Column(UtcDateTime))
-    finished_at: datetime | None = Field(None, sa_column=Column(UtcDateTime))
-    next_attempt_at: datetime | None = Field(None, sa_column=Column(UtcDateTime))
+    calls: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    started_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    finished_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    next_attempt_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
 class Lane(SQLModel, table=True):

@@ -5,6 +5,8 @@ it, so a checkpoint by an old owner changes no row and ends its run (`LeaseLost`
 
 Lanes are handed on: the chain that ends gives each lane it holds to the one that has waited longest. A chain
 takes its lanes in ascending order and keeps those it has while it waits for the next, so none wait in a ring.
+
+Statements that run at every checkpoint are built once: building one costs more than running it.
 """
 
 import time
@@ -13,12 +15,58 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Update, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Update, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, col
+from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainStatus, ChainStep, Lane
 from app.db import Database, database_now, new_id, utc_now
+
+_CHAIN, _STEP = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step"))
+
+_CLAIM = (
+    update(_CHAIN)
+    .where(
+        # A CTE: a plain IN (SELECT … LIMIT 1) may be evaluated again and claim more than one.
+        _CHAIN.c.id.in_(
+            select(
+                select(_CHAIN.c.id)
+                .where(
+                    _CHAIN.c.next_attempt_at <= database_now(),
+                    _CHAIN.c.lease_until <= database_now(),
+                    # The lane's disappearance frees a chain too, should its hand-over ever have been missed.
+                    or_(
+                        _CHAIN.c.waiting_for.is_(None),
+                        ~select(col(Lane.key)).where(col(Lane.key) == _CHAIN.c.waiting_for).exists(),
+                    ),
+                )
+                .order_by(_CHAIN.c.next_attempt_at, _CHAIN.c.id)
+                .limit(1)
+                .with_for_update(skip_locked=True)
+                .cte("due")
+                .c.id
+            )
+        )
+    )
+    .values(
+        owner=bindparam("by"),
+        fence=_CHAIN.c.fence + 1,
+        lease_until=database_now() + bindparam("lease"),
+        waiting_for=None,
+    )
+    .returning(_CHAIN.c.id, _CHAIN.c.fence)
+)
+_RENEW = (
+    update(_CHAIN)
+    .where(_CHAIN.c.id == bindparam("of"), _CHAIN.c.fence == bindparam("held"), _CHAIN.c.owner.is_not(None))
+    .values(lease_until=database_now() + bindparam("lease"), updated_at=bindparam("at"))
+)
+_SAVED = ("status", "attempts", "failures", "calls", "error", "started_at", "finished_at", "next_attempt_at")
+_SAVE = (
+    update(_STEP)
+    .where(_STEP.c.chain_id == bindparam("of"), _STEP.c.position == bindparam("nth"))
+    .values({name: bindparam(f"new_{name}", type_=_STEP.c[name].type) for name in _SAVED})
+)
 
 
 class LeaseLost(Exception):  # noqa: N818
@@ -47,7 +95,6 @@ class Store:
         self.owner = owner
         self.lease = lease
         self.patience = patience
-        self._claim = self._claim_statement()  # built once: it runs several times a second
 
     # Making and reading
 
@@ -58,7 +105,7 @@ class Store:
         chain_id = new_id("chn")
         now = utc_now()
         session.execute(
-            insert(Chain).values(
+            insert(_CHAIN).values(
                 id=chain_id,
                 subject=subject,
                 operation=operation,
@@ -67,21 +114,18 @@ class Store:
                 fence=0,
                 lease_until=0.0,
                 next_attempt_at=database_now(),
-                deadline=database_now() + self.patience,
+                deadline=self.deadline,
                 created_at=now,
                 updated_at=now,
             )
         )
-        session.execute(
-            insert(ChainStep),
-            [{"chain_id": chain_id, "position": position, "name": name} for position, name in enumerate(steps)],
-        )
+        rows = [ChainStep(chain_id=chain_id, position=position, name=name) for position, name in enumerate(steps)]
+        session.execute(insert(_STEP), [row.model_dump() for row in rows])
         return chain_id
 
     def load(self, claim: Claim) -> tuple[Chain, list[ChainStep]]:
         with self.database.read() as session:
-            chain = session.get_one(Chain, claim.chain_id)
-            return chain, steps_of(session, claim.chain_id)
+            return session.get_one(Chain, claim.chain_id), steps_of(session, claim.chain_id)
 
     # Owning
 
@@ -89,91 +133,79 @@ class Store:
         """Takes over the chain that has been due longest, if there is one."""
         begun = time.monotonic()
         with self.database.write() as session:
-            row = session.execute(self._claim).one_or_none()
+            row = session.connection().execute(_CLAIM, {"by": self.owner, "lease": self.lease}).one_or_none()
         return Claim(row.id, row.fence, begun + self.lease) if row else None
-
-    def _claim_statement(self) -> Update:
-        now = database_now()
-        due = (
-            select(col(Chain.id))
-            .where(
-                col(Chain.next_attempt_at) <= now,
-                col(Chain.lease_until) <= now,
-                # The lane's disappearance frees a chain too, should its hand-over ever have been missed.
-                or_(
-                    col(Chain.waiting_for).is_(None),
-                    ~select(col(Lane.key)).where(col(Lane.key) == col(Chain.waiting_for)).exists(),
-                ),
-            )
-            .order_by(col(Chain.next_attempt_at), col(Chain.id))
-            .limit(1)
-            .with_for_update(skip_locked=True)
-            # A CTE: a plain IN (SELECT … LIMIT 1) may be evaluated again and claim more than one.
-            .cte("due")
-        )
-        return (
-            update(Chain)
-            .where(col(Chain.id).in_(select(due.c.id)))
-            .values(owner=self.owner, fence=Chain.fence + 1, lease_until=now + self.lease)
-            .returning(col(Chain.id), col(Chain.fence))
-        )
 
     def renew(self, claims: Iterable[Claim]) -> None:
         """Says that this process is alive. A claim that was lost meanwhile is left to run into its fence."""
-        for claim in claims:
-            begun = time.monotonic()
-            with self.database.write() as session:
-                if _touched(session, self._fenced(claim)):
-                    claim.valid_until = begun + self.lease
+        begun = time.monotonic()
+        with self.database.write() as session:
+            held = [claim for claim in claims if self._renew(session, claim)]
+        for claim in held:
+            claim.valid_until = begun + self.lease
 
-    def _fenced(self, claim: Claim) -> Update:
-        return (
-            update(Chain)
-            .where(col(Chain.id) == claim.chain_id, col(Chain.fence) == claim.fence)
-            .values(lease_until=database_now() + self.lease)
-        )
+    def _renew(self, session: Session, claim: Claim) -> bool:
+        values = {"of": claim.chain_id, "held": claim.fence, "lease": self.lease, "at": utc_now()}
+        return session.connection().execute(_RENEW, values).rowcount == 1
 
     # Checkpoints
 
     @contextmanager
-    def checkpoint(self, claim: Claim, **changes: Any) -> Iterator[Session]:
-        """One durable moment of a chain: its row (`changes`), and what the caller writes, or nothing at all."""
+    def checkpoint(self, claim: Claim, *rows: ChainStep, **changes: Any) -> Iterator[Session]:
+        """One durable moment of a chain: its steps `rows`, its own row's `changes`, and what the caller writes."""
         begun = time.monotonic()
         with self.database.write() as session:
-            if not _touched(session, self._fenced(claim).values(updated_at=utc_now(), **changes)):
+            if not self._renew(session, claim):
                 raise LeaseLost
+            if changes:
+                self.change(session, claim, **changes)
+            self.save(session, *rows)
             yield session
         claim.valid_until = begun + self.lease
 
+    def change(self, session: Session, claim: Claim, **changes: Any) -> None:
+        session.execute(update(_CHAIN).where(_CHAIN.c.id == claim.chain_id).values(**changes))
+
+    def save(self, session: Session, *rows: ChainStep) -> None:
+        for row in rows:
+            values = {f"new_{name}": getattr(row, name) for name in _SAVED}
+            session.connection().execute(_SAVE, {"of": row.chain_id, "nth": row.position, **values})
+
     def release(self, session: Session, claim: Claim, delay: float | None, **changes: Any) -> None:
         """Within a checkpoint: gives the chain back, to be taken up in `delay` seconds, or never (None)."""
-        session.execute(
-            update(Chain)
-            .where(col(Chain.id) == claim.chain_id)
-            .values(
-                owner=None,
-                lease_until=0.0,
-                next_attempt_at=None if delay is None else database_now() + delay,
-                **changes,
-            )
-        )
+        due = None if delay is None else database_now() + delay
+        self.change(session, claim, owner=None, lease_until=0.0, next_attempt_at=due, **changes)
+
+    def end(self, session: Session, claim: Claim, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
+        """Within a checkpoint: there is nothing more to do, or not until somebody takes it up again (stuck)."""
+        finished = None if status == ChainStatus.STUCK else utc_now()
+        self.release(session, claim, None, status=status, error=error, finished_at=finished)
+        self._hand_on_lanes(session, claim)
+
+    @property
+    def deadline(self) -> ColumnElement[float]:
+        return database_now() + self.patience
 
     def patience_is_over(self, session: Session, claim: Claim) -> bool:
-        over = select(col(Chain.id)).where(col(Chain.id) == claim.chain_id, col(Chain.deadline) <= database_now())
+        over = select(_CHAIN.c.id).where(_CHAIN.c.id == claim.chain_id, _CHAIN.c.deadline <= database_now())
         return session.execute(over).one_or_none() is not None
 
     def take_up(self, session: Session, chain_id: str) -> bool:
         """A stuck or waiting chain is due at once, with new patience. Whether there was one to take up."""
-        return _touched(
-            session,
-            update(Chain)
+        statement = (
+            update(_CHAIN)
             .where(
-                col(Chain.id) == chain_id,
-                col(Chain.lease_until) <= database_now(),
-                col(Chain.finished_at).is_(None),
+                _CHAIN.c.id == chain_id,
+                _CHAIN.c.status.in_((ChainStatus.STUCK, ChainStatus.WAITING, ChainStatus.UNDOING)),
+                _CHAIN.c.lease_until <= database_now(),
             )
-            .values(next_attempt_at=database_now(), deadline=database_now() + self.patience),
+            .values(
+                status=ChainStatus.QUEUED,
+                next_attempt_at=database_now(),
+                deadline=self.deadline,
+            )
         )
+        return _touched(session, statement)
 
     # Lanes
 
@@ -192,23 +224,23 @@ class Store:
                 return key
         return None
 
-    def hand_on_lanes(self, session: Session, claim: Claim) -> None:
+    def _hand_on_lanes(self, session: Session, claim: Claim) -> None:
         """Gives each lane of a chain that ends to the one that has waited longest for it, or up."""
         held = session.execute(
             select(col(Lane.key)).where(col(Lane.chain_id) == claim.chain_id).with_for_update()
         ).scalars()
         for key in held.all():
             heir = session.execute(
-                select(col(Chain.id))
-                .where(col(Chain.waiting_for) == key)
-                .order_by(col(Chain.next_attempt_at), col(Chain.id))
+                select(_CHAIN.c.id)
+                .where(_CHAIN.c.waiting_for == key)
+                .order_by(_CHAIN.c.next_attempt_at, _CHAIN.c.id)
                 .limit(1)
             ).scalar_one_or_none()
             if heir is None:
                 session.execute(delete(Lane).where(col(Lane.key) == key))
             else:
                 session.execute(update(Lane).where(col(Lane.key) == key).values(chain_id=heir))
-                session.execute(update(Chain).where(col(Chain.id) == heir).values(waiting_for=None))
+                session.execute(update(_CHAIN).where(_CHAIN.c.id == heir).values(waiting_for=None))
 
 
 def _touched(session: Session, statement: Update) -> bool:
@@ -223,5 +255,6 @@ def steps_of(session: Session, chain_id: str) -> list[ChainStep]:
 
 def latest_chains(session: Session, subjects: Iterable[str]) -> dict[str, Chain]:
     """Each subject's latest chain."""
-    statement = select(Chain).where(col(Chain.subject).in_(list(subjects))).order_by(col(Chain.id))
-    return {chain.subject: chain for chain in session.execute(statement).scalars()}
+    latest = select(func.max(col(Chain.id))).where(col(Chain.subject).in_(list(subjects))).group_by(col(Chain.subject))
+    found = session.execute(select(Chain).where(col(Chain.id).in_(latest))).scalars()
+    return {chain.subject: chain for chain in found}
