@@ -152,7 +152,10 @@ def copy_to_index(call: Call, ids: Iterable[int]) -> None:
 
 
 def touch(call: Call, event: int) -> None:
-    """Index an event and its children again, after its rooms changed."""
+    """An event's rooms changed: it is updated (#316), and indexed again with its children."""
+    body = call.store.body("SELECT body FROM events WHERE id = ?", (event,))
+    if body:
+        save(call, [body | {"updatedAt": call.now}])
     rows = call.store.rows("SELECT id FROM events WHERE id = ? OR parent = ?", (event, event))
     index(call, [row[0] for row in rows])
 

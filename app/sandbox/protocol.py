@@ -10,6 +10,7 @@ import json
 import re
 from typing import Any
 from urllib.parse import parse_qsl, unquote
+from xml.sax.saxutils import escape
 
 from .errors import FatalError, KalturaError
 from .reading import number, text
@@ -114,7 +115,9 @@ def _follow(result: Any, path: list[str]) -> str:
                 if name in ("code", "message"):
                     raise FatalError
                 return ""
-            result = result.get(name, "")
+            if name not in result:
+                return ""
+            result = result[name]
         else:
             raise FatalError
     return text(result)
@@ -149,7 +152,10 @@ def _xml(value: Any) -> str:
                 f"<objectType>KalturaAPIException</objectType><args>{items}</args></error>"
             )
         case dict():
-            return "".join(f"<{name}>{_xml(item)}</{name}>" for name, item in value.items())
+            ahead = {name: value[name] for name in ("objectType",) if name in value}
+            if "totalCount" in value:
+                ahead["relatedObjects"] = []
+            return "".join(f"<{name}>{_xml(item)}</{name}>" for name, item in (ahead | value).items())
         case list():
             return "".join(f"<item>{_xml(item)}</item>" for item in value)
         case bool():
@@ -159,7 +165,7 @@ def _xml(value: Any) -> str:
 
 
 def _escape(value: str) -> str:
-    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escape(value, {'"': "&quot;"})
 
 
 def named(parameters: Parameters) -> tuple[str, str]:
