@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 
 Frequency = Literal["daily", "weekly", "monthly"]
 
-FREQUENCIES = ("daily", "weekly", "monthly")
+FREQUENCIES: tuple[Frequency, ...] = ("daily", "weekly", "monthly")
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 MAX_INTERVAL = 12
@@ -209,7 +209,7 @@ def expand(rule: Rule, start: datetime) -> list[datetime]:
         raise RuleError("until", "until lies more than three years after the first day.")
     days = list(islice(walk(rule, first, rule.until or horizon), rule.count or MAX_OCCURRENCES + 1))
     if not days:
-        raise RuleError("", "The recurrence yields no date.")
+        raise RuleError("", "The recurrence yields no date up to its end, or within three years.")
     if rule.count and len(days) < rule.count:
         raise RuleError("count", "The recurrence goes beyond three years after the first day.")
     if len(days) > MAX_OCCURRENCES:
