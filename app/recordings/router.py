@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from app.access import CurrentClient
-from app.db import ReadSession
+from app.db import ReadSession, utc_now
 from app.errors import (
     AmbiguousResource,
     CategoryNotFound,
@@ -27,6 +27,7 @@ from app.errors import (
 from app.fields import Line, Page
 from app.recordings import reading, service
 from app.recordings.accepting import Acceptance
+from app.recordings.preview import Preview, preview
 from app.recordings.schemas import RecordingDocument
 from app.recordings.views import HistoryView, OccurrenceView, RecordingView
 
@@ -107,6 +108,20 @@ async def create_recording(
     for good is undone and answered as a problem. What goes wrong after a 202 stands in the recording's `problem`.
     """
     return await accepting.schedule(client.name, document, idempotency_key, wait_of(prefer))
+
+
+@router.post(
+    "/preview",
+    summary="Preview a recording",
+    responses=responses(Unauthorized, AmbiguousResource, PayloadTooLarge, InvalidDocument, ResourceNotFound),
+)
+def preview_recording(request: Request, document: RecordingDocument, _client: CurrentClient) -> Preview:
+    """What the same document would come to: every session, the plan in words, warnings, known conflicts.
+
+    Makes nothing, reserves nothing, and asks Kaltura for nothing but the resource.
+    """
+    state = request.app.state
+    return preview(state.database, state.kaltura, document, state.settings.time_zone, utc_now())
 
 
 @router.get("", summary="List recordings", responses=responses(Unauthorized, InvalidDocument, DatabaseUnavailable))

@@ -1,6 +1,6 @@
 """Finding resources: in SQL those that Lectern has seen, in Kaltura all others."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import func, or_, select
@@ -38,19 +38,17 @@ def known_resources(session: Session, reference: str) -> list[Resource]:
     return [row for row in rows if row.id == number] or rows
 
 
-def find_resource(database: Database, client: KalturaClient, reference: str) -> Resource:
-    """The resource that a path names. Asks Kaltura only for one that Lectern has never seen.
+def look_up(database: Database, client: KalturaClient, reference: int | str) -> list[Resource]:
+    """The resources that an id or a name means; Kaltura is asked only for one that Lectern has never seen.
 
-    Raises NotFound, AmbiguousResource, KalturaUnavailable.
+    Writes nothing. Raises KalturaUnavailable.
     """
-    with database.read() as session:
-        found = known_resources(session, reference)
-    if not found:
-        with kaltura_answers():
-            number = _number(reference)
-            by_id = client.get_resource(number) if number else None
-            theirs = [by_id] if by_id else client.list_resources(system_name=reference)
-        found = remember(database, theirs)
+    return _known(database, reference) or _ask(client, reference)
+
+
+def find_resource(database: Database, client: KalturaClient, reference: str) -> Resource:
+    """The resource that a path names, remembered. Raises NotFound, AmbiguousResource, KalturaUnavailable."""
+    found = _known(database, reference) or _remember(database, _ask(client, reference))
     if len(found) > 1:
         raise AmbiguousResource(resource_ids=sorted(resource.id for resource in found))
     if not found:
@@ -62,25 +60,40 @@ def all_resources(database: Database, client: KalturaClient) -> list[Resource]:
     """Every resource that Kaltura knows, by id."""
     with kaltura_answers():
         theirs = client.list_resources()
-    return remember(database, theirs)
+    return _remember(database, [_row(resource) for resource in theirs])
 
 
-def remember(database: Database, resources: Iterable[kaltura.Resource]) -> list[Resource]:
-    rows = [
-        Resource(
-            id=resource.id,
-            system_name=resource.system_name,
-            name=resource.name,
-            description=resource.description,
-            kind=resource.kind,
-            seen_at=utc_now(),
-        )
-        for resource in resources
-    ]
-    if not rows:
-        return []
-    with database.write() as session:
-        return [session.merge(row) for row in rows]
+def _known(database: Database, reference: int | str) -> list[Resource]:
+    with database.read() as session:
+        return known_resources(session, str(reference))
+
+
+def _ask(client: KalturaClient, reference: int | str) -> list[Resource]:
+    number = _number(str(reference))
+    with kaltura_answers():
+        by_id = client.get_resource(number) if number else None
+        if by_id or isinstance(reference, int):
+            return [_row(by_id)] if by_id else []
+        return [_row(resource) for resource in client.list_resources(system_name=reference)]
+
+
+def _remember(database: Database, rows: list[Resource]) -> list[Resource]:
+    if rows:
+        with database.write() as session:
+            for row in rows:
+                session.merge(row)
+    return rows
+
+
+def _row(resource: kaltura.Resource) -> Resource:
+    return Resource(
+        id=resource.id,
+        system_name=resource.system_name,
+        name=resource.name,
+        description=resource.description,
+        kind=resource.kind,
+        seen_at=utc_now(),
+    )
 
 
 def _number(reference: str) -> int | None:

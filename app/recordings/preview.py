@@ -1,0 +1,183 @@
+"""`POST /recordings/preview`: what a document would come to. Makes nothing, reserves nothing, writes nothing."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field
+
+from app.calendar.occurrences import Exclusion, Occurrence
+from app.calendar.plan import describe, plan
+from app.calendar.recurrence import WEEKDAYS
+from app.db import Database
+from app.errors import AmbiguousResource, KalturaUnavailable, ResourceNotFound
+from app.fields import Instant, Out, ZonedTime
+from app.kaltura.client import KalturaClient
+from app.recordings.parts import NewResource
+from app.recordings.schemas import RecordingDocument, Schedule
+from app.resources.conflicts import find_conflicts, own_bookings
+from app.resources.lookup import look_up
+
+# Kaltura's columns are utf8mb3: what lies beyond is stored as question marks (#145, #146).
+_BEYOND = 0xFFFF
+_TEXTS = ("title", "description", "organizer", "contact", "location", "reference_id")
+
+
+class PreviewOccurrence(Out):
+    """One session as it would be."""
+
+    start: Instant = Field(description="When it begins, in UTC.", examples=["2027-01-13T14:00:00Z"])
+    end: Instant = Field(description="When it ends, in UTC.", examples=["2027-01-13T14:50:00Z"])
+    local_start: ZonedTime = Field(
+        description="When it begins by the clocks of its zone.", examples=["2027-01-13T09:00:00-05:00"]
+    )
+    weekday: Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"] = Field(
+        description="Its weekday in that zone.", examples=["WE"]
+    )
+    status: Literal["scheduled", "excluded"] = Field(description="`excluded`: not recorded.", examples=["scheduled"])
+    reason: str | None = Field(
+        description="What excluded it, or why it is not at the time of day that was asked for.",
+        examples=["excluded by 2027-03-22 to 2027-03-26", None],
+    )
+
+
+class WarningCode(StrEnum):
+    GAP = "gap"
+    OVERLAP = "overlap"
+    EXCLUSION_UNUSED = "exclusion_unused"
+    FIRST_DAY = "first_day"
+    PAST = "past"
+    CHARACTERS = "characters"
+    NEW_RESOURCE = "new_resource"
+    RESOURCE_UNCHECKED = "resource_unchecked"
+
+
+class PreviewWarning(Out):
+    """Something that is as it was asked for, and may not be what was meant."""
+
+    code: WarningCode = Field(description="Stable, for programs.", examples=["gap"])
+    pointer: str = Field(description="The field it comes from (RFC 6901).", examples=["/start"])
+    detail: str = Field(
+        description="One sentence, for people.",
+        examples=["02:30 does not exist on 14 March 2027: that session begins at 03:30."],
+    )
+
+
+class Preview(Out):
+    """What a document would come to."""
+
+    occurrences: list[PreviewOccurrence] = Field(description="Every session in order of time, excluded ones too.")
+    plan: str = Field(
+        description="The schedule events that Kaltura would get, in words.",
+        examples=["one weekly series, 40 occurrences"],
+    )
+    warnings: list[PreviewWarning] = Field(description="What may not be meant.")
+    conflicts: list[dict[str, Any]] = Field(
+        description="What Lectern itself has scheduled on the resource then, as a 409 would list it. Kaltura is asked "
+        "only when the document is sent to `POST /recordings`.",
+        examples=[[]],
+    )
+
+
+def preview(
+    database: Database, kaltura: KalturaClient, document: RecordingDocument, default_zone: str, now: datetime
+) -> Preview:
+    """Raises what `POST /recordings` would answer about the document and its resource."""
+    schedule = document.schedule(default_zone)
+    wanted = [(found.start, found.end) for found in schedule.occurrences if not found.excluded_by]
+    resource_id, about_resource = _resource(database, kaltura, document)
+    booked = []
+    if resource_id is not None:
+        with database.read() as session:
+            booked = own_bookings(session, resource_id, wanted[0][0], max(end for _, end in wanted))
+    return Preview(
+        occurrences=[_shown(found, schedule) for found in schedule.occurrences],
+        plan=describe(plan(schedule.occurrences, schedule.rule, schedule.zone)),
+        warnings=[*_about_time(schedule, now), *_about_words(document), *about_resource],
+        conflicts=find_conflicts(wanted, booked),
+    )
+
+
+def _shown(found: Occurrence, schedule: Schedule) -> PreviewOccurrence:
+    return PreviewOccurrence(
+        start=found.start,
+        end=found.end,
+        local_start=found.start.astimezone(schedule.zone),
+        weekday=WEEKDAYS[found.local.weekday()],
+        status="excluded" if found.excluded_by else "scheduled",
+        reason=f"excluded by {_span(found.excluded_by)}" if found.excluded_by else _anomaly(found),
+    )
+
+
+def _span(exclusion: Exclusion) -> str:
+    return str(exclusion.first) if exclusion.first == exclusion.last else f"{exclusion.first} to {exclusion.last}"
+
+
+def _anomaly(found: Occurrence) -> str | None:
+    if found.anomaly == "gap" and found.wanted:
+        return (
+            f"{found.wanted:%H:%M} does not exist on {_day(found.wanted)}: that session begins at {found.local:%H:%M}."
+        )
+    if found.anomaly == "overlap":
+        return f"{found.local:%H:%M} happens twice on {_day(found.local)}: that session begins at the first."
+    return None
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def _about_time(schedule: Schedule, now: datetime) -> Iterator[PreviewWarning]:
+    found = schedule.occurrences
+    first = found[0].wanted or found[0].local
+    if first.date() != schedule.start.date():
+        detail = f"The recurrence does not hold {_day(schedule.start)}: the first session is on {_day(first)}."
+        yield PreviewWarning(code=WarningCode.FIRST_DAY, pointer="/start", detail=detail)
+    for occurrence in found:
+        if occurrence.anomaly and not occurrence.excluded_by:
+            yield PreviewWarning(
+                code=WarningCode(occurrence.anomaly), pointer="/start", detail=_anomaly(occurrence) or ""
+            )
+    dates = {(occurrence.wanted or occurrence.local).date() for occurrence in found}
+    for index, exclusion in enumerate(schedule.exclude):
+        if not any(exclusion.first <= day <= exclusion.last for day in dates):
+            detail = f"No session falls on {_span(exclusion)}."
+            yield PreviewWarning(code=WarningCode.EXCLUSION_UNUSED, pointer=f"/exclude/{index}", detail=detail)
+    past = [occurrence for occurrence in found if occurrence.end <= now and not occurrence.excluded_by]
+    if past:
+        detail = f"{len(past)} session(s) are over already, the first on {_day(past[0].local)}."
+        yield PreviewWarning(code=WarningCode.PAST, pointer="/start", detail=detail)
+
+
+def _about_words(document: RecordingDocument) -> Iterator[PreviewWarning]:
+    texts: Sequence[tuple[str, str | None]] = [
+        *((f"/{name}", getattr(document, name)) for name in _TEXTS),
+        *((f"/tags/{index}", tag) for index, tag in enumerate(document.tags)),
+    ]
+    for pointer, text in texts:
+        count = sum(ord(character) > _BEYOND for character in text or "")
+        if count:
+            detail = f"{count} character(s), such as emoji, are stored by Kaltura as ????."
+            yield PreviewWarning(code=WarningCode.CHARACTERS, pointer=pointer, detail=detail)
+
+
+def _resource(
+    database: Database, kaltura: KalturaClient, document: RecordingDocument
+) -> tuple[int | None, list[PreviewWarning]]:
+    """The resource's id, as far as it is known, and what there is to say of it."""
+    asked = document.resource
+    try:
+        found = look_up(database, kaltura, asked.system_name if isinstance(asked, NewResource) else asked)
+    except KalturaUnavailable:
+        detail = "Kaltura does not answer, so the resource could not be looked up."
+        return None, [PreviewWarning(code=WarningCode.RESOURCE_UNCHECKED, pointer="/resource", detail=detail)]
+    if len(found) > 1:
+        raise AmbiguousResource(resource_ids=sorted(resource.id for resource in found))
+    if found:
+        return found[0].id, []
+    if isinstance(asked, NewResource):
+        detail = "Kaltura does not know this resource yet: it will be made."
+        return None, [PreviewWarning(code=WarningCode.NEW_RESOURCE, pointer="/resource", detail=detail)]
+    detail = "Kaltura has no such resource. An object here would make it."
+    raise ResourceNotFound(detail, errors=[{"pointer": "/resource", "detail": detail}])
