@@ -72,7 +72,7 @@ def exchange(
     Raises Refused for an error of Kaltura's that is for good; Transient when nothing was sent or Kaltura said that it
     did nothing; Unknown for everything else. `hide` is what no error may show. ValueError for parameters that are not
     JSON (a lone surrogate, NaN), before anything is sent.
-    `total` is looked at after each piece of the body, so an exchange lasts at most `total` and one `read`; a header that
+    `total` is looked at after each piece of the body, so that it lasts at most `total` and one `read`; a header that
     trickles in is bounded by `read` a piece and by httpx' 100 KB only.
     """
     body = json.dumps({**params, "format": 1}, ensure_ascii=False, allow_nan=False).encode()
