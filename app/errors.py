@@ -12,7 +12,7 @@
     ├── Internal 500
     ├── ScheduleDiffers 502
     └── Unavailable 503
-        └── DatabaseUnavailable · KalturaUnavailable · ShuttingDown
+        └── DatabaseUnavailable · KalturaUnavailable · Stuck
 
 A problem says what is wrong and what to do. It never repeats the input, an exception's text, a secret or a
 Kaltura session. `code` is stable; `detail` is for people.
@@ -178,9 +178,11 @@ class KalturaUnavailable(Unavailable):
     code, title = "kaltura_unavailable", "Kaltura does not answer"
 
 
-class ShuttingDown(Unavailable):
-    code, title = "shutting_down", "The service is stopping"
-    advice = "Send the same request again; another process, or the next one, goes on."
+class Stuck(Unavailable):
+    """`step` is where, `detail` the last thing that was met there."""
+
+    code, title = "stuck", "Given up on for now, after trying for a day"
+    retry_after = None
 
 
 def _catalogue(root: type[Problem]) -> dict[str, type[Problem]]:
