@@ -8,15 +8,16 @@ wrong day when it counts, and stays an hour off once its walk has stepped into a
     ends a series before two years, before 1,000 occurrences are passed, and before its walk steps into a gap,
     names each day once, and takes only the patterns below.
 
-    daily                weekly with all days or those named; with an interval the same
-    weekly               weekly with the days named; without an interval the week begins on the first one
-    monthly, days        the same, also with positions
-    monthly, month days  one from 1 to 28 the same, others as positions among all days
-    monthly, else        the first month's day numbers, as positions among all days, for as long as they hold
+    rule                   what is sent
+    daily, weekly          a weekly series with each weekday named, its weeks beginning on its first day
+      every n-th           as it is, a weekly one with its weekdays named
+    monthly by weekdays    as it is, with or without positions
+    monthly by month days  byMonthDay for one from 1 to 28, else places among all days: byDay=MO,…,SU, byOffset=15,-1
+    anything else          places among all days, for as many months as have the same
 
-That is the recipe which made a real generator return what RFC 5545 wants in 2,280 of 2,281 cases; in the last one (a
-month whose first day is in a gap) it is a series for each occurrence. Only the given occurrences decide what is
-planned, the rule merely proposes a pattern: a series ends where the pattern and the occurrences part.
+That is the recipe which made a real generator return what RFC 5545 wants in 2,280 of 2,281 cases. The last one was a
+month whose first day is in a gap: its occurrences are series of one. Only the given occurrences decide what is planned,
+the rule merely proposes a pattern: a series ends where the pattern and the occurrences part.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,7 +78,7 @@ def series_of_one(occurrence: Occurrence, tz: ZoneInfo) -> PlannedEvent:
 
 
 def describe(events: Sequence[PlannedEvent]) -> str:
-    """The plan in words, such as "one weekly series, 40 occurrences, then one single event, because 02:30 does not
+    """The plan in words, such as "one weekly series, 40 occurrences, then one single event because 02:30 does not
     exist on 14 March 2027". Neighbours of one kind are counted together.
     """
     parts = []
@@ -88,7 +89,7 @@ def describe(events: Sequence[PlannedEvent]) -> str:
         if kind not in ("single event", "series of one occurrence"):
             part += f", {len(sessions):,} occurrences"
         reasons = _reasons_for_single(sessions) if kind == "single event" else _reasons_for_cut(alike)
-        parts.append(part + (f", because {' and '.join(reasons)}" if reasons else ""))
+        parts.append(part + (f" because {' and '.join(reasons)}" if reasons else ""))
     return ", then ".join(parts)
 
 

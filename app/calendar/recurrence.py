@@ -200,7 +200,8 @@ def expand(rule: Rule, start: datetime) -> list[datetime]:
     """The wall-clock times (naive, ascending, at least one) at which `rule` occurs from `start` (naive) on.
 
     RFC 5545, with dateutil's reading of a start that does not match: it is not an occurrence. Raises RuleError where
-    no date matches, and where the rule goes beyond 1,000 occurrences or three years from `start`.
+    no date matches, and where the rule goes beyond 1,000 occurrences or three years from `start`. Time zones, and a
+    start too near the ends of the calendar, are the caller's to keep out.
     """
     first, horizon = start.date(), _horizon(start.date())
     if rule.until and rule.until < first:

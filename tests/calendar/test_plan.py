@@ -181,18 +181,18 @@ def test_a_session_that_was_moved_or_is_gone_parts_two_series() -> None:
         (
             Rule("daily", count=1000),
             "2027-01-13T09:00",
-            "2 daily series, 1,000 occurrences, because Kaltura ends a series after two years or 1,000 occurrences",
+            "2 daily series, 1,000 occurrences because Kaltura ends a series after two years or 1,000 occurrences",
         ),
         (
             Rule("daily", until=date(2027, 3, 31)),
             "2027-03-01T02:30",
-            "one daily series, 13 occurrences, then one single event, because 02:30 does not exist on 14 March 2027, "
+            "one daily series, 13 occurrences, then one single event because 02:30 does not exist on 14 March 2027, "
             "then one daily series, 17 occurrences",
         ),
         (
             Rule("weekly", 4, count=3),
             "2027-10-10T01:30",
-            "one series of one occurrence, then one single event, because 01:30 happens twice on 7 November 2027, "
+            "one series of one occurrence, then one single event because 01:30 happens twice on 7 November 2027, "
             "then one series of one occurrence",
         ),
     ],
