@@ -1,12 +1,17 @@
-"""The sandbox against recordings of a real Kaltura, exchange by exchange."""
+"""The sandbox against recordings of a real Kaltura: every exchange agrees, or stands here with its reason."""
 
 import pytest
 
-from .recording import EXCLUDED, EXCLUDED_GROUPS, load
+from .recording import EXCLUDED, load
 from .replay import Outcome, agreement, replay
 
-# How many agree at least. Raise it whenever more do.
-FLOOR = 704
+# Exchanges whose answers differ: {number: why}. One that begins to agree must leave the list.
+DISAGREEING = {
+    126: "without orderBy the order of Kaltura's pages is not that of the whole list (#118); the sandbox keeps to ids",
+    648: "totalCount: 11 resources were made by exchanges that were not kept",
+    812: "totalCount: 22 events were made by exchanges that were not kept",
+    843: "Kaltura's clock ticked in the middle of this exchange: createdAt is a second before updatedAt",
+}
 
 
 @pytest.fixture(scope="module")
@@ -14,14 +19,18 @@ def outcomes() -> list[Outcome]:
     return list(replay())
 
 
-def test_the_count_that_agrees_only_goes_up(outcomes: list[Outcome]) -> None:
-    print(agreement(outcomes))
-    wrong = {outcome.exchange.n: outcome.differences[0] for outcome in outcomes if outcome.differences}
-    assert len(outcomes) - len(wrong) >= FLOOR, wrong
+def test_every_exchange_agrees_or_is_listed(outcomes: list[Outcome]) -> None:
+    wrong = {outcome.exchange.n: outcome.differences for outcome in outcomes if outcome.differences}
+    assert {n: differences[:3] for n, differences in wrong.items() if n not in DISAGREEING} == {}
+    assert DISAGREEING.keys() - wrong.keys() == set(), "these agree now: take them off the list"
+
+
+def test_share_that_agrees(outcomes: list[Outcome], capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        print(f"\n{agreement(outcomes)}")
+    assert sum(not outcome.differences for outcome in outcomes) >= 0.95 * len(outcomes)
 
 
 def test_what_is_left_out_is_listed() -> None:
-    exchanges = load()
-    assert {exchange.n for exchange in exchanges} >= EXCLUDED.keys()
-    assert {exchange.group for exchange in exchanges} >= EXCLUDED_GROUPS.keys()
-    assert sum(exchange.excluded is not None for exchange in exchanges) < 0.02 * len(exchanges)
+    assert {exchange.n for exchange in load() if exchange.excluded} == EXCLUDED.keys()
+    assert len(EXCLUDED) == 9
