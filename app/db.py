@@ -8,25 +8,28 @@ Two regimes, named (README, "Decisions"):
 
 On SQLite a write begins with BEGIN IMMEDIATE and waits its turn behind a lock of this process. Measured: deferred
 transactions that upgrade from reading to writing fail in spite of `busy_timeout`, immediate ones do not; and
-SQLite's own waiting polls with growing pauses, which a lock does not.
+SQLite's own waiting polls with growing pauses, which a lock does not. No write waits longer than `BUSY_TIMEOUT` for
+its turn, nor then for other processes: what comes of it is SQLAlchemy's `TimeoutError` or `OperationalError`.
 """
 
 import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends, Request
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Float, create_engine, event
+from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
-BUSY_TIMEOUT_MS = 5_000
+BUSY_TIMEOUT = 5.0  # seconds
 _READ_ONLY = "lectern_read_only"
 
 
@@ -70,11 +73,16 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         self._reader = self.engine.execution_options(**{_READ_ONLY: True})
-        self._writer = threading.Lock() if self.is_sqlite else nullcontext()
+        self._writer = threading.Lock() if self.is_sqlite else None
 
     @property
     def is_sqlite(self) -> bool:
-        return self.engine.dialect.name == "sqlite"
+        return self.kind == "sqlite"
+
+    @property
+    def kind(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engine.dialect.name
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -85,17 +93,29 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on any exception. Make no call to anyone inside."""
-        with self._writer, Session(self.engine, expire_on_commit=False) as session:
+        with self._turn(), Session(self.engine, expire_on_commit=False) as session:
             yield session
             session.commit()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if self._writer is not None and not self._writer.acquire(timeout=BUSY_TIMEOUT):
+            raise WaitedTooLong("other writes take too long")
+        try:
+            yield
+        finally:
+            if self._writer is not None:
+                self._writer.release()
 
     def close(self) -> None:
         self.engine.dispose()
 
 
 def _engine(url: str) -> Engine:
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), pool_size=32, max_overflow=32)
-    if engine.dialect.name != "sqlite":
+    sqlite = url.startswith("sqlite")
+    # An error's text names its statement, never the values: they are people's documents.
+    engine = create_engine(url, pool_pre_ping=not sqlite, pool_size=32, max_overflow=32, hide_parameters=True)
+    if not sqlite:
         return engine
 
     @event.listens_for(engine, "connect")
@@ -105,7 +125,7 @@ def _engine(url: str) -> Engine:
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            f"busy_timeout={BUSY_TIMEOUT * 1000:.0f}",
             "foreign_keys=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
@@ -117,6 +137,15 @@ def _engine(url: str) -> Engine:
 
     return engine
 
+
+def _reading(request: Request) -> Iterator[Session]:
+    database: Database = request.app.state.database
+    with database.read() as session:
+        yield session
+
+
+ReadSession = Annotated[Session, Depends(_reading, scope="function")]
+"""An endpoint's view of the database, closed before the answer is sent."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 

@@ -188,7 +188,7 @@ class Engine(Generic[T]):
         if call["state"] == MADE:
             return self._advance(run, row)
         _intend(row, call)
-        with self.store.checkpoint(run.claim, row, status=ChainStatus.RUNNING, error=None):
+        with self.store.checkpoint(run.claim, [row], status=ChainStatus.RUNNING, error=None):
             run.chain.status = ChainStatus.RUNNING
         return True
 
@@ -199,7 +199,8 @@ class Engine(Generic[T]):
         process is stopping.
         """
         going = not self.stopping()
-        with self.store.checkpoint(run.claim) as session:
+        changed = [row] if row else []
+        with self.store.checkpoint(run.claim, changed) as session:
             while row is None or all(call["state"] == MADE for call in row.calls or ()):
                 if row is not None:
                     self._finish(run, session, row)
@@ -209,6 +210,7 @@ class Engine(Generic[T]):
                     return False
                 if not self._begin(run, session, row):
                     return False
+                changed.append(row)
             if going:
                 _intend(row, _open_call(row))
                 if run.chain.status != ChainStatus.RUNNING:
@@ -216,7 +218,6 @@ class Engine(Generic[T]):
                     self.store.change(session, run.claim, status=ChainStatus.RUNNING, error=None)
             else:
                 self.store.release(session, run.claim, 0)
-            self.store.save(session, row)
         return going
 
     def _begin(self, run: Run[T], session: Session, row: ChainStep) -> bool:
@@ -235,7 +236,6 @@ class Engine(Generic[T]):
         save = run.step(row).save
         if save is not None:
             save(session, run.context)
-        self.store.save(session, row)
 
     def _take_lanes(self, run: Run[T], session: Session, row: ChainStep) -> bool:
         lanes = run.step(row).lanes
@@ -297,7 +297,7 @@ class Engine(Generic[T]):
             row.error = {"detail": reason}
         if row.status == StepStatus.RUNNING:
             row.status = StepStatus.WAITING
-        with self.store.checkpoint(run.claim, row) as session:
+        with self.store.checkpoint(run.claim, [row]) as session:
             if self.store.patience_is_over(session, run.claim):
                 error = {**(run.chain.error or {}), "code": "stuck", "detail": reason, "step": row.name}
                 self._end(session, run, ChainStatus.STUCK, error)
@@ -314,7 +314,7 @@ class Engine(Generic[T]):
         log.info("chain_refused", chain_id=run.chain.id, step=row.name, code=error.get("code"))
         run.chain.error = _refusal(row)
         undoing = {"status": ChainStatus.UNDOING, "error": run.chain.error, "deadline": self.store.deadline}
-        with self.store.checkpoint(run.claim, row, **undoing):
+        with self.store.checkpoint(run.claim, [row], **undoing):
             pass
         self._undo(run)
 
@@ -335,7 +335,7 @@ class Engine(Generic[T]):
             call["state"], row.next_attempt_at = UNDONE, None
             if row.status == StepStatus.SUCCEEDED and all(call["state"] == UNDONE for call in row.calls or ()):
                 row.status, row.error = StepStatus.UNDONE, None
-            with self.store.checkpoint(run.claim, row, status=ChainStatus.UNDOING):
+            with self.store.checkpoint(run.claim, [row], status=ChainStatus.UNDOING):
                 pass
         with self.store.checkpoint(run.claim) as session:
             self._end(session, run, ChainStatus.FAILED, run.chain.error)

@@ -93,7 +93,8 @@ class Step(Generic[T]):
       is harmless to repeat.
     * `undo` removes what one made, given its result (None if that never became known). It must be harmless to
       repeat. A step without `undo` leaves nothing behind.
-    * `lanes` must be held before the step begins, and are kept until the chain ends.
+    * `lanes` must be held before the step begins, and are kept until the chain ends. One step of a chain names
+      them all.
     * `save` writes what the finished step has found out, within the transaction that finishes it.
     """
 
@@ -110,10 +111,17 @@ class Step(Generic[T]):
 class Definition(Generic[T]):
     """An operation: its steps in order, and what its end means to its subject.
 
-    `ended` runs within the transaction that ends the chain (`succeeded`, `failed`, `stuck`), or takes a stuck
-    one up again (`queued`).
+    `ended` runs within the transaction that ends the chain: `succeeded`, `failed` (with what it was refused for), or
+    `stuck` (with `{"code": "stuck", "detail", "step", …}`; once taken up again, the chain ends another time).
     """
 
     operation: str
     steps: Sequence[Step[T]]
     ended: Callable[[Session, str, ChainStatus, Mapping[str, Json] | None], None]
+
+    def __post_init__(self) -> None:
+        if len({step.name for step in self.steps}) < len(self.steps):
+            raise ValueError("two steps have the same name")
+        if sum(step.lanes is not None for step in self.steps) > 1:
+            # Chains that took lanes here and there could wait for each other for ever.
+            raise ValueError("two steps name lanes")

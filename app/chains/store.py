@@ -151,25 +151,24 @@ class Store:
     # Checkpoints
 
     @contextmanager
-    def checkpoint(self, claim: Claim, *rows: ChainStep, **changes: Any) -> Iterator[Session]:
-        """One durable moment of a chain: its steps `rows`, its own row's `changes`, and what the caller writes."""
+    def checkpoint(self, claim: Claim, rows: Sequence[ChainStep] = (), **changes: Any) -> Iterator[Session]:
+        """One durable moment: a chain's own row (`changes`), what the caller writes, and its steps `rows`.
+
+        The rows are saved as they are when the caller's block ends; it may add to the list until then.
+        """
         begun = time.monotonic()
         with self.database.write() as session:
             if not self._renew(session, claim):
                 raise LeaseLost
             if changes:
                 self.change(session, claim, **changes)
-            self.save(session, *rows)
             yield session
+            if rows:
+                session.connection().execute(_SAVE, [_values(row) for row in rows])
         claim.valid_until = begun + self.lease
 
     def change(self, session: Session, claim: Claim, **changes: Any) -> None:
         session.execute(update(_CHAIN).where(_CHAIN.c.id == claim.chain_id).values(**changes))
-
-    def save(self, session: Session, *rows: ChainStep) -> None:
-        for row in rows:
-            values = {f"new_{name}": getattr(row, name) for name in _SAVED}
-            session.connection().execute(_SAVE, {"of": row.chain_id, "nth": row.position, **values})
 
     def release(self, session: Session, claim: Claim, delay: float | None, **changes: Any) -> None:
         """Within a checkpoint: gives the chain back, to be taken up in `delay` seconds, or never (None)."""
@@ -245,6 +244,10 @@ class Store:
 
 def _touched(session: Session, statement: Update) -> bool:
     return session.connection().execute(statement).rowcount == 1
+
+
+def _values(row: ChainStep) -> dict[str, Any]:
+    return {"of": row.chain_id, "nth": row.position, **{f"new_{name}": getattr(row, name) for name in _SAVED}}
 
 
 def steps_of(session: Session, chain_id: str) -> list[ChainStep]:

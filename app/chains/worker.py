@@ -6,6 +6,7 @@ workers it has, and `nudge()` makes that at once.
 """
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -31,7 +32,7 @@ class Workers(Generic[T]):
         self._engine = engine
         self._tools = tools
         self._close = close
-        self._running: dict[str, Claim] = {}
+        self._running: dict[str, Claim] = {}  # by thread
         self._stop = threading.Event()
         self._due = threading.Event()
         self._leading = threading.Lock()
@@ -111,8 +112,9 @@ class Workers(Generic[T]):
                 loop.call_soon_threadsafe(event.set)
 
     def _wake_all(self) -> None:
-        for chain_id in list(self._endings):
-            self._wake(chain_id)
+        with self._endings_lock:
+            for loop, event in itertools.chain(*self._endings.values()):
+                loop.call_soon_threadsafe(event.set)
 
     # Threads
 
@@ -124,13 +126,11 @@ class Workers(Generic[T]):
                     if self._engine.run(claim, tools):
                         self._wake(claim.chain_id)
                         self.nudge()  # its lane may be another's now
-                except SQLAlchemyError as error:
-                    # What was not committed has not happened; the lease runs out and the chain is taken up again.
-                    log.error("chain_left", chain_id=claim.chain_id, kind=type(error).__name__)
                 except Exception:
+                    # What was not committed has not happened; the lease runs out and the chain is taken up again.
                     log.exception("chain_left", chain_id=claim.chain_id)
                 finally:
-                    self._running.pop(claim.chain_id, None)
+                    del self._running[threading.current_thread().name]
         finally:
             self._close(tools)
 
@@ -146,7 +146,7 @@ class Workers(Generic[T]):
                     self._stop.wait(AFTER_FAILURE)
                     continue
                 if claim is not None:
-                    self._running[claim.chain_id] = claim
+                    self._running[threading.current_thread().name] = claim
                     return claim
                 self._due.wait(POLL)
         return None
