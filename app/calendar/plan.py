@@ -5,7 +5,7 @@ wrong day when it counts, and stays an hour off once its walk has stepped into a
 
     sends an occurrence in a gap or an overlap as a single event and begins a new series after it,
     begins a series at its own first occurrence and ends it by `until` at its last, never by `count`,
-    ends a series before two years, before 1,000 occurrences are passed, and before its walk steps into a gap,
+    ends a series before two years are over, and before its walk steps into a gap,
     names each day once, and takes only the patterns below.
 
     rule                   what is sent
@@ -28,7 +28,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from app.calendar.occurrences import Occurrence, place
-from app.calendar.recurrence import MAX_OCCURRENCES, WEEKDAYS, Day, Rule, walk, with_defaults
+from app.calendar.recurrence import WEEKDAYS, Day, Rule, walk, with_defaults
 
 MAX_SPAN = timedelta(seconds=63_072_000)  # Kaltura's two years
 
@@ -117,10 +117,8 @@ def _reasons_for_single(sessions: Sequence[Occurrence]) -> list[str]:
 
 
 def _reasons_for_cut(alike: Sequence[PlannedEvent]) -> list[str]:
-    for event, following in pairwise(alike):
-        if len(event.occurrences) == MAX_OCCURRENCES or following.start - event.start >= MAX_SPAN:
-            return ["Kaltura ends a series after two years or 1,000 occurrences"]
-    return []
+    too_long = any(following.start - event.start >= MAX_SPAN for event, following in pairwise(alike))
+    return ["Kaltura ends a series after two years"] if too_long else []
 
 
 def _single(occurrence: Occurrence) -> PlannedEvent:
@@ -156,10 +154,12 @@ def _longest_series(rest: Sequence[Occurrence], rule: Rule, tz: ZoneInfo) -> Pla
 
 
 def _within_caps(rest: Sequence[Occurrence]) -> Sequence[Occurrence]:
-    """The leading occurrences up to a gap or an overlap, as many and as far as Kaltura lets one series go."""
+    """The leading occurrences up to a gap or an overlap, as far as Kaltura lets one series go.
+
+    At one a day they stay below Kaltura's 1,000 by themselves.
+    """
     limit = rest[0].start + MAX_SPAN
-    leading = takewhile(lambda occurrence: not occurrence.anomaly and occurrence.start < limit, rest)
-    return list(leading)[:MAX_OCCURRENCES]
+    return list(takewhile(lambda occurrence: not occurrence.anomaly and occurrence.start < limit, rest))
 
 
 def _patterns(rule: Rule, run: Sequence[Occurrence]) -> Iterator[Rule]:
