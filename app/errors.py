@@ -166,7 +166,7 @@ class Internal(Problem):
 
 class Unavailable(Problem):
     status, code, title = 503, "unavailable", "Not now"
-    retry_after = 5
+    retry_after: ClassVar[int | None] = 5
 
 
 class DatabaseUnavailable(Unavailable):

@@ -107,7 +107,14 @@ def _make(session: Session, client: str, document: RecordingDocument, fingerprin
 
 def _occurrence(booking_id: str, planned: Planned) -> Occurrence:
     status = OccurrenceStatus.EXCLUDED if planned.excluded_by else OccurrenceStatus.PLANNED
-    return Occurrence(id=new_id("occ"), booking_id=booking_id, start=planned.start, end=planned.end, status=status)
+    return Occurrence(
+        id=new_id("occ"),
+        booking_id=booking_id,
+        start=planned.start,
+        end=planned.end,
+        status=status,
+        slot=(planned.wanted or planned.local).date(),
+    )
 
 
 def _begin(session: Session, store: Store, recording_id: str, document: RecordingDocument, default_zone: str) -> str:

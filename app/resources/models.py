@@ -6,7 +6,7 @@ A booking is what stands on a resource under one title: a recording of Lectern's
 Kaltura. Its words are kept once, however many occurrences it has.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Text
@@ -46,7 +46,11 @@ class Booking(SQLModel, table=True):
 
 
 class Occurrence(SQLModel, table=True):
-    """One session. `id` is its `uid` for life. `event_id` is Kaltura's own event, `series_id` that one's parent."""
+    """One session. `id` is its `uid` for life. `event_id` is Kaltura's own event, `series_id` that one's parent.
+
+    `slot` is the local date on which the booking's rule holds it, its identity when times change; it is null for what
+    no rule holds. `moved`: it is not at the time that the rule gives it, by its own change.
+    """
 
     __table_args__ = (Index("ix_occurrence_resource", "resource_id", "end"),)
 
@@ -58,3 +62,5 @@ class Occurrence(SQLModel, table=True):
     status: str = OccurrenceStatus.PLANNED
     event_id: int | None = Field(default=None, sa_type=BigInteger)
     series_id: int | None = Field(default=None, sa_type=BigInteger)
+    slot: date | None = None
+    moved: bool = False

@@ -1,0 +1,25 @@
+"""The local date that a rule gives an occurrence, and whether it was moved away from there.
+
+Revision ID: 0002
+Revises: 0001
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("occurrence") as table:
+        table.add_column(sa.Column("slot", sa.Date(), nullable=True))
+        table.add_column(sa.Column("moved", sa.Boolean(), nullable=False, server_default=sa.false()))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("occurrence") as table:
+        table.drop_column("moved")
+        table.drop_column("slot")
