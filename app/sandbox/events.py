@@ -122,8 +122,7 @@ def index(call: Call, ids: list[int]) -> None:
     if call.modes.search_down:
         return
     if call.modes.index_lag:
-        due = call.time + call.modes.index_lag
-        call.store.run_many("INSERT INTO pending VALUES (?, 'event', ?)", [(due, event) for event in ids])
+        call.store.run_many("INSERT INTO pending VALUES (?, 'event', ?)", [(call.time, event) for event in ids])
     else:
         copy_to_index(call, ids)
 
@@ -161,16 +160,17 @@ def touch(call: Call, event: int) -> None:
 
 
 def catch_up(call: Call) -> None:
-    """Bring what is due into the index; raises SearchDownError."""
+    """Bring what has waited for the index lag into the index, all of it when there is none; raises SearchDownError."""
     if call.modes.search_down:
         raise SearchDownError
-    due = call.store.rows("SELECT kind, id FROM pending WHERE due <= ?", (call.time,))
+    until = call.time - call.modes.index_lag
+    due = call.store.rows("SELECT kind, id FROM pending WHERE saved <= ?", (until,))
     if not due:
         return
     copy_to_index(call, {event for kind, event in due if kind == "event"})
     entries = json.dumps([entry for kind, entry in due if kind == "entry"])
     copy_entries_to_index(call, entries)
-    call.store.run("DELETE FROM pending WHERE due <= ?", (call.time,))
+    call.store.run("DELETE FROM pending WHERE saved <= ?", (until,))
 
 
 def copy_entries_to_index(call: Call, numbers: str) -> None:

@@ -66,6 +66,11 @@ def is_multirequest(parameters: Parameters) -> bool:
     return text(parameters.get("service")).lower() == "multirequest"
 
 
+def first_step(parameters: Parameters) -> int:
+    """Steps are counted from 1, or from 0 if there is one (#606)."""
+    return 0 if "0" in parameters else 1
+
+
 def steps(parameters: Parameters) -> list[Parameters]:
     """The steps of a multirequest, common parameters inherited; a gap or a step without action ends them (#604)."""
     common = {
@@ -74,7 +79,7 @@ def steps(parameters: Parameters) -> list[Parameters]:
         if not key.isdigit() and key not in ("service", "action", "format")
     }
     found: list[Parameters] = []
-    position = 0 if "0" in parameters else 1
+    position = first_step(parameters)
     while isinstance(step := parameters.get(str(position)), dict) and "service" in step and "action" in step:
         found.append({**common, **step})
         position += 1

@@ -6,6 +6,7 @@ update:  of a series always generates again: a child whose (start, end) still ma
          own texts and its CANCELLED status, every other one is deleted and made anew
 """
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -133,16 +134,16 @@ def regenerate(call: Call, parent: Body) -> None:
     slots = windows(call, parent["startDate"], parent.get("duration", 0), parent["recurrence"])
     if slots:
         set_times(parent, *slots[0])
-    wanted = list(slots)
+    wanted = Counter(slots)
     kept: list[Body] = []
     gone: list[int] = []
     for child in children(call, parent["id"]):
         slot = (child["startDate"], child["endDate"])
-        if slot in wanted:
-            wanted.remove(slot)
+        if wanted[slot]:
+            wanted[slot] -= 1
             kept.append(child)
         else:
             gone.append(child["id"])
     remove(call, gone)
     save(call, [parent, *kept])
-    make_children(call, parent, wanted)
+    make_children(call, parent, list(wanted.elements()))

@@ -13,7 +13,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -42,8 +42,8 @@ class Request:
     keep_alive: bool
 
 
-def read_request(stream: BufferedIOBase) -> Request | None:
-    """The next request of a connection, None when the client has closed it."""
+def read_request(stream: BufferedIOBase, send: Callable[[bytes], object]) -> Request | None:
+    """The next request of a connection, None when the client has closed it; `send` tells it to go on."""
     line = stream.readline(MAX_LINE + 1)
     if not line.strip():
         return None
@@ -52,6 +52,8 @@ def read_request(stream: BufferedIOBase) -> Request | None:
     except ValueError:
         raise BadRequestError from None
     headers = _read_headers(stream)
+    if headers.get("expect", "").lower() == "100-continue":
+        send(b"HTTP/1.1 100 Continue\r\n\r\n")
     path, _, query = target.partition("?")
     closing = headers.get("connection", "").lower()
     keep_alive = closing != "close" if version == "HTTP/1.1" else closing == "keep-alive"
@@ -137,7 +139,7 @@ class _Connection(StreamRequestHandler):
 
     def handle(self) -> None:
         try:
-            while (request := read_request(self.rfile)) is not None:
+            while (request := read_request(self.rfile, self.connection.sendall)) is not None:
                 answer = respond(self.server.sandbox, request)
                 if answer.wait:
                     time.sleep(answer.wait)

@@ -4,6 +4,7 @@ bytes ─► parameters ─► log ─► fault? ─► action(s), one transacti
                                              └── `watch` is called before and after, outside the lock
 """
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from .errors import FatalError, KalturaError
 from .events import SearchDownError, show
 from .faults import NOTHING_DONE, Fault, Faults, read_faults
 from .fulltext import matches
+from .modes import Modes
 from .protocol import Parameters
 from .reading import text
 from .reservations import Reservations
@@ -74,6 +76,7 @@ class Sandbox:
         self._sessions = Sessions(self._store)
         self._reservations = Reservations()
         self._faults = Faults()
+        self._calls = itertools.count(1)
         self._log: deque[tuple[str, str, Parameters, float]] = deque(maxlen=LOG_LENGTH)
         self._plant()
 
@@ -129,10 +132,14 @@ class Sandbox:
         if fault is not None and fault.fault in NOTHING_DONE:
             return _instead(fault, parameters)
         try:
-            result = self._results(calls) if protocol.is_multirequest(parameters) else self._result(parameters)
+            if protocol.is_multirequest(parameters):
+                result = self._results(calls, protocol.first_step(parameters))
+            else:
+                result = self._result(parameters)
         except FatalError:
             return Answer(500, b"", "text/html")
-        answer = self._written(result, parameters)
+        answer = _written(result, parameters)
+        answer.headers["X-Kaltura-Session"] = f"{next(self._calls)}, {int(self._clock())}"
         match fault.fault if fault else "":
             case "drop_after":
                 answer.closed = True
@@ -142,15 +149,9 @@ class Sandbox:
                 answer.wait += fault.seconds
         return answer
 
-    def _written(self, result: Any, parameters: Parameters) -> Answer:
-        answer = _written(result, parameters)
-        answer.headers["X-Kaltura-Session"] = f"{threading.get_ident() % 2**31}, {int(self._clock())}"
-        return answer
-
-    def _results(self, calls: list[Parameters]) -> list[Any]:
+    def _results(self, calls: list[Parameters], first: int) -> list[Any]:
         """A multirequest: later steps run whatever became of earlier ones, and there is no transaction."""
         results: list[Any] = []
-        first = 1
         for step in calls:
             results.append(self._result(protocol.resolve(step, results, first)))
         return results
@@ -198,7 +199,7 @@ class Sandbox:
         """All that is not deleted, of all partners, as the API shows it; a series' children are events too."""
         with self._lock:
             call = self._call()
-            call.modes = Faults().modes
+            call.modes = Modes()
             store = self._store
             return {
                 "entries": [

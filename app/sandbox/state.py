@@ -60,8 +60,8 @@ CREATE INDEX IF NOT EXISTS index_resources_event ON index_resources (event);
 CREATE TABLE IF NOT EXISTS event_resources (
     number INTEGER PRIMARY KEY AUTOINCREMENT, event INTEGER NOT NULL, resource INTEGER NOT NULL,
     partner INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (event, resource));
-CREATE TABLE IF NOT EXISTS pending (due REAL NOT NULL, kind TEXT NOT NULL, id INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS pending_due ON pending (due);
+CREATE TABLE IF NOT EXISTS pending (saved REAL NOT NULL, kind TEXT NOT NULL, id INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS pending_saved ON pending (saved);
 CREATE TABLE IF NOT EXISTS ended_sessions (ks TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 TABLES = (

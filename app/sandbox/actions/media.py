@@ -97,7 +97,7 @@ def _index(call: Call, entry: str) -> None:
     if call.modes.search_down:
         return
     if call.modes.index_lag:
-        call.store.run("INSERT INTO pending VALUES (?, 'entry', ?)", (call.time + call.modes.index_lag, row))
+        call.store.run("INSERT INTO pending VALUES (?, 'entry', ?)", (call.time, row))
     else:
         copy_entries_to_index(call, f"[{row}]")
 

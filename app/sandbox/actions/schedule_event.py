@@ -36,7 +36,7 @@ from ..series import (
     set_times,
     windows,
 )
-from ..types import CONFLICT_TYPE
+from ..types import CONFLICT_TYPE, TYPES
 from .conflicts import get_conflicts
 
 FIRST_SEQUENCE = 12
@@ -146,10 +146,11 @@ def update(call: Call, arguments: dict[str, Any]) -> Body:
 def _overlaid(body: Body, given: Given) -> Body:
     """The event with the sent properties put over it; times and rule follow apart."""
     changed = dict(body)
+    known = TYPES[body["objectType"]].properties
     for name, value in given.values.items():
         if name in ("id", "startDate", "endDate", "duration", "recurrence", "recurrenceType"):
             continue
-        if name not in _known(body):
+        if name not in known:
             continue
         if value is None:
             changed.pop(name, None)
@@ -158,12 +159,6 @@ def _overlaid(body: Body, given: Given) -> Body:
     if isinstance(given.get("recurrence"), Given) and body["recurrenceType"] == CHILD:
         changed["recurrence"] = recurrence_body(given.get("recurrence"))
     return stored(changed)
-
-
-def _known(body: Body) -> frozenset[str]:
-    from ..types import TYPES
-
-    return frozenset(TYPES[body["objectType"]].properties)
 
 
 def _retime(call: Call, body: Body, given: Given) -> None:
