@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -69,6 +70,8 @@ def serve() -> None:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         server_header=False,
     )
+    # uvicorn raises the signal once more when it has shut down, which would make a stop asked for look like a crash.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _Server(config, lambda: app.state.workers.stop(0.0)).run()
 
 
