@@ -1,5 +1,6 @@
 # docker build -t lectern .
-# docker run --read-only --tmpfs /tmp -p 8000:8000 -v lectern:/data -e LECTERN_KALTURA_URL=… -e LECTERN_API_KEYS=… lectern
+# docker run --read-only --stop-timeout 30 -p 8000:8000 -v lectern:/data --env-file lectern.env lectern
+# (lectern.env: LECTERN_KALTURA_URL=… and so on; a stop waits for the calls in flight, longer than Docker's ten seconds)
 
 FROM python:3.11-slim AS build
 WORKDIR /src
