@@ -1,5 +1,6 @@
 """Kaltura's refusals: always HTTP 200 with a KalturaAPIException, `args` an object of strings or `[]`."""
 
+from string import Formatter
 from typing import Any
 
 # Message templates of the recorded server, by code; the names in braces are the keys of `args`.
@@ -73,7 +74,13 @@ class KalturaError(Exception):
     def __init__(self, code: str, **args: object) -> None:
         self.code = code
         self.args_sent = {name: str(value) for name, value in args.items()}
-        super().__init__(MESSAGES.get(code, code).format(**self.args_sent))
+        super().__init__(MESSAGES[code].format(**self.args_sent) if code in MESSAGES else code)
+
+    @classmethod
+    def on_purpose(cls, code: str) -> "KalturaError":
+        """An error of `code` as a fault makes it: with the args that it always has, empty."""
+        names = (name for _, name, _, _ in Formatter().parse(MESSAGES.get(code, "")) if name)
+        return cls(code, **dict.fromkeys(names, ""))
 
     def as_object(self) -> dict[str, Any]:
         """The wire form, e.g. #117."""

@@ -5,7 +5,6 @@ from typing import Any
 
 from .actions import app_token, category, schedule_resource
 from .calls import Call
-from .errors import KalturaError
 from .sessions import ADMIN
 from .state import dumps
 
@@ -89,14 +88,4 @@ def _plant_category(call: Call, wanted: dict[str, Any]) -> None:
     above, _, name = wanted["fullName"].rpartition(">")
     parent = category.load(call, category.find_or_make(call, above)) if above else None
     values = {key: value for key, value in wanted.items() if key not in ("id", "fullName")}
-    if "id" in wanted and category_exists(call, wanted["id"]):
-        raise ValueError(f"two categories have the id {wanted['id']}")
     category.insert(call, name, parent, values, wanted.get("id", 0))
-
-
-def category_exists(call: Call, number: int) -> bool:
-    try:
-        category.load(call, number)
-    except KalturaError:
-        return False
-    return True

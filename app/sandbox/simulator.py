@@ -85,11 +85,10 @@ class Sandbox:
             self._store.close()
 
     def _plant(self) -> None:
-        if self._store.meta("planted"):
-            return
         with self._store.transaction():
-            plant(self._call(), self._seed)
-            self._store.set_meta("planted", "1")
+            if not self._store.meta("planted"):
+                plant(self._call(), self._seed)
+                self._store.set_meta("planted", "1")
 
     def _call(self) -> Call:
         return Call(
@@ -258,7 +257,7 @@ def _instead(fault: Fault, parameters: Parameters) -> Answer:
         case "html":
             return Answer(200, HTML_PAGE, HTML_TYPE)
         case "error":
-            return _written(KalturaError(fault.code).as_object(), parameters)
+            return _written(KalturaError.on_purpose(fault.code).as_object(), parameters)
         case _:
             return Answer(500, b"", HTML_TYPE)
 

@@ -56,9 +56,20 @@ def test_too_many_requests_name_a_time(sandbox: Sandbox, either: Kaltura) -> Non
     assert either.post("schedule_scheduleEvent", "add").headers["Retry-After"] == "7"
 
 
-def test_an_error_is_refused_with_its_code(sandbox: Sandbox, either: Kaltura) -> None:
-    one_fault(sandbox, "error", code="SCHEDULE_TIME_IN_USE")
-    assert either.add_event()["message"] == "Another event is already scheduled during this time"
+@pytest.mark.parametrize(
+    ("wanted", "message", "args"),
+    [
+        ("SCHEDULE_TIME_IN_USE", "Another event is already scheduled during this time", []),
+        ("INVALID_OBJECT_ID", "Invalid object id []", {"ID": ""}),
+        ("SOMETHING_{NEW}", "SOMETHING_{NEW}", []),
+    ],
+)
+def test_an_error_is_refused_with_its_code(
+    sandbox: Sandbox, either: Kaltura, wanted: str, message: str, args: object
+) -> None:
+    one_fault(sandbox, "error", code=wanted)
+    answer = either.add_event()
+    assert (answer["code"], answer["message"], answer["args"]) == (wanted, message, args)
     assert events(sandbox) == 0
 
 
