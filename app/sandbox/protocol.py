@@ -44,11 +44,15 @@ def read_parameters(path: str, query: str, content_type: str, body: bytes) -> Pa
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(body)
+        value = json.loads(body, parse_constant=_no_json)
         json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate spoils the whole body (#636)
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _no_json(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _put(parameters: Parameters, key: str, value: object) -> None:

@@ -5,6 +5,7 @@ Limits, enumerations and object types are checked here and named bare (`summary`
 """
 
 import re
+from math import isfinite
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from .errors import KalturaError
 from .types import TYPES, Enumeration, ObjectType, Property
 
 RELATIVE_LIMIT = 315_360_000  # ten years: a time of at most this size counts from now (#166, #168)
+LARGEST = 2**62  # PHP's is 2**63 - 1; half of it leaves room to add two of them
+LONGEST = 18  # digits, beyond which PHP reads a float
 NUMBER = re.compile(r"\s*([+-]?\d+)(\.\d+)?([eE][+-]?\d+)?")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -46,17 +49,17 @@ def text(value: object) -> str:
 
 
 def number(value: object) -> int:
-    """A PHP int cast: 3.7 is 3, "2026-12-01" 2026, "abc" and null 0."""
+    """A PHP int cast: 3.7 is 3, "2026-12-01" 2026, "abc" and null 0; never beyond `LARGEST`."""
     match value:
         case bool() | int():
-            return int(value)
+            return max(-LARGEST, min(int(value), LARGEST))
         case float():
-            return int(value) if abs(value) < 2**63 else 0
+            return int(value) if abs(value) < LARGEST else 0
         case str():
             found = NUMBER.match(value)
             if not found:
                 return 0
-            return int(float(found[0])) if found[2] or found[3] else int(found[1])
+            return number(float(found[0]) if found[2] or found[3] or len(found[1]) > LONGEST else int(found[1]))
         case dict() | list():
             return int(bool(value))
         case _:
@@ -112,7 +115,7 @@ def _read_property(value: object, name: str, declared: Property, now: int) -> ob
         case "bool":
             return bool(value) and value not in ("0", "false")
         case "float":
-            return float(value) if isinstance(value, int | float) else float(number(value))
+            return float(value) if isinstance(value, float) and isfinite(value) else float(number(value))
         case "enum":
             assert declared.enumeration  # noqa: S101 - every enum property names its enumeration
             return enumerated(value, name, declared.enumeration)

@@ -113,7 +113,7 @@ def _only_room(value: str) -> Condition:
     if not value.isdigit():
         return "0", []
     alone = "(SELECT count(*) FROM index_resources AS r WHERE r.event = d.id) = 1"
-    return f"{ROOM.format('r.resource = ? AND r.parent IS NULL')} AND {alone}", [int(value)]
+    return f"{ROOM.format('r.resource = ? AND r.parent IS NULL')} AND {alone}", [number(value)]
 
 
 def _any_room(value: str) -> Condition:

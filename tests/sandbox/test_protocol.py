@@ -39,6 +39,7 @@ def test_parameters_come_from_path_query_and_body(
         ('{"format": 1}', {"Content-Type": "application/json; charset=utf-8"}),
         ('{"format": 1}', {"Content-Type": "text/plain"}),
         ('{"format": 1', JSON),
+        ('{"format": 1, "x": NaN}', JSON),
         ("[1]", JSON),
         ('{"format": 1, "x": "\\ud800"}', JSON),
     ],
@@ -73,6 +74,12 @@ def test_texts_are_cast(kaltura: Kaltura, sent: object, kept: str | None) -> Non
 def test_numbers_are_cast(kaltura: Kaltura, sent: object, read: int) -> None:
     answer = kaltura("schedule_scheduleEvent", "get", scheduleEventId=sent)
     assert answer["args"] == {"ID": str(read)}
+
+
+@pytest.mark.parametrize("sent", [10**30, -(10**30), "9" * 50, "1e999", 1e308])
+def test_numbers_beyond_all_bounds_find_nothing(kaltura: Kaltura, sent: object) -> None:
+    assert kaltura("schedule_scheduleEvent", "get", scheduleEventId=sent)["code"] == "INVALID_OBJECT_ID"
+    assert kaltura.events(resourceIdEqual=sent, startDateGreaterThanOrEqual=sent)["totalCount"] == 0
 
 
 def test_errors_are_objects_of_texts_or_an_empty_list(kaltura: Kaltura) -> None:
