@@ -53,6 +53,7 @@ Identified = TypeVar("Identified", Resource, Entry, Event)
 
 _TRUE: TypeAdapter[Literal[True]] = TypeAdapter(Literal[True])
 _NOTHING: TypeAdapter[None] = TypeAdapter(None)
+_OBJECT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object])
 _RESOURCE, _RESOURCE_PAGE = TypeAdapter(Resource), TypeAdapter(Page[Resource])
 _ENTRY, _ENTRY_PAGE = TypeAdapter(Entry), TypeAdapter(Page[Entry])
 _EVENT, _EVENT_PAGE = TypeAdapter(Event), TypeAdapter(Page[Event])
@@ -145,6 +146,19 @@ class KalturaClient:
         found = self._pages("baseEntry", "listByReferenceId", wanted, _ENTRY_PAGE)
         return [entry for entry in found if entry.reference_id == reference_id]
 
+    def update_entry(self, entry_id: str, words: Mapping[str, object]) -> Entry:
+        """Changes words and people, as `entry_words` writes them (#844 to #847). Refused: ENTRY_ID_NOT_FOUND (#845)."""
+        return self._ask("media", "update", {"entryId": entry_id, "mediaEntry": words}, _ENTRY, writes=True)
+
+    def add_category(self, entry_id: str, category_id: int) -> None:
+        """Refused: CATEGORY_ENTRY_ALREADY_EXISTS (#831), CATEGORY_NOT_FOUND (#832), INVALID_ENTRY_ID (#833)."""
+        entry = {"objectType": "KalturaCategoryEntry", "categoryId": category_id, "entryId": entry_id}
+        self._ask("categoryEntry", "add", {"categoryEntry": entry}, _OBJECT, writes=True)
+
+    def remove_category(self, entry_id: str, category_id: int) -> None:
+        """Refused: ENTRY_IS_NOT_ASSIGNED_TO_CATEGORY (#838)."""
+        self._ask("categoryEntry", "delete", {"entryId": entry_id, "categoryId": category_id}, _NOTHING, writes=True)
+
     def delete_entry(self, entry_id: str) -> None:
         """Refused: ENTRY_ID_NOT_FOUND when it is not there (#97, #99)."""
         self._ask("media", "delete", {"entryId": entry_id}, _NOTHING, writes=True)
@@ -200,6 +214,15 @@ class KalturaClient:
             (event for event in found if event.active and event.recurrence_type in (SINGLE, OCCURRENCE)),
             key=_by_start,
         )
+
+    def update_event(self, event_id: int, changes: Mapping[str, object]) -> Event:
+        """Changes an event or a whole series, whose occurrences are generated anew (#380 to #412, #436 to #440).
+
+        Occurrences whose times still match keep id and status; all others are made anew, cancelled ones as active.
+        Refused: INVALID_OBJECT_ID when it is not there.
+        """
+        params = {"scheduleEventId": event_id, "scheduleEvent": changes}
+        return self._ask(EVENTS, "update", params, _EVENT, writes=True)
 
     def cancel_event(self, event_id: int) -> Event:
         """Cancels a single event, an occurrence, or a series, whose occurrences are then deleted (#454, #476, #486).

@@ -192,14 +192,9 @@ class EntryDraft:
             "objectType": "KalturaMediaEntry",
             "mediaType": 1,
             **_filled(
-                name=self.name,
+                **_named(_ENTRY_WORDS, vars(self)),
                 referenceId=self.reference_id,
-                description=self.description,
-                tags=",".join(self.tags),
                 categoriesIds=",".join(map(str, self.category_ids)),
-                userId=self.owner,
-                entitledUsersEdit=",".join(self.editors),
-                entitledUsersPublish=",".join(self.publishers),
             ),
         }
 
@@ -209,8 +204,7 @@ class EventDraft:
     """A recording's event to be made: a series where `recurrence` is given, else a single event.
 
     `recurrence` holds Kaltura's own property names. `duration` is in seconds and defaults to `end` - `start`; it is
-    always sent, because without it getConflicts overlooks a series' conflicts (#348). `owner_id` is overwritten by
-    the session's user when an event is added, and heeded when it is updated (#405).
+    always sent, because without it getConflicts overlooks a series' conflicts (#348).
     """
 
     summary: str
@@ -222,15 +216,12 @@ class EventDraft:
     duration: int | None = None
     description: str = ""
     tags: Sequence[str] = ()
-    category_ids: Sequence[int] = ()
     entry_ids: Sequence[str] = ()
-    owner_id: str | None = None
     organizer: str | None = None
     contact: str | None = None
     location: str | None = None
     classification: int | None = None
     comment: str | None = None
-    priority: int | None = None
 
     def wire(self) -> dict[str, object]:
         """As `scheduleEvent.add` takes it; what is empty is left out. ValueError for times that cannot be sent."""
@@ -242,25 +233,62 @@ class EventDraft:
             "endDate": end,
             "duration": end - start if self.duration is None else self.duration,
             **_filled(
-                summary=self.summary,
+                **_named(_EVENT_WORDS, vars(self)),
                 referenceId=self.reference_id,
                 templateEntryId=self.template_entry_id,
-                description=self.description,
-                tags=",".join(self.tags),
-                categoryIds=",".join(map(str, self.category_ids)),
-                entryIds=",".join(self.entry_ids),
-                ownerId=self.owner_id,
-                organizer=self.organizer,
-                contact=self.contact,
-                location=self.location,
-                classificationType=self.classification,
-                comment=self.comment,
-                priority=self.priority,
             ),
         }
         if self.recurrence is not None:
-            event["recurrence"] = {"objectType": "KalturaScheduleEventRecurrence", **self.recurrence}
+            event["recurrence"] = wire_recurrence(self.recurrence)
         return event
+
+
+def wire_recurrence(recurrence: Mapping[str, object]) -> dict[str, object]:
+    """A whole recurrence, as adding and updating take it: an update replaces it and merges nothing."""
+    return {"objectType": "KalturaScheduleEventRecurrence", **recurrence}
+
+
+def entry_words(words: Mapping[str, object]) -> dict[str, object]:
+    """As `media.update` takes them: what is empty is cleared (#847); but every entry has an owner."""
+    changed = {name: "" if value is None else value for name, value in _named(_ENTRY_WORDS, words).items()}
+    if not changed["userId"]:
+        del changed["userId"]
+    return {"objectType": "KalturaMediaEntry", **changed}
+
+
+def event_words(words: Mapping[str, object]) -> dict[str, object]:
+    """An EventDraft's words as `scheduleEvent.update` takes them: what is empty is cleared."""
+    changed = {name: "" if value is None else value for name, value in _named(_EVENT_WORDS, words).items()}
+    return {"objectType": "KalturaRecordScheduleEvent", **changed}
+
+
+_ENTRY_WORDS = {
+    "name": "name",
+    "description": "description",
+    "tags": "tags",
+    "owner": "userId",
+    "editors": "entitledUsersEdit",
+    "publishers": "entitledUsersPublish",
+}
+_EVENT_WORDS = {
+    "summary": "summary",
+    "description": "description",
+    "tags": "tags",
+    "entry_ids": "entryIds",
+    "organizer": "organizer",
+    "contact": "contact",
+    "location": "location",
+    "classification": "classificationType",
+    "comment": "comment",
+}
+
+
+def _named(names: Mapping[str, str], words: Mapping[str, object]) -> dict[str, object]:
+    """Words under Kaltura's names; lists joined as Kaltura keeps them."""
+    found = {theirs: words.get(ours) for ours, theirs in names.items()}
+    return {
+        name: ",".join(map(str, value)) if isinstance(value, list | tuple) else value for name, value in found.items()
+    }
 
 
 def _filled(**properties: object) -> dict[str, object]:

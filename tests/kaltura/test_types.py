@@ -21,7 +21,9 @@ from app.kaltura.types import (
     EventDraft,
     Link,
     Resource,
+    entry_words,
     epoch,
+    event_words,
 )
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "exchanges.json"
@@ -199,6 +201,30 @@ def test_an_entry_goes_out_with_what_it_has() -> None:
     assert bare == {"objectType": "KalturaMediaEntry", "mediaType": 1, "name": "x", "referenceId": "r"}
 
 
+def test_changed_words_clear_what_is_empty() -> None:
+    words = {"name": "x", "description": "", "tags": [], "owner": None, "editors": ["ta1", "ta2"], "publishers": []}
+    assert entry_words(words) == {
+        "objectType": "KalturaMediaEntry",
+        "name": "x",
+        "description": "",
+        "tags": "",
+        "entitledUsersEdit": "ta1,ta2",
+        "entitledUsersPublish": "",
+    }
+    assert event_words({"summary": "x", "tags": ["a"], "entry_ids": [], "classification": 2}) == {
+        "objectType": "KalturaRecordScheduleEvent",
+        "summary": "x",
+        "description": "",
+        "tags": "a",
+        "entryIds": "",
+        "organizer": "",
+        "contact": "",
+        "location": "",
+        "classificationType": 2,
+        "comment": "",
+    }
+
+
 def test_a_single_event_goes_out_with_what_it_has() -> None:
     draft = EventDraft(
         summary="MATH-123",
@@ -208,15 +234,12 @@ def test_a_single_event_goes_out_with_what_it_has() -> None:
         template_entry_id="1_abc",
         description="d",
         tags=["a", "b"],
-        category_ids=[6],
         entry_ids=["1_x", "1_y"],
-        owner_id="lecturer1",
         organizer="Registrar",
         contact="av@campus.example",
         location="Room 702",
         classification=2,
         comment="SIS-1",
-        priority=0,
     )
     assert draft.wire() == {
         "objectType": "KalturaRecordScheduleEvent",
@@ -229,15 +252,12 @@ def test_a_single_event_goes_out_with_what_it_has() -> None:
         "templateEntryId": "1_abc",
         "description": "d",
         "tags": "a,b",
-        "categoryIds": "6",
         "entryIds": "1_x,1_y",
-        "ownerId": "lecturer1",
         "organizer": "Registrar",
         "contact": "av@campus.example",
         "location": "Room 702",
         "classificationType": 2,
         "comment": "SIS-1",
-        "priority": 0,
     }
 
 

@@ -114,6 +114,36 @@ CALLS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, An
     "add_entry": (lambda k: k.add_entry(ENTRY), 829, "media.add", {"entry": ENTRY.wire()}),
     "get_entry": (lambda k: k.get_entry("0_m4v0ekwu"), 81, "media.get", {"entryId": "0_m4v0ekwu"}),
     "delete_entry": (lambda k: k.delete_entry("0_w01vbix8"), 97, "media.delete", {"entryId": "0_w01vbix8"}),
+    "update_entry": (
+        lambda k: k.update_entry("0_7wvwca43", {"objectType": "KalturaMediaEntry", "name": "MATH-123b", "tags": "a,b"}),
+        844,
+        "media.update",
+        {
+            "entryId": "0_7wvwca43",
+            "mediaEntry": {"objectType": "KalturaMediaEntry", "name": "MATH-123b", "tags": "a,b"},
+        },
+    ),
+    "add_category": (
+        lambda k: k.add_category("0_7wvwca43", 6),
+        830,
+        "categoryEntry.add",
+        {"categoryEntry": {"objectType": "KalturaCategoryEntry", "categoryId": 6, "entryId": "0_7wvwca43"}},
+    ),
+    "remove_category": (
+        lambda k: k.remove_category("0_7wvwca43", 6),
+        837,
+        "categoryEntry.delete",
+        {"entryId": "0_7wvwca43", "categoryId": 6},
+    ),
+    "update_event": (
+        lambda k: k.update_event(1993, {"objectType": "KalturaRecordScheduleEvent", "summary": "New title"}),
+        380,
+        "schedule_scheduleEvent.update",
+        {
+            "scheduleEventId": 1993,
+            "scheduleEvent": {"objectType": "KalturaRecordScheduleEvent", "summary": "New title"},
+        },
+    ),
     "add_event": (
         lambda k: k.add_event(EVENT),
         133,
