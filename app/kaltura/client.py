@@ -23,6 +23,7 @@ from app.kaltura.types import (
     OCCURRENCE,
     RESOURCE_TYPES,
     SINGLE,
+    Assignment,
     Category,
     Entry,
     EntryDraft,
@@ -53,7 +54,7 @@ Identified = TypeVar("Identified", Resource, Entry, Event)
 
 _TRUE: TypeAdapter[Literal[True]] = TypeAdapter(Literal[True])
 _NOTHING: TypeAdapter[None] = TypeAdapter(None)
-_OBJECT: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object])
+_ASSIGNMENT = TypeAdapter(Assignment)
 _RESOURCE, _RESOURCE_PAGE = TypeAdapter(Resource), TypeAdapter(Page[Resource])
 _ENTRY, _ENTRY_PAGE = TypeAdapter(Entry), TypeAdapter(Page[Entry])
 _EVENT, _EVENT_PAGE = TypeAdapter(Event), TypeAdapter(Page[Event])
@@ -153,7 +154,7 @@ class KalturaClient:
     def add_category(self, entry_id: str, category_id: int) -> None:
         """Refused: CATEGORY_ENTRY_ALREADY_EXISTS (#831), CATEGORY_NOT_FOUND (#832), INVALID_ENTRY_ID (#833)."""
         entry = {"objectType": "KalturaCategoryEntry", "categoryId": category_id, "entryId": entry_id}
-        self._ask("categoryEntry", "add", {"categoryEntry": entry}, _OBJECT, writes=True)
+        self._ask("categoryEntry", "add", {"categoryEntry": entry}, _ASSIGNMENT, writes=True)
 
     def remove_category(self, entry_id: str, category_id: int) -> None:
         """Refused: ENTRY_IS_NOT_ASSIGNED_TO_CATEGORY (#838)."""

@@ -34,7 +34,10 @@ class KalturaError(Exception):
     """``refused``, ``transient`` or ``unknown``: for metrics."""
 
     retry_after: float | None = None
-    """Seconds before which trying again is pointless, where Kaltura said so."""
+    """Seconds before which trying again is pointless, where Kaltura or the gate said so."""
+
+    outage: bool = False
+    """Nobody gets an answer now, whatever is asked. With `retry_after`: all calls of this process wait until then."""
 
 
 class Refused(KalturaError):  # noqa: N818 - a verdict, not a mishap
@@ -54,11 +57,12 @@ class Transient(KalturaError):  # noqa: N818 - a verdict, not a mishap
 
     outcome = "transient"
 
-    def __init__(self, reason: str, retry_after: float | None = None, sent: bool = False) -> None:
+    def __init__(self, reason: str, retry_after: float | None = None, sent: bool = False, outage: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
         self.sent = sent
+        self.outage = outage
 
 
 class SessionRefused(Transient):
@@ -68,8 +72,8 @@ class SessionRefused(Transient):
 class SignInFailed(Transient):
     """The sign-in was refused: `code` is Kaltura's, `reason` one sentence for an operator."""
 
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason, sent=True)
+    def __init__(self, code: str, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason, retry_after, sent=True, outage=True)
         self.code = code
 
 
@@ -78,10 +82,11 @@ class Unknown(KalturaError):  # noqa: N818 - a verdict, not a mishap
 
     outcome = "unknown"
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    def __init__(self, reason: str, retry_after: float | None = None, outage: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
+        self.outage = outage
 
 
 CODES: Mapping[str, Callable[[], KalturaError]] = {
@@ -91,7 +96,7 @@ CODES: Mapping[str, Callable[[], KalturaError]] = {
     # Can mean that it was committed and only the answer could not be made (#640, #645, #651). Spelt so.
     "INTERNAL_SERVERL_ERROR": lambda: Unknown("Kaltura had an internal error"),
     "INTERNAL_SERVER_ERROR": lambda: Unknown("Kaltura had an internal error"),
-    "INTERNAL_DATABASE_ERROR": lambda: Unknown("Kaltura's database is away"),  # #664 to #667
+    "INTERNAL_DATABASE_ERROR": lambda: Unknown("Kaltura's database is away", outage=True),  # #664 to #667
 }
 
 
@@ -109,7 +114,9 @@ def from_code(code: str, message: str, args: Mapping[str, str], hide: Iterable[s
 
 def harmless(error: KalturaError) -> KalturaError:
     """The same error for a call that changes nothing: an unknown outcome is then one that does not matter."""
-    return Transient(error.reason, error.retry_after, sent=True) if isinstance(error, Unknown) else error
+    if not isinstance(error, Unknown):
+        return error
+    return Transient(error.reason, error.retry_after, sent=True, outage=error.outage)
 
 
 def scrubbed(text: str, hide: Iterable[str]) -> str:

@@ -152,6 +152,14 @@ class Category(_Read):
     object_type: Literal["KalturaCategory"] = Field("KalturaCategory", alias="objectType")
 
 
+class Assignment(_Read):
+    """An entry's place in a category (#830)."""
+
+    category_id: Id = Field(alias="categoryId")
+    entry_id: EntryId = Field(alias="entryId")
+    object_type: Literal["KalturaCategoryEntry"] = Field("KalturaCategoryEntry", alias="objectType")
+
+
 class Link(_Read):
     """An event on a resource (#308)."""
 
