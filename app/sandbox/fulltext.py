@@ -32,9 +32,10 @@ def indexed(value: str | None) -> str | None:
 
 def search_range(query: str) -> tuple[str, str]:
     """The bounds between which all indexed texts lie that `query` can match."""
-    words = WORD.findall(fold(query).partition(" ")[0])
-    first = words[0] if words else ""
-    return first, first + LAST_CHARACTER
+    first = next(iter(_tokens(fold(query))), "")
+    start = WORD.search(first)
+    low = first[start.start() :] if start else ""
+    return low, low + LAST_CHARACTER
 
 
 def matches(kept: str | None, query: str) -> bool:

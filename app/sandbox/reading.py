@@ -5,8 +5,8 @@ Limits, enumerations and object types are checked here and named bare (`summary`
 """
 
 import re
-from math import isfinite
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from .errors import KalturaError

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+VERSION = 1  # raised whenever the tables change
 EVENT_COLUMNS = """
     id INTEGER PRIMARY KEY {autoincrement}, partner INTEGER NOT NULL, parent INTEGER, type TEXT NOT NULL,
     status INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, recurrence INTEGER NOT NULL,
@@ -28,41 +29,41 @@ INDEXED = (
     "summary, created, updated"
 )
 SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS partners (id INTEGER PRIMARY KEY, admin_secret TEXT NOT NULL, secret TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS users (partner INTEGER, id TEXT, PRIMARY KEY (partner, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS app_tokens (id TEXT PRIMARY KEY, partner INTEGER NOT NULL, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS entries (
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE partners (id INTEGER PRIMARY KEY, admin_secret TEXT NOT NULL, secret TEXT NOT NULL);
+CREATE TABLE users (partner INTEGER, id TEXT, PRIMARY KEY (partner, id)) WITHOUT ROWID;
+CREATE TABLE app_tokens (id TEXT PRIMARY KEY, partner INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE entries (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, partner INTEGER NOT NULL, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS entry_index (
+CREATE TABLE entry_index (
     number INTEGER PRIMARY KEY, partner INTEGER NOT NULL, reference TEXT, status INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS entry_reference ON entry_index (reference);
-CREATE TABLE IF NOT EXISTS categories (
+CREATE INDEX entry_reference ON entry_index (reference);
+CREATE TABLE categories (
     id INTEGER PRIMARY KEY AUTOINCREMENT, partner INTEGER NOT NULL, full_name TEXT NOT NULL, body TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS category_name ON categories (full_name);
-CREATE TABLE IF NOT EXISTS category_entries (
+CREATE INDEX category_name ON categories (full_name);
+CREATE TABLE category_entries (
     category INTEGER, entry TEXT, partner INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (category, entry));
-CREATE INDEX IF NOT EXISTS category_entries_entry ON category_entries (entry);
-CREATE TABLE IF NOT EXISTS resources (
+CREATE INDEX category_entries_entry ON category_entries (entry);
+CREATE TABLE resources (
     id INTEGER PRIMARY KEY AUTOINCREMENT, partner INTEGER NOT NULL, type TEXT NOT NULL, parent INTEGER,
     system_name TEXT, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS events ({EVENT_COLUMNS.format(autoincrement="AUTOINCREMENT")}, body TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS event_parent ON events (parent);
-CREATE INDEX IF NOT EXISTS event_type ON events (type, partner);
-CREATE TABLE IF NOT EXISTS event_index ({EVENT_COLUMNS.format(autoincrement="")});
-CREATE INDEX IF NOT EXISTS indexed_parent ON event_index (parent);
-CREATE INDEX IF NOT EXISTS indexed_start ON event_index (partner, start);
-CREATE INDEX IF NOT EXISTS indexed_reference ON event_index (reference);
-CREATE INDEX IF NOT EXISTS indexed_template ON event_index (template);
-CREATE TABLE IF NOT EXISTS index_resources (
+CREATE TABLE events ({EVENT_COLUMNS.format(autoincrement="AUTOINCREMENT")}, body TEXT NOT NULL);
+CREATE INDEX event_parent ON events (parent);
+CREATE INDEX event_type ON events (type, partner);
+CREATE TABLE event_index ({EVENT_COLUMNS.format(autoincrement="")});
+CREATE INDEX indexed_parent ON event_index (parent);
+CREATE INDEX indexed_start ON event_index (start);
+CREATE INDEX indexed_reference ON event_index (reference);
+CREATE INDEX indexed_template ON event_index (template);
+CREATE TABLE index_resources (
     resource INTEGER, event INTEGER, parent INTEGER, PRIMARY KEY (resource, event)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS index_resources_event ON index_resources (event);
-CREATE TABLE IF NOT EXISTS event_resources (
+CREATE INDEX index_resources_event ON index_resources (event);
+CREATE TABLE event_resources (
     number INTEGER PRIMARY KEY AUTOINCREMENT, event INTEGER NOT NULL, resource INTEGER NOT NULL,
     partner INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (event, resource));
-CREATE TABLE IF NOT EXISTS pending (saved REAL NOT NULL, kind TEXT NOT NULL, id INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS pending_saved ON pending (saved);
-CREATE TABLE IF NOT EXISTS ended_sessions (ks TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE pending (saved REAL NOT NULL, kind TEXT NOT NULL, id INTEGER NOT NULL);
+CREATE INDEX pending_saved ON pending (saved);
+CREATE TABLE ended_sessions (ks TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 TABLES = (
     *("meta", "partners", "users", "app_tokens", "ended_sessions", "pending"),
@@ -82,7 +83,17 @@ class Store:
         self.connection.execute("PRAGMA journal_mode = WAL")
         # A crash of the process loses nothing; only a crash of the machine may, and this is a simulator.
         self.connection.execute("PRAGMA synchronous = OFF")
-        self.connection.executescript(SCHEMA)
+        self._make_tables()
+
+    def _make_tables(self) -> None:
+        """A database of another version is emptied: it is a simulator's, and it is seeded again."""
+        with self.transaction():
+            if self.one("PRAGMA user_version")[0] != VERSION:
+                for table in TABLES:
+                    self.run(f"DROP TABLE IF EXISTS {table}")
+                for statement in SCHEMA.split(";"):
+                    self.run(statement)
+                self.run(f"PRAGMA user_version = {VERSION}")
 
     def close(self) -> None:
         self.connection.close()

@@ -1,8 +1,10 @@
 """The sandbox alone: over real sockets, with its own pages, and living on after a restart."""
 
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -83,6 +85,15 @@ def test_the_state_outlives_a_restart_and_so_do_sessions(tmp_path: Path, clock: 
     second.reset()
     assert second.state()["events"] == []
     second.close()
+
+
+def test_the_state_of_another_version_is_emptied(tmp_path: Path) -> None:
+    path = str(tmp_path / "sandbox.db")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("CREATE TABLE events (id); PRAGMA user_version = 99")
+    sandbox = Sandbox(path)
+    assert len(sandbox.state()["resources"]) == 3
+    sandbox.close()
 
 
 def test_a_connection_is_kept_and_takes_chunks(url: str) -> None:

@@ -14,9 +14,8 @@ from ..series import as_stored, check_recurrence, windows
 RESOURCE_CONFLICT, BLACKOUT_CONFLICT, BOTH = 1, 2, 3
 # Active events that happen, so no parents, within a span of time.
 HAPPENING = (
-    "SELECT DISTINCT e.id, d.start, d.end, e.body FROM event_index AS d JOIN events AS e ON e.id = d.id {join} "  # noqa: S608
+    "SELECT DISTINCT d.id, d.start, d.end FROM event_index AS d {join} "  # noqa: S608
     f"WHERE d.status = {ACTIVE} AND d.recurrence != {PARENT} AND d.start < ? AND d.end > ? AND {{where}} "
-    "ORDER BY e.id"
 )
 
 
@@ -77,7 +76,9 @@ def _overlapping(call: Call, statement: str, slots: list[tuple[int, int]], value
     slots = sorted(slots)
     ends = sorted(end for _, end in slots)
     rows = call.store.rows(statement, [ends[-1], slots[0][0], *values])
-    return {event: json.loads(body) for event, start, end, body in rows if _hits(slots, ends, start, end)}
+    hit = json.dumps([event for event, start, end in rows if _hits(slots, ends, start, end)])
+    bodies = call.store.bodies("SELECT body FROM events WHERE id IN (SELECT value FROM json_each(?))", (hit,))
+    return {body["id"]: body for body in bodies}
 
 
 def _hits(slots: list[tuple[int, int]], ends: list[int], start: int, end: int) -> bool:
