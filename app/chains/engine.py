@@ -343,8 +343,7 @@ class Engine(Generic[T]):
     def _end(self, session: Session, run: Run[T], status: ChainStatus, error: Mapping[str, Json] | None) -> None:
         run.chain.status = status
         self.store.end(session, run.claim, status, error)
-        if run.definition is not None:
-            run.definition.ended(session, run.chain.subject, status, error)
+        run.definition.ended(session, run.chain.subject, status, error)
         log.info("chain_ended", chain_id=run.chain.id, operation=run.chain.operation, status=str(status))
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
@@ -191,20 +191,16 @@ class Store:
 
     def take_up(self, session: Session, chain_id: str) -> bool:
         """A stuck or waiting chain is due at once, with new patience. Whether there was one to take up."""
-        statement = (
-            update(_CHAIN)
-            .where(
-                _CHAIN.c.id == chain_id,
-                _CHAIN.c.status.in_((ChainStatus.STUCK, ChainStatus.WAITING, ChainStatus.UNDOING)),
-                _CHAIN.c.lease_until <= database_now(),
-            )
-            .values(
-                status=ChainStatus.QUEUED,
-                next_attempt_at=database_now(),
-                deadline=self.deadline,
-            )
+        due = update(_CHAIN).where(
+            _CHAIN.c.id == chain_id,
+            _CHAIN.c.status.in_((ChainStatus.STUCK, ChainStatus.WAITING, ChainStatus.UNDOING)),
+            _CHAIN.c.lease_until <= database_now(),
         )
-        return _touched(session, statement)
+        changes = {"status": ChainStatus.QUEUED, "next_attempt_at": database_now(), "deadline": self.deadline}
+        if session.connection().execute(due.values(**changes)).rowcount == 0:
+            return False
+        session.execute(update(_STEP).where(_STEP.c.chain_id == chain_id).values(failures=0))
+        return True
 
     # Lanes
 
@@ -240,10 +236,6 @@ class Store:
             else:
                 session.execute(update(Lane).where(col(Lane.key) == key).values(chain_id=heir))
                 session.execute(update(_CHAIN).where(_CHAIN.c.id == heir).values(waiting_for=None))
-
-
-def _touched(session: Session, statement: Update) -> bool:
-    return session.connection().execute(statement).rowcount == 1
 
 
 def _values(row: ChainStep) -> dict[str, Any]:
