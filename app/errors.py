@@ -207,10 +207,7 @@ def render(found: Problem) -> Response:
         headers["Retry-After"] = str(found.retry_after)
     if found.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="lectern", Basic realm="lectern"'
-    request_id = correlation_id.get()
-    if request_id:
-        headers["X-Request-ID"] = request_id
-    body = found.document() | {"request_id": request_id}
+    body = found.document() | {"request_id": correlation_id.get()}
     return Response(json.dumps(body, ensure_ascii=False).encode(), found.status, headers, media_type=MEDIA_TYPE)
 
 
@@ -246,7 +243,10 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def _mistake(_request: Request, error: Exception) -> Response:
         log.error("mistake", exc_info=error)
-        return render(Internal())
+        answer = render(Internal())
+        # This one is sent from outside the middleware that gives all others their id.
+        answer.headers["X-Request-ID"] = correlation_id.get() or ""
+        return answer
 
 
 def responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:

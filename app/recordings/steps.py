@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlmodel import Session, col
 
 from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step
@@ -292,7 +292,7 @@ def _shown(seconds: int) -> str:
 
 
 def _save_occurrences(session: Session, context: Ctx) -> None:
-    rows = session.query(Occurrence).filter(col(Occurrence.booking_id) == context.subject).all()
+    rows = session.execute(select(Occurrence).where(col(Occurrence.booking_id) == context.subject)).scalars()
     by_start = {int(row.start.timestamp()): row for row in rows}
     for key, made in context.results["occurrences"].items():
         parent = context.results["events"][key]

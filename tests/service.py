@@ -1,0 +1,159 @@
+"""The service in this process, in front of a sandbox in memory: what the tests of the HTTP contract talk to."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+from unittest import mock
+
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from app.main import create_app
+from app.recordings.schemas import EXAMPLE
+from app.sandbox import DEFAULT_SEED, Sandbox, SandboxTransport, Seed
+from app.settings import PREFIX, Settings
+from tests.sandbox.kaltura import Kaltura, embedded
+
+PROBLEM = "application/problem+json"
+READING = {"list", "get", "getConflicts", "listByReferenceId", "ping", "startSession", "startWidgetSession", "start"}
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Lectern:
+    """`client` sends requests to the service, `kaltura` calls its sandbox directly, as somebody else would."""
+
+    app: FastAPI
+    client: TestClient
+    sandbox: Sandbox
+    kaltura: Kaltura
+    _seen: int = field(default=0)
+
+    def schedule(self, document: object = EXAMPLE, **headers: str) -> Response:
+        """`POST /recordings`; a header is named `prefer`, `idempotency_key`."""
+        return self.client.post(
+            "/recordings", json=document, headers={name.replace("_", "-"): value for name, value in headers.items()}
+        )
+
+    def made(self, document: object = EXAMPLE, **headers: str) -> Json:
+        """The recording of a document that must be scheduled."""
+        return found(self.schedule(document, **headers), 201)
+
+    def get(self, path: str, **query: Any) -> Any:
+        return found(self.client.get(path, params=query))
+
+    def until(self, recording_id: str, status: str, seconds: float = 10.0) -> Json:
+        """The recording as soon as it has that status."""
+        return eventually(
+            lambda: (shown := self.get(f"/recordings/{recording_id}"))["status"] == status and shown, seconds
+        )
+
+    def calls(self) -> list[str]:
+        """What Kaltura was asked since the last look, in order: `media.add`."""
+        requests = self.sandbox.requests()
+        new, self._seen = requests[self._seen :], len(requests)
+        return [f"{request['service'].removeprefix('schedule_')}.{request['action']}" for request in new]
+
+    def writes(self) -> list[str]:
+        """Those of `calls()` that change something in Kaltura."""
+        return [call for call in self.calls() if call.split(".")[1] not in READING]
+
+    def sent(self, service: str, action: str) -> Json:
+        """The parameters of the only such call there was."""
+        (found,) = (r for r in self.sandbox.requests() if (r["service"], r["action"]) == (service, action))
+        params: Json = found["params"]
+        return params
+
+    def fault(self, fault: str, service: str = "*", action: str = "*", **more: Any) -> None:
+        """Instead of all faults before."""
+        one = {"service": service, "action": action, "fault": fault, **more}
+        self.sandbox.set_faults({"faults": [one]})
+
+    def heal(self) -> None:
+        self.sandbox.set_faults({})
+
+    def left(self) -> dict[str, list[Json]]:
+        """What stands in Kaltura beside its resources and categories."""
+        state = self.sandbox.state()
+        return {kind: state[kind] for kind in ("entries", "events", "event_resources")}
+
+
+NOTHING: dict[str, list[Json]] = {"entries": [], "events": [], "event_resources": []}
+
+
+def found(response: Response, status: int = 200) -> Any:
+    """The JSON of an answer that must have this status."""
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/json"
+    return response.json()
+
+
+def problem(response: Response, status: int, code: str) -> Json:
+    """The problem in an answer: RFC 9457, with the request's id, and with nothing of ours showing through."""
+    assert (response.status_code, response.headers["Content-Type"]) == (status, PROBLEM), response.text
+    shown: Json = response.json()
+    assert (shown["status"], shown["code"], shown["type"]) == (status, code, f"urn:lectern:problem:{code}")
+    assert shown["title"]
+    assert shown["detail"]
+    assert shown["request_id"] == response.headers["X-Request-ID"]
+    assert "Traceback" not in response.text
+    return shown
+
+
+def pointers(shown: Json) -> list[str]:
+    return [error["pointer"] for error in shown["errors"]]
+
+
+def eventually(look: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """What `look` finds as soon as it finds something."""
+    until = monotonic() + seconds
+    while not (seen := look()):
+        assert monotonic() < until, "it never came to that"
+        sleep(0.02)
+    return seen
+
+
+def settings(folder: Path, **values: Any) -> Settings:
+    """Settings that no environment and no `.env` has a say in; all files in `folder`."""
+    clean = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
+    own: Json = {"database_url": f"sqlite:///{folder / 'lectern.db'}", "sandbox_database": ":memory:", "workers": 4}
+    with mock.patch.dict(os.environ, clean, clear=True):
+        return Settings(_env_file=None, **own | values)
+
+
+@contextmanager
+def lectern(folder: Path, *, seed: Seed = DEFAULT_SEED, **values: Any) -> Iterator[Lectern]:
+    """The service, started; stopped at the end. A mistake in it is an answer 500, as it is in production."""
+    sandbox = Sandbox(seed=seed)
+    kaltura = embedded(sandbox).sign_in()
+    app = create_app(settings(folder, **values), transport=SandboxTransport(sandbox))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        service = Lectern(app, client, sandbox, kaltura)
+        service.calls()
+        yield service
+    kaltura.client.close()
+    sandbox.close()
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def epoch(text: str) -> int:
+    return int(utc(text).timestamp())
+
+
+def referring(state: Mapping[str, list[Json]], kind: str, recording_id: str) -> list[Json]:
+    """The objects of a kind that a recording made, children of series left out."""
+    return [
+        each
+        for each in state[kind]
+        if each.get("referenceId", "").startswith(f"lectern-{recording_id}-") and each.get("recurrenceType") != 2
+    ]
