@@ -23,15 +23,16 @@ from app.chains.store import Store
 from app.chains.worker import Workers
 from app.db import Database
 from app.kaltura.client import KalturaClient
+from app.kaltura.gate import Gate
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import http_client
 from app.recordings.accepting import Acceptance
 from app.recordings.router import router as recordings
 from app.recordings.service import DEFINITIONS
-from app.recordings.steps import Tools
+from app.recordings.work import Tools
 from app.resources.router import router as resources
 from app.settings import Settings
-from app.telemetry import KalturaHealth, Part
+from app.telemetry import Part
 
 log = structlog.get_logger(__name__)
 
@@ -68,12 +69,12 @@ class Kaltura:
         self._transport = transport
         if transport is None and settings.embedded_sandbox:
             self._transport = sandbox.SandboxTransport(sandbox.Sandbox(settings.sandbox_database))
-        self.health = KalturaHealth()
-        self.sessions = Sessions(self._http(), _credentials(settings))
+        self.gate = Gate(settings.kaltura_calls_per_second, settings.kaltura_calls_at_once)
+        self.sessions = Sessions(self._http(), _credentials(settings), gate=self.gate)
 
     def client(self) -> KalturaClient:
         """A new client for one thread, or, as httpx allows it, for the few requests that ask Kaltura themselves."""
-        return KalturaClient(self._http(), self.sessions, observe=self.health.observe)
+        return KalturaClient(self._http(), self.sessions)
 
     def _http(self) -> httpx.Client:
         settings = self._settings
@@ -85,8 +86,13 @@ class Kaltura:
         )
 
     def part(self) -> Part:
-        problem = self.sessions.problem
-        return Part(state="degraded", detail=f"sign-in: {problem.reason}") if problem else self.health.part()
+        problem, gate = self.sessions.problem, self.gate.state()
+        if problem:
+            return Part(state="degraded", detail=f"sign-in: {problem.reason}")
+        if gate.failing is None:
+            return Part(state="ok", detail="answers" if gate.answered else "not asked yet")
+        waiting = "" if gate.next_probe is None else f"; next try in {gate.next_probe:.0f} s; chains wait"
+        return Part(state="degraded", detail=f"no answer for {gate.failing:.0f} s{waiting}: {gate.reason}")
 
 
 def _credentials(settings: Settings) -> Credentials:

@@ -31,6 +31,12 @@ class Settings(BaseSettings):
     kaltura_read_timeout: float = Field(
         30.0, gt=0, le=300, description="Seconds to wait for Kaltura's answer, at most."
     )
+    kaltura_calls_per_second: float = Field(
+        100.0, gt=0, le=10_000, description="Calls to Kaltura per second, at most; of each process."
+    )
+    kaltura_calls_at_once: int = Field(
+        20, ge=1, le=200, description="Calls to Kaltura at once, at most; of each process. As many as workers, or more."
+    )
 
     database_url: str = Field("sqlite:///lectern.db", description="Where Lectern keeps its state (SQLAlchemy URL).")
     sandbox_database: str = Field("sandbox.db", description="Where the embedded sandbox keeps its state.")

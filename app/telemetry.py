@@ -7,10 +7,7 @@ secret, no session.
 import logging
 import re
 import sys
-import threading
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 import structlog
@@ -71,27 +68,6 @@ def add_request_ids(app: FastAPI) -> None:
         validator=lambda given: REQUEST_ID.fullmatch(given) is not None,
         transformer=lambda given: given,
     )
-
-
-@dataclass(slots=True)
-class KalturaHealth:
-    """What the latest calls to Kaltura came to. Written by all worker threads."""
-
-    failing_since: float | None = None
-    answered: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def observe(self, _service: str, _action: str, outcome: str, _seconds: float) -> None:
-        with self._lock:
-            if outcome in ("done", "refused"):
-                self.answered, self.failing_since = True, None
-            elif self.failing_since is None:
-                self.failing_since = time.time()
-
-    def part(self) -> "Part":
-        if self.failing_since is not None:
-            return Part(state="degraded", detail=f"no answer for {time.time() - self.failing_since:.0f} s; chains wait")
-        return Part(state="ok", detail="answers" if self.answered else "not asked yet")
 
 
 class Part(Out):

@@ -63,7 +63,7 @@ _CATEGORY_PAGE = TypeAdapter(Page[Category])
 
 
 class KalturaClient:
-    """One a worker thread; `http` is its own, `sessions` all threads' together."""
+    """One a worker thread; `http` is its own, `sessions` and their gate all threads' together."""
 
     def __init__(
         self,
@@ -345,6 +345,7 @@ class KalturaClient:
     def _exchange(self, service: str, action: str, params: Mapping[str, object], ks: str) -> object:
         return exchange(
             self._http,
+            self._sessions.gate,
             service,
             action,
             {**params, "ks": ks},

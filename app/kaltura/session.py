@@ -1,10 +1,12 @@
 """Kaltura's session (KS), one for all worker threads, and the two ways to get it.
 
     no session ──current()──▶ signing in ──▶ valid ──nearly over, or renew(stale)──▶ signing in
-                                  │
-                                  └──▶ failed: every thread that waited gets that failure; the next call tries again
+       ▲                          │
+       │                          ├──▶ away: every thread that waited gets that failure; the next call tries again
+       └─── pause is over ─── refused: so do those that ask before the pause is over; each is longer than the last
 
-At any time at most one thread signs in; all others that need the result wait for it and share it.
+At any time at most one thread signs in; all others that need the result wait for it and share it. A session that is
+still good outlives a failed sign-in; one that Kaltura has refused is not sent again.
 """
 
 import hashlib
@@ -17,6 +19,7 @@ from time import monotonic, time
 import httpx
 
 from app.kaltura.errors import KalturaError, Refused, SessionRefused, SignInFailed, Unknown, harmless
+from app.kaltura.gate import Gate, growing_pause
 from app.kaltura.transport import exchange
 
 SESSION_SECONDS = 3600
@@ -77,7 +80,8 @@ class _Session:
 class Sessions:
     """The session that all threads share. `http` is used by one thread at a time and by nobody else.
 
-    `current` and `renew` raise SignInFailed when Kaltura refuses the sign-in, Transient when it is away.
+    `current` and `renew` raise SignInFailed when Kaltura refuses the sign-in, Transient when it is away. Every exchange
+    under these sessions, and the sign-in itself, goes through `gate`.
     """
 
     def __init__(
@@ -85,9 +89,11 @@ class Sessions:
         http: httpx.Client,
         credentials: Credentials,
         *,
+        gate: Gate | None = None,
         seconds: int = SESSION_SECONDS,
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        self.gate = gate or Gate()
         self._http = http
         self._credentials = credentials
         self._seconds = seconds
@@ -97,6 +103,8 @@ class Sessions:
         self._session: _Session | None = None
         self._flight: Future[_Session] | None = None
         self._problem: SignInFailed | None = None
+        self._refusals = 0  # in a row
+        self._again_at = 0.0  # when the pause after the last refusal is over
 
     @property
     def problem(self) -> SignInFailed | None:
@@ -107,11 +115,11 @@ class Sessions:
         """The session, signed in or renewed ahead of its end where needed."""
         session = self._session
         if session is None:
-            return self.renew("")
+            return self._other_than("")
         if self._clock() < session.renew_at:
             return session.ks
         try:
-            return self.renew(session.ks)
+            return self._other_than(session.ks)
         except KalturaError:
             now = self._clock()
             if now >= session.ends_at:
@@ -122,10 +130,20 @@ class Sessions:
             return session.ks
 
     def renew(self, stale: str) -> str:
-        """A session other than `stale`, which Kaltura refused: one thread signs in, the others wait for its result."""
+        """A session other than `stale`, which Kaltura refused: nobody sends that one again."""
+        with self._lock:
+            if self._session is not None and self._session.ks == stale:
+                self._session = None
+        return self._other_than(stale)
+
+    def _other_than(self, stale: str) -> str:
+        """One thread signs in, the others wait for its result."""
         with self._lock:
             if self._session is not None and self._session.ks != stale:
                 return self._session.ks
+            left = self._again_at - self._clock()
+            if self._problem and left > 0:
+                raise SignInFailed(self._problem.code, self._problem.reason, left)
             flight, leads = self._flight, self._flight is None
             if flight is None:
                 flight = self._flight = Future()
@@ -146,6 +164,12 @@ class Sessions:
             self._flight = None
             self._session = session or self._session
             self._problem = failure if isinstance(failure, SignInFailed) else None
+            if self._problem:
+                self._refusals += 1
+                self._problem.retry_after = growing_pause(self._refusals)
+                self._again_at = self._clock() + self._problem.retry_after
+            elif session is not None:
+                self._refusals = 0
         if session is not None:
             flight.set_result(session)
         else:
@@ -198,7 +222,8 @@ class Sessions:
 
     def _ask(self, service: str, action: str, params: Mapping[str, object], *hide: str) -> object:
         who = self._credentials
-        return exchange(self._http, service, action, params, hide=(who.app_token, who.admin_secret, *hide))
+        secrets = (who.app_token, who.admin_secret, *hide)
+        return exchange(self._http, self.gate, service, action, params, hide=secrets)
 
     def _accepted(self, ks: object, expiry: object = None) -> _Session:
         """The session with its life: as long as asked for, or up to `expiry` (epoch) where that is believable.

@@ -14,6 +14,7 @@ from time import monotonic
 import httpx
 
 from app.kaltura.errors import KalturaError, Transient, Unknown, from_code
+from app.kaltura.gate import Gate
 
 TOTAL_SECONDS = 60.0
 """For one exchange; a series of 1,000 takes Kaltura eight seconds to add and nine to cancel."""
@@ -59,6 +60,7 @@ def http_client(
 
 def exchange(
     http: httpx.Client,
+    gate: Gate,
     service: str,
     action: str,
     params: Mapping[str, object],
@@ -67,7 +69,7 @@ def exchange(
     total: float = TOTAL_SECONDS,
     max_bytes: int = MAX_BYTES,
 ) -> object:
-    """The JSON value that Kaltura answers with.
+    """The JSON value that Kaltura answers with, in a turn of its own through the gate.
 
     Raises Refused for an error of Kaltura's that is for good; Transient when nothing was sent or Kaltura said that it
     did nothing; Unknown for everything else. `hide` is what no error may show. ValueError for parameters that are not
@@ -76,18 +78,27 @@ def exchange(
     trickles in is bounded by `read` a piece and by httpx' 100 KB only.
     """
     body = json.dumps({**params, "format": 1}, ensure_ascii=False, allow_nan=False).encode()
-    deadline = monotonic() + total
     path = f"/api_v3/service/{service}/action/{action}"
+    with gate.turn():
+        try:
+            answer = _decoded(_posted(http, path, body, total, max_bytes))
+        except KalturaError as error:
+            error.outage = True  # no answer of Kaltura's: nobody would get one
+            raise
+        return _checked(answer, hide)
+
+
+def _posted(http: httpx.Client, path: str, body: bytes, total: float, max_bytes: int) -> bytes:
+    deadline = monotonic() + total
     try:
         with http.stream("POST", path, content=body, headers=_HEADERS) as response:
             _check_status(response)
-            raw = _read(response, deadline, max_bytes)
+            return _read(response, deadline, max_bytes)
     except _NOT_SENT as error:
         raise Transient(f"Kaltura cannot be reached ({type(error).__name__})") from None
     except _FOREIGN as error:
         # From None, here and below: the exception's text may hold what the other side sent.
         raise Unknown(f"the connection to Kaltura failed ({type(error).__name__})") from None
-    return _checked(_decoded(raw), hide)
 
 
 def retry_after(value: str | None) -> float | None:

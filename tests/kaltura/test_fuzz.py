@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.kaltura.errors import KalturaError, scrubbed
+from app.kaltura.gate import Gate
 from app.kaltura.transport import LONGEST_PAUSE, exchange, http_client, retry_after
 from tests.kaltura.upstream import CALLS, LISTS, Upstream, answer, event
 
@@ -42,7 +43,7 @@ def test_any_value(name: str, value: object) -> None:
 def test_any_bytes(body: bytes, status: int) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))
     with http_client("https://kaltura.example", transport=transport) as http, contextlib.suppress(KalturaError):
-        json.dumps(exchange(http, "system", "ping", {}))
+        json.dumps(exchange(http, Gate(), "system", "ping", {}))
 
 
 @given(

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from app.kaltura.errors import SignInFailed, Transient
+from app.kaltura.gate import LONGEST, Gate
 from app.kaltura.session import PAUSE, RENEW_BEFORE, SESSION_SECONDS, Credentials, Sessions
 from app.kaltura.transport import http_client
 
@@ -33,8 +34,8 @@ class Kaltura:
         self.before: Callable[[], object] = lambda: None
 
     def sessions(self, credentials: Credentials = BY_SECRET, clock: Callable[[], float] = lambda: 0.0) -> Sessions:
-        transport = httpx.MockTransport(self._answer)
-        return Sessions(http_client("https://kaltura.example", transport=transport), credentials, clock=clock)
+        http = http_client("https://kaltura.example", transport=httpx.MockTransport(self._answer))
+        return Sessions(http, credentials, gate=Gate(clock=clock), clock=clock)
 
     @property
     def actions(self) -> list[str]:
@@ -168,6 +169,7 @@ def test_while_a_session_is_good_a_failed_renewal_harms_nobody() -> None:
     clock.now = SESSION_SECONDS
     with pytest.raises(SignInFailed):
         sessions.current()
+    clock.now += LONGEST
     assert sessions.current() == "ks-5"
 
 
@@ -210,14 +212,53 @@ def test_twenty_threads_cause_one_sign_in_and_one_renewal() -> None:
     assert len(kaltura.calls) == 2
 
 
-def test_twenty_threads_share_one_failure_and_the_next_call_tries_again() -> None:
-    kaltura = Kaltura()
-    sessions = kaltura.sessions()
+def test_twenty_threads_share_one_failure_and_nobody_tries_again_before_its_pause_is_over() -> None:
+    kaltura, clock = Kaltura(), Clock()
+    sessions = kaltura.sessions(clock=clock)
     kaltura.before = slowly
     kaltura.refusals = [error("START_SESSION_ERROR")]
     assert {type(failure) for failure in together(20, sessions.current)} == {SignInFailed}
+    assert {type(failure) for failure in together(20, sessions.current)} == {SignInFailed}
     assert len(kaltura.calls) == 1
+    clock.now += 1.3
     assert sessions.current() == "ks-2"
+
+
+def test_refused_sign_ins_come_less_and_less_often_but_about_once_a_minute() -> None:
+    kaltura, clock = Kaltura(), Clock()
+    sessions = kaltura.sessions(clock=clock)
+    kaltura.refusals = [error("START_SESSION_ERROR")] * 9
+    for n in range(9):
+        refused = refusal(sessions)
+        pause = refused.retry_after or 0
+        assert 0.75 <= pause / min(2**n, LONGEST) <= 1.25
+        clock.now += 0.9 * pause
+        told = refusal(sessions)
+        assert (told.code, told.reason, told.outage) == (refused.code, refused.reason, True)
+        assert told.retry_after == pytest.approx(0.1 * pause)
+        assert len(kaltura.calls) == n + 1
+        clock.now += 0.11 * pause
+
+
+def refusal(sessions: Sessions) -> SignInFailed:
+    with pytest.raises(SignInFailed) as caught:
+        sessions.current()
+    return caught.value
+
+
+def test_a_session_that_kaltura_has_refused_is_not_sent_again_when_there_is_no_other() -> None:
+    kaltura, clock = Kaltura(), Clock()
+    sessions = kaltura.sessions(clock=clock)
+    stale = sessions.current()
+    kaltura.refusals = [error("START_SESSION_ERROR")]
+    for _ in range(2):
+        with pytest.raises(SignInFailed):
+            sessions.renew(stale)
+        refusal(sessions)
+    assert len(kaltura.calls) == 2
+    clock.now += LONGEST
+    assert sessions.current() == "ks-3"
+    assert sessions.problem is None
 
 
 @pytest.mark.parametrize(
@@ -232,14 +273,15 @@ def test_twenty_threads_share_one_failure_and_the_next_call_tries_again() -> Non
     ],
 )
 def test_a_refused_sign_in_says_why_and_is_a_reason_to_wait(credentials: Credentials, code: str, cause: str) -> None:
-    kaltura = Kaltura()
-    sessions = kaltura.sessions(credentials)
+    kaltura, clock = Kaltura(), Clock()
+    sessions = kaltura.sessions(credentials, clock)
     kaltura.refusals = [error(code)]
     with pytest.raises(SignInFailed, match=cause) as caught:
         sessions.current()
     assert caught.value.code == code
     assert sessions.problem is caught.value
     assert SECRET not in "".join(traceback.format_exception(caught.value))
+    clock.now += LONGEST
     sessions.current()
     assert sessions.problem is None
 
@@ -280,13 +322,14 @@ BROKEN: list[httpx.Response | Exception] = [
 def test_a_broken_answer_to_a_sign_in_is_transient(
     credentials: Credentials, answer: httpx.Response | Exception
 ) -> None:
-    kaltura = Kaltura()
-    sessions = kaltura.sessions(credentials)
+    kaltura, clock = Kaltura(), Clock()
+    sessions = kaltura.sessions(credentials, clock)
     kaltura.refusals = [answer]
     with pytest.raises(Transient) as caught:
         sessions.current()
     assert not isinstance(caught.value, SignInFailed)
     assert sessions.problem is None
+    clock.now += 5  # over the Retry-After of one of them
     assert sessions.current().startswith("ks-")
 
 

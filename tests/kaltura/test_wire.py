@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from app.kaltura.errors import KalturaError, Transient, Unknown
+from app.kaltura.gate import Gate
 from app.kaltura.transport import exchange, http_client
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\ntrue"
@@ -40,7 +41,7 @@ def server(behave: Callable[[socket.socket], object]) -> Iterator[str]:
 
 def failure(url: str, read: float = 5.0) -> KalturaError:
     with http_client(url, read=read) as http, pytest.raises(KalturaError) as caught:
-        exchange(http, "system", "ping", {})
+        exchange(http, Gate(), "system", "ping", {})
     return caught.value
 
 
@@ -81,5 +82,5 @@ def test_a_connection_that_breaks_after_sending_is_unknown(
 def test_a_connection_that_was_closed_while_idle_is_simply_opened_again() -> None:
     with server(lambda connection: connection.sendall(ANSWER)) as url, http_client(url) as http:
         for _ in range(3):
-            assert exchange(http, "system", "ping", {}) is True
+            assert exchange(http, Gate(), "system", "ping", {}) is True
             SILENCE.wait(0.05)
