@@ -188,10 +188,6 @@ def step_of(key: str) -> str:
     return {**dict.fromkeys("abc", "parts"), **dict.fromkeys("xy", "ties")}.get(key, key)
 
 
-def _ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-    note(session, " ".join([subject, status, *([error["code"]] if error else [])]))
-
-
 @dataclass
 class House:
     """A database, a world, and owners that come and go. `run()` is what one process does with one chain."""
@@ -201,6 +197,7 @@ class House:
     steps: Sequence[Step[World]] = STEPS
     pauses: Pauses = field(default_factory=Pauses)
     stopping: Callable[[], bool] = lambda: False
+    before_end: Callable[[], None] = lambda: None
     lease: float = 30.0
     patience: float = 3600.0
 
@@ -212,8 +209,12 @@ class House:
         return Store(self.database, owner, self.lease, self.patience)
 
     def engine(self, store: Store | None = None) -> Engine[World]:
-        definition = Definition("build", self.steps, _ended)
+        definition = Definition("build", self.steps, self._ended)
         return Engine(store or self.store(), {"build": definition}, self.pauses, lambda: self.stopping())
+
+    def _ended(self, session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
+        self.before_end()
+        note(session, " ".join([subject, status, *([error["code"]] if error else [])]))
 
     def create(self, subject: str = "one", *lanes: str) -> str:
         with self.database.write() as session:

@@ -1,0 +1,165 @@
+"""A chain has one owner at a time; who was silent for too long has lost it, and changes nothing more."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from sqlmodel import SQLModel
+
+from app.chains.models import ChainStatus
+from app.chains.store import Claim, LeaseLost, latest_chains
+from tests.chains.world import NOTES, House, refused, retry
+
+
+def snapshot(house: House) -> list[list[Any]]:
+    tables = [*SQLModel.metadata.sorted_tables, NOTES]
+    with house.database.read() as session:
+        return [list(session.execute(table.select())) for table in tables]
+
+
+def test_a_chain_is_claimed_once(house: House) -> None:
+    house.create()
+    claim = house.claim("first")
+    assert house.store("second").claim() is None
+    chain = house.chain()
+    assert (chain.id, chain.owner, chain.fence) == (claim.chain_id, "first", claim.fence)
+
+
+def test_twenty_claim_at_once_and_each_chain_has_one_owner(house: House) -> None:
+    for number in range(30):
+        house.create(str(number))
+    claimed: list[Claim] = []
+    begin = threading.Barrier(20)
+
+    def work(number: int) -> None:
+        store = house.store(f"owner-{number}")
+        begin.wait()
+        while (claim := store.claim()) is not None:
+            claimed.append(claim)
+
+    threads = [threading.Thread(target=work, args=[number]) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(claimed) == len({claim.chain_id for claim in claimed}) == 30
+
+
+def test_who_has_been_due_longest_comes_first(house: House) -> None:
+    ids = [house.create(str(number)) for number in range(3)]
+    for seconds, chain_id in zip((30, 10, 20), ids, strict=True):
+        house.sql("UPDATE chain SET next_attempt_at = :at WHERE id = :id", at=seconds, id=chain_id)
+    assert [house.claim().chain_id for _ in ids] == [ids[1], ids[2], ids[0]]
+
+
+def test_a_chain_is_taken_over_when_its_lease_has_run_out_not_before(house: House) -> None:
+    house.create()
+    first = house.claim("first")
+    [(seconds,)] = house.sql("SELECT lease_until - (julianday('now') - 2440587.5) * 86400.0 FROM chain")
+    assert house.lease - 1 < seconds <= house.lease
+    assert house.store("second").claim() is None
+    house.sql("UPDATE chain SET lease_until = lease_until - :lease", lease=house.lease)
+    second = house.claim("second")
+    assert (second.chain_id, second.fence) == (first.chain_id, first.fence + 1)
+
+
+@pytest.mark.parametrize("how", ["taken over", "given back", "over"])
+def test_an_old_owner_s_checkpoint_changes_nothing(house: House, how: str) -> None:
+    house.world.script["make", "thing"] = [retry()]
+    house.create("one", "room")
+    store = house.store("stale")
+    stale = store.claim()
+    assert stale is not None
+    if how == "taken over":
+        house.let_time_pass()
+        house.claim("second")
+    elif how == "given back":
+        house.engine(store).run(stale, house.world)
+    else:
+        house.engine(store).run(stale, house.world)
+        house.run_to_the_end()
+    before, sent = snapshot(house), len(house.world.calls)
+
+    def write() -> None:
+        with store.checkpoint(stale, status=ChainStatus.FAILED) as session:
+            store.end(session, stale, ChainStatus.FAILED, None)
+
+    with pytest.raises(LeaseLost):
+        write()
+    assert not house.engine(store).run(stale, house.world)
+    store.renew([stale])
+    assert snapshot(house) == before
+    assert len(house.world.calls) == sent
+
+
+def test_nothing_is_sent_by_who_cannot_know_whether_it_still_owns_the_chain(house: House) -> None:
+    house.create()
+    claim = house.claim()
+    claim.valid_until = time.monotonic() - 0.001
+    with pytest.raises(LeaseLost):
+        claim.guard()
+
+
+def test_the_guard_stands_before_each_sending_and_each_undoing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.world.script["make", "y"] = [refused()]
+    house.create("one", "room")
+    events: list[str] = []
+    monkeypatch.setattr(Claim, "guard", lambda _claim: events.append("guard"))
+    house.world.tick = events.append
+    house.run()
+    sendings = [number for number, event in enumerate(events) if event == "sending"]
+    assert len(sendings) == 8 + 5
+    assert all(events[number - 1] == "guard" for number in sendings)
+
+
+def test_each_checkpoint_renews_the_lease(house: House) -> None:
+    house.lease = 30.0
+    house.create()
+    store = house.store()
+    claim = store.claim()
+    assert claim is not None
+    house.sql("UPDATE chain SET lease_until = 1")
+    claim.valid_until = time.monotonic()
+    with store.checkpoint(claim):
+        pass
+    assert claim.valid_until > time.monotonic() + 29
+    assert house.store("second").claim() is None
+
+
+def test_a_heartbeat_keeps_what_is_still_owned_and_nothing_else(house: House) -> None:
+    for number in range(3):
+        house.create(str(number))
+    store = house.store("first")
+    kept, lost, released = (house.claim("first") for _ in range(3))
+    house.sql("UPDATE chain SET lease_until = 1 WHERE id = :id", id=lost.chain_id)
+    assert house.claim("second").chain_id == lost.chain_id
+    with store.checkpoint(released) as session:
+        store.release(session, released, 0)
+    for claim in (kept, lost, released):
+        claim.valid_until = 0.0
+    house.sql("UPDATE chain SET lease_until = 1 WHERE id = :id", id=kept.chain_id)
+    store.renew([kept, lost, released])
+    assert kept.valid_until > time.monotonic() + 29
+    assert lost.valid_until == 0.0
+    assert released.valid_until == 0.0
+    assert house.claim("third").chain_id == released.chain_id, "what was given back is free at once"
+    assert house.store("third").claim() is None
+
+
+def test_a_chain_is_made_in_its_caller_s_transaction(house: House) -> None:
+    with house.database.write() as session:
+        house.store().create(session, "one", "build", ["look"], {})
+        session.rollback()
+    assert house.store().claim() is None
+    assert house.sql("SELECT * FROM chain") == house.sql("SELECT * FROM chain_step") == []
+
+
+def test_the_latest_chain_of_each_subject(house: House) -> None:
+    ids = []
+    for subject in ("one", "two", "one", "three", "two", "one"):
+        ids.append((subject, house.create(subject)))
+        time.sleep(0.002)  # ids sort by milliseconds
+    with house.database.read() as session:
+        latest = latest_chains(session, ["one", "two", "nobody"])
+    assert {subject: chain.id for subject, chain in latest.items()} == {"one": ids[5][1], "two": ids[4][1]}
