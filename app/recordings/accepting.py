@@ -21,7 +21,7 @@ from app.recordings import reading, service
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.schemas import RecordingDocument
 from app.recordings.service import Accepted
-from app.recordings.steps import Tools
+from app.recordings.work import Tools
 
 LOOK_AGAIN = "2"  # seconds: a chain that Kaltura answers promptly takes less
 

@@ -53,7 +53,10 @@ class RecordingTag(SQLModel, table=True):
 
 
 class ScheduleEvent(SQLModel, table=True):
-    """A Kaltura event that carries occurrences of the recording. `number` ends its `referenceId`."""
+    """A Kaltura event that carries occurrences of the recording. `number` ends its `referenceId`.
+
+    `recurrence` is what Kaltura was given, since an update must send the whole of it.
+    """
 
     __tablename__ = "schedule_event"
 
@@ -62,6 +65,7 @@ class ScheduleEvent(SQLModel, table=True):
     event_id: int = Field(sa_type=BigInteger, index=True)
     kind: str
     occurrences: int
+    recurrence: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class IdempotencyKey(SQLModel, table=True):

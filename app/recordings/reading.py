@@ -38,12 +38,24 @@ class Filters:
 
 
 def filters(
-    status: Annotated[RecordingStatus | None, Query(description="Only those in this state.")] = None,
-    resource: Annotated[Line | None, Query(description="Only those on it: Kaltura id or system name.")] = None,
-    reference_id: Annotated[Line | None, Query(description="Only those with your id.")] = None,
-    tag: Annotated[Line | None, Query(description="Only those with this tag.")] = None,
-    after: Annotated[Moment | None, Query(alias="from", description="Only those that end after it.")] = None,
-    before: Annotated[Moment | None, Query(alias="to", description="Only those that begin before it.")] = None,
+    status: Annotated[
+        RecordingStatus | None, Query(description="Only those in this state.", examples=["scheduled"])
+    ] = None,
+    resource: Annotated[
+        Line | None, Query(description="Only those on it: Kaltura id or system name.", examples=["EXTRON-100-ABC"])
+    ] = None,
+    reference_id: Annotated[
+        Line | None, Query(description="Only those with your id.", examples=["SIS-2026F-MATH123-01"])
+    ] = None,
+    tag: Annotated[Line | None, Query(description="Only those with this tag.", examples=["mathematics"])] = None,
+    after: Annotated[
+        Moment | None,
+        Query(alias="from", description="Only those that end after it.", examples=["2027-01-13T00:00:00Z"]),
+    ] = None,
+    before: Annotated[
+        Moment | None,
+        Query(alias="to", description="Only those that begin before it.", examples=["2027-06-01T00:00:00Z"]),
+    ] = None,
 ) -> Filters:
     return Filters(status, resource, reference_id, tag, begins_before=before, ends_after=after)
 

@@ -22,22 +22,23 @@ from app.errors import (
     ScheduleConflict,
     ScheduleDiffers,
     Unauthorized,
+    UnsupportedMediaType,
     responses,
 )
-from app.fields import Line, Page
+from app.fields import CURSOR, Line
 from app.recordings import reading, service
 from app.recordings.accepting import Acceptance
 from app.recordings.preview import Preview, preview
 from app.recordings.schemas import RecordingDocument
-from app.recordings.views import HistoryView, OccurrenceView, RecordingView
+from app.recordings.views import HistoryPage, OccurrencePage, RecordingPage, RecordingView
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
 DEFAULT_WAIT, LONGEST_WAIT = 10.0, 30.0  # seconds
 READING = (Unauthorized, NotFound, InvalidDocument, DatabaseUnavailable)
 MAKING = (
-    *(Unauthorized, ReferenceInUse, ScheduleConflict, AmbiguousResource, PayloadTooLarge, InvalidDocument),
-    *(IdempotencyKeyReused, RefusedByKaltura, CategoryNotFound, ResourceNotFound, ScheduleDiffers),
+    *(Unauthorized, ReferenceInUse, ScheduleConflict, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType),
+    *(InvalidDocument, IdempotencyKeyReused, RefusedByKaltura, CategoryNotFound, ResourceNotFound, ScheduleDiffers),
     DatabaseUnavailable,
 )
 
@@ -45,6 +46,7 @@ RecordingId = Annotated[str, Path(description="The recording's id.", examples=["
 Prefer = Annotated[
     str | None,
     Header(
+        alias="Prefer",
         description="RFC 7240. `wait=N`: how many seconds to wait for the end, at most 30 (10 if not said). "
         "`respond-async`: answer at once.",
         examples=["wait=20"],
@@ -53,12 +55,14 @@ Prefer = Annotated[
 IdempotencyKey = Annotated[
     Line | None,
     Header(
+        alias="Idempotency-Key",
         description="Makes it safe to send the same request again: the same key with the same document answers "
         "what the first request ended with.",
         examples=["5f0c3a52-4a08-4c52-9b60-2d7d5a3f2f1e"],
     ),
 ]
 _LOCATION = {"Location": {"description": "The recording's address.", "schema": {"type": "string"}}}
+_LINK = {"Link": {"description": "The next page (`rel=next`), if there is one.", "schema": {"type": "string"}}}
 _RETRY = {"Retry-After": {"description": "Seconds until it is worth looking.", "schema": {"type": "integer"}}}
 
 
@@ -84,15 +88,20 @@ def wait_of(prefer: str | None) -> float:
     status_code=201,
     response_model=RecordingView,
     summary="Schedule a recording",
+    response_description="Scheduled.",
     responses={
-        **responses(*MAKING),
-        200: {"model": RecordingView, "description": "It was there already, made by the same document."},
-        201: {"description": "Scheduled.", "headers": _LOCATION},
+        201: {"headers": _LOCATION},
+        200: {
+            "model": RecordingView,
+            "description": "It was there already, made by the same document.",
+            "headers": _LOCATION,
+        },
         202: {
             "model": RecordingView,
             "description": "Accepted. It goes on in the background, also when Kaltura is away.",
             "headers": _LOCATION | _RETRY,
         },
+        **responses(*MAKING),
     },
 )
 async def create_recording(
@@ -113,7 +122,11 @@ async def create_recording(
 @router.post(
     "/preview",
     summary="Preview a recording",
-    responses=responses(Unauthorized, AmbiguousResource, PayloadTooLarge, InvalidDocument, ResourceNotFound),
+    response_description="What it would come to.",
+    responses=responses(
+        *(Unauthorized, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType, InvalidDocument, ResourceNotFound),
+        DatabaseUnavailable,
+    ),
 )
 def preview_recording(request: Request, document: RecordingDocument, _client: CurrentClient) -> Preview:
     """What the same document would come to: every session, the plan in words, warnings, known conflicts.
@@ -124,48 +137,68 @@ def preview_recording(request: Request, document: RecordingDocument, _client: Cu
     return preview(state.database, state.kaltura, document, state.settings.time_zone, utc_now())
 
 
-@router.get("", summary="List recordings", responses=responses(Unauthorized, InvalidDocument, DatabaseUnavailable))
+@router.get(
+    "",
+    summary="List recordings",
+    response_description="A page of recordings.",
+    responses={200: {"headers": _LINK}, **responses(Unauthorized, InvalidDocument, DatabaseUnavailable)},
+)
 def list_recordings(
     request: Request,
     response: Response,
     client: CurrentClient,
     session: ReadSession,
     filters: Annotated[reading.Filters, Depends(reading.filters)],
-    limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
-) -> Page[RecordingView]:
+    limit: Annotated[int, Query(ge=1, le=100, description="How many at most.", examples=[50])] = 50,
+    cursor: Annotated[
+        str | None, Query(max_length=200, description="`next_cursor` of the page before.", examples=[CURSOR])
+    ] = None,
+) -> RecordingPage:
     """Recordings, the latest first."""
     items, more = reading.page(session, client.name, filters, limit, cursor)
     if more:
-        response.headers["Link"] = f'<{request.url.include_query_params(cursor=more)}>; rel="next"'
-    return Page(items=items, next_cursor=more)
+        following = request.url.include_query_params(cursor=more)
+        response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    return RecordingPage(items=items, next_cursor=more)
 
 
-@router.get("/{id}", summary="Show a recording", responses=responses(*READING))
+@router.get("/{id}", summary="Show a recording", response_description="The recording.", responses=responses(*READING))
 def get_recording(id: RecordingId, client: CurrentClient, session: ReadSession) -> RecordingView:
     """The document that was sent, what became of it, and what stands in Kaltura for it."""
     return reading.views(session, [service.find(session, client.name, id)])[0]
 
 
-@router.get("/{id}/occurrences", summary="List a recording's occurrences", responses=responses(*READING))
-def list_occurrences(id: RecordingId, client: CurrentClient, session: ReadSession) -> Page[OccurrenceView]:
+@router.get(
+    "/{id}/occurrences",
+    summary="List a recording's occurrences",
+    response_description="Its occurrences.",
+    responses=responses(*READING),
+)
+def list_occurrences(id: RecordingId, client: CurrentClient, session: ReadSession) -> OccurrencePage:
     """Every session in order of time, excluded and cancelled ones too. All on one page."""
-    return Page(items=reading.occurrences(session, service.find(session, client.name, id)), next_cursor=None)
+    return OccurrencePage(items=reading.occurrences(session, service.find(session, client.name, id)), next_cursor=None)
 
 
-@router.get("/{id}/history", summary="Show a recording's history", responses=responses(*READING))
-def get_history(id: RecordingId, client: CurrentClient, session: ReadSession) -> HistoryView:
+@router.get(
+    "/{id}/history",
+    summary="Show a recording's history",
+    response_description="Its chains.",
+    responses=responses(*READING),
+)
+def get_history(id: RecordingId, client: CurrentClient, session: ReadSession) -> HistoryPage:
     """Every chain that the recording ever had, with each of its steps, the latest first. All on one page."""
-    return HistoryView(items=reading.history(session, service.find(session, client.name, id)), next_cursor=None)
+    return HistoryPage(items=reading.history(session, service.find(session, client.name, id)), next_cursor=None)
 
 
 @router.post(
     "/{id}/resume",
     response_model=RecordingView,
     summary="Resume a recording",
+    response_description="Scheduled.",
     responses={
-        **responses(*READING, NothingToResume, ScheduleConflict, RefusedByKaltura, ScheduleDiffers),
+        200: {"headers": _LOCATION},
         202: {"model": RecordingView, "description": "Taken up; it goes on.", "headers": _LOCATION | _RETRY},
+        **responses(*READING, NothingToResume, ScheduleConflict, RefusedByKaltura, ScheduleDiffers),
     },
 )
 async def resume_recording(

@@ -5,6 +5,7 @@ Every function works in its caller's transaction and commits nothing.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -21,7 +22,8 @@ from app.kaltura.types import CLASSIFICATIONS
 from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, RecordingTag, ScheduleEvent
 from app.recordings.parts import NewResource
 from app.recordings.schemas import RecordingDocument
-from app.recordings.steps import SCHEDULE, Tools
+from app.recordings.steps import SCHEDULE
+from app.recordings.work import Tools, as_input
 from app.resources.models import Booking, Occurrence, OccurrenceStatus
 
 
@@ -46,8 +48,7 @@ def accept(
     fingerprint = document.fingerprint()
     before = _made_before(session, client, document, key, fingerprint)
     if before is None:
-        recording_id = _make(session, client, document, fingerprint, default_zone)
-        chain_id = _begin(session, store, recording_id, document, default_zone)
+        recording_id, chain_id = _make(session, store, client, document, fingerprint, default_zone)
     else:
         recording_id = before
         chain_id = latest_chains(session, [before])[before].id
@@ -76,9 +77,11 @@ def _made_before(
     return alive.id if alive else None
 
 
-def _make(session: Session, client: str, document: RecordingDocument, fingerprint: str, default_zone: str) -> str:
+def _make(
+    session: Session, store: Store, client: str, document: RecordingDocument, fingerprint: str, default_zone: str
+) -> tuple[str, str]:
     schedule = document.schedule(default_zone)
-    wanted = [occurrence for occurrence in schedule.occurrences if not occurrence.excluded_by]
+    stays = [occurrence for occurrence in schedule.occurrences if not occurrence.excluded_by]
     recording = Recording(
         id=new_id("rec"),
         client=client,
@@ -87,8 +90,8 @@ def _make(session: Session, client: str, document: RecordingDocument, fingerprin
         fingerprint=fingerprint,
         document=document.model_dump(mode="json", exclude_unset=True),
         time_zone=schedule.zone.key,
-        first_start=wanted[0].start,
-        last_end=max(occurrence.end for occurrence in wanted),
+        first_start=stays[0].start,
+        last_end=max(occurrence.end for occurrence in stays),
     )
     booking = Booking(
         id=recording.id,
@@ -98,45 +101,51 @@ def _make(session: Session, client: str, document: RecordingDocument, fingerprin
         tags=document.tags,
         time_zone=schedule.zone.key,
     )
+    rows = {occurrence.start: _occurrence(recording.id, occurrence) for occurrence in schedule.occurrences}
     session.add_all([recording, booking])
     session.flush()
     session.add_all(RecordingTag(recording_id=recording.id, tag=tag) for tag in document.tags)
-    session.add_all(_occurrence(recording.id, occurrence) for occurrence in schedule.occurrences)
-    return recording.id
+    session.add_all(rows.values())
+    events = plan(schedule.occurrences, schedule.rule, schedule.zone)
+    ids = {start: row.id for start, row in rows.items()}
+    names = [step.name for step in SCHEDULE]
+    return recording.id, store.create(session, recording.id, "schedule", names, schedule_input(document, events, ids))
 
 
-def _occurrence(booking_id: str, planned: Planned) -> Occurrence:
-    status = OccurrenceStatus.EXCLUDED if planned.excluded_by else OccurrenceStatus.PLANNED
+def _occurrence(booking_id: str, found: Planned) -> Occurrence:
     return Occurrence(
         id=new_id("occ"),
         booking_id=booking_id,
-        start=planned.start,
-        end=planned.end,
-        status=status,
-        slot=(planned.wanted or planned.local).date(),
+        start=found.start,
+        end=found.end,
+        status=OccurrenceStatus.EXCLUDED if found.excluded_by else OccurrenceStatus.PLANNED,
+        slot=(found.wanted or found.local).date(),
     )
 
 
-def _begin(session: Session, store: Store, recording_id: str, document: RecordingDocument, default_zone: str) -> str:
-    schedule = document.schedule(default_zone)
-    events = plan(schedule.occurrences, schedule.rule, schedule.zone)
-    return store.create(
-        session, recording_id, "schedule", [step.name for step in SCHEDULE], schedule_input(document, events)
-    )
+def schedule_input(
+    document: RecordingDocument, events: Sequence[PlannedEvent], ids: Mapping[datetime, str]
+) -> dict[str, Any]:
+    """Everything that a `schedule` chain sends, decided once, as JSON: `app/recordings/work.py` reads it.
 
-
-def schedule_input(document: RecordingDocument, events: Sequence[PlannedEvent]) -> dict[str, Any]:
-    """Everything that a `schedule` chain sends, decided once, as JSON.
-
-    `{"resource": {"id"} | {"system_name"[, "name", "description", "kind"]}, "on_conflict", "categories": [id | full
-    name], "entry": EntryDraft's words, "event": EventDraft's words, "events": [{"kind", "start", "end",
-    "recurrence", "occurrences": [[start, end, excluded]]}]}`; times are epoch seconds. An event without a wanted
-    occurrence is not made.
+    `ids` are the occurrences' by start. An event without a wanted occurrence is not made.
     """
+    made = [event for event in events if not all(occurrence.excluded_by for occurrence in event.occurrences)]
     return {
-        "resource": _resource(document),
+        "resource": resource_input(document),
         "on_conflict": document.on_conflict,
         "categories": document.categories,
+        **words(document),
+        "events": {
+            str(number): as_input(event, [(ids[one.start], not one.excluded_by) for one in event.occurrences])
+            for number, event in enumerate(made, 1)
+        },
+    }
+
+
+def words(document: RecordingDocument) -> dict[str, dict[str, Any]]:
+    """What EntryDraft and EventDraft say of the document: `{"entry": …, "event": …}`."""
+    return {
         "entry": {
             "name": document.title,
             "description": document.description or "",
@@ -156,24 +165,11 @@ def schedule_input(document: RecordingDocument, events: Sequence[PlannedEvent]) 
             "classification": CLASSIFICATIONS[document.visibility],
             "comment": document.reference_id,
         },
-        "events": [
-            {
-                "kind": event.kind,
-                "start": int(event.start.timestamp()),
-                "end": int(event.end.timestamp()),
-                "recurrence": event.recurrence and dict(event.recurrence),
-                "occurrences": [
-                    [int(o.start.timestamp()), int(o.end.timestamp()), o.excluded_by is not None]
-                    for o in event.occurrences
-                ],
-            }
-            for event in events
-            if not all(occurrence.excluded_by for occurrence in event.occurrences)
-        ],
     }
 
 
-def _resource(document: RecordingDocument) -> dict[str, Any]:
+def resource_input(document: RecordingDocument) -> dict[str, Any]:
+    """`{"id"}`, or `{"system_name"}` with `name`, `description` and `kind` where it may be made."""
     asked = document.resource
     if isinstance(asked, NewResource):
         return {

@@ -11,44 +11,36 @@ again, and Kaltura's ALREADY_EXISTS or INVALID_OBJECT_ID then means that they ar
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlmodel import Session, col
 
-from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step
-from app.db import Database, utc_now
+from app.chains.steps import Call, Done, Failed, Outcome, Retry, Step
+from app.db import utc_now
 from app.kaltura import types as kaltura
-from app.kaltura.client import KalturaClient
 from app.kaltura.errors import Refused
 from app.recordings.models import Recording, ScheduleEvent
 from app.recordings.outcomes import at, conflict, outcome
-from app.resources.conflicts import Booked, find_conflicts, own_bookings
+from app.recordings.work import (
+    Ctx,
+    Tools,
+    booked,
+    instant,
+    planned,
+    reference,
+    room,
+    shown,
+    template_entry,
+    wanted,
+)
+from app.resources.conflicts import find_conflicts, own_bookings
 from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 
 GONE = {"INVALID_OBJECT_ID", "ENTRY_ID_NOT_FOUND", "SCHEDULE_EVENT_ID_NOT_FOUND"}
 LINKED = {"SCHEDULE_EVENT_RESOURCE_ALREADY_EXISTS"}
 INDEX_LAG = 60.0  # seconds for which Kaltura's index may show fewer occurrences than it has made
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What belongs to one worker thread."""
-
-    kaltura: KalturaClient
-    database: Database
-
-
-Ctx = Context[Tools]
-
-
-def reference(recording_id: str, number: int | str) -> str:
-    return f"lectern-{recording_id}-{number}"
-
-
-def _instant(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 # resource
@@ -88,9 +80,14 @@ def _find_or_make_resource(context: Ctx, call: Call) -> Outcome:
     )
 
 
+def remember_resource(session: Session, context: Ctx) -> None:
+    for found in context.results["resource"].values():
+        session.merge(Resource(**found, seen_at=utc_now()))
+
+
 def _save_resource(session: Session, context: Ctx) -> None:
+    remember_resource(session, context)
     found = context.result("resource")
-    session.merge(Resource(**found, seen_at=utc_now()))
     session.execute(
         update(Recording)
         .where(col(Recording.id) == context.subject)
@@ -104,43 +101,20 @@ def _save_resource(session: Session, context: Ctx) -> None:
 # conflicts
 
 
-def _wanted(context: Ctx) -> list[tuple[datetime, datetime]]:
-    """What will be recorded, sorted: the sessions that are not excluded."""
-    return sorted(
-        (_instant(start), _instant(end))
-        for event in context.input["events"]
-        for start, end, excluded in event["occurrences"]
-        if not excluded
-    )
-
-
 def _conflict_calls(context: Ctx) -> list[Call]:
-    return [] if context.input["on_conflict"] == "allow" else [Call("list")]
+    return [Call("list")] if wanted(context) and context.input["on_conflict"] != "allow" else []
 
 
 @outcome()
 def _check_conflicts(context: Ctx, _call: Call) -> Outcome:
-    wanted, resource_id = _wanted(context), context.result("resource")["id"]
-    first, last = wanted[0][0], max(end for _, end in wanted)
+    sessions, resource_id = wanted(context), room(context)
+    first, last = sessions[0][0], max(end for _, end in sessions)
     events = context.tools.kaltura.list_events_on_resource(resource_id, first, last)
     with context.tools.database.read() as session:
         own = own_bookings(session, resource_id, first, last, but=context.subject)
-    told = {booked.event_id for booked in own}
-    theirs = [booked for event in events if (booked := _booked(event)).event_id not in told]
-    return conflict(find_conflicts(wanted, [*own, *theirs])) or Done({"seen": len(events)})
-
-
-def _booked(event: kaltura.Event) -> Booked:
-    recording_id = recording_of(event.reference_id)
-    source = "lectern" if recording_id else "kaltura"
-    return Booked(event.start, event.end, event.summary, source, recording_id, event.id)
-
-
-def recording_of(reference_id: str | None) -> str | None:
-    """The recording that made a Kaltura object, by the object's `referenceId`; None for everyone else's."""
-    prefix, _, rest = (reference_id or "").partition("-")
-    recording_id, _, number = rest.rpartition("-")
-    return recording_id if prefix == "lectern" and recording_id.startswith("rec_") and number.isdigit() else None
+    told = {one.event_id for one in own}
+    theirs = [one for one in map(booked, events) if one.event_id not in told and one.recording_id != context.subject]
+    return conflict(find_conflicts(sessions, [*own, *theirs])) or Done({"seen": len(events)})
 
 
 # template_entry
@@ -205,21 +179,18 @@ def _save_entry(session: Session, context: Ctx) -> None:
 
 
 def _event_calls(context: Ctx) -> list[Call]:
-    return [
-        Call(str(number), {"reference_id": reference(context.subject, number)})
-        for number in range(1, len(context.input["events"]) + 1)
-    ]
+    return [Call(number, {"reference_id": reference(context.subject, number)}) for number in planned(context)]
 
 
-def _draft(context: Ctx, key: str) -> kaltura.EventDraft:
-    event = context.input["events"][int(key) - 1]
+def _draft(context: Ctx, number: str) -> kaltura.EventDraft:
+    event = planned(context)[number]
     return kaltura.EventDraft(
         **context.input["event"],
-        start=_instant(event["start"]),
-        end=_instant(event["end"]),
+        start=instant(event["start"]),
+        end=instant(event["end"]),
         recurrence=event["recurrence"],
-        reference_id=reference(context.subject, key),
-        template_entry_id=context.result("template_entry"),
+        reference_id=reference(context.subject, number),
+        template_entry_id=template_entry(context),
     )
 
 
@@ -244,12 +215,13 @@ def _save_events(session: Session, context: Ctx) -> None:
     session.add_all(
         ScheduleEvent(
             recording_id=context.subject,
-            number=int(key),
+            number=int(number),
             event_id=event_id,
-            kind=context.input["events"][int(key) - 1]["kind"],
-            occurrences=len(context.input["events"][int(key) - 1]["occurrences"]),
+            kind=planned(context)[number]["kind"],
+            occurrences=len(planned(context)[number]["occurrences"]),
+            recurrence=planned(context)[number]["recurrence"],
         )
-        for key, event_id in context.results["events"].items()
+        for number, event_id in context.results["events"].items()
     )
 
 
@@ -263,54 +235,56 @@ def _each_event(context: Ctx) -> list[Call]:
 @outcome()
 def _read_back(context: Ctx, call: Call) -> Outcome:
     """Kaltura's own occurrences, as `[[event id, start, end], …]`, which must be exactly those that were planned."""
-    planned = context.input["events"][int(call.key) - 1]
-    event_id = call.request["event_id"]
-    if planned["kind"] == "series":
+    event, event_id = planned(context)[call.key], call.request["event_id"]
+    if event["kind"] == "series":
         made = context.tools.kaltura.list_children(event_id)
     else:
         single = context.tools.kaltura.get_event(event_id)
         made = [single] if single else []
     got = [[event.id, int(event.start.timestamp()), int(event.end.timestamp())] for event in made]
     times = [(start, end) for _, start, end in got]
-    wanted = [(start, end) for start, end, _ in planned["occurrences"]]
-    if times == wanted:
+    expected = [(start, end) for start, end, *_ in event["occurrences"]]
+    if times == expected:
         return Done(got)
-    if set(times) < set(wanted) and context.step_seconds < INDEX_LAG:
-        return Retry(f"Kaltura shows {len(times)} of {len(wanted)} occurrences; its index may lag", 3.0)
+    if set(times) < set(expected) and context.step_seconds < INDEX_LAG:
+        return Retry(f"Kaltura shows {len(times)} of {len(expected)} occurrences; its index may lag", 3.0)
     return Failed(
         {
             "code": "schedule_differs",
-            "detail": f"Kaltura made other occurrences ({len(times)}) than were asked for ({len(wanted)}).",
-            "wanted": [[_shown(start), _shown(end)] for start, end in wanted],
-            "got": [[_shown(start), _shown(end)] for start, end in times],
+            "detail": f"Kaltura made other occurrences ({len(times)}) than were asked for ({len(expected)}).",
+            "wanted": [[shown(start), shown(end)] for start, end in expected],
+            "got": [[shown(start), shown(end)] for start, end in times],
         }
     )
 
 
-def _shown(seconds: int) -> str:
-    return _instant(seconds).isoformat().replace("+00:00", "Z")
-
-
 def _save_occurrences(session: Session, context: Ctx) -> None:
-    rows = session.execute(select(Occurrence).where(col(Occurrence.booking_id) == context.subject)).scalars()
-    by_start = {int(row.start.timestamp()): row for row in rows}
-    for key, made in context.results["occurrences"].items():
-        parent = context.results["events"][key]
-        for event_id, start, _ in made:
-            by_start[start].event_id = event_id
-            by_start[start].series_id = parent if event_id != parent else None
+    session.flush()
+    session.execute(update(Occurrence), list(in_kaltura(context).values()))
+
+
+def in_kaltura(context: Ctx) -> dict[str, dict[str, Any]]:
+    """Where in Kaltura each occurrence of the chain's events is, by its id."""
+    found = {}
+    for number, made in context.results["occurrences"].items():
+        parent = context.results["events"][number]
+        for (event_id, *_), (_, _, occurrence_id, _) in zip(made, planned(context)[number]["occurrences"], strict=True):
+            if occurrence_id is not None:
+                series_id = parent if event_id != parent else None
+                found[occurrence_id] = {"id": occurrence_id, "event_id": event_id, "series_id": series_id}
+    return found
 
 
 # exclusions
 
 
 def _exclusion_calls(context: Ctx) -> list[Call]:
-    calls = []
-    for key, made in context.results["occurrences"].items():
-        planned = context.input["events"][int(key) - 1]["occurrences"]
-        excluded = {start for start, _, is_excluded in planned if is_excluded}
-        calls += [Call(str(event_id), {"event_id": event_id}) for event_id, start, _ in made if start in excluded]
-    return calls
+    return [
+        Call(str(event_id), {"event_id": event_id})
+        for number, made in context.results["occurrences"].items()
+        for (event_id, *_), (*_, is_wanted) in zip(made, planned(context)[number]["occurrences"], strict=True)
+        if not is_wanted
+    ]
 
 
 @outcome(*GONE)
@@ -323,10 +297,9 @@ def _cancel(context: Ctx, call: Call) -> Outcome:
 
 
 def _link_calls(context: Ctx) -> list[Call]:
-    resource_id = context.result("resource")["id"]
     return [
-        Call(key, {"event_id": event_id, "resource_id": resource_id})
-        for key, event_id in context.results["events"].items()
+        Call(number, {"event_id": event_id, "resource_id": room(context)})
+        for number, event_id in context.results["events"].items()
     ]
 
 
@@ -336,9 +309,9 @@ def _link(context: Ctx, call: Call) -> Outcome:
     client, event_id, resource_id = context.tools.kaltura, call.request["event_id"], call.request["resource_id"]
     if context.input["on_conflict"] != "allow":
         met = client.get_conflicts([resource_id], _draft(context, call.key), event_id)
-        others = [booked for event in met if (booked := _booked(event)).recording_id != context.subject]
+        others = [one for one in map(booked, met) if one.recording_id != context.subject]
         # Kaltura's answers on excluded days are dropped: nothing is recorded then.
-        refused = conflict(find_conflicts(_wanted(context), others))
+        refused = conflict(find_conflicts(wanted(context), others))
         if refused:
             return refused
     client.add_link(event_id, resource_id)
@@ -359,16 +332,33 @@ def _save_links(session: Session, context: Ctx) -> None:
     )
 
 
-def _lane(context: Ctx) -> list[str]:
-    return [f"resource:{context.result('resource')['id']:020d}"]
+def lanes(context: Ctx) -> list[str]:
+    """Chains of one recording, and chains on one resource, run one after another."""
+    return [f"recording:{context.subject}", room_lane(room(context))]
 
+
+def room_lane(resource_id: int) -> str:
+    return f"resource:{resource_id:020d}"
+
+
+RESOURCE: Step[Tools] = Step(
+    "resource",
+    lambda c: [Call("resource", c.input["resource"])] if c.input["resource"] else [],
+    _find_or_make_resource,
+    save=_save_resource,
+)
+CONFLICTS = Step("conflicts", _conflict_calls, _check_conflicts, lanes=lanes)
+EVENTS = Step("events", _event_calls, _make_event, _find_event, _delete_event, save=_save_events)
+OCCURRENCES = Step("occurrences", _each_event, _read_back)
+EXCLUSIONS = Step("exclusions", _exclusion_calls, _cancel)
+LINKS = Step("links", _link_calls, _link, undo=_unlink)
 
 SCHEDULE: Sequence[Step[Tools]] = (
-    Step("resource", lambda c: [Call("resource", c.input["resource"])], _find_or_make_resource, save=_save_resource),
-    Step("conflicts", _conflict_calls, _check_conflicts, lanes=_lane),
+    RESOURCE,
+    CONFLICTS,
     Step("template_entry", _entry_calls, _make_entry, _find_entry, _delete_entry, save=_save_entry),
-    Step("events", _event_calls, _make_event, _find_event, _delete_event, save=_save_events),
-    Step("occurrences", _each_event, _read_back, save=_save_occurrences),
-    Step("exclusions", _exclusion_calls, _cancel),
-    Step("links", _link_calls, _link, undo=_unlink, save=_save_links),
+    EVENTS,
+    replace(OCCURRENCES, save=_save_occurrences),
+    EXCLUSIONS,
+    replace(LINKS, save=_save_links),
 )

@@ -62,7 +62,7 @@ class ChainView(Out):
     steps: list[StepView] = Field(description="Its steps, in order.")
 
 
-class HistoryView(Page[ChainView]):
+class HistoryPage(Page[ChainView]):
     """Every chain that a recording ever had, the latest first."""
 
 
@@ -125,6 +125,10 @@ class RecordingView(Out, DocumentFields, Standing):
     updated_at: Instant = Field(description="When it last changed.", examples=["2026-11-22T14:03:08Z"])
 
 
+class RecordingPage(Page[RecordingView]):
+    """A page of recordings, the latest first."""
+
+
 class OccurrenceView(Out):
     """One session of a recording."""
 
@@ -144,3 +148,7 @@ class OccurrenceView(Out):
         examples=["scheduled"],
     )
     event_id: int | None = Field(description="Kaltura's id of it; null while it is not there.", examples=[1336592])
+
+
+class OccurrencePage(Page[OccurrenceView]):
+    """Every occurrence of a recording, in order of time."""

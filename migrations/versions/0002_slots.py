@@ -1,4 +1,4 @@
-"""The local date that a rule gives an occurrence, and whether it was moved away from there.
+"""What changes need: an occurrence's slot and whether it was moved away from there; an event's recurrence.
 
 Revision ID: 0002
 Revises: 0001
@@ -18,8 +18,13 @@ def upgrade() -> None:
         table.add_column(sa.Column("slot", sa.Date(), nullable=True))
         table.add_column(sa.Column("moved", sa.Boolean(), nullable=False, server_default=sa.false()))
 
+    with op.batch_alter_table("schedule_event") as table:
+        table.add_column(sa.Column("recurrence", sa.JSON(none_as_null=True), nullable=True))
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("schedule_event") as table:
+        table.drop_column("recurrence")
     with op.batch_alter_table("occurrence") as table:
         table.drop_column("moved")
         table.drop_column("slot")

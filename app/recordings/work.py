@@ -1,0 +1,99 @@
+"""What the steps of every chain of a recording share: their tools, and what they read of input and results.
+
+A chain plans its events either when its document is accepted (`schedule`: they are its input), or in its `state` step
+(changes: they are that step's result). Either way they are `{number: {"kind", "start", "end", "recurrence",
+"occurrences": [[start, end, occurrence id | None, wanted]]}}`, times in epoch seconds. The number ends the event's
+`referenceId`, `lectern-<recording id>-<number>`; number 0 is the template entry's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from app.calendar.plan import PlannedEvent
+from app.chains.steps import Context
+from app.db import Database
+from app.kaltura.client import KalturaClient
+from app.kaltura.types import Event
+from app.resources.conflicts import Booked
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What belongs to one worker thread."""
+
+    kaltura: KalturaClient
+    database: Database
+
+
+Ctx = Context[Tools]
+
+
+def as_input(event: PlannedEvent, sessions: Sequence[tuple[str | None, bool]]) -> dict[str, Any]:
+    """A planned event as chains keep it. `sessions`: of each occurrence, whose it is and whether it is wanted."""
+    return {
+        "kind": event.kind,
+        "start": int(event.start.timestamp()),
+        "end": int(event.end.timestamp()),
+        "recurrence": event.recurrence and dict(event.recurrence),
+        "occurrences": [
+            [int(occurrence.start.timestamp()), int(occurrence.end.timestamp()), *session]
+            for occurrence, session in zip(event.occurrences, sessions, strict=True)
+        ],
+    }
+
+
+def planned(context: Ctx) -> Mapping[str, Mapping[str, Any]]:
+    """The events that this chain makes, by number."""
+    source = context.result("state") if "state" in context.results else context.input
+    events: Mapping[str, Mapping[str, Any]] = source["events"]
+    return events
+
+
+def wanted(context: Ctx) -> list[tuple[datetime, datetime]]:
+    """What the chain's events will record, sorted: their sessions that are wanted."""
+    return sorted(
+        (instant(start), instant(end))
+        for event in planned(context).values()
+        for start, end, _, is_wanted in event["occurrences"]
+        if is_wanted
+    )
+
+
+def room(context: Ctx) -> int:
+    """Kaltura's id of the resource: found by this chain, or known before where it does not change."""
+    found: int = context.result("resource")["id"] if context.results.get("resource") else context.input["resource_id"]
+    return found
+
+
+def template_entry(context: Ctx) -> str:
+    made = context.results.get("template_entry")
+    found: str = context.result("template_entry") if made else context.input["template_entry_id"]
+    return found
+
+
+def reference(recording_id: str, number: int | str) -> str:
+    return f"lectern-{recording_id}-{number}"
+
+
+def recording_of(reference_id: str | None) -> str | None:
+    """The recording that made a Kaltura object, by the object's `referenceId`; None for everyone else's."""
+    prefix, _, rest = (reference_id or "").partition("-")
+    recording_id, _, number = rest.rpartition("-")
+    return recording_id if prefix == "lectern" and recording_id.startswith("rec_") and number.isdigit() else None
+
+
+def booked(event: Event) -> Booked:
+    """An event of Kaltura's as the conflict rule sees it."""
+    recording_id = recording_of(event.reference_id)
+    source = "lectern" if recording_id else "kaltura"
+    return Booked(event.start, event.end, event.summary, source, recording_id, event.id)
+
+
+def instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def shown(seconds: int) -> str:
+    return instant(seconds).isoformat().replace("+00:00", "Z")
