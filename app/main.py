@@ -169,6 +169,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         )
     )
     errors.add_handlers(app)
+    errors.add_schema(app)
     docs.add_docs(app)
     app.add_middleware(errors.BodyLimit)
     telemetry.add_request_ids(app)
