@@ -18,7 +18,6 @@ A problem says what is wrong and what to do. It never repeats the input, an exce
 Kaltura session. `code` is stable; `detail` is for people.
 """
 
-import http
 import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -28,9 +27,11 @@ from asgi_correlation_id import correlation_id
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.fields import messages
@@ -123,6 +124,7 @@ class PayloadTooLarge(Problem):
 
 class UnsupportedMediaType(Problem):
     status, code, title = 415, "unsupported_media_type", "The body must be JSON"
+    advice = "Send it with 'Content-Type: application/json'."
 
 
 class InvalidDocument(Problem):
@@ -195,6 +197,74 @@ def _catalogue(root: type[Problem]) -> dict[str, type[Problem]]:
 CATALOGUE: dict[str, type[Problem]] = _catalogue(Problem)
 
 
+# What a problem looks like, for the OpenAPI document
+
+
+class Mistake(BaseModel):
+    """One thing that is wrong with a document or a parameter."""
+
+    pointer: str = Field(
+        description="Where (RFC 6901): a place in the document, or `/query/…`, `/path/…`, `/header/…`; empty for the "
+        "whole document.",
+        examples=["/recurrence/count"],
+    )
+    detail: str = Field(description="What the rule is, for people.", examples=["must be at least 1"])
+
+
+class ProblemDocument(BaseModel):
+    """What went wrong, as `application/problem+json` (RFC 9457). Some kinds say more than is listed here."""
+
+    model_config = ConfigDict(title="Problem", extra="allow")
+
+    type: str = Field(description="A URI of the kind.", examples=["urn:lectern:problem:invalid_document"])
+    title: str = Field(description="The kind, in words.", examples=["The document is not valid"])
+    status: int = Field(description="The HTTP status.", examples=[422])
+    detail: str = Field(description="What is wrong and what to do, for people.", examples=["1 mistake in the document"])
+    code: str = Field(description="The kind, for programs: stable.", examples=["invalid_document"])
+    request_id: str = Field(
+        description="This request's id, for whoever looks into it.", examples=["req_01kantf3wm1q8r5x0y6h9b2e7d"]
+    )
+    errors: list[Mistake] = Field([], description="422: everything that is wrong, each with its place.")
+    recording_id: str = Field(
+        "", description="The recording that this is about.", examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"]
+    )
+    step: str = Field("", description="The step of its chain that was refused.", examples=["template_entry"])
+    kaltura_code: str = Field("", description="Kaltura's own code.", examples=["CATEGORY_NOT_FOUND"])
+    conflicts: list[dict[str, Any]] = Field(
+        [],
+        description="`schedule_conflict`: each session that meets one that is booked already.",
+        examples=[
+            [
+                {
+                    "start": "2027-01-13T14:00:00Z",
+                    "end": "2027-01-13T14:50:00Z",
+                    "booked": {
+                        "start": "2027-01-13T14:30:00Z",
+                        "end": "2027-01-13T16:00:00Z",
+                        "title": "Faculty meeting",
+                        "source": "kaltura",
+                        "recording_id": None,
+                        "event_id": 1336401,
+                    },
+                }
+            ]
+        ],
+    )
+
+
+def add_schema(app: FastAPI) -> None:
+    """Puts `Problem` among the schemas; named by `model=`, FastAPI would list problems as application/json too."""
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = make()
+        schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+        document["components"]["schemas"] |= schema.pop("$defs") | {"Problem": schema}
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
 def problem(error: Mapping[str, Any]) -> Problem:
     """The problem that a stored error `{"code": …, "detail": …, …}` means."""
     extra = {name: value for name, value in error.items() if name not in ("code", "detail")}
@@ -213,8 +283,24 @@ def render(found: Problem) -> Response:
 
 def from_http(error: HTTPException) -> Problem:
     """Starlette's own refusals (no such route, wrong method, unreadable body) as problems."""
-    by_status = {kind.status: kind for kind in (NotFound, MethodNotAllowed, PayloadTooLarge, Unauthorized)}
+    if error.status_code == 400:  # FastAPI could not read the body, and does not say why
+        return _invalid([{"pointer": "", "detail": "must be JSON, not too deep, with numbers of a sensible length"}])
+    by_status = {kind.status: kind for kind in (NotFound, MethodNotAllowed, Unauthorized)}
     return by_status.get(error.status_code, BadRequest if error.status_code < 500 else Internal)()
+
+
+def _invalid(errors: list[dict[str, str]]) -> InvalidDocument:
+    return InvalidDocument(f"{len(errors)} mistake(s), each with its place in errors.", errors=errors)
+
+
+def _allowed(request: Request) -> str:
+    """The methods that an address takes. Starlette names those of the first route that matches."""
+    routes = [route for route in request.app.routes if not isinstance(route, Mount)]
+    return ", ".join(
+        method
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] == Match.FULL for route in routes)
+    )
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -223,15 +309,15 @@ def add_handlers(app: FastAPI) -> None:
         return render(error)
 
     @app.exception_handler(RequestValidationError)
-    def _invalid(_request: Request, error: RequestValidationError) -> Response:
-        found = messages(error.errors())
-        return render(InvalidDocument(f"{len(found)} field(s) must be mended", errors=found))
+    def _validation(_request: Request, error: RequestValidationError) -> Response:
+        # FastAPI hands on the bytes of a body that does not claim to be JSON.
+        return render(UnsupportedMediaType() if isinstance(error.body, bytes) else _invalid(messages(error.errors())))
 
     @app.exception_handler(HTTPException)
-    def _http(_request: Request, error: HTTPException) -> Response:
+    def _http(request: Request, error: HTTPException) -> Response:
         answer = render(from_http(error))
-        if error.headers and "allow" in {name.lower() for name in error.headers}:
-            answer.headers["Allow"] = next(v for k, v in error.headers.items() if k.lower() == "allow")
+        if error.status_code == 405:
+            answer.headers["Allow"] = _allowed(request) or "GET, HEAD"  # static files
         return answer
 
     @app.exception_handler(OperationalError)
@@ -250,13 +336,12 @@ def add_handlers(app: FastAPI) -> None:
 
 
 def responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    """What an operation's `responses=` says of its problems: one entry a status, its codes named."""
+    """What an operation's `responses=` says of its problems: one entry for each status, its codes named."""
     found: dict[int | str, dict[str, Any]] = {}
     for status in sorted({kind.status for kind in kinds}):
         codes = [kind for kind in kinds if kind.status == status]
         found[status] = {
-            "description": f"{http.HTTPStatus(status).phrase}: "
-            + "; ".join(f"`{kind.code}`, {kind.title[0].lower()}{kind.title[1:]}" for kind in codes),
+            "description": " ".join(f"`{kind.code}`: {kind.title}." for kind in codes),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     return found

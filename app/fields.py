@@ -46,13 +46,16 @@ class Out(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, json_schema_serialization_defaults_required=True)
 
 
+CURSOR = "cmVjXzAxa2FudGYzd3E1bTJjN2o4ZTlnMGgxazNw"
+
+
 class Page(Out, Generic[T]):
     """One page of a list."""
 
     items: list[T] = Field(description="What this page holds, in the list's order.")
     next_cursor: str | None = Field(
         description="Send it as `cursor` to get the next page; null on the last one.",
-        examples=["eyJhIjoicmVjXzAxSk0ifQ", None],
+        examples=[CURSOR, None],
     )
 
 

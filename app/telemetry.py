@@ -94,7 +94,7 @@ def health_router(parts: Mapping[str, Callable[[], Part]]) -> APIRouter:
     """`/healthz` and `/readyz`; each of `parts` is looked at for every `/readyz`."""
     router = APIRouter(tags=["operations"])
 
-    @router.get("/healthz", summary="Is the process alive?")
+    @router.get("/healthz", summary="Is the process alive?", response_description="It is.")
     def healthz() -> Health:
         """Answers as long as the process does. For a supervisor that would restart it otherwise."""
         return Health(status="ok")
@@ -102,6 +102,7 @@ def health_router(parts: Mapping[str, Callable[[], Part]]) -> APIRouter:
     @router.get(
         "/readyz",
         summary="Can it work?",
+        response_description="It can.",
         responses={503: {"model": Readiness, "description": "A part that is needed for every request is down."}},
     )
     def readyz(response: Response) -> Readiness:

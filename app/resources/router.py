@@ -13,20 +13,25 @@ from app.errors import (
     InvalidDocument,
     KalturaUnavailable,
     NotFound,
+    RefusedByKaltura,
     Unauthorized,
     responses,
 )
-from app.fields import Line, Moment, Page
+from app.fields import Line, Moment
 from app.kaltura.client import KalturaClient
 from app.resources import feed, lookup
 from app.resources.models import Resource
-from app.resources.schemas import ResourceView, UpcomingView
+from app.resources.schemas import ResourcePage, ResourceView, UpcomingView
 
 router = APIRouter(prefix="/resources", tags=["resources"])
 
 WINDOW = timedelta(days=14)
 ResourceId = Annotated[Line, Path(description="Kaltura id or system name.", examples=["EXTRON-100-ABC"])]
-LOOKING_UP = (Unauthorized, NotFound, AmbiguousResource, InvalidDocument, KalturaUnavailable, DatabaseUnavailable)
+_ETAG = {"ETag": {"description": "Of what is shown.", "schema": {"type": "string"}}}
+LOOKING_UP = (
+    *(Unauthorized, NotFound, AmbiguousResource, InvalidDocument, RefusedByKaltura),
+    *(KalturaUnavailable, DatabaseUnavailable),
+)
 
 
 def _database(request: Request) -> Database:
@@ -50,14 +55,19 @@ def _resource(id: ResourceId, database: State, kaltura: Kaltura) -> Resource:
 Named = Annotated[Resource, Depends(_resource)]
 
 
-@router.get("", summary="List resources", responses=responses(Unauthorized, KalturaUnavailable, DatabaseUnavailable))
-def list_resources(_client: CurrentClient, database: State, kaltura: Kaltura) -> Page[ResourceView]:
+@router.get(
+    "",
+    summary="List resources",
+    response_description="The resources.",
+    responses=responses(Unauthorized, RefusedByKaltura, KalturaUnavailable, DatabaseUnavailable),
+)
+def list_resources(_client: CurrentClient, database: State, kaltura: Kaltura) -> ResourcePage:
     """Every schedule resource that Kaltura knows, by id. All on one page."""
     found = lookup.all_resources(database, kaltura)
-    return Page(items=[ResourceView.model_validate(row.model_dump()) for row in found], next_cursor=None)
+    return ResourcePage(items=[ResourceView.model_validate(row.model_dump()) for row in found], next_cursor=None)
 
 
-@router.get("/{id}", summary="Show a resource", responses=responses(*LOOKING_UP))
+@router.get("/{id}", summary="Show a resource", response_description="The resource.", responses=responses(*LOOKING_UP))
 def get_resource(_client: CurrentClient, resource: Named) -> ResourceView:
     """One resource, by its Kaltura id or its system name."""
     return ResourceView.model_validate(resource.model_dump())
@@ -67,16 +77,33 @@ def get_resource(_client: CurrentClient, resource: Named) -> ResourceView:
     "/{id}/upcoming",
     response_model=UpcomingView,
     summary="What a resource has to record next",
-    responses={**responses(*LOOKING_UP), 304: {"description": "Nothing has changed since that ETag."}},
+    response_description="Its schedule.",
+    responses={
+        200: {"headers": _ETAG},
+        304: {"description": "Nothing has changed since that ETag.", "headers": _ETAG},
+        **responses(*LOOKING_UP),
+    },
 )
 def get_upcoming(
     _client: CurrentClient,
     resource: Named,
     database: State,
-    after: Annotated[Moment | None, Query(alias="from", description="Now, if not said.")] = None,
-    before: Annotated[Moment | None, Query(alias="to", description="14 days after `from`, if not said.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="How many occurrences at most.")] = 100,
-    if_none_match: Annotated[str | None, Header(description="The `ETag` of the answer that you have.")] = None,
+    after: Annotated[
+        Moment | None, Query(alias="from", description="Now, if not said.", examples=["2027-01-13T00:00:00Z"])
+    ] = None,
+    before: Annotated[
+        Moment | None,
+        Query(alias="to", description="14 days after `from`, if not said.", examples=["2027-06-01T00:00:00Z"]),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="How many occurrences at most.", examples=[100])] = 100,
+    if_none_match: Annotated[
+        str | None,
+        Header(
+            alias="If-None-Match",
+            description="The `ETag` of the answer that you have; `W/`, lists and `*` are understood.",
+            examples=['"5f2c9a1b7e3d4c60"'],
+        ),
+    ] = None,
 ) -> Response:
     """The expanded schedule for an encoder, by start: running occurrences too, ended and cancelled ones not.
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.fields import Instant, Out, ZonedTime
+from app.fields import Instant, Out, Page, ZonedTime
 
 
 class ResourceView(Out):
@@ -15,6 +15,10 @@ class ResourceView(Out):
     name: str = Field(description="The name that people see.", examples=["EXTRON-100-ABC"])
     description: str | None = Field(description="What and where it is.", examples=["Camera in Classroom #702"])
     kind: str = Field(description="`camera`, `location`, `live_entry` or `other`.", examples=["camera"])
+
+
+class ResourcePage(Page[ResourceView]):
+    """Every resource, by id."""
 
 
 class ResourceName(Out):

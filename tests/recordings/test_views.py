@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from app.recordings.schemas import EXAMPLE, RecordingDocument
-from app.recordings.views import HistoryView, OccurrenceView, RecordingView
+from app.recordings.views import HistoryPage, OccurrenceView, RecordingView
 
 AT = datetime(2026, 11, 22, 14, 3, 7, tzinfo=UTC)
 STEP: dict[str, Any] = {
@@ -110,11 +110,11 @@ def test_an_occurrence_has_its_time_twice() -> None:
 
 
 def test_a_history_is_a_page_of_chains() -> None:
-    history = HistoryView.model_validate({"items": [CHAIN], "next_cursor": None}).model_dump(mode="json")
+    history = HistoryPage.model_validate({"items": [CHAIN], "next_cursor": None}).model_dump(mode="json")
     assert [chain["operation"] for chain in history["items"]] == ["schedule"]
 
 
-@pytest.mark.parametrize("view", [RecordingView, OccurrenceView, HistoryView])
+@pytest.mark.parametrize("view", [RecordingView, OccurrenceView, HistoryPage])
 def test_every_field_is_described_and_always_there(view: type[BaseModel]) -> None:
     schema = view.model_json_schema(mode="serialization")
     sent = {"Recurrence", "DateRange"}  # parts of the document, described there
