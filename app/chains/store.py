@@ -235,7 +235,9 @@ class Store:
                 session.execute(delete(Lane).where(col(Lane.key) == key))
             else:
                 session.execute(update(Lane).where(col(Lane.key) == key).values(chain_id=heir))
-                session.execute(update(_CHAIN).where(_CHAIN.c.id == heir).values(waiting_for=None))
+                # Its patience begins now: it could not try anything while it stood in line.
+                begins = {"waiting_for": None, "deadline": self.deadline}
+                session.execute(update(_CHAIN).where(_CHAIN.c.id == heir).values(**begins))
 
 
 def _values(row: ChainStep) -> dict[str, Any]:

@@ -98,6 +98,17 @@ def test_whoever_ends_hands_on_however_it_ends(
     assert statuses(house)["two"] == "succeeded"
 
 
+def test_patience_begins_when_a_chain_gets_its_lane(house: House) -> None:
+    first = begin(house, "one", "room")
+    two = house.create("two", "room")
+    house.run()
+    house.lose_patience()
+    assert go_on(house, first)
+    house.world.script["make", "thing"] = [retry()]
+    assert not house.run()
+    assert house.chain(two).status == ChainStatus.WAITING
+
+
 def test_who_was_stuck_queues_again_for_the_lane_it_gave_away(house: House) -> None:
     first = begin(house, "one", "room")
     house.world.script = {("make", "b"): [retry()]}

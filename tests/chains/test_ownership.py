@@ -1,12 +1,15 @@
 """A chain has one owner at a time; who was silent for too long has lost it, and changes nothing more."""
 
+import re
 import threading
 import time
 from typing import Any
 
 import pytest
+from sqlalchemy.dialects import postgresql
 from sqlmodel import SQLModel
 
+from app.chains import store
 from app.chains.models import ChainStatus
 from app.chains.store import Claim, LeaseLost, latest_chains
 from tests.chains.world import NOTES, House, refused, retry
@@ -33,9 +36,9 @@ def test_twenty_claim_at_once_and_each_chain_has_one_owner(house: House) -> None
     begin = threading.Barrier(20)
 
     def work(number: int) -> None:
-        store = house.store(f"owner-{number}")
+        mine = house.store(f"owner-{number}")
         begin.wait()
-        while (claim := store.claim()) is not None:
+        while (claim := mine.claim()) is not None:
             claimed.append(claim)
 
     threads = [threading.Thread(target=work, args=[number]) for number in range(20)]
@@ -44,6 +47,13 @@ def test_twenty_claim_at_once_and_each_chain_has_one_owner(house: House) -> None
     for thread in threads:
         thread.join()
     assert len(claimed) == len({claim.chain_id for claim in claimed}) == 30
+
+
+def test_on_postgresql_owners_skip_what_others_are_just_claiming() -> None:
+    """In a CTE, which locks one row: a plain IN (SELECT … LIMIT 1) may be evaluated again and claim more than one."""
+    statement = str(store._CLAIM.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+    assert re.match(r"WITH due AS\s+\(SELECT .* LIMIT \S+ FOR UPDATE SKIP LOCKED\)", statement, re.DOTALL)
+    assert "clock_timestamp" not in statement
 
 
 def test_who_has_been_due_longest_comes_first(house: House) -> None:
@@ -68,27 +78,27 @@ def test_a_chain_is_taken_over_when_its_lease_has_run_out_not_before(house: Hous
 def test_an_old_owner_s_checkpoint_changes_nothing(house: House, how: str) -> None:
     house.world.script["make", "thing"] = [retry()]
     house.create("one", "room")
-    store = house.store("stale")
-    stale = store.claim()
+    mine = house.store("stale")
+    stale = mine.claim()
     assert stale is not None
     if how == "taken over":
         house.let_time_pass()
         house.claim("second")
     elif how == "given back":
-        house.engine(store).run(stale, house.world)
+        house.engine(mine).run(stale, house.world)
     else:
-        house.engine(store).run(stale, house.world)
+        house.engine(mine).run(stale, house.world)
         house.run_to_the_end()
     before, sent = snapshot(house), len(house.world.calls)
 
     def write() -> None:
-        with store.checkpoint(stale, status=ChainStatus.FAILED) as session:
-            store.end(session, stale, ChainStatus.FAILED, None)
+        with mine.checkpoint(stale, status=ChainStatus.FAILED) as session:
+            mine.end(session, stale, ChainStatus.FAILED, None)
 
     with pytest.raises(LeaseLost):
         write()
-    assert not house.engine(store).run(stale, house.world)
-    store.renew([stale])
+    assert not house.engine(mine).run(stale, house.world)
+    mine.renew([stale])
     assert snapshot(house) == before
     assert len(house.world.calls) == sent
 
@@ -116,12 +126,12 @@ def test_the_guard_stands_before_each_sending_and_each_undoing(house: House, mon
 def test_each_checkpoint_renews_the_lease(house: House) -> None:
     house.lease = 30.0
     house.create()
-    store = house.store()
-    claim = store.claim()
+    mine = house.store()
+    claim = mine.claim()
     assert claim is not None
     house.sql("UPDATE chain SET lease_until = 1")
     claim.valid_until = time.monotonic()
-    with store.checkpoint(claim):
+    with mine.checkpoint(claim):
         pass
     assert claim.valid_until > time.monotonic() + 29
     assert house.store("second").claim() is None
@@ -130,16 +140,16 @@ def test_each_checkpoint_renews_the_lease(house: House) -> None:
 def test_a_heartbeat_keeps_what_is_still_owned_and_nothing_else(house: House) -> None:
     for number in range(3):
         house.create(str(number))
-    store = house.store("first")
+    mine = house.store("first")
     kept, lost, released = (house.claim("first") for _ in range(3))
     house.sql("UPDATE chain SET lease_until = 1 WHERE id = :id", id=lost.chain_id)
     assert house.claim("second").chain_id == lost.chain_id
-    with store.checkpoint(released) as session:
-        store.release(session, released, 0)
+    with mine.checkpoint(released) as session:
+        mine.release(session, released, 0)
     for claim in (kept, lost, released):
         claim.valid_until = 0.0
     house.sql("UPDATE chain SET lease_until = 1 WHERE id = :id", id=kept.chain_id)
-    store.renew([kept, lost, released])
+    mine.renew([kept, lost, released])
     assert kept.valid_until > time.monotonic() + 29
     assert lost.valid_until == 0.0
     assert released.valid_until == 0.0
