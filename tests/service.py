@@ -1,13 +1,13 @@
 """The service in this process, in front of a sandbox in memory: what the tests of the HTTP contract talk to."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 from fastapi import FastAPI
@@ -24,6 +24,7 @@ PROBLEM = "application/problem+json"
 READING = {"list", "get", "getConflicts", "listByReferenceId", "ping", "startSession", "startWidgetSession", "start"}
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass
@@ -44,16 +45,20 @@ class Lectern:
 
     def made(self, document: object = EXAMPLE, **headers: str) -> Json:
         """The recording of a document that must be scheduled."""
-        return found(self.schedule(document, **headers), 201)
+        recording: Json = found(self.schedule(document, **headers), 201)
+        return recording
 
     def get(self, path: str, **query: Any) -> Any:
         return found(self.client.get(path, params=query))
 
     def until(self, recording_id: str, status: str, seconds: float = 10.0) -> Json:
         """The recording as soon as it has that status."""
-        return eventually(
-            lambda: (shown := self.get(f"/recordings/{recording_id}"))["status"] == status and shown, seconds
-        )
+
+        def look() -> Json | None:
+            shown: Json = self.get(f"/recordings/{recording_id}")
+            return shown if shown["status"] == status else None
+
+        return eventually(look, seconds)
 
     def calls(self) -> list[str]:
         """What Kaltura was asked since the last look, in order: `media.add`."""
@@ -111,7 +116,7 @@ def pointers(shown: Json) -> list[str]:
     return [error["pointer"] for error in shown["errors"]]
 
 
-def eventually(look: Callable[[], Any], seconds: float = 10.0) -> Any:
+def eventually(look: Callable[[], T | None], seconds: float = 10.0) -> T:
     """What `look` finds as soon as it finds something."""
     until = monotonic() + seconds
     while not (seen := look()):
@@ -148,12 +153,3 @@ def utc(text: str) -> datetime:
 
 def epoch(text: str) -> int:
     return int(utc(text).timestamp())
-
-
-def referring(state: Mapping[str, list[Json]], kind: str, recording_id: str) -> list[Json]:
-    """The objects of a kind that a recording made, children of series left out."""
-    return [
-        each
-        for each in state[kind]
-        if each.get("referenceId", "").startswith(f"lectern-{recording_id}-") and each.get("recurrenceType") != 2
-    ]
