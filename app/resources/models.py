@@ -1,15 +1,22 @@
 """What is booked where, in SQL: resources, bookings, and every occurrence of them.
 
-    resource 1 ── * occurrence * ── 1 booking
+    mirror 1 ── 1 resource 1 ── * occurrence * ── 1 booking
+       1
+       └── * drift
 
 A booking is what stands on a resource under one title: a recording of Lectern's, or an event that someone made in
-Kaltura. Its words are kept once, however many occurrences it has.
+Kaltura. Its words are kept once, however many occurrences it has. Recordings are written by app/recordings, all else
+by app/resources/mirror.py.
+
+Triggers in the database (migration 0003) hold these together, so that no writer can forget to: a resource has a
+mirror from its first row on; whatever changes what is shown of a resource raises its mirror's `version`; and where
+that was a scheduled occurrence, the mirror is due for a look at Kaltura at once.
 """
 
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Text
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Text
 from sqlmodel import Field, SQLModel
 
 from app.db import UtcDateTime, utc_now
@@ -20,6 +27,11 @@ class OccurrenceStatus(StrEnum):
     SCHEDULED = "scheduled"
     EXCLUDED = "excluded"  # the document says that nothing is recorded then
     CANCELLED = "cancelled"
+
+
+def _changed_at() -> Column[datetime]:
+    """When the row was last written, whoever wrote it."""
+    return Column(UtcDateTime, nullable=False, default=utc_now, onupdate=utc_now)
 
 
 class Resource(SQLModel, table=True):
@@ -34,15 +46,20 @@ class Resource(SQLModel, table=True):
 
 
 class Booking(SQLModel, table=True):
-    """`id` is the recording's id where `source` is `lectern`."""
+    """`id` is the recording's id where `source` is `lectern`; else (`kaltura`) it says which event and which words.
+
+    `kind` is `recording` or `live`.
+    """
 
     id: str = Field(primary_key=True)
     source: str
+    kind: str = "recording"
     title: str
     description: str | None = Field(default=None, sa_type=Text)
     tags: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     time_zone: str
     template_entry_id: str | None = None
+    changed_at: datetime = Field(default_factory=utc_now, sa_column=_changed_at())
 
 
 class Occurrence(SQLModel, table=True):
@@ -52,7 +69,10 @@ class Occurrence(SQLModel, table=True):
     no rule holds. `moved`: it is not at the time that the rule gives it, by its own change.
     """
 
-    __table_args__ = (Index("ix_occurrence_resource", "resource_id", "end"),)
+    __table_args__ = (
+        Index("ix_occurrence_resource", "resource_id", "end"),
+        Index("ix_occurrence_upcoming", "resource_id", "start"),
+    )
 
     id: str = Field(primary_key=True)
     booking_id: str = Field(foreign_key="booking.id", index=True)
@@ -64,3 +84,53 @@ class Occurrence(SQLModel, table=True):
     series_id: int | None = Field(default=None, sa_type=BigInteger)
     slot: date | None = None
     moved: bool = False
+    changed_at: datetime = Field(default_factory=utc_now, sa_column=_changed_at())
+
+
+class Mirror(SQLModel, table=True):
+    """How well Lectern knows what Kaltura has on a resource. Times are seconds of the database's clock, but `as_of`.
+
+    `version` grows whenever something that is shown of the resource changes, `changed_at` says when this row last
+    did. `as_of` is when Kaltura was last asked with success (null: never), `failure` why that did not succeed since.
+    `asked_at` is when somebody last wanted to see it, about; `due_at` since when the next refresh is wanted (null: it
+    is not). Whoever's `fence` stands here refreshes it until `lease_until`.
+    """
+
+    __table_args__ = (
+        Index("ix_mirror_changed_at", "changed_at"),
+        Index("ix_mirror_due_at", "due_at"),
+        Index("ix_mirror_claimed_at", "claimed_at"),
+    )
+
+    resource_id: int = Field(
+        primary_key=True, foreign_key="resource.id", sa_type=BigInteger, sa_column_kwargs={"autoincrement": False}
+    )
+    version: int = Field(default=0, sa_type=BigInteger)
+    changed_at: float = Field(default=0.0, sa_column=Column(Float(53), nullable=False))
+    as_of: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    failure: str | None = None
+    asked_at: float | None = Field(default=None, sa_column=Column(Float(53)))
+    due_at: float | None = Field(default=None, sa_column=Column(Float(53)))
+    claimed_at: float = Field(default=0.0, sa_column=Column(Float(53), nullable=False))
+    owner: str | None = None
+    fence: int = 0
+    lease_until: float = Field(default=0.0, sa_column=Column(Float(53), nullable=False))
+
+
+class Drift(SQLModel, table=True):
+    """Where Kaltura differs from what Lectern has scheduled on a resource; `kind` is one of app/resources/drift.py.
+
+    `occurrence_id` is null for an event too many. `event_id`, `found_start` and `found_end` are what Kaltura has
+    instead, null where it has nothing. `confirmed`: two refreshes in a row saw it, so it is no lagging index.
+    """
+
+    resource_id: int = Field(primary_key=True, sa_type=BigInteger)
+    key: str = Field(primary_key=True)
+    booking_id: str = Field(index=True)
+    occurrence_id: str | None = None
+    kind: str
+    event_id: int | None = Field(default=None, sa_type=BigInteger)
+    found_start: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    found_end: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    since: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
+    confirmed: bool = False
