@@ -196,10 +196,14 @@ class KalturaClient:
         found = self._list(EVENTS, _filter("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
         return sorted((event for event in found if event.parent_id == parent_id), key=_by_start)
 
-    def list_events_on_resource(self, resource_id: int, start: datetime, end: datetime) -> list[Event]:
+    def list_events_on_resource(
+        self, resource_id: int, start: datetime, end: datetime, *, complete: bool = False
+    ) -> list[Event]:
         """Active single events and occurrences on it that touch [start, end], by start, live streams included.
 
         `resourceIdsLike` also finds what is on several resources or on one with a parent (#310, #311, #322).
+        `complete`: Transient when there are fewer than Kaltura says. Refused: QUERY_EXCEEDED_MAX_MATCHES_ALLOWED
+        when there are more than MAX_MATCHES, which takes one call to see.
         """
         wanted = {
             "resourceIdsLike": str(resource_id) if resource_id > 0 else "",
@@ -209,7 +213,8 @@ class KalturaClient:
             "endDateGreaterThanOrEqual": epoch(start),
             "orderBy": "+startDate",
         }
-        found = self._list(EVENTS, _filter("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
+        listed = _filter("KalturaScheduleEventFilter", wanted)
+        found = self._pages(EVENTS, "list", {"filter": listed}, _EVENT_PAGE, complete=complete)
         # A stale index answers with cancelled ones too (#655).
         return sorted(
             (event for event in found if event.active and event.recurrence_type in (SINGLE, OCCURRENCE)),
@@ -296,8 +301,19 @@ class KalturaClient:
     def _list(self, service: str, wanted: Mapping[str, object], shape: TypeAdapter[Page[M]]) -> list[M]:
         return self._pages(service, "list", {"filter": wanted}, shape)
 
-    def _pages(self, service: str, action: str, params: Mapping[str, object], shape: TypeAdapter[Page[M]]) -> list[M]:
-        """Every object of every page, each once. Pages are counted by the total: a stale index leaves gaps in them."""
+    def _pages(
+        self,
+        service: str,
+        action: str,
+        params: Mapping[str, object],
+        shape: TypeAdapter[Page[M]],
+        *,
+        complete: bool = False,
+    ) -> list[M]:
+        """Every object of every page, each once. Pages are counted by the total: a stale index leaves gaps in them.
+
+        With `complete`, a gap is Transient.
+        """
         found: dict[M, None] = {}
         first_total = None
         for index in range(1, MAX_MATCHES // PAGE_SIZE + 1):
@@ -306,7 +322,11 @@ class KalturaClient:
             first_total = page.total if first_total is None else first_total
             if page.total != first_total:
                 raise Transient(f"{service}.{action}: the list changed while it was read", sent=True)
+            if page.total > MAX_MATCHES:
+                break
             found.update(dict.fromkeys(page.objects))
+            if complete and len(found) < min(index * PAGE_SIZE, page.total):
+                raise Transient(f"{service}.{action}: a page is shorter than the total says", sent=True)
             if index * PAGE_SIZE >= page.total:
                 return list(found)
         raise Refused("QUERY_EXCEEDED_MAX_MATCHES_ALLOWED", f"more than {MAX_MATCHES} objects")

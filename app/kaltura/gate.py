@@ -54,20 +54,24 @@ def growing_pause(failures: int) -> float:
     return min(LONGEST, 2.0 ** min(failures - 1, 30)) * random.uniform(0.75, 1.25)  # noqa: S311 - not to come in step
 
 
+Name = Literal["closed", "open", "half_open"]
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """`failing` is for how many seconds there has been no answer, None when the latest call was answered.
 
     `next_probe` is in how many seconds one call is let through: 0 when the next one is, or is on its way. None while
     all are. `reason` is what the latest outage was, "" when there is none. `answered` says whether there ever was an
-    answer.
+    answer. `waiting` counts the calls that wait because others are out.
     """
 
-    name: Literal["closed", "open", "half_open"]
+    name: Name
     failing: float | None
     next_probe: float | None
     reason: str
     answered: bool
+    waiting: int
 
 
 class Gate:
@@ -132,10 +136,9 @@ class Gate:
         with self._lock:
             now = self._clock()
             failing = now - self._failing_since if self._outages else None
-            if self._until is None:
-                return State("closed", failing, None, self._reason, self._answered)
-            left = max(0.0, self._until - now)
-            return State("open" if left else "half_open", failing, left, self._reason, self._answered)
+            left = None if self._until is None else max(0.0, self._until - now)
+            name: Name = "closed" if left is None else "open" if left else "half_open"
+            return State(name, failing, left, self._reason, self._answered, len(self._line))
 
     def _too_many(self) -> Transient:
         return Transient(f"too many calls to Kaltura: no turn within {self._patience:.0f} s", self._patience)

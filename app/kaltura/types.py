@@ -114,6 +114,12 @@ class Entry(_Read):
     object_type: str = Field(alias="objectType", pattern=r"^Kaltura\w*Entry$")
 
 
+class Recurrence(_Read):
+    """What an event shows of its series' rule (#218, #221): the zone, which nobody has checked (#237)."""
+
+    time_zone: OptionalText = Field(None, alias="timeZone")
+
+
 class Event(_Read):
     """A schedule event (#134), a series (#218) or one of its occurrences (#221).
 
@@ -132,6 +138,7 @@ class Event(_Read):
     reference_id: OptionalText = Field(None, alias="referenceId")
     template_entry_id: OptionalText = Field(None, alias="templateEntryId")
     tags: Tags = ()
+    recurrence: Recurrence | None = None
     object_type: str = Field("KalturaRecordScheduleEvent", alias="objectType", pattern=r"^Kaltura\w*ScheduleEvent$")
 
     @property
