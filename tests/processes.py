@@ -72,16 +72,17 @@ class Program:
         with self.log.open("ab") as log:
             process = subprocess.Popen(self._command, cwd=self._folder, env=self._environment, stdout=log, stderr=log)
         deadline = time.monotonic() + READY_SECONDS
-        while not self._answers():
-            if process.poll() is not None or time.monotonic() > deadline:
-                process.kill()
-                raise RuntimeError(f"{self.name} is not ready (exit {process.wait()}): {self.tail()}")
-            time.sleep(0.02)
+        with httpx.Client(timeout=2, trust_env=False) as client:  # one: each loads all certificates
+            while not self._answers(client):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    process.kill()
+                    raise RuntimeError(f"{self.name} is not ready (exit {process.wait()}): {self.tail()}")
+                time.sleep(0.02)
         return process
 
-    def _answers(self) -> bool:
+    def _answers(self, client: httpx.Client) -> bool:
         try:
-            return httpx.get(self._ready, timeout=2, trust_env=False).is_success
+            return client.get(self._ready).is_success
         except httpx.TransportError:
             return False
 

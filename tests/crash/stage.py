@@ -1,0 +1,83 @@
+"""The stage of an accident: the service as a process of its own, its sandbox in this one, where it can be watched."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import httpx
+
+from app.sandbox import Sandbox, running
+from tests.crash.rehearsal import Json, Rehearsal, standing
+from tests.crash.watching import Point, Watch
+from tests.processes import Program, start_service
+
+PATIENCE = 90.0  # seconds for what takes three, on a machine that is busy with something else
+LEASE = 5.0  # seconds: short enough to wait for, long enough that a busy machine's heart does not miss it
+ENVIRONMENT = {
+    "LECTERN_LEASE_SECONDS": str(LEASE),
+    "LECTERN_WORKERS": "16",  # each chain that is held keeps one
+    "LECTERN_KALTURA_READ_TIMEOUT": "120",  # nobody who is held gives up
+}
+
+
+@dataclass
+class Stage:
+    sandbox: Sandbox
+    service: Program
+    client: httpx.Client  # any number of threads may use it
+
+    def post(self, document: Json, *, prefer: str = "respond-async", **headers: str) -> httpx.Response:
+        """`POST /recordings`; a header is named `idempotency_key`."""
+        sent = {"prefer": prefer, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return self.client.post("/recordings", json=document, headers=sent)
+
+    def accepted(self, document: Json) -> str:
+        """The id of a recording that goes on in the background."""
+        answer = self.post(document)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    def get(self, path: str, **query: Any) -> Any:
+        answer = self.client.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def until(self, recording_id: str, status: str) -> Json:
+        """The recording as soon as it has that status."""
+        deadline = monotonic() + PATIENCE
+        while (shown := self.get(f"/recordings/{recording_id}"))["status"] != status:
+            assert monotonic() < deadline, f"still {shown['status']}: {shown['chain']}"
+            sleep(0.1)
+        return dict(shown)
+
+    def standing(self, recording_id: str) -> Json:
+        return standing(self.sandbox.state(), recording_id)
+
+    def started(self, rehearsal: Rehearsal, points: Mapping[Point, str], watch: Watch) -> dict[Point, str]:
+        """A recording for each point, in a room of that name, held there; at the end they have ended. Their ids."""
+        found = {}
+        for point, name in points.items():
+            watch.follow(point, rehearsal.meddling, name)
+            found[point] = self.accepted(rehearsal.document(name))
+            if point.phase == "end":
+                self.until(found[point], "failed" if rehearsal.meddling else "scheduled")
+            else:
+                watch.caught()
+        return found
+
+
+@contextmanager
+def stage(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Stage]:
+    """The service, started, in front of a sandbox in memory; its files are in `folder`."""
+    sandbox = Sandbox()
+    own = {**ENVIRONMENT, **(environment or {})}
+    with running(sandbox) as url, start_service(folder, url, own) as service, client_of(service) as client:
+        yield Stage(sandbox, service, client)
+    sandbox.close()
+
+
+def client_of(service: Program) -> httpx.Client:
+    return httpx.Client(base_url=service.url, timeout=PATIENCE, trust_env=False)
