@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 PENDING, SENT, MADE, UNDONE = "pending", "sent", "made", "undone"  # a call's states: app/chains/steps.py
 LOOKS = 2  # times that something must not be found before it counts as not done: an index may lag
+STOPPED = {"code": "cancelled", "detail": "It was cancelled before it was done."}
 MISTAKE = "Lectern made a mistake in this step; its log says more."
 
 
@@ -77,6 +78,12 @@ class Run(Generic[T]):
     def current(self) -> ChainStep | None:
         """The step to go on with, or the refused one of a chain that is being undone."""
         return next((row for row in self.rows if row.status not in (StepStatus.SUCCEEDED, StepStatus.UNDONE)), None)
+
+    @property
+    def stops(self) -> bool:
+        """Whether it is asked to stop, and can."""
+        begun = (row for row in self.rows if row.status != StepStatus.PENDING)
+        return self.claim.stop and not any(self.step(row).final for row in begun)
 
     def step(self, row: ChainStep) -> Step[T]:
         return self.definition.steps[row.position]
@@ -120,8 +127,11 @@ class Engine(Generic[T]):
         run = self._load(claim, tools)
         if run is None:
             return True
+        claim.stop = run.chain.stop
         if run.refused:
             self._undo(run)
+        elif run.stops and run.current:
+            self._refuse(run, run.current, STOPPED)
         else:
             self._forward(run)
         return run.over
@@ -172,11 +182,13 @@ class Engine(Generic[T]):
             if not isinstance(outcome, Unknown):
                 # Not done by this sending; but perhaps by an earlier one, which got no answer.
                 call["state"] = SENT if call.get("unsure") else PENDING
-            if isinstance(outcome, Failed):
+            if isinstance(outcome, Failed) and not run.step(row).final:
                 self._refuse(run, row, outcome.error)
             else:
                 self._wait(run, row, outcome)
             return
+        if run.refused:
+            self._undo(run)
 
     def _resume(self, run: Run[T], row: ChainStep) -> bool:
         """Goes on in the middle of a step. Whether there is something to send now."""
@@ -208,9 +220,15 @@ class Engine(Generic[T]):
                 if row is None:
                     self._end(session, run, ChainStatus.SUCCEEDED, None)
                     return False
+                if run.stops:
+                    break
                 if not self._begin(run, session, row):
                     return False
                 changed.append(row)
+            if run.stops:
+                changed += [] if row in changed else [row]
+                self.store.change(session, run.claim, **self._refused(run, row, STOPPED))
+                return False
             if going:
                 _intend(row, _open_call(row))
                 if run.chain.status != ChainStatus.RUNNING:
@@ -309,14 +327,17 @@ class Engine(Generic[T]):
     # Undoing
 
     def _refuse(self, run: Run[T], row: ChainStep, error: Mapping[str, Json]) -> None:
+        with self.store.checkpoint(run.claim, [row], **self._refused(run, row, error)):
+            pass
+        self._undo(run)
+
+    def _refused(self, run: Run[T], row: ChainStep, error: Mapping[str, Json]) -> dict[str, Any]:
+        """Marks the step as what the chain is undone for. What changes in the chain's own row."""
         row.status, row.finished_at = StepStatus.FAILED, utc_now()
         row.error, row.next_attempt_at, row.failures = dict(error), None, 0
         log.info("chain_refused", chain_id=run.chain.id, step=row.name, code=error.get("code"))
         run.chain.error = _refusal(row)
-        undoing = {"status": ChainStatus.UNDOING, "error": run.chain.error, "deadline": self.store.deadline}
-        with self.store.checkpoint(run.claim, [row], **undoing):
-            pass
-        self._undo(run)
+        return {"status": ChainStatus.UNDOING, "error": run.chain.error, "deadline": self.store.deadline}
 
     def _undo(self, run: Run[T]) -> None:
         for row, call, undo in run.to_undo():

@@ -57,6 +57,7 @@ class Chain(SQLModel, table=True):
     next_attempt_at: float | None = Field(default=0.0, sa_column=Column(Float(53)))
     deadline: float | None = Field(default=None, sa_column=Column(Float(53)))
     waiting_for: str | None = None
+    stop: bool = False  # somebody asks that it is undone, or ended where it can't be
     created_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
     updated_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
     finished_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))

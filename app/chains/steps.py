@@ -95,6 +95,8 @@ class Step(Generic[T]):
       repeat. A step without `undo` leaves nothing behind.
     * `lanes` must be held before the step begins, and are kept until the chain ends. One step of a chain names
       them all.
+    * With a `final` step the chain is past its point of no return: from there on it is neither undone nor stopped,
+      and what is refused is tried again until a person looks into it.
     * `save` writes what the finished step has found out, within the transaction that finishes it.
     """
 
@@ -105,6 +107,7 @@ class Step(Generic[T]):
     undo: Callable[[Context[T], Call, Json], Outcome] | None = None
     lanes: Callable[[Context[T]], Sequence[str]] | None = None
     save: Callable[[Session, Context[T]], None] | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

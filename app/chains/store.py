@@ -60,6 +60,7 @@ _RENEW = (
     update(_CHAIN)
     .where(_CHAIN.c.id == bindparam("of"), _CHAIN.c.fence == bindparam("held"), _CHAIN.c.owner.is_not(None))
     .values(lease_until=database_now() + bindparam("lease"), updated_at=bindparam("at"))
+    .returning(_CHAIN.c.stop)
 )
 _SAVED = ("status", "attempts", "failures", "calls", "error", "started_at", "finished_at", "next_attempt_at")
 _SAVE = (
@@ -80,6 +81,7 @@ class Claim:
     chain_id: str
     fence: int
     valid_until: float
+    stop: bool = False  # whether the chain is asked to stop, as of the last checkpoint
 
     def guard(self) -> None:
         """To be called right before anything is sent: a process that was stopped past its lease sends nothing."""
@@ -146,7 +148,9 @@ class Store:
 
     def _renew(self, session: Session, claim: Claim) -> bool:
         values = {"of": claim.chain_id, "held": claim.fence, "lease": self.lease, "at": utc_now()}
-        return session.connection().execute(_RENEW, values).rowcount == 1
+        row = session.connection().execute(_RENEW, values).one_or_none()
+        claim.stop = row is not None and row.stop
+        return row is not None
 
     # Checkpoints
 
@@ -201,6 +205,12 @@ class Store:
             return False
         session.execute(update(_STEP).where(_STEP.c.chain_id == chain_id).values(failures=0))
         return True
+
+    def ask_to_stop(self, session: Session, chain_id: str) -> None:
+        """Whatever it does or waits for, the chain ends soon: undone, or past its point of no return, finished."""
+        unfinished = (_CHAIN.c.id == chain_id, _CHAIN.c.finished_at.is_(None))
+        session.execute(update(_CHAIN).where(*unfinished).values(stop=True, waiting_for=None))
+        self.take_up(session, chain_id)
 
     # Lanes
 

@@ -1,4 +1,4 @@
-"""What changes need: an occurrence's slot and whether it was moved away from there; an event's recurrence.
+"""What changes need: slots of occurrences, recurrences of events, chains that are asked to stop.
 
 Revision ID: 0002
 Revises: 0001
@@ -18,6 +18,8 @@ def upgrade() -> None:
         table.add_column(sa.Column("slot", sa.Date(), nullable=True))
         table.add_column(sa.Column("moved", sa.Boolean(), nullable=False, server_default=sa.false()))
 
+    with op.batch_alter_table("chain") as table:
+        table.add_column(sa.Column("stop", sa.Boolean(), nullable=False, server_default=sa.false()))
     with op.batch_alter_table("schedule_event") as table:
         table.add_column(sa.Column("recurrence", sa.JSON(none_as_null=True), nullable=True))
 
@@ -25,6 +27,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("schedule_event") as table:
         table.drop_column("recurrence")
+    with op.batch_alter_table("chain") as table:
+        table.drop_column("stop")
     with op.batch_alter_table("occurrence") as table:
         table.drop_column("moved")
         table.drop_column("slot")
