@@ -25,7 +25,6 @@ from tests.service import lectern
 Json = dict[str, Any]
 Document = Callable[[str], Json]  # by the name of its room, which is its title and its reference_id too
 
-AT_ONCE = 12  # chains held at a time
 NOTHING: Json = {"entries": [], "events": [], "links": []}
 SPRING_GAP = 1805009400  # 2027-03-14T07:30:00Z
 
@@ -71,6 +70,11 @@ class Rehearsal:
     calls: tuple[str, ...]
     left: Json
 
+    @property
+    def ends(self) -> str:
+        """The recording's last status."""
+        return "failed" if self.meddling else "scheduled"
+
     def points(self) -> list[Point]:
         """Where a kill makes a difference. Of equal calls in a row the first and the last; of a refused chain only
         what comes after the refusal was made."""
@@ -83,12 +87,6 @@ class Rehearsal:
             if number > refused or phase == "after"
         ]
         return [*within, Point(len(self.calls), "over", "end")]
-
-    def waves(self) -> list[list[Point]]:
-        """The points, as many at a time as one process can have calls in flight with some to spare."""
-        points = self.points()
-        count = -(-len(points) // AT_ONCE)
-        return [points[number::count] for number in range(count)]
 
     def _refused(self) -> int:
         """The number of the call that is refused."""
