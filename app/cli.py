@@ -4,8 +4,10 @@ import asyncio
 import json
 import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -75,16 +77,45 @@ def serve() -> None:
     _Server(config, lambda: app.state.workers.stop(0.0)).run()
 
 
-@main.command(name="sandbox")
+@main.command(name="sandbox", help=sandbox.HELP)
 def run_sandbox(
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8100,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")] = 8100,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     database: Annotated[str, typer.Option(envvar="LECTERN_SANDBOX_DATABASE", help="Where it keeps its state.")] = (
         "sandbox.db"
     ),
+    seed: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="JSON file of resources, categories and events to add, see the README."
+        ),
+    ] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Forget first all that it holds.")] = False,
 ) -> None:
-    """Run the Kaltura simulator alone; point a service's LECTERN_KALTURA_URL at it."""
-    sandbox.serve(sandbox.Sandbox(database), host, port)
+    try:
+        document = seed and _json(seed)
+        kept = sandbox.Sandbox(database)
+
+        def begin(url: str) -> None:
+            if reset:
+                kept.reset()
+            if seed:
+                kept.load(document)
+            typer.echo(sandbox.started(url, database, kept.holds()))
+
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        with suppress(KeyboardInterrupt):
+            sandbox.serve(kept, host, port, begin)
+    except (OSError, ValueError, sqlite3.Error) as error:
+        typer.echo(f"The sandbox cannot start: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _json(file: Path) -> object:
+    try:
+        return json.loads(file.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{file} is not JSON: {error}") from None
 
 
 @main.command(name="migrate")

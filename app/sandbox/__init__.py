@@ -16,6 +16,7 @@ from .seed import (
 from .server import SandboxServer, running, serve
 from .simulator import Answer, Sandbox
 from .transport import SandboxTransport
+from .words import HELP, started
 
 __all__ = [
     "ADMIN_SECRET",
@@ -23,6 +24,7 @@ __all__ = [
     "APP_TOKEN_ID",
     "CATEGORY_ID",
     "DEFAULT_SEED",
+    "HELP",
     "PARTNER_ID",
     "RESOURCE_ID",
     "USER_SECRET",
@@ -35,4 +37,5 @@ __all__ = [
     "Seed",
     "running",
     "serve",
+    "started",
 ]

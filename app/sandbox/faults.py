@@ -1,14 +1,6 @@
 """Faults on purpose, and the document of `PUT /_sandbox/faults` that sets them.
 
-    fault        done?  what the caller sees
-    drop_before  no     the connection is closed without an answer
-    drop_after   yes    the same
-    http_500     no     500 with an empty body
-    http_429     no     429, with Retry-After if `retry_after` (seconds) is given
-    html         no     200 with a page of HTML, as a proxy before Kaltura answers
-    error        no     200 with a KalturaAPIException of `code`
-    truncated    yes    200 with the first half of the answer
-    delay        yes    the answer, `seconds` late
+    {"latency": seconds, "faults": [{"fault", "service", "action", "times" | "probability", …}], "modes": {…}}
 
 A fault strikes `times` times, or with `probability`, or without either always; the first one in the list that
 matches a call strikes it. `service` and `action` may be `*`.
@@ -20,8 +12,20 @@ from typing import Any
 
 from .modes import Modes
 
-KINDS = ("drop_before", "drop_after", "http_500", "http_429", "html", "truncated", "delay", "error")
-NOTHING_DONE = ("drop_before", "http_500", "http_429", "html", "error")
+# What the caller of a call that is struck sees. Of some kinds nothing is done, of the others all is done.
+NOTHING_DONE = {
+    "drop_before": "the connection is closed without an answer",
+    "http_500": "500 with an empty body",
+    "http_429": "429, with Retry-After if retry_after (seconds) is given",
+    "html": "200 with a page of HTML, as from a proxy in between",
+    "error": "200 with a KalturaAPIException of the code that is given",
+}
+ALL_DONE = {
+    "drop_after": "the connection is closed without an answer",
+    "truncated": "200 with the first half of the answer",
+    "delay": "the answer, so many seconds late",
+}
+KINDS = NOTHING_DONE | ALL_DONE
 
 
 @dataclass
@@ -75,7 +79,7 @@ def read_faults(document: Any) -> Faults:
     """The document as an object; raises ValueError naming what is wrong. What is left out is off."""
     if not isinstance(document, dict):
         raise ValueError("the body must be a JSON object")
-    _refuse_unknown(document, ("latency", "faults", "modes"), "")
+    refuse_unknown(document, ("latency", "faults", "modes"), "")
     latency = document.get("latency", 0.0)
     _check_number("latency", latency)
     listed = document.get("faults", [])
@@ -85,14 +89,14 @@ def read_faults(document: Any) -> Faults:
     if not isinstance(modes, dict):
         raise ValueError("modes must be an object")
     for one in listed:
-        _refuse_unknown(one, tuple(Fault.__dataclass_fields__), "faults: ")
+        refuse_unknown(one, tuple(Fault.__dataclass_fields__), "faults: ")
         if "fault" not in one:
             raise ValueError("faults: each needs a fault")
     return Faults(latency, [Fault(**one) for one in listed], _read_modes(modes))
 
 
 def _read_modes(modes: dict[str, Any]) -> Modes:
-    _refuse_unknown(modes, tuple(Modes.__dataclass_fields__), "modes: ")
+    refuse_unknown(modes, tuple(Modes.__dataclass_fields__), "modes: ")
     _check_number("index_lag", modes.get("index_lag", 0))
     for name in ("search_down", "reservations_down"):
         if not isinstance(modes.get(name, False), bool):
@@ -100,7 +104,7 @@ def _read_modes(modes: dict[str, Any]) -> Modes:
     return Modes(**modes)
 
 
-def _refuse_unknown(given: dict[str, Any], known: tuple[str, ...], where: str) -> None:
+def refuse_unknown(given: dict[str, Any], known: tuple[str, ...], where: str) -> None:
     for name in given:
         if name not in known:
             raise ValueError(f"{where}{name} is not known; known are {', '.join(known)}")

@@ -5,8 +5,10 @@ from typing import Any
 
 from .actions import app_token, category, schedule_resource
 from .calls import Call
+from .reading import read_object
 from .sessions import ADMIN
 from .state import dumps
+from .types import TYPES
 
 PARTNER_ID = 101
 ADMIN_SECRET = "sandbox-secret"  # noqa: S105 - a simulator's, and public
@@ -78,14 +80,22 @@ def plant(call: Call, seed: Seed) -> None:
         body = app_token.make({"partnerId": owner} | token, call.now)
         call.store.run("INSERT INTO app_tokens VALUES (?, ?, ?)", (body["id"], owner, dumps(body)))
     for resource in seed.resources:
-        times = {"partnerId": owner, "status": 2, "createdAt": call.now, "updatedAt": call.now}
-        schedule_resource.insert(call, {"id": call.store.next_id("resources")} | resource | times)
+        plant_resource(call, resource)
     for wanted in seed.categories:
-        _plant_category(call, wanted)
+        plant_category(call, wanted)
 
 
-def _plant_category(call: Call, wanted: dict[str, Any]) -> None:
+def plant_resource(call: Call, wanted: dict[str, Any]) -> None:
+    """An API object, with its own id if it names one; raises KalturaError."""
+    values = {name: value for name, value in wanted.items() if name != "id"}
+    given = read_object(values, TYPES["KalturaScheduleResource"], "resource", call.now)
+    schedule_resource.make(call, given, wanted.get("id") or call.store.next_id("resources"))
+
+
+def plant_category(call: Call, wanted: dict[str, Any]) -> None:
+    """`{"fullName", "id"?, …}`, its parents with it; raises KalturaError."""
     above, _, name = wanted["fullName"].rpartition(">")
     parent = category.load(call, category.find_or_make(call, above)) if above else None
     values = {key: value for key, value in wanted.items() if key not in ("id", "fullName")}
-    category.insert(call, name, parent, values, wanted.get("id", 0))
+    given = read_object(values | {"name": name}, TYPES["KalturaCategory"], "category", call.now)
+    category.insert(call, name, parent, given.values, wanted.get("id", 0))

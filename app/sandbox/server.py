@@ -195,9 +195,13 @@ class SandboxServer(ThreadingMixIn, SocketServer):
                 continue  # closed by its client meanwhile
 
 
-def serve(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 8100) -> None:
-    """Run a sandbox alone until the process is interrupted."""
+def serve(sandbox: Sandbox, host: str, port: int, begin: Callable[[str], None]) -> None:
+    """Run a sandbox alone until the process is interrupted; raises OSError if the address is not to be had.
+
+    `begin` is called with the base URL when the address is taken, and before anyone is answered.
+    """
     with SandboxServer(sandbox, host, port) as server:
+        begin(server.url)
         server.serve_forever()
 
 

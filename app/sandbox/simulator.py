@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from . import protocol
+from . import protocol, seed_file
 from .actions import SERVICES, media
 from .calls import Call, perform
 from .errors import FatalError, KalturaError
@@ -210,6 +210,21 @@ class Sandbox:
                 "categories": store.bodies("SELECT body FROM categories ORDER BY id"),
             }
 
+    def holds(self) -> dict[str, int]:
+        """How many there are of each kind; a series is one event."""
+        with self._lock:
+            return {
+                "resources": self._store.one("SELECT count(*) FROM resources")[0],
+                "categories": self._store.one("SELECT count(*) FROM categories")[0],
+                "entries": self._store.one("SELECT count(*) FROM entries")[0],
+                "events": self._store.one("SELECT count(*) FROM events WHERE parent IS NULL")[0],
+            }
+
+    def load(self, document: Any) -> dict[str, int]:
+        """Add what a seed file holds, all of it or nothing; how many of each kind. Raises ValueError."""
+        with self._lock, self._store.transaction():
+            return seed_file.load(self._call(), document)
+
     def set_faults(self, document: Any) -> None:
         """Replace latency, faults and modes by those of a `PUT /_sandbox/faults` document; raises ValueError."""
         faults = read_faults(document)
@@ -226,6 +241,7 @@ class Sandbox:
         with self._lock:
             kept = {name: self._store.meta(name) for name in ("signing_key", "session_epoch")}
             self._store.clear()
+            self._reservations = Reservations()
             for name, value in kept.items():
                 if value is not None:
                     self._store.set_meta(name, value)

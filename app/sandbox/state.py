@@ -86,9 +86,12 @@ class Store:
         self._make_tables()
 
     def _make_tables(self) -> None:
-        """A database of another version is emptied: it is a simulator's, and it is seeded again."""
+        """A database of another version is emptied and seeded again. Raises ValueError for one that was never ours."""
         with self.transaction():
-            if self.one("PRAGMA user_version")[0] != VERSION:
+            version = self.one("PRAGMA user_version")[0]
+            if version == 0 and self.one("SELECT 1 FROM sqlite_master"):
+                raise ValueError("this database is not a sandbox's")
+            if version != VERSION:
                 for table in TABLES:
                     self.run(f"DROP TABLE IF EXISTS {table}")
                 for statement in SCHEMA.split(";"):

@@ -66,7 +66,7 @@ def add(call: Call, arguments: dict[str, Any]) -> Category:
     parent = load(call, given.get("parentId")) if given.get("parentId") else None
     name = given.get("name")
     full_name = f"{parent['fullName']}>{name}" if parent else name
-    if _named(call, full_name):
+    if named(call, full_name):
         raise KalturaError("DUPLICATE_CATEGORY", CATEGORY=full_name)
     return insert(call, name, parent, {key: value for key, value in given.values.items() if value is not None})
 
@@ -75,7 +75,7 @@ def _ordered(body: Category) -> Category:
     return {name: body[name] for name in TYPES["KalturaCategory"].order if name in body}
 
 
-def _named(call: Call, full_name: str) -> Category | None:
+def named(call: Call, full_name: str) -> Category | None:
     return call.store.body(
         "SELECT body FROM categories WHERE full_name = ? AND partner = ?", (full_name.casefold(), call.partner)
     )
@@ -83,7 +83,7 @@ def _named(call: Call, full_name: str) -> Category | None:
 
 def find_or_make(call: Call, full_name: str) -> int:
     """The category's id; it and its parents are made if they aren't there."""
-    found = _named(call, full_name)
+    found = named(call, full_name)
     if found is None:
         above, _, name = full_name.rpartition(">")
         parent = load(call, find_or_make(call, above)) if above else None

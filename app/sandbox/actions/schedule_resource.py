@@ -15,7 +15,7 @@ ACTIVE = 2
 ORDERS = {"createdAt": "createdAt", "updatedAt": "updatedAt", "name": "name", "systemName": "systemName"}
 
 
-def insert(call: Call, body: dict[str, Any]) -> None:
+def _save(call: Call, body: dict[str, Any]) -> None:
     call.store.run(
         "INSERT OR REPLACE INTO resources (id, partner, type, parent, system_name, body) VALUES (?, ?, ?, ?, ?, ?)",
         (
@@ -30,7 +30,11 @@ def insert(call: Call, body: dict[str, Any]) -> None:
 
 
 def add(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
-    given: Given = arguments["scheduleResource"]
+    return make(call, arguments["scheduleResource"], call.store.next_id("resources"))
+
+
+def make(call: Call, given: Given, number: int) -> dict[str, Any]:
+    """A new resource with an id that is free."""
     require(given, "name")
     _check_system_name(call, given, given.type.name, 0)
     parent = given.get("parentId")
@@ -38,14 +42,14 @@ def add(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
         raise KalturaError("RESOURCE_PARENT_ID_NOT_FOUND", PARENT_ID=parent)
     refuse_read_only(given)
     body = {name: value for name, value in given.values.items() if value is not None} | {
-        "id": call.store.next_id("resources"),
+        "id": number,
         "partnerId": call.partner,
         "status": ACTIVE,
         "createdAt": call.now,
         "updatedAt": call.now,
         "objectType": given.type.name,
     }
-    insert(call, body)
+    _save(call, body)
     return _ordered(body)
 
 
@@ -119,7 +123,7 @@ def update(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
         elif name in known and name != "id":
             body[name] = value
     body["updatedAt"] = call.now
-    insert(call, body)
+    _save(call, body)
     return _read(body)
 
 
