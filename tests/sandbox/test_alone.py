@@ -2,7 +2,6 @@
 
 import socket
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -114,24 +113,6 @@ def test_a_connection_is_kept_and_takes_chunks(url: str) -> None:
         connection.sendall(b"NONSENSE\r\n\r\n")
         assert stream.read() == b""
         stream.close()
-
-
-def test_twenty_at_once_do_not_queue_and_lose_nothing(url: str, sandbox: Sandbox) -> None:
-    sandbox.set_faults({"latency": 0.05})
-    made: list[int] = []
-
-    def work(number: int) -> None:
-        with httpx.Client(base_url=url) as client:
-            caller = Kaltura(client).sign_in(f"user{number}")
-            made.extend(caller.add_event(referenceId=f"{number}-{turn}")["id"] for turn in range(3))
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(made)) == 60
-    assert {event["id"] for event in sandbox.state()["events"]} == set(made)
 
 
 def test_watch_is_told_before_and_after(sandbox: Sandbox, kaltura: Kaltura) -> None:
