@@ -213,8 +213,8 @@ class KalturaClient:
             "endDateGreaterThanOrEqual": epoch(start),
             "orderBy": "+startDate",
         }
-        listed = _filter("KalturaScheduleEventFilter", wanted)
-        found = self._pages(EVENTS, "list", {"filter": listed}, _EVENT_PAGE, complete=complete)
+        params = {"filter": _filter("KalturaScheduleEventFilter", wanted)}
+        found = self._pages(EVENTS, "list", params, _EVENT_PAGE, whole=complete)
         # A stale index answers with cancelled ones too (#655).
         return sorted(
             (event for event in found if event.active and event.recurrence_type in (SINGLE, OCCURRENCE)),
@@ -302,18 +302,10 @@ class KalturaClient:
         return self._pages(service, "list", {"filter": wanted}, shape)
 
     def _pages(
-        self,
-        service: str,
-        action: str,
-        params: Mapping[str, object],
-        shape: TypeAdapter[Page[M]],
-        *,
-        complete: bool = False,
+        self, service: str, action: str, params: Mapping[str, object], shape: TypeAdapter[Page[M]], whole: bool = False
     ) -> list[M]:
-        """Every object of every page, each once. Pages are counted by the total: a stale index leaves gaps in them.
-
-        With `complete`, a gap is Transient.
-        """
+        """Every object of every page, each once. Pages are counted by the total: a stale index leaves gaps in them,
+        which with `whole` are Transient."""
         found: dict[M, None] = {}
         first_total = None
         for index in range(1, MAX_MATCHES // PAGE_SIZE + 1):
@@ -325,7 +317,7 @@ class KalturaClient:
             if page.total > MAX_MATCHES:
                 break
             found.update(dict.fromkeys(page.objects))
-            if complete and len(found) < min(index * PAGE_SIZE, page.total):
+            if whole and len(found) < min(index * PAGE_SIZE, page.total):
                 raise Transient(f"{service}.{action}: a page is shorter than the total says", sent=True)
             if index * PAGE_SIZE >= page.total:
                 return list(found)

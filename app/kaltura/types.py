@@ -105,11 +105,16 @@ class Resource(_Read):
         return _KINDS.get(self.object_type, "other")
 
 
+NO_CONTENT = 7
+"""An entry's status before there is media in it (#829)."""
+
+
 class Entry(_Read):
     """A media entry (#81)."""
 
     id: EntryId
     name: Text
+    status: int
     reference_id: OptionalText = Field(None, alias="referenceId")
     object_type: str = Field(alias="objectType", pattern=r"^Kaltura\w*Entry$")
 

@@ -171,10 +171,15 @@ def test_a_list_that_changes_while_it_is_read_is_read_again_later(upstream: Upst
         upstream.will(first, page(total=500)).list_children(9000)
 
 
-def test_a_list_without_an_end_is_given_up(upstream: Upstream) -> None:
-    endless = [page(total=10**9)] * 20
+def test_a_list_that_kaltura_does_not_show_to_its_end_is_given_up_at_once(upstream: Upstream) -> None:
     with pytest.raises(Refused, match="QUERY_EXCEEDED_MAX_MATCHES_ALLOWED"):
-        upstream.will(*endless).list_children(9000)
+        upstream.will(page(total=10_001)).list_children(9000)
+
+
+@pytest.mark.parametrize("objects", [range(1, 3), []])
+def test_a_complete_list_of_a_room_has_all_that_kaltura_says_there_is(upstream: Upstream, objects: list[int]) -> None:
+    with pytest.raises(Transient, match="shorter"):
+        upstream.will(page(*map(event, objects), total=3)).list_events_on_resource(9, START, START, complete=True)
 
 
 # Nothing empty is ever sent: Kaltura would answer with everything

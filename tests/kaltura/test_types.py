@@ -20,6 +20,7 @@ from app.kaltura.types import (
     Event,
     EventDraft,
     Link,
+    Recurrence,
     Resource,
     entry_words,
     epoch,
@@ -90,6 +91,7 @@ def test_an_event_is_what_was_recorded() -> None:
         reference_id="series-A",
         template_entry_id="0_m4v0ekwu",
         tags=("t1",),
+        recurrence=Recurrence(time_zone="Europe/Zurich"),
         object_type="KalturaRecordScheduleEvent",
     )
     assert Event.model_validate(parent).recurrence_type == SERIES
