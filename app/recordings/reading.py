@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from app.recordings.views import ChainView, OccurrenceView, RecordingView, StepV
 from app.resources.lookup import known_resources
 from app.resources.models import Occurrence, OccurrenceStatus, Resource
 
+RECORDING_ID = re.compile("rec_[0-9a-z]{26}")
 WANTED = (OccurrenceStatus.PLANNED, OccurrenceStatus.SCHEDULED)
 
 
@@ -95,7 +97,7 @@ def _read_cursor(cursor: str) -> str:
         recording_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (ValueError, binascii.Error):
         recording_id = ""
-    if not recording_id.startswith("rec_") or not recording_id.isprintable():
+    if not RECORDING_ID.fullmatch(recording_id):
         error = {"type": "rule", "loc": ("query", "cursor"), "ctx": {"rule": "is not a cursor that was given out"}}
         raise RequestValidationError([error])
     return recording_id
