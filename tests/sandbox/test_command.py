@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from app.cli import main
 from app.sandbox import Sandbox
-from app.sandbox.faults import KINDS
+from app.sandbox.faults import ALL_DONE, KINDS, NOTHING_DONE
 from app.sandbox.modes import Modes
 from app.sandbox.words import EXAMPLE, HELP
 from tests.processes import SIGN_IN, Program, free_port, start_sandbox
@@ -234,3 +234,23 @@ def test_the_help_names_every_fault_and_mode_and_its_example_works(sandbox: Sand
         assert re.search(rf"^[ │]*{name} +\S", shown, re.MULTILINE), name
     assert EXAMPLE in HELP
     sandbox.set_faults(json.loads(EXAMPLE.split("'")[1]))
+
+
+@pytest.fixture(scope="module")
+def readme() -> str:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    return text.split("## The sandbox\n")[1].split("\n## ")[0]
+
+
+def test_the_readme_s_faults_and_modes_are_those_that_there_are(readme: str, sandbox: Sandbox) -> None:
+    documents = [json.loads(sent) for sent in re.findall(r"_sandbox/faults -d '(.*?)'", readme, re.DOTALL)]
+    for document in documents:
+        sandbox.set_faults(document)
+    assert {name for document in documents for name in document.get("modes", {})} == {one.name for one in fields(Modes)}
+    table = re.findall(r"^\| `(\w+)` \| (yes|no) \|", readme, re.MULTILINE)
+    assert table == [*((kind, "no") for kind in NOTHING_DONE), *((kind, "yes") for kind in ALL_DONE)]
+
+
+def test_the_readme_s_campus_is_loaded(readme: str, sandbox: Sandbox) -> None:
+    (campus,) = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
+    assert sandbox.load(json.loads(campus)) == {"resources": 2, "categories": 2, "events": 3}
