@@ -29,7 +29,8 @@ def kaltura_answers() -> Iterator[None]:
 
 def known_resources(session: Session, reference: str) -> list[Resource]:
     """Those in SQL with this Kaltura id or system name (in any case). A number is an id first."""
-    by_name = func.lower(col(Resource.system_name)) == reference.lower()
+    # SQLite's lower() knows ASCII alone: other letters have to be spelt as they are, or Kaltura is asked.
+    by_name = or_(col(Resource.system_name) == reference, func.lower(col(Resource.system_name)) == reference.lower())
     number = _number(reference)
     found = session.execute(
         select(Resource).where(or_(by_name, col(Resource.id) == number) if number else by_name)

@@ -1,6 +1,6 @@
 """`/resources`: what Kaltura can record with, and what each has to record next."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -73,6 +73,26 @@ def get_resource(_client: CurrentClient, resource: Named) -> ResourceView:
     return ResourceView.model_validate(resource.model_dump())
 
 
+def _window(
+    after: Annotated[
+        Moment | None, Query(alias="from", description="Now, if not said.", examples=["2027-01-13T00:00:00Z"])
+    ] = None,
+    before: Annotated[
+        Moment | None,
+        Query(alias="to", description="14 days after `from`, if not said.", examples=["2027-06-01T00:00:00Z"]),
+    ] = None,
+) -> tuple[datetime, datetime]:
+    start = after or utc_now()
+    end = before or start + WINDOW
+    if end < start:
+        rule = "must not be before from, which is now if not said"
+        raise InvalidDocument(f"to {rule}.", errors=[{"pointer": "/query/to", "detail": rule}])
+    return start, end
+
+
+Window = Annotated[tuple[datetime, datetime], Depends(_window)]
+
+
 @router.get(
     "/{id}/upcoming",
     response_model=UpcomingView,
@@ -88,13 +108,7 @@ def get_upcoming(
     _client: CurrentClient,
     resource: Named,
     database: State,
-    after: Annotated[
-        Moment | None, Query(alias="from", description="Now, if not said.", examples=["2027-01-13T00:00:00Z"])
-    ] = None,
-    before: Annotated[
-        Moment | None,
-        Query(alias="to", description="14 days after `from`, if not said.", examples=["2027-06-01T00:00:00Z"]),
-    ] = None,
+    window: Window,
     limit: Annotated[int, Query(ge=1, le=1000, description="How many occurrences at most.", examples=[100])] = 100,
     if_none_match: Annotated[
         str | None,
@@ -109,10 +123,8 @@ def get_upcoming(
 
     Answered from Lectern's own state, whether Kaltura is up or not. Poll it with `If-None-Match`.
     """
-    now = utc_now()
-    start = after or now
     with database.read() as session:
-        shown = feed.upcoming(session, resource, now, start, before or start + WINDOW, limit)
+        shown = feed.upcoming(session, resource, utc_now(), *window, limit)
     headers = {"ETag": f'"{shown.schedule_version}"', "Cache-Control": "private, no-cache"}
     if feed.matches(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
