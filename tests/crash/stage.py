@@ -11,7 +11,7 @@ import httpx
 
 from app.sandbox import Sandbox, running
 from tests.crash.rehearsal import Json, Rehearsal, standing
-from tests.crash.watching import Point, Watch
+from tests.crash.watching import SIGN_IN, Point, Watch
 from tests.processes import Program, start_service
 
 PATIENCE = 90.0  # seconds for what takes three, on a machine that is busy with something else
@@ -56,6 +56,14 @@ class Stage:
 
     def standing(self, recording_id: str) -> Json:
         return standing(self.sandbox.state(), recording_id)
+
+    def calls(self) -> list[str]:
+        """What chains have asked Kaltura for, in order: `media.add`."""
+        return [
+            f"{request['service'].removeprefix('schedule_')}.{request['action']}"
+            for request in self.sandbox.requests()
+            if request["service"] not in SIGN_IN
+        ]
 
     def held(self, watch: Watch, rehearsal: Rehearsal, point: Point, name: str) -> str:
         """The id of a new recording, in a room of that name, whose chain is held at a point, or at its end is over."""

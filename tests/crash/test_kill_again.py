@@ -1,0 +1,116 @@
+"""kill -9 again and again, and what a client sees of it: it sends its request once more."""
+
+import json
+import random
+import sqlite3
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event, Lock
+from typing import Literal
+
+import httpx
+import pytest
+
+from tests.crash.rehearsal import Json, rehearse, series
+from tests.crash.stage import PATIENCE, Stage, stage
+from tests.crash.watching import PHASES, SIGN_IN, Point, Watch
+
+ROOMS, KILLS = 10, 5
+REHEARSAL = rehearse(series)
+
+pytestmark = pytest.mark.xdist_group("kill-again")
+
+
+def test_row_18_killed_again_and_again(tmp_path: Path) -> None:
+    """At a call that chance names, five times. What Kaltura holds is what the rows say, or what they say may be."""
+    chance = random.Random(18)
+    with stage(tmp_path, {"LECTERN_LEASE_SECONDS": "1"}) as it:
+        killer = Killer(it)
+        recordings = [it.accepted(series(f"ROOM-{number}")) for number in range(ROOMS)]
+        for turn in range(KILLS):
+            killer.arm(chance.randint(3, 18), chance.choice(PHASES))
+            if turn:
+                it.service.restart()
+            killer.has_killed()
+            for recording in recordings:
+                made, may_be_made = told(tmp_path / "lectern.db", recording)
+                there = Counter(one for kind in ("entries", "events") for one in references(it, kind, recording))
+                assert set(there.values()) <= {1}
+                assert made <= set(there) <= made | may_be_made
+        it.sandbox.watch = None
+        it.service.restart()
+        for recording in recordings:
+            it.until(recording, "scheduled")
+            assert it.standing(recording) == REHEARSAL.left
+
+
+def told(database: Path, recording: str) -> tuple[set[str], set[str]]:
+    """The reference ids of what the rows say is made, and of what was sent and may be made."""
+    with sqlite3.connect(database) as connection:
+        rows = connection.execute(
+            "SELECT calls FROM chain_step JOIN chain ON chain.id = chain_id WHERE subject = ? AND calls IS NOT NULL",
+            (recording,),
+        ).fetchall()
+    connection.close()
+    calls = [call for (written,) in rows for call in json.loads(written) if "reference_id" in call["request"]]
+    made, sent = ({call["request"]["reference_id"] for call in calls if call["state"] == s} for s in ("made", "sent"))
+    return made, sent
+
+
+def references(it: Stage, kind: str, recording: str) -> list[str]:
+    return [
+        one["referenceId"]
+        for one in it.sandbox.state()[kind]
+        if f"-{recording}-" in one.get("referenceId", "") and "parentId" not in one
+    ]
+
+
+class Killer:
+    """Kills the service at its so-many-th call from now on, whichever chain makes it. Until then nobody calls."""
+
+    def __init__(self, it: Stage) -> None:
+        self._it, self._lock, self._armed, self._killed = it, Lock(), Event(), Event()
+        self._left, self._phase = 0, ""
+        it.sandbox.watch = self._see
+
+    def arm(self, calls: int, phase: str) -> None:
+        self._left, self._phase = calls, phase
+        self._killed.clear()
+        self._armed.set()
+
+    def has_killed(self) -> None:
+        assert self._killed.wait(PATIENCE)
+
+    def _see(self, service: str, _action: str, phase: Literal["before", "after"]) -> None:
+        assert self._armed.wait(PATIENCE)
+        with self._lock:
+            self._left -= phase == self._phase and service not in SIGN_IN
+            if self._left == 0 and not self._killed.is_set():
+                self._it.service.kill()
+                self._killed.set()
+        if self._killed.is_set() and phase == "before":
+            raise ConnectionAbortedError  # lost with its sender
+
+
+def test_a_client_that_was_cut_off_sends_its_request_again(tmp_path: Path) -> None:
+    named, keyed = series("NAMED"), series("KEYED")
+    del keyed["reference_id"]
+    requests: list[tuple[Json, dict[str, str]]] = [(named, {}), (keyed, {"idempotency_key": "once"})]
+    with stage(tmp_path) as it, ThreadPoolExecutor() as clients:
+        watch, cut_off = Watch(it.sandbox), []
+        for document, headers in requests:
+            watch.follow(Point(REHEARSAL.calls.index("media.add"), "media.add", "after"))
+            cut_off.append(clients.submit(it.post, document, prefer="wait=30", **headers))
+            watch.caught()
+        it.service.kill()
+        watch.release(dead=True)
+        for request in cut_off:
+            with pytest.raises(httpx.TransportError):
+                request.result()
+        it.service.restart()
+        for document, headers in requests:
+            answer = it.post(document, prefer="wait=30", **headers)
+            assert (answer.status_code, answer.json()["status"]) == (200, "scheduled")
+            assert it.standing(answer.json()["id"]) == REHEARSAL.left
+        assert len(it.get("/recordings")["items"]) == len(it.sandbox.state()["entries"]) == len(requests)

@@ -1,0 +1,81 @@
+"""SIGTERM in the middle of things: scenario 17 of the fault table."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import monotonic, sleep
+
+import httpx
+import pytest
+
+from tests.crash.rehearsal import rehearse, series
+from tests.crash.stage import PATIENCE, Stage, client_of, stage
+from tests.crash.watching import Watch
+
+pytestmark = pytest.mark.xdist_group("stop")
+
+REHEARSAL = rehearse(series)
+WITHIN = [point for point in REHEARSAL.points() if point.phase == "before"]
+SECONDS = 10.0  # to end in, once Kaltura has answered; a supervisor waits twice as long
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A service that was told to stop while chains were within each of their calls, and started again."""
+
+    stage: Stage
+    recordings: list[str]
+    answer: httpx.Response  # what a client got that waited for its chain
+    exit_code: int
+    seconds: float  # that it took to end when Kaltura had answered
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stopped]:
+    with stage(tmp_path_factory.mktemp("stop")) as it, ThreadPoolExecutor() as clients:
+        watch = Watch(it.sandbox)
+        recordings = [it.held(watch, REHEARSAL, point, str(point)) for point in WITHIN]
+        watch.follow(WITHIN[-1])
+        waiting = clients.submit(it.post, series("WAITING"), prefer="wait=30")
+        watch.caught()
+        it.service.process.terminate()
+        answer = waiting.result()  # while nothing has moved yet
+        until_it_listens_no_more(it)
+        began = monotonic()
+        watch.release(dead=False)
+        exit_code = it.service.process.wait(PATIENCE)
+        seconds = monotonic() - began
+        it.service.restart()
+        yield Stopped(it, [*recordings, answer.json()["id"]], answer, exit_code, seconds)
+
+
+def until_it_listens_no_more(it: Stage) -> None:
+    deadline = monotonic() + PATIENCE
+    with client_of(it.service) as client:
+        while True:
+            try:
+                client.get("/healthz", headers={"Connection": "close"})
+            except httpx.TransportError:
+                return
+            assert monotonic() < deadline
+            sleep(0.05)
+
+
+def test_row_17_a_stop_within_steps_ends_well_and_soon(stopped: Stopped) -> None:
+    assert (stopped.exit_code, stopped.seconds < SECONDS) == (0, True), stopped.seconds
+
+
+def test_row_17_who_waits_for_a_chain_is_told_that_it_goes_on(stopped: Stopped) -> None:
+    answer = stopped.answer
+    assert (answer.status_code, answer.json()["status"]) == (202, "scheduling")
+    assert answer.headers["Location"] == f"/recordings/{answer.json()['id']}"
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_row_17_nothing_is_lost_and_nothing_is_looked_up(stopped: Stopped) -> None:
+    """No call was marked as sent that was not: after the restart each goes on with the next one, as if undisturbed."""
+    for recording in stopped.recordings:
+        stopped.stage.until(recording, "scheduled")
+        assert stopped.stage.standing(recording) == REHEARSAL.left
+    assert Counter(stopped.stage.calls()) == Counter(REHEARSAL.calls * len(stopped.recordings))
