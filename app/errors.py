@@ -4,6 +4,8 @@
     ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
     ├── Conflict 409
     │   ├── ReferenceInUse · ScheduleConflict · AmbiguousResource · ChainRunning · NothingToResume
+    │   └── NotChangeable · OccurrenceOver · Cancelled
+    ├── PreconditionFailed 412
     ├── PayloadTooLarge 413 · UnsupportedMediaType 415
     ├── InvalidDocument 422
     │   ├── IdempotencyKeyReused
@@ -32,15 +34,12 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Mount
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.fields import messages
 
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-MAX_BODY = 64 * 1024  # bytes; a document with every field in use has a tenth of it
-DRAINED = 1024 * 1024  # bytes read and dropped of a body that is too large, so that its sender sees the answer
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
@@ -110,6 +109,24 @@ class AmbiguousResource(Conflict):
 class ChainRunning(Conflict):
     code, title = "chain_running", "A chain of this recording is still running"
     retry_after = 2
+
+
+class NotChangeable(Conflict):
+    code, title = "not_changeable", "This recording cannot be changed now"
+
+
+class OccurrenceOver(Conflict):
+    code, title = "occurrence_over", "This session has begun or is over"
+    advice = "What was recorded stays as it is; only sessions that lie ahead can be changed."
+
+
+class Cancelled(Conflict):
+    code, title = "cancelled", "It was cancelled before it was done"
+
+
+class PreconditionFailed(Problem):
+    status, code, title = 412, "precondition_failed", "The recording is not as your If-Match says"
+    advice = "Read it again, and send the change with its new ETag."
 
 
 class NothingToResume(Conflict):
@@ -345,37 +362,3 @@ def responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     return found
-
-
-class BodyLimit:
-    """Reads a request's body, at most `MAX_BODY` bytes, before anything works on it. Chunked ones too."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        body, size, more = b"", 0, True
-        while more and size <= DRAINED:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            size += len(message.get("body", b""))
-            if size <= MAX_BODY:
-                body += message.get("body", b"")
-            more = message.get("more_body", False)
-        if size > MAX_BODY:
-            await render(PayloadTooLarge())(scope, receive, send)
-            return
-        replayed = False
-
-        async def replay() -> Message:
-            nonlocal replayed
-            if replayed:
-                return await receive()
-            replayed = True
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        await self.app(scope, replay, send)

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from app import access, docs, errors, sandbox, telemetry
+from app import access, docs, errors, limits, sandbox, telemetry
 from app.calendar.occurrences import zone
 from app.chains.engine import Engine, Pauses
 from app.chains.store import Store
@@ -26,9 +26,9 @@ from app.kaltura.client import KalturaClient
 from app.kaltura.gate import Gate
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import http_client
+from app.recordings import changing, service
 from app.recordings.accepting import Acceptance
 from app.recordings.router import router as recordings
-from app.recordings.service import DEFINITIONS
 from app.recordings.work import Tools
 from app.resources.router import router as resources
 from app.settings import Settings
@@ -120,7 +120,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     kaltura = Kaltura(settings, transport)
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     store = Store(database, owner, settings.lease_seconds)
-    engine = Engine(store, DEFINITIONS, Pauses(), lambda: workers.stopping())
+    engine = Engine(store, {**service.DEFINITIONS, **changing.DEFINITIONS}, Pauses(), lambda: workers.stopping())
     workers = Workers(
         engine,
         settings.workers,
@@ -171,7 +171,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     errors.add_handlers(app)
     errors.add_schema(app)
     docs.add_docs(app)
-    app.add_middleware(errors.BodyLimit)
+    app.add_middleware(limits.BodyLimit)
     telemetry.add_request_ids(app)
     return app
 

@@ -4,24 +4,26 @@ The only requests that do not commit at their end: they commit before they wait,
 whatever happens to the connection, and no transaction is open meanwhile.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Response
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
-from app.chains.models import Chain
+from app.chains.models import Chain, ChainStatus
 from app.chains.store import Store
 from app.chains.worker import Workers
 from app.db import Database
 from app.errors import problem
-from app.recordings import reading, service
+from app.recordings import changing, reading, service
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.schemas import RecordingDocument
 from app.recordings.service import Accepted
 from app.recordings.work import Tools
+from app.resources.models import Occurrence
 
 LOOK_AGAIN = "2"  # seconds: a chain that Kaltura answers promptly takes less
 
@@ -43,11 +45,48 @@ class Acceptance:
     async def resume(self, client: str, recording_id: str, wait: float) -> Response:
         return await self._run(lambda session: service.resume(session, self.store, client, recording_id), wait)
 
-    async def _run(self, accept: Callable[[Session], Accepted], wait: float) -> Response:
+    async def change(
+        self, client: str, recording_id: str, patch: Mapping[str, Any], if_match: str | None, wait: float
+    ) -> Response:
+        """200 with the changed recording, 202 while it goes on, or the problem that left it as it was."""
+
+        def accept(session: Session) -> Accepted:
+            recording = changing.guarded(session, client, recording_id, if_match)
+            return changing.change(session, self.store, recording, changing.patched(recording, patch))
+
+        return await self._run(accept, wait)
+
+    async def cancel(self, client: str, recording_id: str, if_match: str | None, wait: float) -> Response:
+        def accept(session: Session) -> Accepted:
+            recording = changing.guarded(session, client, recording_id, if_match)
+            return changing.cancel(session, self.store, recording)
+
+        return await self._run(accept, wait)
+
+    async def change_occurrence(
+        self,
+        client: str,
+        recording_id: str,
+        occurrence_id: str,
+        act: Callable[[Session, Store, Recording, Occurrence], Accepted],
+        wait: float,
+    ) -> Response:
+        """200 with the changed session, 202 while it goes on."""
+
+        def accept(session: Session) -> Accepted:
+            recording = service.find(session, client, recording_id)
+            occurrence = changing.find_occurrence(session, recording, occurrence_id)
+            return act(session, self.store, recording, occurrence)
+
+        return await self._run(accept, wait, occurrence_id)
+
+    async def _run(
+        self, accept: Callable[[Session], Accepted], wait: float, occurrence_id: str | None = None
+    ) -> Response:
         accepted = await run_in_threadpool(self._commit, accept)
         self.workers.nudge()
         await self.workers.ended(accepted.chain_id, wait, lambda: self._is_over(accepted.chain_id))
-        return await run_in_threadpool(self._answer, accepted)
+        return await run_in_threadpool(self._answer, accepted, occurrence_id)
 
     def _commit(self, accept: Callable[[Session], Accepted]) -> Accepted:
         try:
@@ -62,16 +101,20 @@ class Acceptance:
         with self.database.read() as session:
             return session.get_one(Chain, chain_id).next_attempt_at is None
 
-    def _answer(self, accepted: Accepted) -> Response:
+    def _answer(self, accepted: Accepted, occurrence_id: str | None) -> Response:
         with self.database.read() as session:
             recording = session.get_one(Recording, accepted.recording_id)
-            if recording.status == RecordingStatus.FAILED and recording.problem:
-                raise problem({**recording.problem, "recording_id": recording.id})
-            view = reading.views(session, [recording])[0]
-        status = 200
-        if accepted.begun:
-            status = 202 if recording.status != RecordingStatus.SCHEDULED else 201 if accepted.made else 200
-        headers = {"Location": f"/recordings/{recording.id}"}
-        if status == 202:
-            headers["Retry-After"] = LOOK_AGAIN
+            chain = session.get_one(Chain, accepted.chain_id)
+            refused = recording.status == RecordingStatus.FAILED or (accepted.begun and chain.error)
+            if chain.status == ChainStatus.FAILED and chain.error and refused:
+                raise problem({**chain.error, "recording_id": recording.id})
+            view = (
+                reading.views(session, [recording])[0]
+                if occurrence_id is None
+                else reading.occurrence(session, recording, occurrence_id)
+            )
+        headers = {"Location": f"/recordings/{recording.id}", "ETag": changing.etag(recording)}
+        status = 201 if accepted.made else 200
+        if accepted.begun and chain.status != ChainStatus.SUCCEEDED:
+            status, headers["Retry-After"] = 202, LOOK_AGAIN
         return Response(view.model_dump_json(), status, headers, media_type="application/json")

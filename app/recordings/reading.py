@@ -167,19 +167,26 @@ def occurrences(session: Session, recording: Recording) -> list[OccurrenceView]:
     rows = session.execute(
         select(Occurrence).where(col(Occurrence.booking_id) == recording.id).order_by(col(Occurrence.start))
     ).scalars()
-    zone, now = ZoneInfo(recording.time_zone), utc_now()
-    return [
-        OccurrenceView(
-            id=row.id,
-            start=row.start,
-            end=row.end,
-            local_start=row.start.astimezone(zone),
-            time_zone=recording.time_zone,
-            status=("past" if row.end <= now else "scheduled") if row.status in WANTED else row.status,
-            event_id=row.event_id,
-        )
-        for row in rows
-    ]
+    return [_occurrence(recording, row) for row in rows]
+
+
+def occurrence(session: Session, recording: Recording, occurrence_id: str) -> OccurrenceView:
+    return _occurrence(recording, session.get_one(Occurrence, occurrence_id))
+
+
+def _occurrence(recording: Recording, row: Occurrence) -> OccurrenceView:
+    status = ("past" if row.end <= utc_now() else "scheduled") if row.status in WANTED else row.status
+    return OccurrenceView.model_validate(
+        {
+            "id": row.id,
+            "start": row.start,
+            "end": row.end,
+            "local_start": row.start.astimezone(ZoneInfo(recording.time_zone)),
+            "time_zone": recording.time_zone,
+            "status": status,
+            "event_id": row.event_id,
+        }
+    )
 
 
 def _steps(session: Session, chain_ids: Sequence[str]) -> dict[str, list[ChainStep]]:

@@ -1,21 +1,26 @@
 """`/recordings`: parse, call one function, answer."""
 
 import re
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 
 from app.access import CurrentClient
 from app.db import ReadSession, utc_now
 from app.errors import (
     AmbiguousResource,
     CategoryNotFound,
+    ChainRunning,
     DatabaseUnavailable,
     IdempotencyKeyReused,
     InvalidDocument,
+    NotChangeable,
     NotFound,
     NothingToResume,
+    OccurrenceOver,
     PayloadTooLarge,
+    PreconditionFailed,
     ReferenceInUse,
     RefusedByKaltura,
     ResourceNotFound,
@@ -26,11 +31,11 @@ from app.errors import (
     responses,
 )
 from app.fields import CURSOR, Line
-from app.recordings import reading, service
+from app.recordings import changing, reading, service
 from app.recordings.accepting import Acceptance
 from app.recordings.preview import Preview, preview
 from app.recordings.schemas import RecordingDocument
-from app.recordings.views import HistoryPage, OccurrencePage, RecordingPage, RecordingView
+from app.recordings.views import HistoryPage, OccurrencePage, OccurrenceView, RecordingPage, RecordingView
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
@@ -42,6 +47,7 @@ MAKING = (
     DatabaseUnavailable,
 )
 
+CHANGING = (NotFound, ChainRunning, NotChangeable, PreconditionFailed)
 RecordingId = Annotated[str, Path(description="The recording's id.", examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"])]
 Prefer = Annotated[
     str | None,
@@ -61,9 +67,25 @@ IdempotencyKey = Annotated[
         examples=["5f0c3a52-4a08-4c52-9b60-2d7d5a3f2f1e"],
     ),
 ]
+OccurrenceId = Annotated[str, Path(description="The session's id.", examples=["occ_01kantf3wqz6t4s8w2v1x0y9ab"])]
+IfMatch = Annotated[
+    str | None, Header(description="The `ETag` that the recording had when you read it; 412 if it has another now.")
+]
+MergePatch = Annotated[
+    dict[str, Any],
+    Body(
+        media_type="application/merge-patch+json",
+        description="Fields of the document; null takes one out.",
+        examples=[{"title": "MATH-123 Linear Algebra I", "location": "Room 704", "resource": "EXTRON-200-DEF"}],
+    ),
+]
 _LOCATION = {"Location": {"description": "The recording's address.", "schema": {"type": "string"}}}
 _LINK = {"Link": {"description": "The next page (`rel=next`), if there is one.", "schema": {"type": "string"}}}
 _RETRY = {"Retry-After": {"description": "Seconds until it is worth looking.", "schema": {"type": "integer"}}}
+OCCURRENCE_RESPONSES = {
+    **responses(Unauthorized, *CHANGING, OccurrenceOver, ScheduleConflict, InvalidDocument, RefusedByKaltura),
+    202: {"model": OccurrenceView, "description": "Accepted; it goes on.", "headers": _LOCATION | _RETRY},
+}
 
 
 def _acceptance(request: Request) -> Acceptance:
@@ -209,3 +231,89 @@ async def resume_recording(
 ) -> Response:
     """Takes a chain that is stuck, or waits for its next attempt, up again at once, from its open step."""
     return await accepting.resume(client.name, id, wait_of(prefer))
+
+
+@router.patch(
+    "/{id}",
+    response_model=RecordingView,
+    summary="Change a recording",
+    responses={
+        **responses(*MAKING, *CHANGING),
+        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": _LOCATION | _RETRY},
+    },
+)
+async def change_recording(
+    id: RecordingId,
+    patch: MergePatch,
+    client: CurrentClient,
+    accepting: Accepting,
+    prefer: Prefer = None,
+    if_match: IfMatch = None,
+) -> Response:
+    """A merge patch (RFC 7396) of the document: words, people, room, time, recurrence, exclusions.
+
+    Sessions that have begun keep their time and room; a new title shows on them too, since Kaltura inherits it.
+    Single sessions that were cancelled or moved stay so. What Kaltura refuses leaves the recording as it was.
+    """
+    return await accepting.change(client.name, id, patch, if_match, wait_of(prefer))
+
+
+@router.delete(
+    "/{id}",
+    response_model=RecordingView,
+    summary="Cancel a recording",
+    responses={
+        **responses(*READING, PreconditionFailed),
+        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": _LOCATION | _RETRY},
+    },
+)
+async def cancel_recording(
+    id: RecordingId, client: CurrentClient, accepting: Accepting, prefer: Prefer = None, if_match: IfMatch = None
+) -> Response:
+    """Cancels what lies ahead; what was recorded stays. Harmless to repeat. Frees its `reference_id`."""
+    return await accepting.cancel(client.name, id, if_match, wait_of(prefer))
+
+
+@router.patch(
+    "/{id}/occurrences/{occurrence_id}",
+    response_model=OccurrenceView,
+    summary="Move one session",
+    responses=OCCURRENCE_RESPONSES,
+)
+async def move_occurrence(
+    id: RecordingId,
+    occurrence_id: OccurrenceId,
+    wanted: changing.OccurrenceChange,
+    client: CurrentClient,
+    accepting: Accepting,
+    prefer: Prefer = None,
+) -> Response:
+    """Gives one session another time or length, also where the recurrence has none. It keeps its id."""
+    move = partial(changing.move, wanted=wanted)
+    return await accepting.change_occurrence(client.name, id, occurrence_id, move, wait_of(prefer))
+
+
+@router.delete(
+    "/{id}/occurrences/{occurrence_id}",
+    response_model=OccurrenceView,
+    summary="Cancel one session",
+    responses=OCCURRENCE_RESPONSES,
+)
+async def cancel_occurrence(
+    id: RecordingId, occurrence_id: OccurrenceId, client: CurrentClient, accepting: Accepting, prefer: Prefer = None
+) -> Response:
+    """Cancels one session. Harmless to repeat; `restore` takes it back."""
+    return await accepting.change_occurrence(client.name, id, occurrence_id, changing.cancel_one, wait_of(prefer))
+
+
+@router.post(
+    "/{id}/occurrences/{occurrence_id}/restore",
+    response_model=OccurrenceView,
+    summary="Restore one session",
+    responses=OCCURRENCE_RESPONSES,
+)
+async def restore_occurrence(
+    id: RecordingId, occurrence_id: OccurrenceId, client: CurrentClient, accepting: Accepting, prefer: Prefer = None
+) -> Response:
+    """Schedules a session again that was cancelled or excluded, at the time that it had."""
+    return await accepting.change_occurrence(client.name, id, occurrence_id, changing.restore, wait_of(prefer))

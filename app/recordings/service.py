@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import Session, col
 
 from app.calendar.occurrences import Occurrence as Planned
@@ -197,37 +197,36 @@ def resume(session: Session, store: Store, client: str, recording_id: str) -> Ac
     if recording.status in (RecordingStatus.FAILED, RecordingStatus.CANCELLED):
         raise NothingToResume()
     taken = store.take_up(session, chain.id)
-    if taken:
-        _set(session, recording.id, status=RecordingStatus.SCHEDULING, problem=None)
+    if taken and recording.status == RecordingStatus.STUCK:
+        states = {"schedule": RecordingStatus.SCHEDULING, "cancel": RecordingStatus.CANCELLING}
+        _set(session, recording.id, status=states.get(chain.operation, RecordingStatus.SCHEDULED), problem=None)
     return Accepted(recording.id, chain.id, begun=taken)
 
 
 def schedule_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-    """What the end of a `schedule` chain means to its recording."""
+    """What the end of a `schedule` chain means to its recording. One that is being cancelled stays so."""
     if status == ChainStatus.SUCCEEDED:
         _set(session, subject, status=RecordingStatus.SCHEDULED, problem=None)
     elif status == ChainStatus.STUCK:
         _set(session, subject, status=RecordingStatus.STUCK, problem=error)
     else:
-        _set(
-            session,
-            subject,
-            status=RecordingStatus.FAILED,
-            problem=error,
-            active_reference=None,
-            template_entry_id=None,
-        )
+        _set(session, subject, status=RecordingStatus.FAILED, problem=error, active_reference=None)
+        gone = update(Recording).where(col(Recording.id) == subject).values(template_entry_id=None)
+        session.execute(gone)
         session.execute(
             update(Occurrence)
             .where(col(Occurrence.booking_id) == subject, col(Occurrence.status) != OccurrenceStatus.EXCLUDED)
             .values(status=OccurrenceStatus.CANCELLED, event_id=None, series_id=None)
         )
-        for event in session.execute(select(ScheduleEvent).where(col(ScheduleEvent.recording_id) == subject)):
-            session.delete(event[0])
+        session.execute(delete(ScheduleEvent).where(col(ScheduleEvent.recording_id) == subject))
 
 
 def _set(session: Session, recording_id: str, **values: Any) -> None:
-    session.execute(update(Recording).where(col(Recording.id) == recording_id).values(updated_at=utc_now(), **values))
+    session.execute(
+        update(Recording)
+        .where(col(Recording.id) == recording_id, col(Recording.status) != RecordingStatus.CANCELLING)
+        .values(updated_at=utc_now(), **values)
+    )
 
 
 DEFINITIONS: Mapping[str, Definition[Tools]] = {"schedule": Definition("schedule", SCHEDULE, schedule_ended)}

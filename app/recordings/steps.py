@@ -266,7 +266,7 @@ def _save_occurrences(session: Session, context: Ctx) -> None:
 def in_kaltura(context: Ctx) -> dict[str, dict[str, Any]]:
     """Where in Kaltura each occurrence of the chain's events is, by its id."""
     found = {}
-    for number, made in context.results["occurrences"].items():
+    for number, made in context.results.get("occurrences", {}).items():
         parent = context.results["events"][number]
         for (event_id, *_), (_, _, occurrence_id, _) in zip(made, planned(context)[number]["occurrences"], strict=True):
             if occurrence_id is not None:
@@ -332,9 +332,13 @@ def _save_links(session: Session, context: Ctx) -> None:
     )
 
 
-def lanes(context: Ctx) -> list[str]:
+def _lanes(context: Ctx) -> list[str]:
     """Chains of one recording, and chains on one resource, run one after another."""
-    return [f"recording:{context.subject}", room_lane(room(context))]
+    return [recording_lane(context), room_lane(room(context))]
+
+
+def recording_lane(context: Ctx) -> str:
+    return f"recording:{context.subject}"
 
 
 def room_lane(resource_id: int) -> str:
@@ -347,7 +351,7 @@ RESOURCE: Step[Tools] = Step(
     _find_or_make_resource,
     save=_save_resource,
 )
-CONFLICTS = Step("conflicts", _conflict_calls, _check_conflicts, lanes=lanes)
+CONFLICTS = Step("conflicts", _conflict_calls, _check_conflicts, lanes=_lanes)
 EVENTS = Step("events", _event_calls, _make_event, _find_event, _delete_event, save=_save_events)
 OCCURRENCES = Step("occurrences", _each_event, _read_back)
 EXCLUSIONS = Step("exclusions", _exclusion_calls, _cancel)

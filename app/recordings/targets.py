@@ -29,7 +29,7 @@ SCHEDULED, EXCLUDED, CANCELLED = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A session. `event` is the number of the schedule event that it belongs to in Kaltura, if it is there."""
+    """A session. `event` is the number of the schedule event that carries it, `event_id` its own id in Kaltura."""
 
     id: str
     slot: date | None
@@ -38,6 +38,7 @@ class Row:
     status: str
     moved: bool = False
     event: int | None = None
+    event_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,265 @@
+"""What changes a recording: patches, cancellations, and what is done to one of its sessions.
+
+Every function works in its caller's transaction: it reads the recording, checks that it may be changed now, and begins
+a chain (app/recordings/change_steps.py). What the chain will find is decided when it runs.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field, ValidationError
+from sqlalchemy import update
+from sqlmodel import Session, col
+
+from app.calendar.occurrences import place, zone
+from app.chains.models import Chain, ChainStatus
+from app.chains.steps import Definition
+from app.chains.store import Store, latest_chains
+from app.db import utc_now
+from app.errors import ChainRunning, NotChangeable, NotFound, OccurrenceOver, PreconditionFailed
+from app.fields import In, LocalTime
+from app.recordings.change_steps import CANCEL, CHANGE
+from app.recordings.models import Recording, RecordingStatus
+from app.recordings.schemas import RecordingDocument
+from app.recordings.service import Accepted, find, resource_input, words
+from app.recordings.work import Tools
+from app.resources.models import Occurrence, OccurrenceStatus
+
+SCHEDULED, CANCELLED = OccurrenceStatus.SCHEDULED, OccurrenceStatus.CANCELLED
+
+
+def etag(recording: Recording) -> str:
+    """Changes whenever anything of the recording does."""
+    return f'"{int(recording.updated_at.timestamp() * 1_000_000):x}"'
+
+
+def patched(recording: Recording, patch: Mapping[str, Any]) -> RecordingDocument:
+    """The recording's document with a merge patch (RFC 7396) applied. Raises RequestValidationError."""
+    return read_document(_merged(recording.document, patch))
+
+
+def read_document(content: Mapping[str, Any]) -> RecordingDocument:
+    try:
+        return RecordingDocument.model_validate(content)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in found]) from None
+
+
+def _merged(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(document)
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, Mapping) and isinstance(merged.get(name), Mapping):
+            merged[name] = _merged(merged[name], value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def change(
+    session: Session,
+    store: Store,
+    recording: Recording,
+    document: RecordingDocument,
+    *,
+    together: list[str] | None = None,
+) -> Accepted:
+    """Makes the recording what `document` says. `together`: recordings changed at once, which are in nobody's way."""
+    if document.fingerprint() == recording.fingerprint:
+        return _as_it_is(session, recording)
+    _changeable(session, recording)
+    before = RecordingDocument.model_validate(recording.document)
+    same_room = resource_input(before) == resource_input(document)
+    zone_name = document.schedule(recording.time_zone).zone.key
+    given = {
+        **_common(recording, before),
+        **words(document),
+        "categories": document.categories,
+        "on_conflict": document.on_conflict,
+        "resource": None if same_room else resource_input(document),
+        "together": together or [],
+        "change": {"document": document.model_dump(mode="json", exclude_unset=True), "zone": zone_name},
+    }
+    return _begin(session, store, recording, "update", given)
+
+
+def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
+    """Cancels what lies ahead. A chain that still runs is asked to stop; the cancellation waits for its end."""
+    if recording.status in (RecordingStatus.CANCELLED, RecordingStatus.CANCELLING, RecordingStatus.FAILED):
+        return _as_it_is(session, recording)
+    store.ask_to_stop(session, _latest(session, recording).id)
+    given = {"resource_id": recording.resource_id, "change": {"cancel": True}}
+    session.execute(
+        update(Recording)
+        .where(col(Recording.id) == recording.id)
+        .values(status=RecordingStatus.CANCELLING, updated_at=utc_now())
+    )
+    return _begin(session, store, recording, "cancel", given)
+
+
+class OccurrenceChange(In):
+    """What is to become of one session: new times, or one of the other two."""
+
+    start: LocalTime | None = Field(
+        None,
+        description="When it begins: wall-clock time in the recording's zone, or a time with an offset. As it is, if "
+        "left out.",
+        examples=["2027-01-20T11:00:00"],
+    )
+    duration_minutes: Annotated[int, Field(strict=True, ge=1, le=1440)] | None = Field(
+        None, description="How long it lasts. As long as it did, if left out.", examples=[90]
+    )
+
+
+def move(
+    session: Session, store: Store, recording: Recording, occurrence: Occurrence, wanted: OccurrenceChange
+) -> Accepted:
+    """Moves one session, also to where the rule has none."""
+    start, end = _times_of(recording, occurrence, wanted)
+    if (start, end) == (occurrence.start, occurrence.end) and occurrence.status == SCHEDULED:
+        return _as_it_is(session, recording)
+    if start <= utc_now():
+        raise OccurrenceOver("A session cannot be moved into the past.")
+    return _one(session, store, recording, occurrence, "move_occurrence", start=start, end=end, moved=True)
+
+
+def cancel_one(session: Session, store: Store, recording: Recording, occurrence: Occurrence) -> Accepted:
+    """Cancels one session, until it is restored."""
+    if occurrence.status == CANCELLED:
+        return _as_it_is(session, recording)
+    return _one(session, store, recording, occurrence, "cancel_occurrence", status=CANCELLED)
+
+
+def restore(session: Session, store: Store, recording: Recording, occurrence: Occurrence) -> Accepted:
+    """Schedules a session again that was cancelled or excluded."""
+    if occurrence.status == SCHEDULED:
+        return _as_it_is(session, recording)
+    return _one(session, store, recording, occurrence, "restore_occurrence", status=SCHEDULED)
+
+
+def _times_of(recording: Recording, occurrence: Occurrence, wanted: OccurrenceChange) -> tuple[datetime, datetime]:
+    start = occurrence.start
+    if wanted.start is not None:
+        local = wanted.start
+        start = local.astimezone(UTC) if local.tzinfo else place(local, zone(recording.time_zone))[0]
+    minutes = wanted.duration_minutes
+    return start, start + (timedelta(minutes=minutes) if minutes else occurrence.end - occurrence.start)
+
+
+def _as_it_is(session: Session, recording: Recording) -> Accepted:
+    return Accepted(recording.id, _latest(session, recording).id, begun=False)
+
+
+def find_occurrence(session: Session, recording: Recording, occurrence_id: str) -> Occurrence:
+    found = session.get(Occurrence, occurrence_id) if occurrence_id.isprintable() else None
+    if found is None or found.booking_id != recording.id:
+        raise NotFound("The recording has no such occurrence.")
+    return found
+
+
+def guarded(session: Session, client: str, recording_id: str, if_match: str | None) -> Recording:
+    """The recording, if the client's `If-Match` allows to change it (RFC 9110, 13.1.1)."""
+    recording = find(session, client, recording_id)
+    allowed = {"*", etag(recording)}
+    if if_match is not None and allowed.isdisjoint(tag.strip() for tag in if_match.split(",")):
+        raise PreconditionFailed()
+    return recording
+
+
+def _one(
+    session: Session,
+    store: Store,
+    recording: Recording,
+    occurrence: Occurrence,
+    operation: str,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    status: str = SCHEDULED,
+    moved: bool | None = None,
+) -> Accepted:
+    _changeable(session, recording)
+    if occurrence.start <= utc_now():
+        raise OccurrenceOver()
+    document = RecordingDocument.model_validate(recording.document)
+    wanted = {
+        "id": occurrence.id,
+        "start": int((start or occurrence.start).timestamp()),
+        "end": int((end or occurrence.end).timestamp()),
+        "status": status,
+        "moved": occurrence.moved if moved is None else moved,
+    }
+    given = {
+        **_common(recording, document),
+        **words(document),
+        "categories": document.categories,
+        "on_conflict": document.on_conflict,
+        "resource": None,
+        "together": [],
+        "change": {"occurrence": wanted, "zone": recording.time_zone},
+    }
+    return _begin(session, store, recording, operation, given)
+
+
+def _common(recording: Recording, before: RecordingDocument) -> dict[str, Any]:
+    return {
+        "resource_id": recording.resource_id,
+        "template_entry_id": recording.template_entry_id,
+        "before": {**words(before), "categories": before.categories},
+    }
+
+
+def _changeable(session: Session, recording: Recording) -> None:
+    """Raises ChainRunning while a chain of it runs, NotChangeable if it is not scheduled for other reasons."""
+    latest = _latest(session, recording)
+    if latest.next_attempt_at is not None:
+        raise ChainRunning("A chain of this recording is still running. Try again when it has ended.")
+    if recording.status != RecordingStatus.SCHEDULED:
+        raise NotChangeable(f"Only a scheduled recording can be changed; this one is {recording.status}.")
+
+
+def _latest(session: Session, recording: Recording) -> Chain:
+    return latest_chains(session, [recording.id])[recording.id]
+
+
+def _begin(session: Session, store: Store, recording: Recording, operation: str, given: Mapping[str, Any]) -> Accepted:
+    names = [step.name for step in DEFINITIONS[operation].steps]
+    return Accepted(recording.id, store.create(session, recording.id, operation, names, given), begun=True)
+
+
+def _change_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
+    """A refused change leaves the recording as it was; a stuck one waits for somebody to resume it."""
+    if status == ChainStatus.STUCK:
+        _set_unless_cancelling(session, subject, RecordingStatus.STUCK, error)
+    else:
+        _set_unless_cancelling(session, subject, RecordingStatus.SCHEDULED, None)
+
+
+def _set_unless_cancelling(
+    session: Session, subject: str, status: RecordingStatus, problem: Mapping[str, Any] | None
+) -> None:
+    session.execute(
+        update(Recording)
+        .where(col(Recording.id) == subject, col(Recording.status) != RecordingStatus.CANCELLING)
+        .values(status=status, problem=problem, updated_at=utc_now())
+    )
+
+
+def _cancel_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
+    values: dict[str, Any] = {"status": RecordingStatus.CANCELLED, "problem": None, "active_reference": None}
+    if status == ChainStatus.STUCK:
+        values = {"status": RecordingStatus.STUCK, "problem": error}
+    session.execute(update(Recording).where(col(Recording.id) == subject).values(updated_at=utc_now(), **values))
+
+
+DEFINITIONS: Mapping[str, Definition[Tools]] = {
+    **{
+        operation: Definition(operation, CHANGE, _change_ended)
+        for operation in ("update", "move_occurrence", "cancel_occurrence", "restore_occurrence")
+    },
+    "cancel": Definition("cancel", CANCEL, _cancel_ended),
+}
