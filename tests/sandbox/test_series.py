@@ -50,6 +50,21 @@ def test_a_thousand_are_the_most(kaltura: Kaltura) -> None:
     assert kaltura.events(parentIdEqual=made["id"])["totalCount"] == 1000
 
 
+def test_forty_children_come_in_pages_in_order_and_each_once(kaltura: Kaltura) -> None:
+    """#275 to #290: thirty a page by default, a size of 10, beyond the last one nothing; the total is always right."""
+    made = kaltura.add_event(**weekly(40))
+
+    def page(**pager: int) -> list[int]:
+        answer = kaltura.events(pager, parentIdEqual=made["id"], orderBy="+startDate")
+        assert answer["totalCount"] == 40
+        return ids(answer["objects"])
+
+    every = [made["id"] + 1 + number for number in range(40)]
+    assert [page(), page(pageIndex=2), page(pageIndex=3)] == [every[:30], every[30:], []]
+    assert [page(pageSize=10, pageIndex=index) for index in (-1, 0, 1, 4)] == [every[:10]] * 3 + [every[30:]]
+    assert page(pageSize=500) == every
+
+
 def test_children_are_found_by_what_is_their_own(kaltura: Kaltura, series: dict[str, Any]) -> None:
     assert [
         kaltura.events(**filters)["totalCount"]
