@@ -1,7 +1,7 @@
 """Which wanted sessions meet what is booked already. Overlap is strict: back-to-back is free."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,10 +42,10 @@ def find_conflicts(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable
     return [pair for _, pair in sorted(found, key=lambda item: item[0])[:MOST]]
 
 
-def own_bookings(
-    session: Session, resource_id: int, start: datetime, end: datetime, *, but: str | None = None
+def known_bookings(
+    session: Session, resource_id: int, start: datetime, end: datetime, *, but: Collection[str] = ()
 ) -> list[Booked]:
-    """What Lectern itself has scheduled on the resource between two instants; `but` is a booking left out."""
+    """What is scheduled on the resource between two instants as far as SQL knows; bookings in `but` left out."""
     statement = (
         select(Occurrence, Booking)
         .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
@@ -54,12 +54,19 @@ def own_bookings(
             col(Occurrence.status) == OccurrenceStatus.SCHEDULED,
             col(Occurrence.end) > start,
             col(Occurrence.start) < end,
-            col(Booking.id) != (but or ""),
+            col(Booking.id).not_in(but),
         )
     )
     return [
-        Booked(session_.start, session_.end, booking.title, booking.source, booking.id, session_.event_id)
-        for session_, booking in session.execute(statement)
+        Booked(
+            found.start,
+            found.end,
+            booking.title,
+            booking.source,
+            booking.id if booking.source == "lectern" else None,
+            found.event_id,
+        )
+        for found, booking in session.execute(statement)
     ]
 
 

@@ -1,0 +1,284 @@
+"""The mirror: Lectern's copy, in SQL, of what Kaltura has scheduled on each resource, whoever scheduled it.
+
+                 asked for, or its occurrences changed
+    asleep ──────────────────────────────────────────────▶ due ◀───────────────┐
+       ▲                                                     │ claimed           │ 60 s later
+       │ nobody has asked for an hour                        ▼                   │
+       └──────────────────────────────────────────────── refreshing ────────────┘
+                                                             │ fails, or looks broken: the old state stays
+                                                             └──▶ due again
+
+Every process refreshes. A resource is claimed by one conditional UPDATE in the database's time, so that one process
+at a time has it; the same statement keeps all of them together within so many refreshes per second. The longest
+waiting comes first; what is wanted at once counts as having waited for an hour already.
+
+A refresh reads Kaltura outside of any transaction and writes in one, if the resource's version is still the one that
+was claimed: if it is not, a chain has changed something meanwhile, and all that was read may be older than that.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy import bindparam, case, delete, func, or_, select, update
+from sqlmodel import Session, SQLModel, col
+
+from app.calendar.occurrences import zone
+from app.db import Database, database_now, utc_now
+from app.kaltura.client import KalturaClient
+from app.kaltura.errors import KalturaError, Refused
+from app.kaltura.types import Event
+from app.resources import comparing, drift
+from app.resources.models import Booking, Occurrence, OccurrenceStatus
+from app.resources.references import recording_of
+
+log = structlog.get_logger(__name__)
+
+EVERY = 60.0  # seconds between two refreshes of a resource that is being asked for
+AGAIN = 5.0  # seconds until the next try for one that has never been seen: somebody is waiting for it
+INTEREST = 3600.0  # seconds for which a resource stays of interest after it was asked for
+URGENT = 3600.0  # seconds that what is wanted at once has waited already; also in migration 0003
+LEASE = 60.0  # seconds after which another process takes over
+BEFORE = timedelta(minutes=5)  # clocks differ
+HORIZON = datetime(2100, 1, 1, tzinfo=UTC)  # no document and no window goes further
+LOOKED_UP = 20  # events, each of another series, that are looked up when many have vanished
+
+_MIRROR = SQLModel.metadata.tables["mirror"]
+_DUE = (
+    # A CTE: a plain IN (SELECT … LIMIT 1) may be evaluated again and claim more than one.
+    select(_MIRROR.c.resource_id)
+    .where(_MIRROR.c.due_at <= database_now(), _MIRROR.c.lease_until <= database_now())
+    .order_by(_MIRROR.c.due_at, _MIRROR.c.resource_id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+_SPENT = select(func.count()).where(_MIRROR.c.claimed_at > database_now() - bindparam("span")).scalar_subquery()
+_CLAIM = (
+    update(_MIRROR)
+    .where(_MIRROR.c.resource_id.in_(select(_DUE.c.resource_id)), bindparam("allowed") > _SPENT)
+    .values(
+        owner=bindparam("by"),
+        fence=_MIRROR.c.fence + 1,
+        claimed_at=database_now(),
+        lease_until=database_now() + LEASE,
+    )
+    .returning(_MIRROR.c.resource_id, _MIRROR.c.fence, _MIRROR.c.version)
+)
+_ASK = (
+    update(_MIRROR)
+    .where(_MIRROR.c.resource_id == bindparam("of"))
+    .values(
+        asked_at=database_now(),
+        due_at=case(
+            (or_(_MIRROR.c.due_at.is_(None), _MIRROR.c.as_of.is_(None)), database_now() - URGENT),
+            else_=_MIRROR.c.due_at,
+        ),
+    )
+)
+
+Busy = Callable[[Session, Collection[str]], Collection[str]]
+"""Those of the recordings that a chain is working on, or will be: what Kaltura has of them is on its way."""
+
+
+class LeaseLost(Exception):  # noqa: N818
+    """Another process refreshes this resource now: what this one has read is not written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    resource_id: int
+    fence: int
+    version: int
+
+
+class Mirror:
+    """What one process needs to keep mirrors fresh. Threads may share it; each brings its own client."""
+
+    def __init__(
+        self,
+        database: Database,
+        owner: str,
+        *,
+        per_second: float,
+        default_zone: str = "UTC",
+        busy: Busy = lambda _session, _recordings: (),
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """`per_second`: refreshes of all processes together, at most. `default_zone`: of events that name none."""
+        self._database = database
+        self._owner = owner
+        self._span = max(1.0, 1.0 / per_second)
+        self._allowed = max(1, int(per_second * self._span))
+        self._default_zone = zone(default_zone)
+        self._busy = busy
+        self.clock = clock
+
+    def ask(self, resource_ids: Collection[int]) -> None:
+        """Somebody wants to see them: they stay fresh for an hour. What is not fresh, or was never seen, is due."""
+        with self._database.write() as session:
+            session.connection().execute(_ASK, [{"of": resource_id} for resource_id in sorted(resource_ids)])
+
+    def claim(self) -> Claim | None:
+        """The resource that has waited longest, if one is due and the budget is not spent."""
+        values = {"by": self._owner, "span": self._span, "allowed": self._allowed}
+        with self._database.write() as session:
+            row = session.connection().execute(_CLAIM, values).one_or_none()
+        return Claim(*row) if row else None
+
+    def refresh(self, client: KalturaClient, claim: Claim) -> None:
+        """Brings SQL to what Kaltura has on the resource now, or leaves it as it is and notes why."""
+        try:
+            self._refresh(client, claim)
+        except LeaseLost:
+            log.warning("mirror_lease_lost", resource_id=claim.resource_id)
+
+    def _refresh(self, client: KalturaClient, claim: Claim) -> None:
+        began = self.clock()
+        with self._database.read() as session:
+            own, others, zones = _rows(session, claim.resource_id, began)
+        try:
+            events = everything(client, claim.resource_id, began - BEFORE, HORIZON)
+            failure = doubt(client, claim.resource_id, [*own, *others], events, began)
+        except KalturaError as error:
+            failure = str(error)
+        if failure is not None:
+            self._fail(claim, failure)
+            return
+        with self._database.read() as session:
+            busy = self._busy(session, {row.booking_id for row in own} | _recordings(events))
+        ours, theirs = comparing.split(events, own, busy)
+        settled = [row for row in own if row.booking_id not in busy]
+        differences = comparing.differences(settled, ours, zones, began)
+        plan = comparing.follow(claim.resource_id, others, theirs, self._default_zone)
+        with self._database.write() as session:
+            if self._locked_version(session, claim) != claim.version:
+                self._settle(session, claim, due_at=database_now() - URGENT)
+                return
+            _write(session, plan)
+            drift.write(session, claim.resource_id, differences, began)
+            self._settle(session, claim, as_of=began, failure=None, due_at=_next())
+
+    def _fail(self, claim: Claim, failure: str) -> None:
+        log.warning("mirror_not_refreshed", resource_id=claim.resource_id, reason=failure)
+        with self._database.write() as session:
+            self._locked_version(session, claim)
+            pause = case((_MIRROR.c.as_of.is_(None), AGAIN), else_=EVERY)
+            self._settle(session, claim, failure=failure, due_at=database_now() + pause)
+
+    def _locked_version(self, session: Session, claim: Claim) -> int:
+        """The resource's version, which nobody changes until the end of this transaction. Raises LeaseLost."""
+        version: int | None = session.execute(
+            select(_MIRROR.c.version)
+            .where(_MIRROR.c.resource_id == claim.resource_id, _MIRROR.c.fence == claim.fence)
+            .with_for_update()
+        ).scalar_one_or_none()
+        if version is None:
+            raise LeaseLost
+        return version
+
+    def _settle(self, session: Session, claim: Claim, **changes: object) -> None:
+        """The last statement of a refresh: triggers have made the resource due if it changed anything."""
+        session.flush()
+        session.execute(
+            update(_MIRROR)
+            .where(_MIRROR.c.resource_id == claim.resource_id)
+            .values(owner=None, lease_until=0.0, changed_at=database_now(), **changes)
+        )
+
+
+def _next() -> object:
+    """When the next refresh is due: never, if nobody asks."""
+    interesting = _MIRROR.c.asked_at > database_now() - INTEREST
+    return case((interesting, database_now() + EVERY), else_=None)
+
+
+# Reading
+
+
+def everything(client: KalturaClient, resource_id: int, start: datetime, end: datetime) -> list[Event]:
+    """All that Kaltura has on the resource between two instants; in halves, where that is more than it lists."""
+    try:
+        return client.list_events_on_resource(resource_id, start, end, complete=True)
+    except Refused as refusal:
+        if refusal.code != "QUERY_EXCEEDED_MAX_MATCHES_ALLOWED" or end - start < timedelta(days=1):
+            raise
+    middle = start + (end - start) / 2
+    halves = everything(client, resource_id, start, middle), everything(client, resource_id, middle, end)
+    return list({event.id: event for half in halves for event in half}.values())
+
+
+def doubt(
+    client: KalturaClient, resource_id: int, rows: Sequence[Occurrence], events: Sequence[Event], now: datetime
+) -> str | None:
+    """Why a list is not believed in which most of what was there has vanished; None when it is.
+
+    Where less than half is left of more than ten, some of the missing are looked up in Kaltura's database, past its
+    index: a list is wrong that leaves out what is still active and still on the resource.
+    """
+    before = [row for row in rows if row.status == OccurrenceStatus.SCHEDULED and row.event_id and row.end > now]
+    if len(before) <= 10 or len(events) * 2 >= len(before):
+        return None
+    there = {event.id for event in events}
+    one_of_each: dict[int | None, int] = {}
+    for row in sorted(before, key=lambda row: row.start):
+        if row.event_id and row.event_id not in there:
+            one_of_each.setdefault(row.series_id or row.event_id, row.event_id)
+    for event_id in list(one_of_each.values())[:LOOKED_UP]:
+        event = client.get_event(event_id)
+        if event and event.active and event.end > now and _is_linked(client, resource_id, event):
+            return f"Kaltura lists {len(events)} of {len(before)} events, and still has the others"
+    return None
+
+
+def _is_linked(client: KalturaClient, resource_id: int, event: Event) -> bool:
+    """An occurrence's own links replace those of its series."""
+    links = client.list_links(event.id) or (client.list_links(event.parent_id) if event.parent_id else [])
+    return any(link.resource_id == resource_id for link in links)
+
+
+def _recordings(events: Sequence[Event]) -> set[str]:
+    return {found for event in events if (found := recording_of(event.reference_id))}
+
+
+# SQL
+
+
+def _rows(
+    session: Session, resource_id: int, now: datetime
+) -> tuple[list[Occurrence], list[Occurrence], dict[str, ZoneInfo]]:
+    """The resource's occurrences: Lectern's own that are not over, in any state; those of others; bookings' zones."""
+    rows = session.execute(
+        select(Occurrence, Booking)
+        .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
+        .where(
+            col(Occurrence.resource_id) == resource_id,
+            or_(col(Occurrence.end) > now - BEFORE, col(Booking.source) != "lectern"),
+        )
+    ).all()
+    own = [row for row, booking in rows if booking.source == "lectern"]
+    others = [row for row, booking in rows if booking.source != "lectern"]
+    return own, others, {booking.id: zone(booking.time_zone) for _, booking in rows}
+
+
+def _write(session: Session, plan: comparing.Plan) -> None:
+    session.add_all(plan.bookings)
+    session.flush()
+    session.add_all(plan.added)
+    for row in plan.changed:
+        values = {"booking_id": row.booking_id, "start": row.start, "end": row.end, "event_id": row.event_id}
+        session.execute(
+            update(Occurrence).where(col(Occurrence.id) == row.id).values(**values, series_id=row.series_id)
+        )
+    session.flush()
+    for some in _in_parts(plan.gone):
+        session.execute(delete(Occurrence).where(col(Occurrence.id).in_(some)))
+    for some in _in_parts(plan.unused_bookings):
+        session.execute(delete(Booking).where(col(Booking.id).in_(some)))
+
+
+def _in_parts(ids: Sequence[str], size: int = 500) -> list[Sequence[str]]:
+    """A statement takes only so many values."""
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
