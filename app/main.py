@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from app import access, docs, errors, limits, sandbox, telemetry
 from app.calendar.occurrences import zone
 from app.chains.engine import Engine, Pauses
-from app.chains.store import Store
+from app.chains.store import Store, unfinished
 from app.chains.worker import Workers
 from app.db import Database
 from app.kaltura.client import KalturaClient
@@ -30,6 +30,8 @@ from app.recordings import changing, service
 from app.recordings.accepting import Acceptance
 from app.recordings.router import router as recordings
 from app.recordings.work import Tools
+from app.resources.mirror import Mirror
+from app.resources.refreshing import Refreshers
 from app.resources.router import router as resources
 from app.settings import Settings
 from app.telemetry import Part
@@ -39,6 +41,7 @@ log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 MIGRATION_LOCK = 5_264_361  # any number: one process at a time migrates a PostgreSQL database
 STOP_SECONDS = 15.0  # for a call in flight at a stop; what takes longer is found again by its lease
+MIRROR_STOP_SECONDS = 2.0  # what a refresh has read and not written is read again
 EMBEDDED = "http://sandbox.invalid"
 
 DESCRIPTION = """
@@ -127,16 +130,22 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         lambda: Tools(kaltura.client(), database),
         lambda tools: tools.kaltura.close(),
     )
+    mirror = Mirror(
+        database, owner, per_second=settings.refreshes_per_second, default_zone=settings.time_zone, busy=unfinished
+    )
+    refreshers = Refreshers(mirror, kaltura.client)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(migrate, database)
         workers.start()
+        refreshers.start()
         log.info("started", sandbox=settings.embedded_sandbox, workers=settings.workers, database=database.kind)
         if not keyring.clients:
             log.warning("open", detail="No API key is set: whoever reaches this address may use everything.")
         yield
         ended = await run_in_threadpool(workers.stop, STOP_SECONDS)
+        await run_in_threadpool(refreshers.stop, MIRROR_STOP_SECONDS)
         log.info("stopped", all_calls_ended=ended)
         database.close()
 
@@ -155,6 +164,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.keyring = keyring
     app.state.database = database
     app.state.workers = workers
+    app.state.mirror = mirror
     app.state.kaltura = kaltura.client()
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone)
     app.include_router(recordings)

@@ -41,6 +41,14 @@ class Settings(BaseSettings):
     database_url: str = Field("sqlite:///lectern.db", description="Where Lectern keeps its state (SQLAlchemy URL).")
     sandbox_database: str = Field("sandbox.db", description="Where the embedded sandbox keeps its state.")
 
+    refreshes_per_second: float = Field(
+        5.0,
+        gt=0,
+        le=1000,
+        description="Looks at a resource's schedule in Kaltura per second, at most; of all processes together. "
+        "A resource that is being asked for wants one a minute.",
+    )
+
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     workers: int = Field(8, ge=1, le=64, description="Chains run at once in this process.")

@@ -265,3 +265,10 @@ def latest_chains(session: Session, subjects: Iterable[str]) -> dict[str, Chain]
     latest = select(func.max(col(Chain.id))).where(col(Chain.subject).in_(list(subjects))).group_by(col(Chain.subject))
     found = session.execute(select(Chain).where(col(Chain.id).in_(latest))).scalars()
     return {chain.subject: chain for chain in found}
+
+
+def unfinished(session: Session, subjects: Iterable[str]) -> set[str]:
+    """Those of the subjects that a chain is at work on, or will be."""
+    over = (ChainStatus.SUCCEEDED, ChainStatus.FAILED)
+    statement = select(col(Chain.subject)).where(col(Chain.subject).in_(list(subjects)), col(Chain.status).not_in(over))
+    return set(session.execute(statement).scalars())
