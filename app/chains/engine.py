@@ -80,10 +80,14 @@ class Run(Generic[T]):
         return next((row for row in self.rows if row.status not in (StepStatus.SUCCEEDED, StepStatus.UNDONE)), None)
 
     @property
+    def returns(self) -> bool:
+        """Whether it can be undone: no final step has begun."""
+        return not any(self.step(row).final for row in self.rows if row.status != StepStatus.PENDING)
+
+    @property
     def stops(self) -> bool:
         """Whether it is asked to stop, and can."""
-        begun = (row for row in self.rows if row.status != StepStatus.PENDING)
-        return self.claim.stop and not any(self.step(row).final for row in begun)
+        return self.claim.stop and self.returns
 
     def step(self, row: ChainStep) -> Step[T]:
         return self.definition.steps[row.position]
@@ -182,7 +186,7 @@ class Engine(Generic[T]):
             if not isinstance(outcome, Unknown):
                 # Not done by this sending; but perhaps by an earlier one, which got no answer.
                 call["state"] = SENT if call.get("unsure") else PENDING
-            if isinstance(outcome, Failed) and not run.step(row).final:
+            if isinstance(outcome, Failed) and run.returns:
                 self._refuse(run, row, outcome.error)
             else:
                 self._wait(run, row, outcome)
@@ -200,6 +204,7 @@ class Engine(Generic[T]):
         if call["state"] == MADE:
             return self._advance(run, row)
         _intend(row, call)
+        row.attempts += 1
         with self.store.checkpoint(run.claim, [row], status=ChainStatus.RUNNING, error=None):
             run.chain.status = ChainStatus.RUNNING
         return True
@@ -245,6 +250,7 @@ class Engine(Generic[T]):
         calls = run.step(row).calls(run.context)
         row.calls = [{"key": call.key, "request": dict(call.request), "state": PENDING} for call in calls]
         row.status, row.started_at, row.next_attempt_at = StepStatus.RUNNING, utc_now(), None
+        row.attempts = 1 if row.calls else 0
         run.results[row.name] = {}
         return True
 
@@ -305,7 +311,10 @@ class Engine(Generic[T]):
 
     def _wait(self, run: Run[T], row: ChainStep, outcome: Retry | Unknown | Failed, pause: float | None = None) -> None:
         """Gives the chain back for a while; for good (stuck) when its patience is over."""
-        reason = str(outcome.error.get("detail")) if isinstance(outcome, Failed) else outcome.reason
+        if isinstance(outcome, Failed):
+            reason = str(outcome.error.get("detail"))
+        else:
+            reason, pause = outcome.reason, outcome.pause if pause is None else pause
         if pause is None:
             row.failures += 1
             asked = outcome.after if isinstance(outcome, Retry) else None
@@ -375,7 +384,6 @@ def _open_call(row: ChainStep) -> dict[str, Any]:
 def _intend(row: ChainStep, call: dict[str, Any]) -> None:
     call |= {"state": SENT, "looks": 0}
     row.status, row.next_attempt_at = StepStatus.RUNNING, None
-    row.attempts += 1
 
 
 def _refusal(row: ChainStep) -> dict[str, Any]:

@@ -35,10 +35,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Surely not done, or harmless to send again. Tried again after a pause of at least `after` seconds."""
+    """Surely not done, or harmless to send again. Tried again after a pause of at least `after` seconds.
+
+    `pause`, here and below: it is the trouble of all chains together. Each waits exactly that long, and it is no
+    failure of this one, whose own pauses do not grow.
+    """
 
     reason: str
     after: float | None = None
+    pause: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Unknown:
     """It may have been done. Looked up before anything is sent again."""
 
     reason: str
+    pause: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ it, so a checkpoint by an old owner changes no row and ends its run (`LeaseLost`
 Lanes are handed on: the chain that ends gives each lane it holds to the one that has waited longest. A chain
 takes its lanes in ascending order and keeps those it has while it waits for the next, so none wait in a ring.
 
-Statements that run at every checkpoint are built once: building one costs more than running it.
+Statements that run for every chain are built once: building one costs more than running it.
 """
 
 import time
@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
-from app.chains.models import Chain, ChainStatus, ChainStep, Lane
+from app.chains.models import Chain, ChainStatus, ChainStep, StepStatus
 from app.db import Database, database_now, new_id, utc_now
 
-_CHAIN, _STEP = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step"))
+_CHAIN, _STEP, _LANE = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step", "lane"))
 
 _CLAIM = (
     update(_CHAIN)
@@ -37,7 +37,7 @@ _CLAIM = (
                     # The lane's disappearance frees a chain too, should its hand-over ever have been missed.
                     or_(
                         _CHAIN.c.waiting_for.is_(None),
-                        ~select(col(Lane.key)).where(col(Lane.key) == _CHAIN.c.waiting_for).exists(),
+                        ~select(_LANE.c.key).where(_LANE.c.key == _CHAIN.c.waiting_for).exists(),
                     ),
                 )
                 .order_by(_CHAIN.c.next_attempt_at, _CHAIN.c.id)
@@ -68,6 +68,24 @@ _SAVE = (
     .where(_STEP.c.chain_id == bindparam("of"), _STEP.c.position == bindparam("nth"))
     .values({name: bindparam(f"new_{name}", type_=_STEP.c[name].type) for name in _SAVED})
 )
+_CREATE = insert(_CHAIN).values(
+    status=ChainStatus.QUEUED,
+    fence=0,
+    lease_until=0.0,
+    next_attempt_at=database_now(),
+    deadline=database_now() + bindparam("patience"),
+)
+_LOAD = select(Chain).where(col(Chain.id) == bindparam("of"))
+_STEPS = select(ChainStep).where(col(ChainStep.chain_id) == bindparam("of")).order_by(col(ChainStep.position))
+_HELD = select(_LANE.c.key).where(_LANE.c.chain_id == bindparam("of")).with_for_update()
+_HEIR = (
+    select(_CHAIN.c.id)
+    .where(_CHAIN.c.waiting_for == bindparam("lane"))
+    .order_by(_CHAIN.c.next_attempt_at, _CHAIN.c.id)
+    .limit(1)
+)
+# Locked, so that the holder's hand-over either sees who waits or has happened already.
+_HOLDER = select(_LANE.c.chain_id).where(_LANE.c.key == bindparam("lane")).with_for_update()
 
 
 class LeaseLost(Exception):  # noqa: N818
@@ -97,6 +115,8 @@ class Store:
         self.owner = owner
         self.lease = lease
         self.patience = patience
+        dialect = sqlite if database.is_sqlite else postgresql
+        self._take = dialect.insert(_LANE).on_conflict_do_nothing()
 
     # Making and reading
 
@@ -106,49 +126,43 @@ class Store:
         """A new chain in the caller's transaction, ready to be claimed once that commits. Returns its id."""
         chain_id = new_id("chn")
         now = utc_now()
-        session.execute(
-            insert(_CHAIN).values(
-                id=chain_id,
-                subject=subject,
-                operation=operation,
-                status=ChainStatus.QUEUED,
-                input=given,
-                fence=0,
-                lease_until=0.0,
-                next_attempt_at=database_now(),
-                deadline=self.deadline,
-                created_at=now,
-                updated_at=now,
-            )
+        chain = {"id": chain_id, "subject": subject, "operation": operation, "input": given}
+        session.connection().execute(
+            _CREATE, {**chain, "patience": self.patience, "created_at": now, "updated_at": now}
         )
-        rows = [ChainStep(chain_id=chain_id, position=position, name=name) for position, name in enumerate(steps)]
-        session.execute(insert(_STEP), [row.model_dump() for row in rows])
+        session.connection().execute(
+            insert(_STEP),
+            [
+                {"chain_id": chain_id, "position": position, "name": name, "status": StepStatus.PENDING}
+                for position, name in enumerate(steps)
+            ],
+        )
         return chain_id
 
     def load(self, claim: Claim) -> tuple[Chain, list[ChainStep]]:
         with self.database.read() as session:
-            return session.get_one(Chain, claim.chain_id), steps_of(session, claim.chain_id)
+            return session.execute(_LOAD, {"of": claim.chain_id}).scalar_one(), steps_of(session, claim.chain_id)
 
     # Owning
 
     def claim(self) -> Claim | None:
         """Takes over the chain that has been due longest, if there is one."""
         begun = time.monotonic()
-        with self.database.write() as session:
-            row = session.connection().execute(_CLAIM, {"by": self.owner, "lease": self.lease}).one_or_none()
+        with self.database.transaction() as connection:
+            row = connection.execute(_CLAIM, {"by": self.owner, "lease": self.lease}).one_or_none()
         return Claim(row.id, row.fence, begun + self.lease) if row else None
 
     def renew(self, claims: Iterable[Claim]) -> None:
         """Says that this process is alive. A claim that was lost meanwhile is left to run into its fence."""
         begun = time.monotonic()
-        with self.database.write() as session:
-            held = [claim for claim in claims if self._renew(session, claim)]
+        with self.database.transaction() as connection:
+            held = [claim for claim in claims if self._renew(connection, claim)]
         for claim in held:
             claim.valid_until = begun + self.lease
 
-    def _renew(self, session: Session, claim: Claim) -> bool:
+    def _renew(self, connection: Connection, claim: Claim) -> bool:
         values = {"of": claim.chain_id, "held": claim.fence, "lease": self.lease, "at": utc_now()}
-        row = session.connection().execute(_RENEW, values).one_or_none()
+        row = connection.execute(_RENEW, values).one_or_none()
         claim.stop = row is not None and row.stop
         return row is not None
 
@@ -161,18 +175,20 @@ class Store:
         The rows are saved as they are when the caller's block ends; it may add to the list until then.
         """
         begun = time.monotonic()
-        with self.database.write() as session:
-            if not self._renew(session, claim):
+        with self.database.transaction() as connection:
+            if not self._renew(connection, claim):
                 raise LeaseLost
-            if changes:
-                self.change(session, claim, **changes)
-            yield session
+            with Session(connection, expire_on_commit=False) as session:
+                if changes:
+                    self.change(session, claim, **changes)
+                yield session
+                session.flush()
             if rows:
-                session.connection().execute(_SAVE, [_values(row) for row in rows])
+                connection.execute(_SAVE, [_values(row) for row in rows])
         claim.valid_until = begun + self.lease
 
     def change(self, session: Session, claim: Claim, **changes: Any) -> None:
-        session.execute(update(_CHAIN).where(_CHAIN.c.id == claim.chain_id).values(**changes))
+        session.connection().execute(update(_CHAIN).where(_CHAIN.c.id == claim.chain_id).values(**changes))
 
     def release(self, session: Session, claim: Claim, delay: float | None, **changes: Any) -> None:
         """Within a checkpoint: gives the chain back, to be taken up in `delay` seconds, or never (None)."""
@@ -191,7 +207,7 @@ class Store:
 
     def patience_is_over(self, session: Session, claim: Claim) -> bool:
         over = select(_CHAIN.c.id).where(_CHAIN.c.id == claim.chain_id, _CHAIN.c.deadline <= database_now())
-        return session.execute(over).one_or_none() is not None
+        return session.connection().execute(over).one_or_none() is not None
 
     def take_up(self, session: Session, chain_id: str) -> bool:
         """A stuck or waiting chain is due at once, with new patience. Whether there was one to take up."""
@@ -216,38 +232,28 @@ class Store:
 
     def take_lanes(self, session: Session, claim: Claim, keys: Iterable[str]) -> str | None:
         """Takes the lanes, in ascending order, within a checkpoint. The first that another chain holds, or None."""
-        dialect = sqlite if self.database.is_sqlite else postgresql
+        connection = session.connection()
         for key in sorted(keys):
             holder = None
             while holder is None:  # it may be given up between our try and our look
-                session.execute(dialect.insert(Lane).values(key=key, chain_id=claim.chain_id).on_conflict_do_nothing())
-                # Locked, so that the holder's hand-over either sees us waiting or has happened already.
-                holder = session.execute(
-                    select(col(Lane.chain_id)).where(col(Lane.key) == key).with_for_update()
-                ).scalar_one_or_none()
+                connection.execute(self._take, {"key": key, "chain_id": claim.chain_id})
+                holder = connection.execute(_HOLDER, {"lane": key}).scalar_one_or_none()
             if holder != claim.chain_id:
                 return key
         return None
 
     def _hand_on_lanes(self, session: Session, claim: Claim) -> None:
         """Gives each lane of a chain that ends to the one that has waited longest for it, or up."""
-        held = session.execute(
-            select(col(Lane.key)).where(col(Lane.chain_id) == claim.chain_id).with_for_update()
-        ).scalars()
-        for key in held.all():
-            heir = session.execute(
-                select(_CHAIN.c.id)
-                .where(_CHAIN.c.waiting_for == key)
-                .order_by(_CHAIN.c.next_attempt_at, _CHAIN.c.id)
-                .limit(1)
-            ).scalar_one_or_none()
+        connection = session.connection()
+        for key in connection.execute(_HELD, {"of": claim.chain_id}).scalars().all():
+            heir = connection.execute(_HEIR, {"lane": key}).scalar_one_or_none()
             if heir is None:
-                session.execute(delete(Lane).where(col(Lane.key) == key))
+                connection.execute(delete(_LANE).where(_LANE.c.key == key))
             else:
-                session.execute(update(Lane).where(col(Lane.key) == key).values(chain_id=heir))
+                connection.execute(update(_LANE).where(_LANE.c.key == key).values(chain_id=heir))
                 # Its patience begins now: it could not try anything while it stood in line.
                 begins = {"waiting_for": None, "deadline": self.deadline}
-                session.execute(update(_CHAIN).where(_CHAIN.c.id == heir).values(**begins))
+                connection.execute(update(_CHAIN).where(_CHAIN.c.id == heir).values(**begins))
 
 
 def _values(row: ChainStep) -> dict[str, Any]:
@@ -256,8 +262,7 @@ def _values(row: ChainStep) -> dict[str, Any]:
 
 def steps_of(session: Session, chain_id: str) -> list[ChainStep]:
     """A chain's steps in order."""
-    statement = select(ChainStep).where(col(ChainStep.chain_id) == chain_id)
-    return list(session.execute(statement.order_by(col(ChainStep.position))).scalars())
+    return list(session.execute(_STEPS, {"of": chain_id}).scalars())
 
 
 def latest_chains(session: Session, subjects: Iterable[str]) -> dict[str, Chain]:

@@ -10,6 +10,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import structlog
@@ -81,30 +82,31 @@ class Workers(Generic[T]):
     async def ended(self, chain_id: str, seconds: float, is_over: Callable[[], bool]) -> bool:
         """Waits until the chain is over, `seconds` at most, or until the process stops. Whether it is over.
 
-        `is_over` asks the database: another process may be running the chain.
+        `is_over` asks the database, while another process may be running the chain.
         """
+        until = time.monotonic() + seconds
         loop, event = asyncio.get_running_loop(), asyncio.Event()
         with self._endings_lock:
             self._endings.setdefault(chain_id, []).append((loop, event))
-        until = time.monotonic() + seconds
         try:
-            while True:
-                if await loop.run_in_executor(None, is_over):
-                    return True
+            while self._runs(chain_id) or not await loop.run_in_executor(None, is_over):
                 left = until - time.monotonic()
                 if left <= 0 or self.stopping():
                     return False
-                try:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(event.wait(), min(left, 1.0))
-                except TimeoutError:
-                    continue
-                event.clear()
+                    if not self.stopping():
+                        return True
+            return True
         finally:
             with self._endings_lock:
                 waiting = self._endings[chain_id]
                 waiting.remove((loop, event))
                 if not waiting:
                     del self._endings[chain_id]
+
+    def _runs(self, chain_id: str) -> bool:
+        return any(claim.chain_id == chain_id for claim in list(self._running.values()))
 
     def _wake(self, chain_id: str) -> None:
         with self._endings_lock:
@@ -122,15 +124,17 @@ class Workers(Generic[T]):
         tools = self._tools()
         try:
             while (claim := self._next()) is not None:
+                over = False
                 try:
-                    if self._engine.run(claim, tools):
-                        self._wake(claim.chain_id)
-                        self.nudge()  # its lane may be another's now
+                    over = self._engine.run(claim, tools)
                 except Exception:
                     # What was not committed has not happened; the lease runs out and the chain is taken up again.
                     log.exception("chain_left", chain_id=claim.chain_id)
                 finally:
                     del self._running[threading.current_thread().name]
+                if over:
+                    self._wake(claim.chain_id)
+                    self.nudge()  # its lane may be another's now
         finally:
             self._close(tools)
 

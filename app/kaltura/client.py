@@ -245,17 +245,25 @@ class KalturaClient:
         self._ask(EVENTS, "delete", {"scheduleEventId": event_id}, _EVENT, writes=True)
 
     def get_conflicts(
-        self, resource_ids: Sequence[int], draft: EventDraft, ignore_event_id: int | None = None
+        self,
+        resource_ids: Sequence[int],
+        draft: EventDraft,
+        ignore_event_id: int | None = None,
+        *,
+        kind: Literal["resource", "blackout", "both"] = "resource",
     ) -> list[Event]:
         """Active single events and occurrences that overlap the draft's, by start, each once (#338 to #350).
 
-        An empty list has reserved the resources for this session for five seconds (#365). Transient when another
-        session has reserved them (#366). Ignoring a series ignores its occurrences (#347).
+        An empty list of `resource` or `both` has reserved the resources for this session for five seconds (#365).
+        Transient when another session has reserved them (#366). Ignoring a series ignores its occurrences (#347).
+        A blackout belongs to no resource (#361, #362, #688).
         """
         params: dict[str, object] = {
             "resourceIds": _given("resourceIds", ",".join(map(str, resource_ids))),
             "scheduleEvent": draft.wire(),
         }
+        if kind != "resource":
+            params["scheduleEventConflictType"] = {"blackout": 2, "both": 3}[kind]
         if ignore_event_id is not None:
             params["scheduleEventIdToIgnore"] = ignore_event_id
         found = self._ask(EVENTS, "getConflicts", params, _EVENT_PAGE).objects

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any
 
 from app.chains.steps import Done, Failed, Outcome, Retry, Unknown
-from app.kaltura.errors import Refused, Transient
+from app.kaltura.errors import KalturaError, Refused, Transient
 from app.kaltura.errors import Unknown as UnknownOutcome
 
 ADVICE = {
@@ -27,13 +27,18 @@ def outcome(*done: str) -> Callable[[Callable[..., Outcome | None]], Callable[..
             except Refused as refusal:
                 return Done() if refusal.code in done else _refused(refusal)
             except Transient as error:
-                return Retry(error.reason, error.retry_after)
+                return Retry(error.reason, error.retry_after, _pause(error))
             except UnknownOutcome as error:
-                return Unknown(error.reason)
+                return Unknown(error.reason, _pause(error))
 
         return translated
 
     return decorate
+
+
+def _pause(error: KalturaError) -> float | None:
+    """While nobody gets an answer, all chains wait together, as long as the gate to Kaltura says."""
+    return error.retry_after if error.outage else None
 
 
 def _refused(refusal: Refused) -> Failed:

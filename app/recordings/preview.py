@@ -1,11 +1,13 @@
 """`POST /recordings/preview`: what a document would come to. Makes nothing, reserves nothing, writes nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import Field
+from sqlalchemy import select
+from sqlmodel import Session, col
 
 from app.calendar.occurrences import Exclusion, Occurrence
 from app.calendar.plan import describe, plan
@@ -14,10 +16,11 @@ from app.db import Database
 from app.errors import AmbiguousResource, KalturaUnavailable, ResourceNotFound
 from app.fields import Instant, Out, ZonedTime
 from app.kaltura.client import KalturaClient
+from app.recordings.models import Recording
 from app.recordings.parts import NewResource
 from app.recordings.schemas import RecordingDocument, Schedule
-from app.resources.conflicts import find_conflicts, own_bookings
-from app.resources.lookup import look_up
+from app.resources.conflicts import Booked, find_conflicts, known_bookings
+from app.resources.lookup import kaltura_answers, known_resources
 
 # Kaltura's columns are utf8mb3: what lies beyond is stored as question marks (#145, #146).
 _BEYOND = 0xFFFF
@@ -49,6 +52,7 @@ class WarningCode(StrEnum):
     FIRST_DAY = "first_day"
     PAST = "past"
     CHARACTERS = "characters"
+    REFERENCE_IN_USE = "reference_in_use"
     NEW_RESOURCE = "new_resource"
     RESOURCE_UNCHECKED = "resource_unchecked"
 
@@ -74,29 +78,54 @@ class Preview(Out):
     )
     warnings: list[PreviewWarning] = Field(description="What may not be meant.")
     conflicts: list[dict[str, Any]] = Field(
-        description="What Lectern itself has scheduled on the resource then, as a 409 would list it. Kaltura is asked "
-        "only when the document is sent to `POST /recordings`.",
+        description="What Lectern knows to be on the resource then, as a 409 would list it. Kaltura is asked only "
+        "when the document is sent to `POST /recordings`.",
         examples=[[]],
     )
 
 
 def preview(
-    database: Database, kaltura: KalturaClient, document: RecordingDocument, default_zone: str, now: datetime
+    database: Database,
+    kaltura: KalturaClient,
+    client: str,
+    document: RecordingDocument,
+    default_zone: str,
+    now: datetime,
 ) -> Preview:
     """Raises what `POST /recordings` would answer about the document and its resource."""
     schedule = document.schedule(default_zone)
     wanted = [(found.start, found.end) for found in schedule.occurrences if not found.excluded_by]
     resource_id, about_resource = _resource(database, kaltura, document)
-    booked = []
-    if resource_id is not None:
-        with database.read() as session:
-            booked = own_bookings(session, resource_id, wanted[0][0], max(end for _, end in wanted))
+    with database.read() as session:
+        own = _alive(session, client, document.reference_id)
+        booked = _booked(session, resource_id, wanted, own)
+    events = plan(schedule.occurrences, schedule.rule, schedule.zone)
     return Preview(
         occurrences=[_shown(found, schedule) for found in schedule.occurrences],
-        plan=describe(plan(schedule.occurrences, schedule.rule, schedule.zone)),
-        warnings=[*_about_time(schedule, now), *_about_words(document), *about_resource],
+        plan=describe([event for event in events if not all(one.excluded_by for one in event.occurrences)]),
+        warnings=[*_about_time(schedule, now), *_about_words(document), *_about_reference(own), *about_resource],
         conflicts=find_conflicts(wanted, booked),
     )
+
+
+def _alive(session: Session, client: str, reference_id: str | None) -> str | None:
+    """The client's recording that has this reference already; its sessions are in nobody's way here."""
+    if reference_id is None:
+        return None
+    return session.execute(
+        select(col(Recording.id)).where(
+            col(Recording.client) == client, col(Recording.active_reference) == reference_id
+        )
+    ).scalar_one_or_none()
+
+
+def _booked(
+    session: Session, resource_id: int | None, wanted: Sequence[tuple[datetime, datetime]], own: str | None
+) -> list[Booked]:
+    if resource_id is None:
+        return []
+    first, last = wanted[0][0], max(end for _, end in wanted)
+    return known_bookings(session, resource_id, first, last, but=[own] if own else [])
 
 
 def _shown(found: Occurrence, schedule: Schedule) -> PreviewOccurrence:
@@ -151,10 +180,11 @@ def _about_time(schedule: Schedule, now: datetime) -> Iterator[PreviewWarning]:
 
 
 def _about_words(document: RecordingDocument) -> Iterator[PreviewWarning]:
-    texts: Sequence[tuple[str, str | None]] = [
-        *((f"/{name}", getattr(document, name)) for name in _TEXTS),
-        *((f"/tags/{index}", tag) for index, tag in enumerate(document.tags)),
-    ]
+    yield from _beyond((f"/{name}", getattr(document, name)) for name in _TEXTS)
+    yield from _beyond((f"/tags/{index}", tag) for index, tag in enumerate(document.tags))
+
+
+def _beyond(texts: Iterable[tuple[str, str | None]]) -> Iterator[PreviewWarning]:
     for pointer, text in texts:
         count = sum(ord(character) > _BEYOND for character in text or "")
         if count:
@@ -162,22 +192,44 @@ def _about_words(document: RecordingDocument) -> Iterator[PreviewWarning]:
             yield PreviewWarning(code=WarningCode.CHARACTERS, pointer=pointer, detail=detail)
 
 
+def _about_reference(own: str | None) -> Iterator[PreviewWarning]:
+    if own:
+        detail = f"{own} has this reference_id already: only the very document that made it could be sent again."
+        yield PreviewWarning(code=WarningCode.REFERENCE_IN_USE, pointer="/reference_id", detail=detail)
+
+
 def _resource(
     database: Database, kaltura: KalturaClient, document: RecordingDocument
 ) -> tuple[int | None, list[PreviewWarning]]:
     """The resource's id, as far as it is known, and what there is to say of it."""
     asked = document.resource
+    named = asked.system_name if isinstance(asked, NewResource) else asked
     try:
-        found = look_up(database, kaltura, asked.system_name if isinstance(asked, NewResource) else asked)
+        with kaltura_answers():
+            found = _found(kaltura, named)
     except KalturaUnavailable:
         detail = "Kaltura does not answer, so the resource could not be looked up."
-        return None, [PreviewWarning(code=WarningCode.RESOURCE_UNCHECKED, pointer="/resource", detail=detail)]
+        unchecked = PreviewWarning(code=WarningCode.RESOURCE_UNCHECKED, pointer="/resource", detail=detail)
+        with database.read() as session:
+            seen = known_resources(session, str(named))
+        return seen[0].id if len(seen) == 1 else None, [unchecked]
     if len(found) > 1:
-        raise AmbiguousResource(resource_ids=sorted(resource.id for resource in found))
+        detail = f"Kaltura has several: {', '.join(map(str, found))}. Name one by its id."
+        raise AmbiguousResource(detail, errors=[{"pointer": "/resource", "detail": detail}])
     if found:
-        return found[0].id, []
+        return found[0], []
     if isinstance(asked, NewResource):
         detail = "Kaltura does not know this resource yet: it will be made."
-        return None, [PreviewWarning(code=WarningCode.NEW_RESOURCE, pointer="/resource", detail=detail)]
+        return None, [
+            PreviewWarning(code=WarningCode.NEW_RESOURCE, pointer="/resource", detail=detail),
+            *_beyond([("/resource/name", asked.name), ("/resource/description", asked.description)]),
+        ]
     detail = "Kaltura has no such resource. An object here would make it."
     raise ResourceNotFound(detail, errors=[{"pointer": "/resource", "detail": detail}])
+
+
+def _found(kaltura: KalturaClient, named: int | str) -> list[int]:
+    """The ids that Kaltura knows, as the chain's first step will find them."""
+    if isinstance(named, int):
+        return [named] if kaltura.get_resource(named) else []
+    return [resource.id for resource in kaltura.list_resources(system_name=named)]

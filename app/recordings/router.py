@@ -146,17 +146,17 @@ async def create_recording(
     summary="Preview a recording",
     response_description="What it would come to.",
     responses=responses(
-        *(Unauthorized, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType, InvalidDocument, ResourceNotFound),
-        DatabaseUnavailable,
+        *(Unauthorized, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType, InvalidDocument, RefusedByKaltura),
+        *(ResourceNotFound, DatabaseUnavailable),
     ),
 )
-def preview_recording(request: Request, document: RecordingDocument, _client: CurrentClient) -> Preview:
+def preview_recording(request: Request, document: RecordingDocument, client: CurrentClient) -> Preview:
     """What the same document would come to: every session, the plan in words, warnings, known conflicts.
 
     Makes nothing, reserves nothing, and asks Kaltura for nothing but the resource.
     """
     state = request.app.state
-    return preview(state.database, state.kaltura, document, state.settings.time_zone, utc_now())
+    return preview(state.database, state.kaltura, client.name, document, state.settings.time_zone, utc_now())
 
 
 @router.get(

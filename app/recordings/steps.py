@@ -10,7 +10,7 @@ which they are looked up when the outcome of making them is unknown. Links and c
 again, and Kaltura's ALREADY_EXISTS or INVALID_OBJECT_ID then means that they are done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,9 +33,10 @@ from app.recordings.work import (
     room,
     shown,
     template_entry,
+    together,
     wanted,
 )
-from app.resources.conflicts import find_conflicts, own_bookings
+from app.resources.conflicts import Booked, find_conflicts, known_bookings
 from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 
 GONE = {"INVALID_OBJECT_ID", "ENTRY_ID_NOT_FOUND", "SCHEDULE_EVENT_ID_NOT_FOUND"}
@@ -102,19 +103,32 @@ def _save_resource(session: Session, context: Ctx) -> None:
 
 
 def _conflict_calls(context: Ctx) -> list[Call]:
-    return [Call("list")] if wanted(context) and context.input["on_conflict"] != "allow" else []
+    if not wanted(context) or context.input["on_conflict"] == "allow":
+        return []
+    return [Call("resource"), *(Call(f"blackout:{number}") for number in planned(context))]
 
 
 @outcome()
-def _check_conflicts(context: Ctx, _call: Call) -> Outcome:
-    sessions, resource_id = wanted(context), room(context)
+def _check_conflicts(context: Ctx, call: Call) -> Outcome:
+    """What is booked on the resource in Kaltura and by Lectern itself; or a blackout, which belongs to no resource."""
+    client, resource_id, sessions = context.tools.kaltura, room(context), wanted(context)
+    _, _, number = call.key.partition(":")
+    if number:
+        met = client.get_conflicts([resource_id], _draft(context, number), kind="blackout")
+        return conflict(find_conflicts(sessions, map(booked, met))) or Done()
     first, last = sessions[0][0], max(end for _, end in sessions)
-    events = context.tools.kaltura.list_events_on_resource(resource_id, first, last)
+    events = client.list_events_on_resource(resource_id, first, last)
     with context.tools.database.read() as session:
-        own = own_bookings(session, resource_id, first, last, but=context.subject)
+        known = known_bookings(session, resource_id, first, last, but=together(context))
+    own = [one for one in known if one.source == "lectern"]  # the others are in Kaltura, or are no more
+    return conflict(find_conflicts(sessions, [*own, *_others(context, events, own)])) or Done()
+
+
+def _others(context: Ctx, events: Iterable[kaltura.Event], own: Iterable[Booked] = ()) -> list[Booked]:
+    """Of Kaltura's events those that this chain has to mind, and that are not told already."""
     told = {one.event_id for one in own}
-    theirs = [one for one in map(booked, events) if one.event_id not in told and one.recording_id != context.subject]
-    return conflict(find_conflicts(sessions, [*own, *theirs])) or Done({"seen": len(events)})
+    mine = together(context)
+    return [one for one in map(booked, events) if one.event_id not in told and one.recording_id not in mine]
 
 
 # template_entry
@@ -308,10 +322,9 @@ def _link(context: Ctx, call: Call) -> Outcome:
     """Asks for conflicts once more, which reserves the resource for this session for five seconds, and links."""
     client, event_id, resource_id = context.tools.kaltura, call.request["event_id"], call.request["resource_id"]
     if context.input["on_conflict"] != "allow":
-        met = client.get_conflicts([resource_id], _draft(context, call.key), event_id)
-        others = [one for one in map(booked, met) if one.recording_id != context.subject]
+        met = client.get_conflicts([resource_id], _draft(context, call.key), event_id, kind="both")
         # Kaltura's answers on excluded days are dropped: nothing is recorded then.
-        refused = conflict(find_conflicts(wanted(context), others))
+        refused = conflict(find_conflicts(wanted(context), _others(context, met)))
         if refused:
             return refused
     client.add_link(event_id, resource_id)

@@ -67,10 +67,16 @@ def room(context: Ctx) -> int:
     return found
 
 
-def template_entry(context: Ctx) -> str:
+def template_entry(context: Ctx) -> str | None:
+    """Its id, None before it is made."""
     made = context.results.get("template_entry")
-    found: str = context.result("template_entry") if made else context.input["template_entry_id"]
+    found: str | None = context.result("template_entry") if made else context.input.get("template_entry_id")
     return found
+
+
+def together(context: Ctx) -> frozenset[str]:
+    """The recordings whose sessions are in nobody's way: this one, and those that are changed at once with it."""
+    return frozenset({context.subject, *context.input.get("together", ())})
 
 
 def reference(recording_id: str, number: int | str) -> str:

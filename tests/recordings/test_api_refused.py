@@ -45,7 +45,7 @@ def told(service: Lectern, answer: Any, step: str, code: str = "SOME_REFUSAL") -
         ("media", "add", "template_entry", []),
         (EVENT, "add", "events", ["template_entry"]),
         (EVENT, "cancel", "exclusions", ["template_entry", "events"]),
-        (EVENT, "getConflicts", "links", ["template_entry", "events"]),
+        (EVENT, "getConflicts", "conflicts", []),
         (LINK, "add", "links", ["template_entry", "events"]),
     ],
 )
