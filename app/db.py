@@ -94,16 +94,18 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on any exception. Make no call to anyone inside."""
-        with self._turn(), Session(self.engine, expire_on_commit=False) as session:
+        with self.transaction() as connection, Session(connection, expire_on_commit=False) as session:
             yield session
-            session.commit()
+            session.flush()
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[Connection]:
+        """The same without a session, for who needs none."""
         if self._writer is not None and not self._writer.acquire(timeout=BUSY_TIMEOUT):
             raise WaitedTooLong("other writes take too long")
         try:
-            yield
+            with self.engine.begin() as connection:
+                yield connection
         finally:
             if self._writer is not None:
                 self._writer.release()

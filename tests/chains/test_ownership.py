@@ -158,9 +158,13 @@ def test_a_heartbeat_keeps_what_is_still_owned_and_nothing_else(house: House) ->
 
 
 def test_a_chain_is_made_in_its_caller_s_transaction(house: House) -> None:
-    with house.database.write() as session:
-        house.store().create(session, "one", "build", ["look"], {})
-        session.rollback()
+    def change_one_s_mind() -> None:
+        with house.database.write() as session:
+            house.store().create(session, "one", "build", ["look"], {})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change_one_s_mind()
     assert house.store().claim() is None
     assert house.sql("SELECT * FROM chain") == house.sql("SELECT * FROM chain_step") == []
 

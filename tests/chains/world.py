@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, delete, insert, select, text
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, delete, insert, select, text
 from sqlmodel import Session
 
 from app.chains.engine import Engine, Pauses
@@ -45,9 +45,9 @@ class Watched(Database):
         self.tick: Callable[[str], None] = lambda _moment: None
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        with super().write() as session:
-            yield session
+    def transaction(self) -> Iterator[Connection]:
+        with super().transaction() as connection:
+            yield connection
             self.tick("committing")
         self.tick("committed")
 
