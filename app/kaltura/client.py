@@ -16,6 +16,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from app.kaltura.errors import KalturaError, Refused, SessionRefused, Transient, Unknown, harmless
+from app.kaltura.filters import filtered, given
 from app.kaltura.session import Sessions
 from app.kaltura.transport import MAX_BYTES, TOTAL_SECONDS, exchange
 from app.kaltura.types import (
@@ -105,7 +106,7 @@ class KalturaClient:
             wanted["systemNameEqual"] = system_name
         if ids is not None:
             wanted["idIn"] = ",".join(map(str, ids))
-        found = self._list(RESOURCES, _filter("KalturaScheduleResourceFilter", wanted), _RESOURCE_PAGE)
+        found = self._list(RESOURCES, filtered("KalturaScheduleResourceFilter", wanted), _RESOURCE_PAGE)
         return sorted(
             (
                 resource
@@ -129,7 +130,7 @@ class KalturaClient:
 
     def find_category(self, full_name: str) -> Category | None:
         """By its path, in any case, without spaces around ``>`` (#822 to #825)."""
-        wanted = _filter("KalturaCategoryFilter", {"fullNameEqual": full_name})
+        wanted = filtered("KalturaCategoryFilter", {"fullNameEqual": full_name})
         found = self._list("category", wanted, _CATEGORY_PAGE)
         return next((category for category in found if _same(category.full_name, full_name)), None)
 
@@ -143,7 +144,7 @@ class KalturaClient:
 
     def find_entries(self, reference_id: str) -> list[Entry]:
         """Those with exactly this reference id; Kaltura itself does not look at the case (#87, #88)."""
-        wanted = {"refId": _given("refId", reference_id)}
+        wanted = {"refId": given("refId", reference_id)}
         found = self._pages("baseEntry", "listByReferenceId", wanted, _ENTRY_PAGE)
         return [entry for entry in found if entry.reference_id == reference_id]
 
@@ -180,7 +181,7 @@ class KalturaClient:
         By id. Occurrences are not found, nor what the index has not seen yet (#700).
         """
         wanted = {"referenceIdEqual": reference_id, "orderBy": "+startDate"}
-        found = self._list(EVENTS, _filter("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
+        found = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
         return sorted(
             (
                 event
@@ -193,7 +194,7 @@ class KalturaClient:
     def list_children(self, parent_id: int) -> list[Event]:
         """All occurrences of a series by start, cancelled ones too (#224, #283); fewer while the index lags (#699)."""
         wanted = {"parentIdEqual": parent_id, "orderBy": "+startDate"}
-        found = self._list(EVENTS, _filter("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
+        found = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
         return sorted((event for event in found if event.parent_id == parent_id), key=_by_start)
 
     def list_events_on_resource(
@@ -213,7 +214,7 @@ class KalturaClient:
             "endDateGreaterThanOrEqual": epoch(start),
             "orderBy": "+startDate",
         }
-        params = {"filter": _filter("KalturaScheduleEventFilter", wanted)}
+        params = {"filter": filtered("KalturaScheduleEventFilter", wanted)}
         found = self._pages(EVENTS, "list", params, _EVENT_PAGE, whole=complete)
         # A stale index answers with cancelled ones too (#655).
         return sorted(
@@ -259,7 +260,7 @@ class KalturaClient:
         A blackout belongs to no resource (#361, #362, #688).
         """
         params: dict[str, object] = {
-            "resourceIds": _given("resourceIds", ",".join(map(str, resource_ids))),
+            "resourceIds": given("resourceIds", ",".join(map(str, resource_ids))),
             "scheduleEvent": draft.wire(),
         }
         if kind != "resource":
@@ -288,7 +289,7 @@ class KalturaClient:
     def list_links(self, event_id: int) -> list[Link]:
         """The event's own links; an occurrence's inherited one is its series' (#309)."""
         wanted = {"eventIdEqual": event_id, "orderBy": "+createdAt"}
-        found = self._list(LINKS, _filter("KalturaScheduleEventResourceFilter", wanted), _LINK_PAGE)
+        found = self._list(LINKS, filtered("KalturaScheduleEventResourceFilter", wanted), _LINK_PAGE)
         return [link for link in found if link.event_id == event_id]
 
     # the funnel
@@ -383,17 +384,6 @@ def _shaped(name: str, answer: object, shape: TypeAdapter[T]) -> T:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "answer"
         raise Unknown(f"{name}: {where} is not as expected ({first['type']})") from None
-
-
-def _filter(object_type: str, values: Mapping[str, object]) -> dict[str, object]:
-    return {"objectType": object_type, **{name: _given(name, value) for name, value in values.items()}}
-
-
-def _given(name: str, value: T) -> T:
-    """`value`, unless Kaltura would take it for nothing."""
-    if not value or (isinstance(value, str) and not value.strip(" ,\t\r\n")):
-        raise ValueError(f"an empty {name} would match everything")
-    return value
 
 
 def _same(name: str | None, wanted: str) -> bool:
