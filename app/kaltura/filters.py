@@ -1,5 +1,6 @@
 """Filters of Kaltura's lists. Kaltura takes an empty value for no filter at all and answers everything (#539)."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 T = TypeVar("T")
