@@ -3,16 +3,17 @@
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import structlog
 from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
@@ -57,11 +58,24 @@ def migrate(database: Database) -> None:
     """Brings the database's tables to this version's. Harmless to repeat, and to run in several processes at once."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with database.engine.begin() as connection:
+    with database.engine.connect() as connection, _alterable(database, connection), connection.begin():
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+@contextmanager
+def _alterable(database: Database, connection: Connection) -> Iterator[None]:
+    """SQLite alters a table by copying and dropping it, which rows that refer to it would forbid."""
+    driver: Any = connection.connection.driver_connection  # the pragma counts outside a transaction only
+    if database.is_sqlite:
+        driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        if database.is_sqlite:
+            driver.execute("PRAGMA foreign_keys=ON")
 
 
 class Kaltura:
@@ -118,7 +132,10 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     Raises ValueError for settings that contradict each other. Nothing is opened before the application starts.
     """
     keyring = access.keyring(settings)
-    zone(settings.time_zone)
+    try:
+        zone(settings.time_zone)
+    except ValueError:
+        raise ValueError("LECTERN_TIME_ZONE must be the IANA name of a time zone, like Europe/Zurich") from None
     database = Database(settings.database_url)
     kaltura = Kaltura(settings, transport)
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -189,7 +206,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
 def _database_part(database: Database) -> Part:
     try:
         with database.read() as session:
-            session.connection().execute(text("SELECT 1"))
+            session.connection().execute(text("SELECT version_num FROM alembic_version"))  # SQLite reads no file for 1
     except SQLAlchemyError as error:
         return Part(state="down", detail=f"does not answer ({type(error).__name__})")
     return Part(state="ok", detail="answers")

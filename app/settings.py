@@ -11,13 +11,20 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 PREFIX = "LECTERN_"
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
 
     kaltura_url: str = Field(
         "", description="Kaltura's address, e.g. `https://www.kaltura.com`. Empty: the embedded sandbox."
@@ -38,7 +45,12 @@ class Settings(BaseSettings):
         20, ge=1, le=200, description="Calls to Kaltura at once, at most; of each process. As many as workers, or more."
     )
 
-    database_url: str = Field("sqlite:///lectern.db", description="Where Lectern keeps its state (SQLAlchemy URL).")
+    database_url: str = Field(
+        "sqlite:///lectern.db",
+        pattern=r"^(sqlite:///|postgresql\+psycopg://)",
+        repr=False,
+        description="Where Lectern keeps its state: `sqlite:///file` or `postgresql+psycopg://user:password@host/name`.",
+    )
     sandbox_database: str = Field("sandbox.db", description="Where the embedded sandbox keeps its state.")
 
     refreshes_per_second: float = Field(
@@ -111,6 +123,17 @@ def is_loopback(host: str) -> bool:
 
 
 def unknown_variables() -> list[str]:
-    """`LECTERN_*` variables that no setting reads: most likely misspelt, and silently without effect."""
+    """`LECTERN_*` names, of the environment and of `.env`, that no setting reads: misspelt, and without effect."""
+    given = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars)}
     known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "TEST_DATABASE_URL"}
-    return sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return sorted(name for name in given - known if name.startswith(PREFIX))
+
+
+def table() -> str:
+    """The settings as README shows them."""
+    rows = ["| variable | default | |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+        shown = f"`{default:g}`" if isinstance(default, float) else f"`{default}`" if default not in ("", None) else ""
+        rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
+    return "\n".join(rows)

@@ -1,0 +1,121 @@
+"""Migrations make what the models say, from nothing and from what is there, as often as one likes."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import JSON, Column, Connection, Date, DateTime, MetaData, inspect, text
+from sqlmodel import SQLModel
+
+from app.db import Database
+from app.main import MIGRATIONS, migrate
+from tests.service import lectern
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(f"sqlite:///{tmp_path / 'lectern.db'}")
+    yield made
+    made.close()
+
+
+def scripts() -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return ScriptDirectory.from_config(config)
+
+
+def differences(database: Database) -> list[object]:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, SQLModel.metadata))
+
+
+def test_an_empty_database_becomes_what_the_models_say(database: Database) -> None:
+    migrate(database)
+    assert differences(database) == []
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    def tables() -> list[tuple[str, str]]:
+        with database.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text("SELECT name, sql FROM sqlite_master ORDER BY name"))]
+
+    migrate(database)
+    once = tables()
+    migrate(database)
+    assert tables() == once
+
+
+def test_there_is_one_line_of_migrations() -> None:
+    assert len(scripts().get_heads()) == 1
+    assert len(scripts().get_bases()) == 1
+
+
+def test_a_database_of_an_earlier_version_is_brought_up(tmp_path: Path) -> None:
+    """A service that has worked on the database stops; another one starts on it and finds everything."""
+    with lectern(tmp_path) as service:
+        recording = service.made()
+    with lectern(tmp_path) as service:
+        assert service.get(f"/recordings/{recording['id']}") == recording
+        assert (
+            len(
+                service.get(
+                    "/resources/562931/upcoming", **{"from": "2027-01-01T00:00:00Z", "to": "2027-06-01T00:00:00Z"}
+                )["occurrences"]
+            )
+            == 36
+        )
+
+
+def fill(connection: Connection) -> dict[str, int]:
+    """A row in each table, all with the same key, so that each is every other's; how many rows there are then."""
+    tables = MetaData()
+    tables.reflect(connection, only=lambda name, _: name != "alembic_version")
+    for table in tables.sorted_tables:
+        connection.execute(
+            table.insert().prefix_with("OR IGNORE"),  # a trigger may have made it
+            {column.name: value(column) for column in table.columns},
+        )
+    return counts(connection, [table.name for table in tables.sorted_tables])
+
+
+def value(column: Column[Any]) -> object:
+    if isinstance(column.type, DateTime):
+        return datetime(2027, 1, 13, 9)  # noqa: DTZ001 - as SQLite keeps it
+    if isinstance(column.type, Date):
+        return date(2027, 1, 13)
+    return {} if isinstance(column.type, JSON) else 1
+
+
+def counts(connection: Connection, tables: list[str]) -> dict[str, int]:
+    return {name: connection.execute(text(f'SELECT count(*) FROM "{name}"')).scalar_one() for name in tables}  # noqa: S608
+
+
+@pytest.mark.parametrize("revision", [script.revision for script in scripts().walk_revisions()])
+def test_every_version_with_rows_in_it_leads_to_the_models(database: Database, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        before = fill(connection)
+    migrate(database)
+    assert differences(database) == []
+    with database.engine.connect() as connection:
+        assert counts(connection, list(before)) == before
+        assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
+
+
+def test_every_table_has_a_primary_key(database: Database) -> None:
+    migrate(database)
+    found = inspect(database.engine)
+    assert all(found.get_pk_constraint(table)["constrained_columns"] for table in found.get_table_names())

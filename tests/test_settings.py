@@ -1,0 +1,157 @@
+"""Settings: read from the environment alone, wrong ones told by name and rule, never by value."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from app.cli import main
+from app.settings import PREFIX, Settings, is_loopback, unknown_variables
+
+SECRET = "swordfish-0123456789abcdef"
+KALTURA = {"kaltura_url": "https://kaltura.example", "kaltura_partner_id": 101}
+TOKEN = {"kaltura_app_token_id": "0_abc", "kaltura_app_token": SECRET}
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An environment without settings, in a folder without `.env`."""
+    for name in list_settings():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def list_settings() -> list[str]:
+    return [PREFIX + name.upper() for name in Settings.model_fields]
+
+
+def test_nothing_has_to_be_set() -> None:
+    settings = Settings()
+    assert settings.embedded_sandbox
+    assert settings.may_be_open
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 8)
+    assert (settings.database_url, settings.time_zone) == ("sqlite:///lectern.db", "UTC")
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("LECTERN_PORT=1\nLECTERN_WORKERS=2\n")
+    monkeypatch.setenv("LECTERN_PORT", "3")
+    assert (Settings().port, Settings().workers) == (3, 2)
+
+
+def test_what_is_empty_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list_settings():
+        monkeypatch.setenv(name, "")
+    assert Settings() == Settings.model_construct()
+
+
+@pytest.mark.parametrize("name", ["kaltura_app_token", "kaltura_admin_secret", "api_keys", "database_url"])
+def test_secrets_are_not_shown(name: str) -> None:
+    value = f"postgresql+psycopg://lectern:{SECRET}@db/lectern" if name == "database_url" else SECRET
+    settings = Settings(**{name: value})  # type: ignore[arg-type]
+    assert SECRET not in repr(settings)
+    assert SECRET not in str(settings)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"kaltura_url": f"ftp://{SECRET}"}, "KALTURA_URL"),
+        ({"kaltura_url": f"https://user:{SECRET}@kaltura.example"}, "KALTURA_URL"),
+        ({"kaltura_url": f"https://kaltura.example?ks={SECRET}"}, "KALTURA_URL"),
+        ({"kaltura_url": SECRET}, "KALTURA_URL"),
+        ({"kaltura_partner_id": SECRET}, "KALTURA_PARTNER_ID"),
+        ({"kaltura_url": "https://kaltura.example"} | TOKEN, "KALTURA_PARTNER_ID"),
+        (KALTURA, "KALTURA_APP_TOKEN_ID"),
+        (KALTURA | {"kaltura_app_token": SECRET}, "KALTURA_APP_TOKEN_ID"),
+        ({"kaltura_read_timeout": 0}, "KALTURA_READ_TIMEOUT"),
+        ({"database_url": f"postgresql://lectern:{SECRET}@db/lectern"}, "DATABASE_URL"),
+        ({"database_url": f"mysql://{SECRET}"}, "DATABASE_URL"),
+        ({"database_url": SECRET}, "DATABASE_URL"),
+        ({"port": 65536}, "PORT"),
+        ({"port": SECRET}, "PORT"),
+        ({"workers": 0}, "WORKERS"),
+        ({"lease_seconds": 0.5}, "LEASE_SECONDS"),
+        ({"log_level": SECRET}, "LOG_LEVEL"),
+        ({"time_zone": SECRET}, "TIME_ZONE"),
+        ({"api_keys": f"registrar:{SECRET}"}, "API_KEYS"),
+        ({"api_keys": f"registrar={SECRET}"}, "API_KEYS"),  # 26 characters are too few
+        ({"api_keys": f"={SECRET}{SECRET}"}, "API_KEYS"),
+        (KALTURA | TOKEN, "API_KEYS"),
+    ],
+)
+def test_a_wrong_setting_ends_the_start_with_its_name_and_rule(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, Any], named: str
+) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(PREFIX + name.upper(), str(value))
+    done = CliRunner().invoke(main, ["serve"])
+    assert done.exit_code == 2
+    assert PREFIX + named in done.output
+    assert SECRET not in done.output
+    assert "Traceback" not in done.output
+    assert len(done.output.splitlines()) == 1
+    assert list(Path().iterdir()) == [], "nothing was opened"
+
+
+def test_an_error_shown_as_it_is_holds_no_value_either() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(kaltura_url=SECRET, log_level=SECRET)
+    assert SECRET not in str(caught.value)
+
+
+def test_misspelt_variables_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert unknown_variables() == []
+    monkeypatch.setenv("LECTERN_PROT", SECRET)
+    monkeypatch.setenv("LECTERN_PORT", "8000")
+    monkeypatch.setenv("lectern_workers", "2")
+    monkeypatch.setenv("LECTERN_TEST_DATABASE_URL", "")
+    Path(".env").write_text("LECTERN_TIMEZONE=UTC\nOTHER=1\nLECTERN_HOST=127.0.0.1\n")
+    assert unknown_variables() == ["LECTERN_PROT", "LECTERN_TIMEZONE"]
+
+
+# Who may run without a key
+
+
+@pytest.mark.parametrize(
+    ("values", "may"),
+    [
+        ({}, True),
+        ({"host": "0.0.0.0"}, True),  # noqa: S104 - the embedded sandbox: nothing real is behind it
+        (KALTURA | TOKEN, False),
+        (KALTURA | TOKEN | {"kaltura_url": "http://127.0.0.1:8100"}, True),
+        (KALTURA | TOKEN | {"kaltura_url": "http://localhost:8100"}, True),
+        (KALTURA | TOKEN | {"kaltura_url": "http://[::1]:8100", "host": "::1"}, True),
+        (KALTURA | TOKEN | {"kaltura_url": "http://127.0.0.1:8100", "host": "0.0.0.0"}, False),  # noqa: S104
+        (KALTURA | TOKEN | {"kaltura_url": "http://127.0.0.1:8100", "host": "::"}, False),
+        (KALTURA | TOKEN | {"kaltura_url": "http://10.0.0.1:8100"}, False),
+    ],
+)
+def test_a_service_may_be_open_when_all_is_on_this_machine_or_nothing_is_real(
+    values: dict[str, Any], may: bool
+) -> None:
+    assert Settings(**values).may_be_open is may
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),  # noqa: S104
+        ("::", False),
+        ("10.0.0.1", False),
+        ("", False),
+        ("no-such-host.invalid", False),
+    ],
+)
+def test_loopback_is_this_machine_alone(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
