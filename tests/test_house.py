@@ -39,6 +39,8 @@ MAY_READ_ENVIRONMENT = {"app/settings.py"}
 WAIT_FOR_A_CHAIN = {
     "post /recordings",
     "post /recordings/{}/resume",
+    "post /recordings/batch",
+    "put /recordings/by-reference/{}",
     "patch /recordings/{}",
     "delete /recordings/{}",
     "patch /recordings/{}/occurrences/{}",

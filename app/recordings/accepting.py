@@ -4,8 +4,10 @@ The only requests that do not commit at their end: they commit before they wait,
 whatever happens to the connection, and no transaction is open meanwhile.
 """
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import Response
@@ -18,7 +20,9 @@ from app.chains.store import Store
 from app.chains.worker import Workers
 from app.db import Database
 from app.errors import problem
-from app.recordings import changing, reading, service
+from app.kaltura.client import KalturaClient
+from app.recordings import batch, changing, reading, service
+from app.recordings.batch import Batch, BatchView, Planned
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.schemas import RecordingDocument
 from app.recordings.service import Accepted
@@ -80,10 +84,40 @@ class Acceptance:
 
         return await self._run(accept, wait, occurrence_id)
 
+    async def put(self, client: str, document: RecordingDocument, wait: float) -> Response:
+        """201 with a new recording, 200 with a changed one, 204 for one that is as the document says."""
+        document.schedule(self.default_zone)
+        return await self._run(
+            lambda session: changing.put(session, self.store, client, document, self.default_zone), wait
+        )
+
+    async def batch(self, client: str, kaltura: KalturaClient, asked: Batch, wait: float) -> Response:
+        """200 with all recordings once every change has ended, 202 while one goes on; or the conflicts of all."""
+        planned = await run_in_threadpool(batch.check, self.database, kaltura, client, asked)
+        accepted = await run_in_threadpool(self._commit_all, client, planned)
+        self.workers.nudge()
+        chains = [one.chain_id for one in accepted]
+        await asyncio.gather(*(self.workers.ended(chain, wait, partial(self._is_over, chain)) for chain in chains))
+        return await run_in_threadpool(self._answer_all, accepted)
+
+    def _commit_all(self, client: str, planned: Sequence[Planned]) -> list[Accepted]:
+        with self.database.write() as session:
+            return batch.apply(session, self.store, client, planned)
+
+    def _answer_all(self, accepted: Sequence[Accepted]) -> Response:
+        with self.database.read() as session:
+            recordings = [session.get_one(Recording, one.recording_id) for one in accepted]
+            view = BatchView(items=reading.views(session, recordings))
+        going = not all(self._is_over(one.chain_id) for one in accepted)
+        headers = {"Retry-After": LOOK_AGAIN} if going else {}
+        return Response(view.model_dump_json(), 202 if going else 200, headers, media_type="application/json")
+
     async def _run(
         self, accept: Callable[[Session], Accepted], wait: float, occurrence_id: str | None = None
     ) -> Response:
         accepted = await run_in_threadpool(self._commit, accept)
+        if accepted.unchanged:
+            return Response(status_code=204, headers={"Location": f"/recordings/{accepted.recording_id}"})
         self.workers.nudge()
         await self.workers.ended(accepted.chain_id, wait, lambda: self._is_over(accepted.chain_id))
         return await run_in_threadpool(self._answer, accepted, occurrence_id)

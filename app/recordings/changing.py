@@ -5,6 +5,7 @@ a chain (app/recordings/change_steps.py). What the chain will find is decided wh
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -23,7 +24,7 @@ from app.fields import In, LocalTime
 from app.recordings.change_steps import CANCEL, CHANGE
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.schemas import RecordingDocument
-from app.recordings.service import Accepted, find, resource_input, words
+from app.recordings.service import Accepted, accept, by_reference, find, resource_input, words
 from app.recordings.work import Tools
 from app.resources.models import Occurrence, OccurrenceStatus
 
@@ -85,6 +86,16 @@ def change(
         "change": {"document": document.model_dump(mode="json", exclude_unset=True), "zone": zone_name},
     }
     return _begin(session, store, recording, "update", given)
+
+
+def put(session: Session, store: Store, client: str, document: RecordingDocument, default_zone: str) -> Accepted:
+    """Makes the recording with the document's `reference_id`, or makes it what the document says."""
+    recording = by_reference(session, client, document.reference_id)
+    if recording is None:
+        return accept(session, store, client, document, None, default_zone)
+    if recording.fingerprint == document.fingerprint():
+        return replace(_as_it_is(session, recording), unchanged=True)
+    return change(session, store, recording, document)
 
 
 def cancel(session: Session, store: Store, recording: Recording) -> Accepted:

@@ -161,7 +161,7 @@ def _about_time(schedule: Schedule, now: datetime) -> Iterator[PreviewWarning]:
     found = schedule.occurrences
     first = found[0].wanted or found[0].local
     if first.date() != schedule.start.date():
-        detail = f"The recurrence does not hold {_day(schedule.start)}: the first session is on {_day(first)}."
+        detail = f"{_day(schedule.start)} is not one of the recurrence's days: the first session is on {_day(first)}."
         yield PreviewWarning(code=WarningCode.FIRST_DAY, pointer="/start", detail=detail)
     for occurrence in found:
         if occurrence.anomaly and not occurrence.excluded_by:
@@ -194,7 +194,7 @@ def _beyond(texts: Iterable[tuple[str, str | None]]) -> Iterator[PreviewWarning]
 
 def _about_reference(own: str | None) -> Iterator[PreviewWarning]:
     if own:
-        detail = f"{own} has this reference_id already: only the very document that made it could be sent again."
+        detail = f"{own} has this reference_id already: only the document that made it can be sent again."
         yield PreviewWarning(code=WarningCode.REFERENCE_IN_USE, pointer="/reference_id", detail=detail)
 
 

@@ -33,6 +33,7 @@ from app.errors import (
 from app.fields import CURSOR, Line
 from app.recordings import changing, reading, service
 from app.recordings.accepting import Acceptance
+from app.recordings.batch import Batch, BatchView
 from app.recordings.preview import Preview, preview
 from app.recordings.schemas import RecordingDocument
 from app.recordings.views import HistoryPage, OccurrencePage, OccurrenceView, RecordingPage, RecordingView
@@ -157,6 +158,48 @@ def preview_recording(request: Request, document: RecordingDocument, client: Cur
     """
     state = request.app.state
     return preview(state.database, state.kaltura, client.name, document, state.settings.time_zone, utc_now())
+
+
+@router.post(
+    "/batch",
+    response_model=BatchView,
+    summary="Change several recordings at once",
+    responses={
+        **responses(*MAKING, *CHANGING),
+        202: {"model": BatchView, "description": "Accepted; not all of them are done.", "headers": _RETRY},
+    },
+)
+async def change_recordings(
+    request: Request, batch: Batch, client: CurrentClient, accepting: Accepting, prefer: Prefer = None
+) -> Response:
+    """Up to 100 patches, checked for conflicts on the final state of all of them: so rooms can be swapped.
+
+    One conflict refuses the batch, and nothing is changed. Otherwise each is applied by a chain of its own; a change
+    that Kaltura refuses leaves its recording as it was, and the others done.
+    """
+    return await accepting.batch(client.name, request.app.state.kaltura, batch, wait_of(prefer))
+
+
+@router.put(
+    "/by-reference/{reference_id:path}",
+    response_model=RecordingView,
+    summary="Make or change the recording with your id",
+    responses={
+        **responses(*MAKING, *CHANGING),
+        201: {"model": RecordingView, "description": "It was not there, and is scheduled.", "headers": _LOCATION},
+        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": _LOCATION | _RETRY},
+        204: {"description": "It is what the document says already; Kaltura was not asked.", "headers": _LOCATION},
+    },
+)
+async def put_recording(
+    reference_id: Annotated[Line, Path(description="Your `reference_id`.", examples=["SIS-2026F-MATH123-01"])],
+    document: RecordingDocument,
+    client: CurrentClient,
+    accepting: Accepting,
+    prefer: Prefer = None,
+) -> Response:
+    """For a sync that sends everything every night: what is new is scheduled, what differs is changed."""
+    return await accepting.put(client.name, document.referring_to(reference_id), wait_of(prefer))
 
 
 @router.get(

@@ -198,6 +198,13 @@ class RecordingDocument(In, DocumentFields):
             self._schedule = _schedule(self, zone(self.time_zone))
         return self
 
+    def referring_to(self, reference_id: str) -> Self:
+        """The document with the `reference_id` of its address. Raises RequestValidationError if it names another."""
+        if self.reference_id not in (None, reference_id):
+            rule = "must be left out, or be the one in the address"
+            raise RequestValidationError([{"type": "rule", "loc": ("body", "reference_id"), "ctx": {"rule": rule}}])
+        return self.model_copy(update={"reference_id": reference_id})
+
     def schedule(self, default_zone: str) -> Schedule:
         """Every occurrence, in the document's zone or else in `default_zone`. Raises RequestValidationError."""
         try:

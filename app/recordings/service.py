@@ -29,12 +29,16 @@ from app.resources.models import Booking, Occurrence, OccurrenceStatus
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A recording and the chain to wait for: `begun` by this request, with the recording if that is `made` by it."""
+    """A recording and the chain to wait for: `begun` by this request, with the recording if that is `made` by it.
+
+    `unchanged`: it is already what the request asks for, and there is nothing to wait for.
+    """
 
     recording_id: str
     chain_id: str
     begun: bool
     made: bool = False
+    unchanged: bool = False
 
 
 def accept(
@@ -65,16 +69,20 @@ def _made_before(
         if used.fingerprint != fingerprint:
             raise IdempotencyKeyReused(recording_id=used.recording_id)
         return used.recording_id
-    if document.reference_id is None:
-        return None
-    alive = session.execute(
-        select(Recording).where(
-            col(Recording.client) == client, col(Recording.active_reference) == document.reference_id
-        )
-    ).scalar_one_or_none()
+    alive = by_reference(session, client, document.reference_id)
     if alive is not None and alive.fingerprint != fingerprint:
         raise ReferenceInUse(recording_id=alive.id)
     return alive.id if alive else None
+
+
+def by_reference(session: Session, client: str, reference_id: str | None) -> Recording | None:
+    """The client's recording that has this reference now. A cancelled or failed one has none."""
+    if reference_id is None:
+        return None
+    statement = select(Recording).where(
+        col(Recording.client) == client, col(Recording.active_reference) == reference_id
+    )
+    return session.execute(statement).scalar_one_or_none()
 
 
 def _make(
