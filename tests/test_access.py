@@ -1,0 +1,154 @@
+"""Who may ask: keys, how they are sent, and when none is needed."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.access import LOCAL, Client, keyring
+from app.main import create_app
+from tests.recordings.documents import SINGLE
+from tests.service import Lectern, found, lectern, problem, settings
+
+KEY = "registrar-key-0123456789abcdef0123"
+OTHER = "library-key-0123456789abcdef012345"
+NEW = "registrar-key-new-0123456789abcdef"
+FREE = {"/healthz", "/readyz"}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lectern]:
+    pairs = f"registrar={KEY}, library={OTHER},registrar={NEW}"
+    with lectern(tmp_path_factory.mktemp("access"), api_keys=pairs) as running:
+        yield running
+
+
+def basic(user: str, password: str, encoding: str = "utf-8") -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode(encoding)).decode()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [f"Bearer {KEY}", f"bearer {KEY}", basic("anyone", KEY), basic("", KEY), basic("a", KEY).replace("Basic", "basic")],
+)
+def test_a_key_is_sent_as_bearer_or_as_the_password_of_basic(service: Lectern, sent: str) -> None:
+    found(service.client.get("/recordings", headers={"Authorization": sent}))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        f"Bearer {KEY}x",
+        f"Bearer {KEY[:-1]}",
+        f"Bearer {KEY.upper()}",
+        "Bearer registrar",
+        f"Bearer registrar={KEY}",
+        f"Token {KEY}",
+        KEY,
+        "Bearer " + "k" * 10_000,
+        "Bearer ключ".encode(),
+        "Bearer é".encode("latin-1"),
+        b"Bearer \xff\xfe",
+        "Basic",
+        "Basic !!!",
+        "Basic " + base64.b64encode(b"no colon").decode(),
+        basic("registrar", "wrong"),
+        basic("registrar", "ключ"),
+        basic(KEY, ""),
+        basic("é", "é", "latin-1"),
+    ],
+)
+def test_everything_else_is_a_401_that_says_how_to_ask(service: Lectern, sent: str | bytes | None) -> None:
+    raw = sent.encode() if isinstance(sent, str) else sent
+    answer = service.client.get("/recordings", headers=[] if raw is None else [(b"Authorization", raw)])
+    problem(answer, 401, "unauthorized")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="lectern", Basic realm="lectern"'
+    assert KEY not in answer.text
+
+
+def test_a_key_in_the_address_is_not_looked_at(service: Lectern) -> None:
+    for name in ("key", "api_key", "access_token", "token"):
+        problem(service.client.get("/recordings", params={name: KEY}), 401, "unauthorized")
+
+
+def operations(app: Any) -> list[tuple[str, str]]:
+    return [(method.upper(), path) for path, operations in app.openapi()["paths"].items() for method in operations]
+
+
+def test_every_operation_needs_a_key_but_those_for_supervisors(service: Lectern) -> None:
+    service.calls()
+    asked = operations(service.app)
+    assert len(asked) >= 11
+    for method, path in asked:
+        answer = service.client.request(method, path.replace("{", "").replace("}", ""), json=SINGLE)
+        if path in FREE:
+            found(answer)
+        else:
+            problem(answer, 401, "unauthorized")
+    assert service.calls() == []
+
+
+def test_the_openapi_document_says_which_need_a_key(service: Lectern) -> None:
+    for path, methods in service.app.openapi()["paths"].items():
+        for operation in methods.values():
+            asks = [name for way in operation.get("security", []) for name in way]
+            assert asks == ([] if path in FREE else ["HTTPBearer", "HTTPBasic"]), path
+
+
+def test_a_new_key_of_a_client_finds_what_the_old_one_made(service: Lectern) -> None:
+    answer = service.client.post("/recordings", json=SINGLE, headers={"Authorization": f"Bearer {KEY}"})
+    made = found(answer, 201)
+    path = f"/recordings/{made['id']}"
+    assert found(service.client.get(path, headers={"Authorization": f"Bearer {NEW}"})) == made
+    problem(service.client.get(path, headers={"Authorization": f"Bearer {OTHER}"}), 404, "not_found")
+
+
+# The keyring
+
+
+def test_only_digests_of_keys_are_kept(tmp_path: Path) -> None:
+    kept = keyring(settings(tmp_path, api_keys=f"registrar={KEY}"))
+    assert KEY not in repr(kept)
+    assert kept.owner(KEY) == Client("registrar")
+    assert kept.owner(OTHER) is None
+    assert kept.owner("\ud800") is None
+
+
+def test_an_open_service_knows_one_client(tmp_path: Path) -> None:
+    with lectern(tmp_path) as service:
+        for headers in ({}, {"Authorization": "Bearer whatever"}):
+            found(service.client.get("/recordings", headers=headers))
+        assert service.app.state.keyring.clients == ()
+    assert LOCAL.name == "local"
+
+
+@pytest.mark.parametrize("keys", ["registrar", f"={KEY}", "registrar=", "registrar=short", f"a={KEY},b"])
+def test_an_unreadable_key_is_refused_by_its_number(tmp_path: Path, keys: str) -> None:
+    with pytest.raises(ValueError, match=r"LECTERN_API_KEYS: entry [12]") as caught:
+        create_app(settings(tmp_path, api_keys=keys))
+    assert KEY not in str(caught.value)
+
+
+REAL = {"kaltura_url": "http://127.0.0.1:8100", "kaltura_partner_id": 101, "kaltura_admin_secret": "s"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [REAL | {"kaltura_url": "https://kaltura.example"}, REAL | {"host": "0.0.0.0"}],  # noqa: S104
+)
+def test_it_does_not_start_without_a_key_where_others_could_reach_something_real(
+    tmp_path: Path, values: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match="LECTERN_API_KEYS is needed"):
+        create_app(settings(tmp_path, **values))
+    create_app(settings(tmp_path, **values, api_keys=f"registrar={KEY}"))
+
+
+def test_on_this_machine_alone_it_starts_without_a_key(tmp_path: Path) -> None:
+    assert create_app(settings(tmp_path, **REAL)).state.keyring.clients == ()
