@@ -89,7 +89,7 @@ def test_whoever_ends_hands_on_however_it_ends(
     first = begin(house, "one", "room")
     house.create("two", "room")
     house.run()
-    house.world.script = dict(script)
+    house.world.script = {call: list(answers) for call, answers in script.items()}
     house.sql("UPDATE chain SET deadline = 0 WHERE id = :id", id=first)
     assert go_on(house, first)
     assert statuses(house) == {"one": status, "two": "queued"}

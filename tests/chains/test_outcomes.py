@@ -185,18 +185,13 @@ def test_after_a_refusal_undoing_has_all_its_patience(house: House) -> None:
 # Pauses and patience
 
 
-def seconds_until_due(house: House) -> float:
-    [(seconds,)] = house.sql("SELECT next_attempt_at - (julianday('now') - 2440587.5) * 86400.0 FROM chain")
-    return float(seconds)
-
-
 def test_pauses_double_with_jitter_up_to_the_longest(house: House) -> None:
     house.world.script["make", "thing"] = [retry()] * 12
     house.create()
     for expected in (1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300):
         house.let_time_pass()
         house.run()
-        assert 0.74 * expected - 0.5 <= seconds_until_due(house) <= 1.26 * expected
+        assert 0.74 * expected - 0.5 <= house.seconds_until("next_attempt_at") <= 1.26 * expected
         assert house.store().claim() is None
 
 
@@ -216,7 +211,7 @@ def test_a_pause_is_never_shorter_than_what_was_asked_for(
     if verb == "find":
         house.let_time_pass()
         house.run()
-    assert 499 < seconds_until_due(house) <= 500
+    assert 499 < house.seconds_until("next_attempt_at") <= 500
 
 
 def test_two_looks_are_some_seconds_apart(house: House) -> None:
@@ -225,7 +220,7 @@ def test_two_looks_are_some_seconds_apart(house: House) -> None:
     house.run()
     house.let_time_pass()
     house.run()
-    assert 2.5 < seconds_until_due(house) <= house.pauses.look
+    assert 2.5 < house.seconds_until("next_attempt_at") <= house.pauses.look
 
 
 def test_a_step_knows_how_long_it_has_been_tried(house: House) -> None:

@@ -286,22 +286,30 @@ def wait_for(workers: Workers[World], house: House, chain_id: str, seconds: floa
 
 
 def test_who_waits_is_woken_at_the_end(house: House) -> None:
+    """And does not ask the database while its own process runs the chain."""
     chain_id = house.create()
-    held = threading.Event()
-    house.world.tick = lambda _moment: assert_(held.wait(SOON))
-    looks = 0
+    called, go_on = threading.Event(), threading.Event()
+    looks: list[bool] = []
+
+    def hold(_moment: str) -> None:
+        called.set()
+        assert go_on.wait(SOON)
 
     def over() -> bool:
-        nonlocal looks
-        looks += 1
-        held.set()
-        return is_over(house, chain_id)()
+        looks.append(is_over(house, chain_id)())
+        return looks[-1]
 
+    async def wait(workers: Workers[World]) -> bool:
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+        return await workers.ended(chain_id, SOON, over)
+
+    house.world.tick = hold
     with working(house, 1) as workers:
+        assert called.wait(SOON)
         begun = time.monotonic()
-        assert asyncio.run(workers.ended(chain_id, SOON, over))
-        assert time.monotonic() - begun < 5
-        assert looks <= 3
+        assert asyncio.run(wait(workers))
+        assert time.monotonic() - begun < SOON / 2
+    assert looks == []
     assert workers._endings == {}
 
 

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, delete, insert, select, text
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 from app.chains.engine import Engine, Pauses
 from app.chains.models import Chain, ChainStatus, ChainStep
 from app.chains.steps import Call, Context, Definition, Done, Failed, Outcome, Retry, Step, Unknown
 from app.chains.store import Claim, Store, steps_of
-from app.db import Database
+from app.db import Database, database_now
 
 # What hooks write, within the engine's transactions. Not a table of Lectern's.
 NOTES = Table("note", MetaData(), Column("id", Integer, primary_key=True), Column("text", String))
@@ -253,6 +253,12 @@ class House:
         with self.database.write() as session:
             result = session.connection().execute(text(statement), values)
             return list(result) if result.returns_rows else []
+
+    def seconds_until(self, column: str) -> float:
+        """When, by the database's clock, comes what a column of the only chain says."""
+        with self.database.read() as session:
+            chain = select(SQLModel.metadata.tables["chain"].c[column] - database_now())
+            return float(session.execute(chain).scalar_one())
 
     def chain(self, chain_id: str | None = None) -> Chain:
         """One chain; the only one, when none is named."""
