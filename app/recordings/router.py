@@ -70,7 +70,12 @@ IdempotencyKey = Annotated[
 ]
 OccurrenceId = Annotated[str, Path(description="The session's id.", examples=["occ_01kantf3wqz6t4s8w2v1x0y9ab"])]
 IfMatch = Annotated[
-    str | None, Header(description="The `ETag` that the recording had when you read it; 412 if it has another now.")
+    str | None,
+    Header(
+        alias="If-Match",
+        description="The `ETag` that the recording had when you read it; 412 if it has another now.",
+        examples=['"5f2c9a1b7e3d4c60"'],
+    ),
 ]
 MergePatch = Annotated[
     dict[str, Any],
@@ -81,11 +86,15 @@ MergePatch = Annotated[
     ),
 ]
 _LOCATION = {"Location": {"description": "The recording's address.", "schema": {"type": "string"}}}
+_ETAG = {"ETag": {"description": "For `If-Match` of a later change.", "schema": {"type": "string"}}}
 _LINK = {"Link": {"description": "The next page (`rel=next`), if there is one.", "schema": {"type": "string"}}}
 _RETRY = {"Retry-After": {"description": "Seconds until it is worth looking.", "schema": {"type": "integer"}}}
-OCCURRENCE_RESPONSES = {
-    **responses(Unauthorized, *CHANGING, OccurrenceOver, ScheduleConflict, InvalidDocument, RefusedByKaltura),
-    202: {"model": OccurrenceView, "description": "Accepted; it goes on.", "headers": _LOCATION | _RETRY},
+CHANGING_ONE = (
+    *(Unauthorized, *CHANGING, OccurrenceOver, ScheduleConflict, InvalidDocument, RefusedByKaltura),
+    DatabaseUnavailable,
+)
+_ONE_GOES_ON: dict[int | str, dict[str, Any]] = {
+    202: {"model": OccurrenceView, "description": "Accepted; it goes on.", "headers": _LOCATION | _RETRY}
 }
 
 
@@ -164,9 +173,10 @@ def preview_recording(request: Request, document: RecordingDocument, client: Cur
     "/batch",
     response_model=BatchView,
     summary="Change several recordings at once",
+    response_description="What became of each of them.",
     responses={
-        **responses(*MAKING, *CHANGING),
         202: {"model": BatchView, "description": "Accepted; not all of them are done.", "headers": _RETRY},
+        **responses(*MAKING, *CHANGING),
     },
 )
 async def change_recordings(
@@ -184,11 +194,12 @@ async def change_recordings(
     "/by-reference/{reference_id:path}",
     response_model=RecordingView,
     summary="Make or change the recording with your id",
+    response_description="It was there, and is changed.",
     responses={
-        **responses(*MAKING, *CHANGING),
         201: {"model": RecordingView, "description": "It was not there, and is scheduled.", "headers": _LOCATION},
         202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": _LOCATION | _RETRY},
         204: {"description": "It is what the document says already; Kaltura was not asked.", "headers": _LOCATION},
+        **responses(*MAKING, *CHANGING),
     },
 )
 async def put_recording(
@@ -219,7 +230,7 @@ def list_recordings(
         str | None, Query(max_length=200, description="`next_cursor` of the page before.", examples=[CURSOR])
     ] = None,
 ) -> RecordingPage:
-    """Recordings, the latest first."""
+    """Your recordings, the latest first, failed and cancelled ones too."""
     items, more = reading.page(session, client.name, filters, limit, cursor)
     if more:
         following = request.url.include_query_params(cursor=more)
@@ -227,10 +238,17 @@ def list_recordings(
     return RecordingPage(items=items, next_cursor=more)
 
 
-@router.get("/{id}", summary="Show a recording", response_description="The recording.", responses=responses(*READING))
-def get_recording(id: RecordingId, client: CurrentClient, session: ReadSession) -> RecordingView:
+@router.get(
+    "/{id}",
+    summary="Show a recording",
+    response_description="The recording.",
+    responses={200: {"headers": _ETAG}, **responses(*READING)},
+)
+def get_recording(id: RecordingId, response: Response, client: CurrentClient, session: ReadSession) -> RecordingView:
     """The document that was sent, what became of it, and what stands in Kaltura for it."""
-    return reading.views(session, [service.find(session, client.name, id)])[0]
+    recording = service.find(session, client.name, id)
+    response.headers["ETag"] = changing.etag(recording)
+    return reading.views(session, [recording])[0]
 
 
 @router.get(
@@ -280,9 +298,10 @@ async def resume_recording(
     "/{id}",
     response_model=RecordingView,
     summary="Change a recording",
+    response_description="Changed.",
     responses={
-        **responses(*MAKING, *CHANGING),
         202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": _LOCATION | _RETRY},
+        **responses(*MAKING, *CHANGING),
     },
 )
 async def change_recording(
@@ -305,9 +324,10 @@ async def change_recording(
     "/{id}",
     response_model=RecordingView,
     summary="Cancel a recording",
+    response_description="Cancelled.",
     responses={
-        **responses(*READING, PreconditionFailed),
         202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": _LOCATION | _RETRY},
+        **responses(*READING, PreconditionFailed),
     },
 )
 async def cancel_recording(
@@ -321,7 +341,8 @@ async def cancel_recording(
     "/{id}/occurrences/{occurrence_id}",
     response_model=OccurrenceView,
     summary="Move one session",
-    responses=OCCURRENCE_RESPONSES,
+    response_description="Moved.",
+    responses={**_ONE_GOES_ON, **responses(*CHANGING_ONE, PayloadTooLarge, UnsupportedMediaType)},
 )
 async def move_occurrence(
     id: RecordingId,
@@ -340,7 +361,8 @@ async def move_occurrence(
     "/{id}/occurrences/{occurrence_id}",
     response_model=OccurrenceView,
     summary="Cancel one session",
-    responses=OCCURRENCE_RESPONSES,
+    response_description="Cancelled.",
+    responses={**_ONE_GOES_ON, **responses(*CHANGING_ONE)},
 )
 async def cancel_occurrence(
     id: RecordingId, occurrence_id: OccurrenceId, client: CurrentClient, accepting: Accepting, prefer: Prefer = None
@@ -353,7 +375,8 @@ async def cancel_occurrence(
     "/{id}/occurrences/{occurrence_id}/restore",
     response_model=OccurrenceView,
     summary="Restore one session",
-    responses=OCCURRENCE_RESPONSES,
+    response_description="Scheduled again.",
+    responses={**_ONE_GOES_ON, **responses(*CHANGING_ONE)},
 )
 async def restore_occurrence(
     id: RecordingId, occurrence_id: OccurrenceId, client: CurrentClient, accepting: Accepting, prefer: Prefer = None

@@ -136,6 +136,17 @@ def test_a_parameter_that_makes_no_sense_is_pointed_at(filled: Lectern, query: J
 # One recording
 
 
+def test_a_recording_has_the_etag_that_guards_changes(service: Lectern) -> None:
+    answer = service.schedule()
+    path = answer.headers["Location"]
+    tag = service.client.get(path).headers["ETag"]
+    assert tag == answer.headers["ETag"]
+    for given, status in (('"other"', 412), (tag, 200)):
+        changed = service.client.patch(path, json={"title": "another"}, headers={"If-Match": given})
+        assert changed.status_code == status, changed.text
+    assert service.client.get(path).headers["ETag"] != tag
+
+
 def test_history_shows_every_step_of_every_chain(service: Lectern) -> None:
     recording = service.made()
     history = service.get(f"/recordings/{recording['id']}/history")

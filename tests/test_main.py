@@ -1,0 +1,94 @@
+"""The composition root and the command line: what is opened when, what is served, how it stops."""
+
+import re
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from typer.testing import CliRunner
+
+from app.cli import main
+from app.main import create_app
+from app.sandbox import Sandbox, SandboxTransport
+from tests.service import found, lectern, problem, settings
+
+
+def workers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("chain-")]
+
+
+def test_nothing_is_opened_before_it_starts_and_all_is_stopped_after(tmp_path: Path) -> None:
+    sandbox = Sandbox()
+    app = create_app(settings(tmp_path, workers=3), transport=SandboxTransport(sandbox))
+    assert list(tmp_path.iterdir()) == []
+    assert workers() == []
+    with TestClient(app) as client:
+        assert (tmp_path / "lectern.db").exists()
+        assert sorted(workers()) == ["chain-0", "chain-1", "chain-2", "chain-heart"]
+        found(client.get("/healthz"))
+    assert workers() == []
+    assert sandbox.requests() == [], "Kaltura is asked when there is something to ask"
+    sandbox.close()
+
+
+def test_without_an_address_of_kaltura_the_sandbox_is_embedded(tmp_path: Path) -> None:
+    kept = tmp_path / "sandbox.db"
+    app = create_app(settings(tmp_path, sandbox_database=str(kept)))
+    with TestClient(app) as client:
+        names = [each["system_name"] for each in found(client.get("/resources"))["items"]]
+    assert names == ["EXTRON-100-ABC", "EXTRON-200-DEF", "PEARL-300-GHI"]
+    assert kept.exists()
+
+
+def test_two_services_in_one_process_know_nothing_of_each_other(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    with lectern(tmp_path / "one") as one, lectern(tmp_path / "two") as two:
+        recording = one.made()
+        problem(two.client.get(f"/recordings/{recording['id']}"), 404, "not_found")
+        assert two.calls() == []
+
+
+def test_the_default_zone_is_a_setting(tmp_path: Path) -> None:
+    document = {"title": "t", "resource": 562931, "start": "2027-01-13T09:00:00", "duration_minutes": 50}
+    with lectern(tmp_path, time_zone="Asia/Kolkata") as service:
+        recording = service.made(document)
+    assert (recording["time_zone"], recording["first_start"]) == ("Asia/Kolkata", "2027-01-13T03:30:00Z")
+
+
+def test_docs_and_their_document_are_served(tmp_path: Path) -> None:
+    with lectern(tmp_path, api_keys="registrar=" + "k" * 32) as service:
+        page = service.client.get("/docs")
+        assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+        for path in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+            assert service.client.get("/" + path).status_code == 200, path
+        assert service.get("/openapi.json") == service.app.openapi()
+        problem(service.client.get("/redoc"), 404, "not_found")
+
+
+# The command line
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """In an empty folder, with nothing set but where the database is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LECTERN_DATABASE_URL", f"sqlite:///{tmp_path / 'lectern.db'}")
+    return CliRunner()
+
+
+def test_migrate_makes_the_tables(command: CliRunner, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert command.invoke(main, ["migrate"], catch_exceptions=False).exit_code == 0
+    with sqlite3.connect(tmp_path / "lectern.db") as database:
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    database.close()
+    assert {"recording", "chain", "chain_step", "occurrence", "resource", "alembic_version"} <= tables
+
+
+@pytest.mark.parametrize("name", ["serve", "sandbox", "migrate", "openapi"])
+def test_every_command_explains_itself(command: CliRunner, name: str) -> None:
+    assert command.invoke(main, [name, "--help"]).exit_code == 0
+    assert name in command.invoke(main, ["--help"]).output
