@@ -9,10 +9,12 @@ The points at which a service can be killed follow from the calls:
 A result is committed together with the next intent, so after a call's checkpoint is before the next call.
 """
 
+import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from tests.service import lectern
 Json = dict[str, Any]
 Document = Callable[[str], Json]  # by the name of its room, which is its title and its reference_id too
 
+REFRESHES = 1  # looks at schedules per second that the service is allowed
 NOTHING: Json = {"entries": [], "events": [], "links": []}
 SPRING_GAP = 1805009400  # 2027-03-14T07:30:00Z
 
@@ -56,9 +59,9 @@ def _take_the_slot(sandbox: Sandbox, room: str) -> None:
     kaltura.client.close()
 
 
-# On the way of `two_events`, between its first event or link and its second.
-BOOKED = Meddling("scheduleEvent.getConflicts", 1, _book_the_room, "schedule_conflict")
-TAKEN = Meddling("scheduleEvent.add", 1, _take_the_slot, "refused_by_kaltura")
+# On the way of `two_events`, between its first link or event and its second.
+BOOKED = Meddling("scheduleEventResource.add", _book_the_room, "schedule_conflict")
+TAKEN = Meddling("scheduleEvent.add", _take_the_slot, "refused_by_kaltura")
 
 
 @dataclass(frozen=True)
@@ -76,34 +79,39 @@ class Rehearsal:
         return "failed" if self.meddling else "scheduled"
 
     def points(self) -> list[Point]:
-        """Where a kill makes a difference. Of equal calls in a row the first and the last; of a refused chain only
-        what comes after the refusal was made."""
-        refused = self._refused()
+        """Where a kill makes a difference. Of equal calls in a row the first and the last; where somebody meddles only
+        what comes after it."""
+        first = self.meddling.after(self.calls) + 1 if self.meddling else 0
         within = [
             Point(number, call, phase)
             for number, call in enumerate(self.calls)
-            if self.calls[max(0, number - 1) : number + 2] != (call,) * 3 and number >= refused
+            if number >= first and self.calls[max(0, number - 1) : number + 2] != (call,) * 3
             for phase in PHASES
-            if number > refused or phase == "after"
         ]
         return [*within, Point(len(self.calls), "over", "end")]
 
-    def _refused(self) -> int:
-        """The number of the call that is refused."""
-        if self.meddling is None:
-            return -1
-        same = [number for number, call in enumerate(self.calls) if call == self.meddling.call]
-        return same[self.meddling.nth]
 
-
+@cache
 def rehearse(document: Document, meddling: Meddling | None = None) -> Rehearsal:
     """Runs a document in this process, against a sandbox of its own."""
-    with tempfile.TemporaryDirectory() as folder, lectern(Path(folder)) as service:
+    with tempfile.TemporaryDirectory() as folder, lectern(Path(folder), refreshes_per_second=REFRESHES) as service:
+        service.get("/resources")
+        look_at_no_room(Path(folder))
         watch = Watch(service.sandbox)
         watch.follow(None, meddling, "rehearsal")
         shown = service.schedule(document("rehearsal")).json()
         left = standing(service.sandbox.state(), shown.get("recording_id", shown.get("id")))
         return Rehearsal(document, meddling, tuple(watch.calls), left)
+
+
+def look_at_no_room(folder: Path) -> None:
+    """From now on the service, which knows its resources, looks at none of their schedules of its own accord: every
+    call that is seen is a chain's."""
+    connection = sqlite3.connect(folder / "lectern.db")
+    with connection:
+        spent = connection.execute("UPDATE mirror SET claimed_at = 1e12").rowcount
+    connection.close()
+    assert spent >= REFRESHES
 
 
 def standing(state: Mapping[str, list[Json]], recording_id: str) -> Json:

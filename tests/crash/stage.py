@@ -5,21 +5,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
 from app.sandbox import Sandbox, running
-from tests.crash.rehearsal import Json, Rehearsal, standing
+from tests.crash.rehearsal import REFRESHES, Json, Rehearsal, look_at_no_room, standing
 from tests.crash.watching import SIGN_IN, Point, Watch
 from tests.processes import Program, start_service
 
 PATIENCE = 90.0  # seconds for what takes three, on a machine that is busy with something else
 LEASE = 5.0  # seconds: short enough to wait for, long enough that a busy machine's heart does not miss it
-AT_ONCE = 17  # chains held at a time: a process has at most 20 calls to Kaltura in flight
+AT_ONCE = 26  # chains held at a time
 ENVIRONMENT = {
     "LECTERN_LEASE_SECONDS": str(LEASE),
-    "LECTERN_WORKERS": str(AT_ONCE + 2),  # each chain that is held keeps one
+    "LECTERN_WORKERS": str(AT_ONCE + 2),  # each chain that is held keeps one,
+    "LECTERN_KALTURA_CALLS_AT_ONCE": str(AT_ONCE + 2),  # and a call in flight
+    "LECTERN_REFRESHES_PER_SECOND": str(REFRESHES),
     "LECTERN_KALTURA_READ_TIMEOUT": "120",  # nobody who is held gives up
 }
 
@@ -29,6 +31,7 @@ class Stage:
     sandbox: Sandbox
     service: Program
     client: httpx.Client  # any number of threads may use it
+    _before: int = 0  # requests that Kaltura had seen when the play began
 
     def post(self, document: Json, *, prefer: str = "respond-async", **headers: str) -> httpx.Response:
         """`POST /recordings`; a header is named `idempotency_key`."""
@@ -57,11 +60,18 @@ class Stage:
     def standing(self, recording_id: str) -> Json:
         return standing(self.sandbox.state(), recording_id)
 
+    def quiet(self, folder: Path) -> Self:
+        """From now on each call that Kaltura sees is a chain's."""
+        self.get("/resources")
+        look_at_no_room(folder)
+        self._before = len(self.sandbox.requests())
+        return self
+
     def calls(self) -> list[str]:
         """What chains have asked Kaltura for, in order: `media.add`."""
         return [
             f"{request['service'].removeprefix('schedule_')}.{request['action']}"
-            for request in self.sandbox.requests()
+            for request in self.sandbox.requests()[self._before :]
             if request["service"] not in SIGN_IN
         ]
 
@@ -82,7 +92,7 @@ def stage(folder: Path, environment: Mapping[str, str] | None = None) -> Iterato
     sandbox = Sandbox()
     own = {**ENVIRONMENT, **(environment or {})}
     with running(sandbox) as url, start_service(folder, url, own) as service, client_of(service) as client:
-        yield Stage(sandbox, service, client)
+        yield Stage(sandbox, service, client).quiet(folder)
     sandbox.close()
 
 

@@ -7,14 +7,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Lock
-from typing import Literal
 
 import httpx
 import pytest
 
 from tests.crash.rehearsal import Json, rehearse, series
 from tests.crash.stage import PATIENCE, Stage, stage
-from tests.crash.watching import PHASES, SIGN_IN, Point, Watch
+from tests.crash.watching import PHASES, SIGN_IN, Phase, Point, Watch
 
 ROOMS, KILLS = 10, 5
 REHEARSAL = rehearse(series)
@@ -29,16 +28,15 @@ def test_row_18_killed_again_and_again(tmp_path: Path) -> None:
         killer = Killer(it)
         recordings = [it.accepted(series(f"ROOM-{number}")) for number in range(ROOMS)]
         for turn in range(KILLS):
-            killer.arm(chance.randint(3, 18), chance.choice(PHASES))
             if turn:
                 it.service.restart()
-            killer.has_killed()
+            killer.kill_at(chance.randint(3, 18), chance.choice(PHASES))
             for recording in recordings:
                 made, may_be_made = told(tmp_path / "lectern.db", recording)
                 there = Counter(one for kind in ("entries", "events") for one in references(it, kind, recording))
                 assert set(there.values()) <= {1}
                 assert made <= set(there) <= made | may_be_made
-        it.sandbox.watch = None
+        killer.rest()
         it.service.restart()
         for recording in recordings:
             it.until(recording, "scheduled")
@@ -67,29 +65,36 @@ def references(it: Stage, kind: str, recording: str) -> list[str]:
 
 
 class Killer:
-    """Kills the service at its so-many-th call from now on, whichever chain makes it. Until then nobody calls."""
+    """Kills the service at its so-many-th call, whichever chain makes it. Before it is told when, nobody calls."""
 
     def __init__(self, it: Stage) -> None:
-        self._it, self._lock, self._armed, self._killed = it, Lock(), Event(), Event()
-        self._left, self._phase = 0, ""
+        self._it, self._lock, self._ready, self._killed = it, Lock(), Event(), Event()
+        self._left, self._phase, self._kills = 0, "", 0
         it.sandbox.watch = self._see
 
-    def arm(self, calls: int, phase: str) -> None:
+    def kill_at(self, calls: int, phase: str) -> None:
+        """Returns when it has killed."""
         self._left, self._phase = calls, phase
         self._killed.clear()
-        self._armed.set()
-
-    def has_killed(self) -> None:
+        self._ready.set()
         assert self._killed.wait(PATIENCE)
 
-    def _see(self, service: str, _action: str, phase: Literal["before", "after"]) -> None:
-        assert self._armed.wait(PATIENCE)
+    def rest(self) -> None:
+        self._it.sandbox.watch = None
+        self._ready.set()
+
+    def _see(self, service: str, _action: str, phase: Phase) -> None:
+        life = self._kills
+        assert self._ready.wait(PATIENCE)
         with self._lock:
-            self._left -= phase == self._phase and service not in SIGN_IN
-            if self._left == 0 and not self._killed.is_set():
-                self._it.service.kill()
-                self._killed.set()
-        if self._killed.is_set() and phase == "before":
+            if life == self._kills and service not in SIGN_IN and phase == self._phase:
+                self._left -= 1
+                if self._left == 0:
+                    self._ready.clear()
+                    self._it.service.kill()
+                    self._kills += 1
+                    self._killed.set()
+        if life != self._kills and phase == "before":
             raise ConnectionAbortedError  # lost with its sender
 
 

@@ -4,7 +4,7 @@ Chains are started one after another: the one that was started last is the one t
 have ended or are held. So a single kill finds any number of chains, each at its own point.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Literal, NamedTuple
@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 from app.sandbox import Sandbox
 
 SIGN_IN = ("session", "appToken")  # services that no chain calls: a process does, when it needs to
-PHASES: tuple[Literal["before", "after"], ...] = ("before", "after")
+Phase = Literal["before", "after"]
+PHASES: tuple[Phase, ...] = ("before", "after")
 LONGEST_HOLD = 30.0  # seconds; a test that forgets what it holds fails
 
 
@@ -29,12 +30,15 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Meddling:
-    """What somebody else does right before the `nth` call (from 0) of a name, and how the chain's is refused then."""
+    """What somebody else does right after the first call of a name, and how the chain is refused then."""
 
     call: str
-    nth: int
     act: Callable[[Sandbox, str], None]  # given the sandbox and the name of the recording's room
     refusal: str  # the problem's code
+
+    def after(self, calls: Sequence[str]) -> int:
+        """The number of that call."""
+        return calls.index(self.call)
 
 
 @dataclass
@@ -68,12 +72,13 @@ class Watch:
         self.sandbox.watch, self._dead = None, dead
         self._released.set()
 
-    def _see(self, service: str, action: str, phase: Literal["before", "after"]) -> None:
+    def _see(self, service: str, action: str, phase: Phase) -> None:
         if service in SIGN_IN or self._busy:
             return
         call = f"{service.removeprefix('schedule_')}.{action}"
         if phase == "before":
             self.calls.append(call)
+        else:
             self._meddle(call)
         if self._point == Point(len(self.calls) - 1, call, phase):
             self._point = None
@@ -83,7 +88,7 @@ class Watch:
                 raise ConnectionAbortedError  # the request is lost with its sender
 
     def _meddle(self, call: str) -> None:
-        if self._meddling and self._meddling.call == call and self.calls.count(call) == self._meddling.nth + 1:
+        if self._meddling and self._meddling.call == call and self.calls.count(call) == 1:
             self._busy = True
             self._meddling.act(self.sandbox, self._room)
             self._busy = False
