@@ -1,30 +1,99 @@
-"""What tests of several parts share: a database with Lectern's tables, empty."""
+"""What tests of several parts share: databases with Lectern's tables, of every kind that Lectern runs on."""
 
+import os
+import secrets
+import shutil
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from sqlmodel import SQLModel
 
 from app.db import Database
+from app.main import migrate
+from tests.postgres import NoPostgres, Server, server
 
 for part in ("chains", "resources", "recordings"):
     import_module(f"app.{part}.models")
 
 
-@pytest.fixture(scope="session", params=["sqlite"])
-def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Where an empty database is. Another kind is another parameter."""
-    return f"{request.param}:///{tmp_path_factory.mktemp('database') / 'lectern.db'}"
+@dataclass(frozen=True)
+class Sqlite:
+    """Databases that are files in `folder`."""
+
+    folder: Path
+
+    def create(self, template: str | None = None) -> str:
+        path = self.folder / f"{secrets.token_hex(6)}.db"
+        if template:
+            shutil.copyfile(template.removeprefix("sqlite:///"), path)
+        return f"sqlite:///{path}"
+
+    def drop(self, url: str) -> None:
+        for path in self.folder.glob(Path(url).name + "*"):
+            path.unlink()
+
+
+@dataclass(frozen=True)
+class Databases:
+    """New databases of one kind, as many as one likes. Those with tables are copies: migrating each takes too long."""
+
+    place: Sqlite | Server
+    template: str
+
+    @contextmanager
+    def one(self, *, with_tables: bool = True) -> Iterator[str]:
+        """The URL of one without rows, which is gone afterwards."""
+        url = self.place.create(self.template if with_tables else None)
+        yield url
+        self.place.drop(url)
 
 
 @pytest.fixture(scope="session")
-def shared_database(database_url: str) -> Iterator[Database]:
-    """One for all tests: a new engine would compile every statement anew, which takes longer than most tests."""
-    database = Database(database_url)
-    SQLModel.metadata.create_all(database.engine)
-    yield database
+def postgres() -> Iterator[Server]:
+    """The PostgreSQL server of this run."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex(16)
+    try:
+        with server(run) as found:
+            yield found
+    except NoPostgres as why:
+        give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        give_up(f"no PostgreSQL: {why}. LECTERN_TEST_DATABASE_URL can name one.")
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Whatever uses this runs on both kinds."""
+    if request.param == "sqlite":
+        place: Sqlite | Server = Sqlite(tmp_path_factory.mktemp("databases"))
+    else:
+        place = request.getfixturevalue("postgres")
+    template = place.create()
+    database = Database(template)
+    migrate(database)
     database.close()
+    yield Databases(place, template)
+    place.drop(template)
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> Iterator[str]:
+    """Where a database of the test's own is, with tables and without rows."""
+    with databases.one() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def shared_database(databases: Databases) -> Iterator[Database]:
+    """One for all tests: a new engine would compile every statement anew, which takes longer than most tests."""
+    with databases.one() as url:
+        database = Database(url)
+        yield database
+        database.close()
 
 
 @pytest.fixture
@@ -33,3 +102,12 @@ def database(shared_database: Database) -> Database:
         for table in reversed(SQLModel.metadata.sorted_tables):
             session.execute(table.delete())
     return shared_database
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was not tested here is said out loud."""
+    skipped = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
+    if skipped:
+        terminalreporter.section("NOT TESTED", red=True, bold=True)
+    for why, count in sorted(skipped.items()):
+        terminalreporter.line(f"{count} test(s): {why.removeprefix('Skipped: ')}")

