@@ -73,7 +73,9 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
-        self._reader = self.engine.execution_options(**{_READ_ONLY: True})
+        # SQLite's readers see one state as they are, PostgreSQL's have to ask for it.
+        level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reader = self.engine.execution_options(**{_READ_ONLY: True, **level})
         self._writer = threading.Lock() if self.is_sqlite else None
 
     @property

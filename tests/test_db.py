@@ -11,8 +11,11 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text, update
 from sqlalchemy.exc import OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
+from sqlmodel import Session, col
 
 import app.db
+from app.chains.models import Chain
+from app.chains.store import Store
 from app.db import Database, UtcDateTime, database_now, new_id
 
 TABLES = MetaData()
@@ -111,13 +114,17 @@ def test_what_is_changed_while_reading_is_lost(own: Database) -> None:
     assert value(own) == 0
 
 
-def test_a_reader_sees_one_state_and_holds_up_nobody(own: Database) -> None:
-    with own.read() as session:
-        seen = session.execute(select(COUNTERS.c.value)).scalar_one()
-        with own.write() as other:
-            other.execute(update(COUNTERS).values(value=9))
-        assert session.execute(select(COUNTERS.c.value)).scalar_one() == seen == 0
-    assert value(own) == 9
+def test_a_reader_sees_one_state_and_holds_up_nobody(database: Database) -> None:
+    def chains(session: Session) -> int:
+        return len(session.execute(select(col(Chain.id))).all())
+
+    with database.read() as session:
+        assert chains(session) == 0
+        with database.write() as other:
+            Store(database, "me", 10.0).create(other, "one", "build", ["look"], {})
+        assert chains(session) == 0
+    with database.read() as session:
+        assert chains(session) == 1
 
 
 @pytest.mark.parametrize("processes", [1, 3])
