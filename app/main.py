@@ -32,6 +32,7 @@ from app.recordings.accepting import Acceptance
 from app.recordings.router import router as recordings
 from app.recordings.work import Tools
 from app.resources.mirror import Mirror
+from app.resources.polling import Feed, Shortcut
 from app.resources.refreshing import Refreshers
 from app.resources.router import router as resources
 from app.settings import Settings
@@ -140,7 +141,12 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     kaltura = Kaltura(settings, transport)
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     store = Store(database, owner, settings.lease_seconds)
-    engine = Engine(store, {**service.DEFINITIONS, **changing.DEFINITIONS}, Pauses(), lambda: workers.stopping())
+    engine = Engine(
+        store,
+        {**service.DEFINITIONS, **changing.DEFINITIONS},
+        Pauses(sweep=settings.sweep_seconds),
+        lambda: workers.stopping(),
+    )
     workers = Workers(
         engine,
         settings.workers,
@@ -151,6 +157,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         database, owner, per_second=settings.refreshes_per_second, default_zone=settings.time_zone, busy=unfinished
     )
     refreshers = Refreshers(mirror, kaltura.client)
+    feed = Feed(database, refreshers.ask)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -163,6 +170,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         yield
         ended = await run_in_threadpool(workers.stop, STOP_SECONDS)
         await run_in_threadpool(refreshers.stop, MIRROR_STOP_SECONDS)
+        feed.versions.close()
         log.info("stopped", all_calls_ended=ended)
         database.close()
 
@@ -182,6 +190,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.database = database
     app.state.workers = workers
     app.state.mirror = mirror
+    app.state.feed = feed
     app.state.kaltura = kaltura.client()
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone)
     app.include_router(recordings)
@@ -199,6 +208,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     errors.add_schema(app)
     docs.add_docs(app)
     app.add_middleware(limits.BodyLimit)
+    app.add_middleware(Shortcut, feed=feed, may_see=lambda sent, _resource: access.client_of(keyring, sent) is not None)
     telemetry.add_request_ids(app)
     return app
 

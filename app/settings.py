@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         10.0, ge=1, le=600, description="How long a chain stays a silent owner's before another takes it up."
     )
+    sweep_seconds: float = Field(
+        180.0, ge=1, le=86_400, description="How long after an unknown outcome Lectern looks for a second object."
+    )
     time_zone: str = Field("UTC", description="The zone of a document that names none (IANA).")
     api_keys: SecretStr = Field(
         SecretStr(""),

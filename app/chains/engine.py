@@ -28,15 +28,15 @@ from typing import Any, Generic, TypeVar
 import structlog
 from sqlmodel import Session
 
-from app.chains.models import Chain, ChainStatus, ChainStep, StepStatus
-from app.chains.steps import Call, Context, Definition, Done, Failed, Json, Outcome, Retry, Step, Unknown
+from app.chains.models import ChainStatus, ChainStep, StepStatus
+from app.chains.run import MADE, PENDING, SENT, UNDONE, Run
+from app.chains.steps import Call, Context, Definition, Done, Failed, Json, Retry, Unknown
 from app.chains.store import Claim, LeaseLost, Store
 from app.db import utc_now
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-PENDING, SENT, MADE, UNDONE = "pending", "sent", "made", "undone"  # a call's states: app/chains/steps.py
 LOOKS = 2  # times that something must not be found before it counts as not done: an index may lag
 STOPPED = {"code": "cancelled", "detail": "It was cancelled before it was done."}
 MISTAKE = "Lectern made a mistake in this step; its log says more."
@@ -44,67 +44,17 @@ MISTAKE = "Lectern made a mistake in this step; its log says more."
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """Seconds between attempts: `first`, doubling to `longest`, with jitter; `look` between two looks."""
+    """Seconds between attempts: `first`, doubling to `longest`, with jitter; `look` between two looks, `sweep` before
+    the last one."""
 
     first: float = 1.0
     longest: float = 300.0
     look: float = 3.0
+    sweep: float = 180.0
 
     def after(self, failures: int) -> float:
         grown = min(self.longest, self.first * 2.0 ** min(failures - 1, 30))
         return grown * random.uniform(0.75, 1.25)  # noqa: S311 - so that chains don't come back in step
-
-
-@dataclass(slots=True)
-class Run(Generic[T]):
-    """One claimed chain in the hands of one worker."""
-
-    claim: Claim
-    chain: Chain
-    rows: list[ChainStep]
-    definition: Definition[T]
-    context: Context[T]
-    results: dict[str, dict[str, Json]]  # of the context, growing
-
-    @property
-    def over(self) -> bool:
-        return self.chain.status in (ChainStatus.SUCCEEDED, ChainStatus.FAILED, ChainStatus.STUCK)
-
-    @property
-    def refused(self) -> ChainStep | None:
-        return next((row for row in self.rows if row.status == StepStatus.FAILED), None)
-
-    @property
-    def current(self) -> ChainStep | None:
-        """The step to go on with, or the refused one of a chain that is being undone."""
-        return next((row for row in self.rows if row.status not in (StepStatus.SUCCEEDED, StepStatus.UNDONE)), None)
-
-    @property
-    def returns(self) -> bool:
-        """Whether it can be undone: no final step has begun."""
-        return not any(self.step(row).final for row in self.rows if row.status != StepStatus.PENDING)
-
-    @property
-    def stops(self) -> bool:
-        """Whether it is asked to stop, and can."""
-        return self.claim.stop and self.returns
-
-    def step(self, row: ChainStep) -> Step[T]:
-        return self.definition.steps[row.position]
-
-    def made(self, row: ChainStep, call: dict[str, Any], result: Json) -> None:
-        call |= {"state": MADE, "result": result}
-        self.results[row.name][call["key"]] = result
-
-    def to_undo(self) -> list[tuple[ChainStep, dict[str, Any], Callable[..., Outcome]]]:
-        """What is, or may be, there to be removed, and how: newest first."""
-        return [
-            (row, call, undo)
-            for row in reversed(self.rows)
-            if (undo := self.step(row).undo) is not None
-            for call in reversed(row.calls or [])
-            if call["state"] in (SENT, MADE)
-        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +324,23 @@ class Engine(Generic[T]):
         run.chain.status = status
         self.store.end(session, run.claim, status, error)
         run.definition.ended(session, run.chain.subject, status, error)
+        self._plan_sweep(session, run, status)
         log.info("chain_ended", chain_id=run.chain.id, operation=run.chain.operation, status=str(status))
+
+    def _plan_sweep(self, session: Session, run: Run[T], status: ChainStatus) -> None:
+        unsure = {
+            row.name: [call["key"] for call in row.calls or () if call.get("unsure")]
+            for row in run.rows
+            if run.step(row).find is not None
+        }
+        if run.definition.sweep is None or status == ChainStatus.STUCK or not any(unsure.values()):
+            return
+        sweep = self.definitions[run.definition.sweep]
+        results = run.results if status == ChainStatus.SUCCEEDED else {}
+        given = {"subject": run.chain.subject, "input": run.chain.input, "results": results, "unsure": unsure}
+        names = [step.name for step in sweep.steps]
+        subject = f"sweep:{run.chain.subject}"
+        self.store.create(session, subject, sweep.operation, names, given, self.pauses.sweep)
 
 
 def _open_call(row: ChainStep) -> dict[str, Any]:

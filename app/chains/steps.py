@@ -122,11 +122,15 @@ class Definition(Generic[T]):
 
     `ended` runs within the transaction that ends the chain: `succeeded`, `failed` (with what it was refused for), or
     `stuck` (with `{"code": "stuck", "detail", "step", …}`; once taken up again, the chain ends another time).
+    `sweep` names the operation that looks once more, some minutes after a chain had an unknown outcome, for what may
+    have been made without being seen. Its subject is `sweep:<subject>`, its input `{"subject", "input", "results",
+    "unsure": {step: [call key]}}`; after a chain that failed, there are no results.
     """
 
     operation: str
     steps: Sequence[Step[T]]
     ended: Callable[[Session, str, ChainStatus, Mapping[str, Json] | None], None]
+    sweep: str | None = None
 
     def __post_init__(self) -> None:
         if len({step.name for step in self.steps}) < len(self.steps):

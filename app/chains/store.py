@@ -72,7 +72,7 @@ _CREATE = insert(_CHAIN).values(
     status=ChainStatus.QUEUED,
     fence=0,
     lease_until=0.0,
-    next_attempt_at=database_now(),
+    next_attempt_at=database_now() + bindparam("delay"),
     deadline=database_now() + bindparam("patience"),
 )
 _LOAD = select(Chain).where(col(Chain.id) == bindparam("of"))
@@ -121,14 +121,20 @@ class Store:
     # Making and reading
 
     def create(
-        self, session: Session, subject: str, operation: str, steps: Sequence[str], given: Mapping[str, Any]
+        self,
+        session: Session,
+        subject: str,
+        operation: str,
+        steps: Sequence[str],
+        given: Mapping[str, Any],
+        delay: float = 0.0,
     ) -> str:
-        """A new chain in the caller's transaction, ready to be claimed once that commits. Returns its id."""
+        """A new chain in the caller's transaction, to be claimed `delay` seconds after that commits. Returns its id."""
         chain_id = new_id("chn")
         now = utc_now()
         chain = {"id": chain_id, "subject": subject, "operation": operation, "input": given}
         session.connection().execute(
-            _CREATE, {**chain, "patience": self.patience, "created_at": now, "updated_at": now}
+            _CREATE, {**chain, "patience": self.patience, "delay": delay, "created_at": now, "updated_at": now}
         )
         session.connection().execute(
             insert(_STEP),

@@ -25,6 +25,7 @@ from app.recordings.change_steps import CANCEL, CHANGE
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.schemas import RecordingDocument
 from app.recordings.service import Accepted, accept, by_reference, find, resource_input, words
+from app.recordings.sweep import SWEEP
 from app.recordings.work import Tools
 from app.resources.models import Occurrence, OccurrenceStatus
 
@@ -267,10 +268,15 @@ def _cancel_ended(session: Session, subject: str, status: ChainStatus, error: Ma
     session.execute(update(Recording).where(col(Recording.id) == subject).values(updated_at=utc_now(), **values))
 
 
+def _sweep_ended(_session: Session, _subject: str, _status: ChainStatus, _error: Mapping[str, Any] | None) -> None:
+    """A sweep changes nothing that anybody is shown."""
+
+
 DEFINITIONS: Mapping[str, Definition[Tools]] = {
     **{
-        operation: Definition(operation, CHANGE, _change_ended)
+        operation: Definition(operation, CHANGE, _change_ended, sweep="sweep")
         for operation in ("update", "move_occurrence", "cancel_occurrence", "restore_occurrence")
     },
     "cancel": Definition("cancel", CANCEL, _cancel_ended),
+    "sweep": Definition("sweep", SWEEP, _sweep_ended),
 }

@@ -237,4 +237,6 @@ def _set(session: Session, recording_id: str, **values: Any) -> None:
     )
 
 
-DEFINITIONS: Mapping[str, Definition[Tools]] = {"schedule": Definition("schedule", SCHEDULE, schedule_ended)}
+DEFINITIONS: Mapping[str, Definition[Tools]] = {
+    "schedule": Definition("schedule", SCHEDULE, schedule_ended, sweep="sweep")
+}
