@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Self
@@ -16,7 +16,7 @@ from tests.processes import Program, start_service
 
 PATIENCE = 90.0  # seconds for what takes three, on a machine that is busy with something else
 LEASE = 5.0  # seconds: short enough to wait for, long enough that a busy machine's heart does not miss it
-AT_ONCE = 26  # chains held at a time
+AT_ONCE = 30  # chains held at a time
 ENVIRONMENT = {
     "LECTERN_LEASE_SECONDS": str(LEASE),
     "LECTERN_WORKERS": str(AT_ONCE + 2),  # each chain that is held keeps one,
@@ -31,7 +31,7 @@ class Stage:
     sandbox: Sandbox
     service: Program
     client: httpx.Client  # any number of threads may use it
-    _before: int = 0  # requests that Kaltura had seen when the play began
+    before: int = 0  # requests that Kaltura had seen when the play began
 
     def post(self, document: Json, *, prefer: str = "respond-async", **headers: str) -> httpx.Response:
         """`POST /recordings`; a header is named `idempotency_key`."""
@@ -64,14 +64,14 @@ class Stage:
         """From now on each call that Kaltura sees is a chain's."""
         self.get("/resources")
         look_at_no_room(folder)
-        self._before = len(self.sandbox.requests())
+        self.before = len(self.sandbox.requests())
         return self
 
     def calls(self) -> list[str]:
         """What chains have asked Kaltura for, in order: `media.add`."""
         return [
             f"{request['service'].removeprefix('schedule_')}.{request['action']}"
-            for request in self.sandbox.requests()[self._before :]
+            for request in self.sandbox.requests()[self.before :]
             if request["service"] not in SIGN_IN
         ]
 
@@ -93,6 +93,22 @@ def stage(folder: Path, environment: Mapping[str, str] | None = None) -> Iterato
     own = {**ENVIRONMENT, **(environment or {})}
     with running(sandbox) as url, start_service(folder, url, own) as service, client_of(service) as client:
         yield Stage(sandbox, service, client).quiet(folder)
+    sandbox.close()
+
+
+@contextmanager
+def two_services(folder: Path) -> Iterator[tuple[Stage, Stage]]:
+    """The same with a second service over the same database."""
+    sandbox = Sandbox()
+    with (
+        running(sandbox) as url,
+        start_service(folder, url, ENVIRONMENT) as one,
+        start_service(folder, url, ENVIRONMENT, name="replica") as other,
+        client_of(one) as client,
+        client_of(other) as other_client,
+    ):
+        first = Stage(sandbox, one, client).quiet(folder)
+        yield first, replace(first, service=other, client=other_client)
     sandbox.close()
 
 
