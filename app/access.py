@@ -4,6 +4,7 @@ A key is sent as `Authorization: Bearer <key>`, or as the password of HTTP Basic
 SHA-256 of a key is kept in memory; keys are compared as bytes, in constant time.
 """
 
+import base64
 import hashlib
 import secrets
 from dataclasses import dataclass
@@ -73,16 +74,33 @@ _BEARER = HTTPBearer(auto_error=False, description="An API key.")
 _BASIC = HTTPBasic(auto_error=False, description="Any user name; the API key as password.")
 
 
-def _client(
-    request: Request,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
-    basic: Annotated[HTTPBasicCredentials | None, Security(_BASIC)],
-) -> Client:
-    keys: Keyring = request.app.state.keyring
+def client_of(keys: Keyring, authorization: str | None) -> Client | None:
+    """Who sends this `Authorization` header; None for nobody that is known."""
     if not keys.clients:
         return LOCAL
-    key = bearer.credentials if bearer else basic.password if basic else None
-    found = keys.owner(key) if key else None
+    key = _key(authorization or "")
+    return keys.owner(key) if key else None
+
+
+def _key(authorization: str) -> str:
+    """The key in the header, or an empty string."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(given, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
+def _client(
+    request: Request,
+    _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+    _basic: Annotated[HTTPBasicCredentials | None, Security(_BASIC)],
+) -> Client:
+    found = client_of(request.app.state.keyring, request.headers.get("Authorization"))
     if found is None:
         raise Unauthorized()
     return found

@@ -14,7 +14,7 @@
     ├── Internal 500
     ├── ScheduleDiffers 502
     └── Unavailable 503
-        └── DatabaseUnavailable · KalturaUnavailable · Stuck
+        └── DatabaseUnavailable · KalturaUnavailable · ScheduleUnknown · Stuck
 
 A problem says what is wrong and what to do. It never repeats the input, an exception's text, a secret or a
 Kaltura session. `code` is stable; `detail` is for people.
@@ -195,6 +195,11 @@ class DatabaseUnavailable(Unavailable):
 
 class KalturaUnavailable(Unavailable):
     code, title = "kaltura_unavailable", "Kaltura does not answer"
+
+
+class ScheduleUnknown(Unavailable):
+    code, title = "schedule_unknown", "The schedule of this resource has not been read yet"
+    advice = "It is being read from Kaltura now. Keep what you have, and ask again."
 
 
 class Stuck(Unavailable):

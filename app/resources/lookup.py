@@ -31,7 +31,7 @@ def known_resources(session: Session, reference: str) -> list[Resource]:
     """Those in SQL with this Kaltura id or system name (in any case). A number is an id first."""
     # SQLite's lower() knows ASCII alone: other letters have to be spelt as they are, or Kaltura is asked.
     by_name = or_(col(Resource.system_name) == reference, func.lower(col(Resource.system_name)) == reference.lower())
-    number = _number(reference)
+    number = as_id(reference)
     found = session.execute(
         select(Resource).where(or_(by_name, col(Resource.id) == number) if number else by_name)
     ).scalars()
@@ -70,7 +70,7 @@ def _known(database: Database, reference: int | str) -> list[Resource]:
 
 
 def _ask(client: KalturaClient, reference: int | str) -> list[Resource]:
-    number = _number(str(reference))
+    number = as_id(str(reference))
     with kaltura_answers():
         by_id = client.get_resource(number) if number else None
         if by_id or isinstance(reference, int):
@@ -97,7 +97,8 @@ def _row(resource: kaltura.Resource) -> Resource:
     )
 
 
-def _number(reference: str) -> int | None:
+def as_id(reference: str) -> int | None:
+    """What is a number that an id could be is an id, before it is a name."""
     if not (reference.isascii() and reference.isdigit() and len(reference) <= 10):
         return None
     return int(reference) if 0 < int(reference) <= MAX_ID else None

@@ -37,7 +37,7 @@ from app.resources.references import recording_of
 log = structlog.get_logger(__name__)
 
 EVERY = 60.0  # seconds between two refreshes of a resource that is being asked for
-AGAIN = 5.0  # seconds until the next try for one that has never been seen: somebody is waiting for it
+AGAIN = 2.0  # seconds until the next try for one that has never been seen: somebody is waiting for it
 INTEREST = 3600.0  # seconds for which a resource stays of interest after it was asked for
 URGENT = 3600.0  # seconds that what is wanted at once has waited already; also in migration 0003
 LEASE = 60.0  # seconds after which another process takes over
@@ -49,7 +49,11 @@ _MIRROR = SQLModel.metadata.tables["mirror"]
 _DUE = (
     # A CTE: a plain IN (SELECT … LIMIT 1) may be evaluated again and claim more than one.
     select(_MIRROR.c.resource_id)
-    .where(_MIRROR.c.due_at <= database_now(), _MIRROR.c.lease_until <= database_now())
+    .where(
+        _MIRROR.c.due_at <= database_now(),
+        _MIRROR.c.lease_until <= database_now(),
+        _MIRROR.c.claimed_at <= database_now() - bindparam("span"),  # each is counted once
+    )
     .order_by(_MIRROR.c.due_at, _MIRROR.c.resource_id)
     .limit(1)
     .with_for_update(skip_locked=True)
@@ -70,13 +74,7 @@ _CLAIM = (
 _ASK = (
     update(_MIRROR)
     .where(_MIRROR.c.resource_id == bindparam("of"))
-    .values(
-        asked_at=database_now(),
-        due_at=case(
-            (or_(_MIRROR.c.due_at.is_(None), _MIRROR.c.as_of.is_(None)), database_now() - URGENT),
-            else_=_MIRROR.c.due_at,
-        ),
-    )
+    .values(asked_at=database_now(), due_at=func.coalesce(_MIRROR.c.due_at, database_now() - URGENT))
 )
 
 Busy = Callable[[Session, Collection[str]], Collection[str]]
@@ -117,7 +115,7 @@ class Mirror:
         self.clock = clock
 
     def ask(self, resource_ids: Collection[int]) -> None:
-        """Somebody wants to see them: they stay fresh for an hour. What is not fresh, or was never seen, is due."""
+        """Somebody wants to see them: they stay fresh for an hour from now. Those that were left alone are due."""
         with self._database.write() as session:
             session.connection().execute(_ASK, [{"of": resource_id} for resource_id in sorted(resource_ids)])
 

@@ -1,12 +1,11 @@
 """`/resources`: what Kaltura can record with, and what each has to record next."""
 
-from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from app.access import CurrentClient
-from app.db import Database, utc_now
+from app.db import Database
 from app.errors import (
     AmbiguousResource,
     DatabaseUnavailable,
@@ -14,20 +13,23 @@ from app.errors import (
     KalturaUnavailable,
     NotFound,
     RefusedByKaltura,
+    ScheduleUnknown,
     Unauthorized,
     responses,
 )
 from app.fields import Line, Moment
 from app.kaltura.client import KalturaClient
 from app.resources import feed, lookup
+from app.resources.memory import Form
 from app.resources.models import Resource
+from app.resources.polling import Feed
 from app.resources.schemas import ResourcePage, ResourceView, UpcomingView
 
 router = APIRouter(prefix="/resources", tags=["resources"])
 
-WINDOW = timedelta(days=14)
 ResourceId = Annotated[Line, Path(description="Kaltura id or system name.", examples=["EXTRON-100-ABC"])]
 _ETAG = {"ETag": {"description": "Of what is shown.", "schema": {"type": "string"}}}
+_LINK = {"Link": {"description": '`rel="next"`: where the next page is.', "schema": {"type": "string"}}}
 LOOKING_UP = (
     *(Unauthorized, NotFound, AmbiguousResource, InvalidDocument, RefusedByKaltura),
     *(KalturaUnavailable, DatabaseUnavailable),
@@ -73,24 +75,50 @@ def get_resource(_client: CurrentClient, resource: Named) -> ResourceView:
     return ResourceView.model_validate(resource.model_dump())
 
 
-def _window(
-    after: Annotated[
-        Moment | None, Query(alias="from", description="Now, if not said.", examples=["2027-01-13T00:00:00Z"])
-    ] = None,
-    before: Annotated[
-        Moment | None,
-        Query(alias="to", description="14 days after `from`, if not said.", examples=["2027-06-01T00:00:00Z"]),
-    ] = None,
-) -> tuple[datetime, datetime]:
-    start = after or utc_now()
-    end = before or start + WINDOW
-    if end < start:
-        rule = "must not be before from, which is now if not said"
-        raise InvalidDocument(f"to {rule}.", errors=[{"pointer": "/query/to", "detail": rule}])
-    return start, end
+After = Annotated[
+    Moment | None, Query(alias="from", description="Now, if not said.", examples=["2027-01-13T00:00:00Z"])
+]
+Before = Annotated[
+    Moment | None,
+    Query(alias="to", description="14 days after `from`, if not said.", examples=["2027-06-01T00:00:00Z"]),
+]
+Limit = Annotated[int, Query(ge=1, le=1000, description="How many occurrences at most.", examples=[100])]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-None-Match",
+        description="The `ETag` of the answer that you have; `W/`, lists and `*` are understood.",
+        examples=['"5f2c9a1b7e3d4c60"'],
+    ),
+]
 
 
-Window = Annotated[tuple[datetime, datetime], Depends(_window)]
+def _page(
+    after: After = None,
+    before: Before = None,
+    limit: Limit = 100,
+    cursor: Annotated[
+        str | None, Query(max_length=200, description="From `Link`, for the next page.", examples=["MTc5OTg0ODgwMCBv"])
+    ] = None,
+) -> feed.Window:
+    return feed.Window(after, before, limit, feed.read_cursor(cursor) if cursor else None)
+
+
+def _span(after: After = None, before: Before = None, limit: Limit = 1000) -> feed.Window:
+    return feed.Window(after, before, limit)
+
+
+async def _answer(request: Request, reference: str, window: feed.Window, form: Form) -> Response:
+    given = request.headers.getlist("If-None-Match")
+    found: Feed = request.app.state.feed
+    return await found.answer(
+        (request.url.path, request.scope["query_string"]),
+        reference,
+        window,
+        form,
+        ", ".join(given) if given else None,
+        lambda named: lookup.find_resource(request.app.state.database, request.app.state.kaltura, named),
+    )
 
 
 @router.get(
@@ -99,33 +127,47 @@ Window = Annotated[tuple[datetime, datetime], Depends(_window)]
     summary="What a resource has to record next",
     response_description="Its schedule.",
     responses={
-        200: {"headers": _ETAG},
+        200: {"headers": _ETAG | _LINK},
         304: {"description": "Nothing has changed since that ETag.", "headers": _ETAG},
-        **responses(*LOOKING_UP),
+        **responses(*LOOKING_UP, ScheduleUnknown),
     },
 )
-def get_upcoming(
+async def get_upcoming(
+    request: Request,
     _client: CurrentClient,
-    resource: Named,
-    database: State,
-    window: Window,
-    limit: Annotated[int, Query(ge=1, le=1000, description="How many occurrences at most.", examples=[100])] = 100,
-    if_none_match: Annotated[
-        str | None,
-        Header(
-            alias="If-None-Match",
-            description="The `ETag` of the answer that you have; `W/`, lists and `*` are understood.",
-            examples=['"5f2c9a1b7e3d4c60"'],
-        ),
-    ] = None,
+    id: ResourceId,
+    window: Annotated[feed.Window, Depends(_page)],
+    _if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The expanded schedule for an encoder, by start: running occurrences too, ended and cancelled ones not.
 
-    Answered from Lectern's own state, whether Kaltura is up or not. Poll it with `If-None-Match`.
+    Everything that Kaltura has on the resource, whoever booked it. Answered from Lectern's own copy, whether Kaltura
+    is up or not; `as_of` says how old that is. Poll it with `If-None-Match`.
     """
-    with database.read() as session:
-        shown = feed.upcoming(session, resource, utc_now(), *window, limit)
-    headers = {"ETag": f'"{shown.schedule_version}"', "Cache-Control": "private, no-cache"}
-    if feed.matches(if_none_match, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    return Response(shown.model_dump_json(by_alias=True), headers=headers, media_type="application/json")
+    return await _answer(request, id, window, "json")
+
+
+@router.get(
+    "/{id}/upcoming.ics",
+    response_class=Response,
+    summary="What a resource has to record next, as a calendar",
+    response_description="Its schedule: one VEVENT for each occurrence, all times in UTC.",
+    responses={
+        200: {"headers": _ETAG, "content": {"text/calendar": {"schema": {"type": "string"}}}},
+        304: {"description": "Nothing has changed since that ETag.", "headers": _ETAG},
+        **responses(*LOOKING_UP, ScheduleUnknown),
+    },
+)
+async def get_upcoming_calendar(
+    request: Request,
+    _client: CurrentClient,
+    id: ResourceId,
+    window: Annotated[feed.Window, Depends(_span)],
+    _if_none_match: IfNoneMatch = None,
+) -> Response:
+    """The same for capture agents that read iCalendar (RFC 5545). There are no recurrence rules and no zones in it."""
+    return await _answer(request, id, window, "ics")
+
+
+for path, endpoint in (("/{id}/upcoming", get_upcoming), ("/{id}/upcoming.ics", get_upcoming_calendar)):
+    router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)

@@ -38,6 +38,9 @@ class UpcomingOccurrence(Out):
     status: Literal["upcoming", "recording_now"] = Field(
         description="`recording_now` once it has begun.", examples=["upcoming"]
     )
+    kind: Literal["recording", "live"] = Field(
+        description="`recording`, or `live`: a live stream's event.", examples=["recording"]
+    )
     title: str = Field(description="What it is called.", examples=["MATH-123 Linear Algebra"])
     description: str | None = Field(description="More about it.", examples=["Section 01, fall term"])
     start: Instant = Field(description="When it begins, in UTC.", examples=["2027-01-13T14:00:00Z"])
@@ -67,7 +70,9 @@ class UpcomingView(Out):
 
     resource: ResourceName = Field(description="The resource.")
     server_time: Instant = Field(description="The service's clock.", examples=["2027-01-13T13:58:02Z"])
-    as_of: Instant = Field(description="How old what is shown is.", examples=["2027-01-13T13:57:40Z"])
+    as_of: Instant = Field(
+        description="When Kaltura was last asked for it with success.", examples=["2027-01-13T13:57:40Z"]
+    )
     stale: bool = Field(description="Whether it could not be refreshed for ten minutes.", examples=[False])
     schedule_version: str = Field(description="Changes whenever `occurrences` does.", examples=["5f2c9a1b7e3d4c60"])
     from_: Instant = Field(alias="from", description="Where the window begins.", examples=["2027-01-13T13:58:02Z"])

@@ -1,0 +1,125 @@
+"""Every resource's version as this process knows it, so that nobody asks the database for one alone.
+
+The versions of all resources are looked at together, at most every `LOOK_EVERY` seconds, by whoever wants to know first
+after that. A look costs as much as there are resources that have changed since the one before.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import bindparam, select
+from sqlmodel import SQLModel
+
+from app.db import Database, database_now
+from app.errors import AmbiguousResource
+from app.resources.lookup import as_id
+
+LOOK_EVERY = 0.25  # seconds
+OVERLAP = 10.0  # seconds that a transaction may take from its change to its end, to be seen by the next look
+SWEEP_EVERY = 60.0  # seconds between two looks at everything: for a transaction that took longer
+THREADS = 4  # of its own, so that requests that wait for Kaltura are not in the way
+
+_MIRROR, _RESOURCE = (SQLModel.metadata.tables[name] for name in ("mirror", "resource"))
+_CHANGED = (
+    select(_MIRROR.c.resource_id, _MIRROR.c.version, _MIRROR.c.as_of, _RESOURCE.c.system_name, _RESOURCE.c.name)
+    .join(_RESOURCE, _RESOURCE.c.id == _MIRROR.c.resource_id)
+    .where(_MIRROR.c.changed_at >= bindparam("since"))
+)
+_NOW = select(database_now())
+
+T = TypeVar("T")
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Known:
+    """A resource as of the latest look. `as_of` is NEVER while it was not mirrored."""
+
+    id: int
+    version: int
+    as_of: datetime
+    system_name: str | None
+    name: str
+    told: float = float("-inf")  # when it was last noted that somebody asks for it (monotonic)
+
+
+class Versions:
+    """One a process, for its one event loop."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pool = ThreadPoolExecutor(THREADS, "feed")
+        self._looking = asyncio.Lock()
+        self._looked = self._swept = float("-inf")  # monotonic
+        self._since = 0.0  # by the database's clock
+        self.resources: dict[int, Known] = {}
+        self.names: dict[str, list[int]] = {}  # a new one whenever a name changes
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False)
+
+    async def run(self, work: Callable[..., T], *given: Any) -> T:
+        """`work` in one of the threads here."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
+
+    async def look(self, within: float = LOOK_EVERY) -> None:
+        """Afterwards, what is known here was true less than `within` seconds ago."""
+        if time.monotonic() - self._looked < within:
+            return
+        async with self._looking:
+            began = time.monotonic()
+            if began - self._looked < within:
+                return
+            sweep = began - self._swept >= SWEEP_EVERY
+            now, rows = await self.run(self._read, 0.0 if sweep else self._since)
+            self._learn(rows)
+            self._since, self._looked = now - OVERLAP, began
+            self._swept = began if sweep else self._swept
+
+    def expire(self) -> None:
+        """What is known here may be too old: the next one who wants to know looks."""
+        self._looked = float("-inf")
+
+    def resolve(self, reference: str) -> int | None:
+        """The resource that a path names; a number is an id first. Raises AmbiguousResource."""
+        by_id = as_id(reference)
+        if by_id in self.resources:
+            return by_id
+        found = self.names.get(reference.lower(), [])
+        if len(found) > 1:
+            raise AmbiguousResource(resource_ids=sorted(found))
+        return found[0] if found else None
+
+    def _read(self, since: float) -> tuple[float, list[Known]]:
+        """The time, and then what has changed since that other one and is not known here as it is now."""
+        with self._database.read() as session:
+            now: float = session.connection().execute(_NOW).scalar_one()
+            rows = session.connection().execute(_CHANGED, {"since": since}).all()
+        found = (
+            Known(of, version, as_of or NEVER, system_name, name) for of, version, as_of, system_name, name in rows
+        )
+        return now, [one for one in found if not self._is_known(one)]
+
+    def _is_known(self, found: Known) -> bool:
+        known = self.resources.get(found.id)
+        return known is not None and (known.version, known.as_of) == (found.version, found.as_of)
+
+    def _learn(self, found: Iterable[Known]) -> None:
+        renamed = False
+        for one in found:
+            before = self.resources.get(one.id)
+            renamed |= before is None or before.system_name != one.system_name
+            one.told = before.told if before else one.told
+            self.resources[one.id] = one
+        if renamed:
+            names = defaultdict(list)
+            for known in self.resources.values():
+                if known.system_name is not None:
+                    names[known.system_name.lower()].append(known.id)
+            self.names = dict(names)
