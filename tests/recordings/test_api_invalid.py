@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Databases
 from tests.processes import start_service
 from tests.recordings.documents import LEFT_OUT, example, weekly
 from tests.service import Json, Lectern, lectern, pointers, problem
@@ -17,9 +18,9 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lectern]:
+def untouched(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Lectern]:
     """One service for all: nothing that is refused changes anything."""
-    with lectern(tmp_path_factory.mktemp("invalid")) as running:
+    with databases.one() as url, lectern(tmp_path_factory.mktemp("invalid"), database_url=url) as running:
         yield running
 
 

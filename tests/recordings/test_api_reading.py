@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from app.chains.models import Chain
 from app.db import Database, utc_now
+from tests.conftest import Databases
 from tests.recordings.documents import SINGLE, example
 from tests.service import Json, Lectern, eventually, found, lectern, pointers, problem
 
@@ -26,7 +27,7 @@ def titles(listed: Json) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lectern]:
+def filled(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Lectern]:
     """Four recordings: one: on another camera; two: failed; three: in February; four: a week long, tagged."""
     documents: list[Json] = [
         {"title": "one", "resource": "EXTRON-200-DEF", "reference_id": "R-1", "tags": ["maths"]},
@@ -39,7 +40,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lectern]:
             "tags": ["maths", "ETH"],
         },
     ]
-    with lectern(tmp_path_factory.mktemp("filled")) as running:
+    with databases.one() as url, lectern(tmp_path_factory.mktemp("filled"), database_url=url) as running:
         for document in documents:
             assert running.schedule(SINGLE | document).status_code in (201, 422)
         yield running
@@ -186,9 +187,9 @@ def test_a_failed_recording_shows_what_a_client_would_have_been_told(filled: Lec
 # Clients
 
 
-def test_another_client_s_recording_is_not_there(tmp_path: Path) -> None:
+def test_another_client_s_recording_is_not_there(tmp_path: Path, database_url: str) -> None:
     pairs = ",".join(f"{name}={key}" for name, key in KEYS.items())
-    with lectern(tmp_path, api_keys=pairs) as service:
+    with lectern(tmp_path, database_url=database_url, api_keys=pairs) as service:
 
         def call(client: str, method: str, path: str, **more: Any) -> Any:
             headers = {"Authorization": f"Bearer {KEYS[client]}", "Idempotency-Key": "k"}

@@ -12,6 +12,7 @@ from httpx2 import Response
 from sqlalchemy import inspect, text
 
 from app.sandbox import RESOURCE_ID
+from tests.conftest import Databases
 from tests.recordings.documents import LEFT_OUT, SINGLE, example, weekly
 from tests.service import Json, Lectern, epoch, eventually, found, lectern, problem
 
@@ -23,9 +24,9 @@ TELESCOPE = "🔭"  # four bytes of UTF-8
 
 
 @pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lectern]:
+def quiet(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Lectern]:
     """One service for all that leave nothing behind."""
-    with lectern(tmp_path_factory.mktemp("preview")) as running:
+    with databases.one() as url, lectern(tmp_path_factory.mktemp("preview"), database_url=url) as running:
         yield running
 
 

@@ -7,6 +7,6 @@ from tests.service import Lectern, lectern
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Lectern]:
-    with lectern(tmp_path) as running:
+def service(tmp_path: Path, database_url: str) -> Iterator[Lectern]:
+    with lectern(tmp_path, database_url=database_url) as running:
         yield running

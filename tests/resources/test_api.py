@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Databases
 from tests.recordings.documents import SINGLE
 from tests.service import Json, Lectern, lectern, pointers, problem
 
@@ -26,9 +27,9 @@ def add(service: Lectern, kind: str = "Camera", **values: Any) -> int:
 
 
 @pytest.fixture(scope="module")
-def same(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lectern]:
+def same(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Lectern]:
     """One service for all that only look."""
-    with lectern(tmp_path_factory.mktemp("resources")) as running:
+    with databases.one() as url, lectern(tmp_path_factory.mktemp("resources"), database_url=url) as running:
         yield running
 
 
