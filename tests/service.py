@@ -1,5 +1,6 @@
 """The service in this process, in front of a sandbox in memory: what the tests of the HTTP contract talk to."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 from unittest import mock
 
+import structlog
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
@@ -145,6 +147,17 @@ def lectern(folder: Path, *, seed: Seed = DEFAULT_SEED, **values: Any) -> Iterat
         yield service
     kaltura.client.close()
     sandbox.close()
+
+
+@contextmanager
+def logs_as_they_are() -> Iterator[None]:
+    """Undoes what a command in this process does to logging."""
+    root, kept = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.configure(**kept)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def utc(text: str) -> datetime:

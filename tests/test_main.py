@@ -3,6 +3,7 @@
 import re
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from app.cli import main
 from app.main import create_app
 from app.sandbox import Sandbox, SandboxTransport
-from tests.service import found, lectern, problem, settings
+from tests.service import found, lectern, logs_as_they_are, problem, settings
 
 
 def workers() -> list[str]:
@@ -51,6 +52,15 @@ def test_two_services_in_one_process_know_nothing_of_each_other(tmp_path: Path) 
         assert two.calls() == []
 
 
+def test_the_example_on_every_database(tmp_path: Path, database_url: str) -> None:
+    with lectern(tmp_path, database_url=database_url) as service:
+        recording = service.made()
+        term = {"from": "2027-01-13T00:00:00Z", "to": "2027-06-01T00:00:00Z"}
+        assert recording["occurrence_count"] == 36
+        assert len(service.get("/resources/extron-100-abc/upcoming", **term)["occurrences"]) == 36
+        assert found(service.schedule(), 200) == recording
+
+
 def test_the_default_zone_is_a_setting(tmp_path: Path) -> None:
     document = {"title": "t", "resource": 562931, "start": "2027-01-13T09:00:00", "duration_minutes": 50}
     with lectern(tmp_path, time_zone="Asia/Kolkata") as service:
@@ -72,11 +82,12 @@ def test_docs_and_their_document_are_served(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
     """In an empty folder, with nothing set but where the database is."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LECTERN_DATABASE_URL", f"sqlite:///{tmp_path / 'lectern.db'}")
-    return CliRunner()
+    with logs_as_they_are():
+        yield CliRunner()
 
 
 def test_migrate_makes_the_tables(command: CliRunner, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Settings: read from the environment alone, wrong ones told by name and rule, never by value."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from typer.testing import CliRunner
 
 from app.cli import main
 from app.settings import PREFIX, Settings, is_loopback, unknown_variables
+from tests.service import logs_as_they_are
 
 SECRET = "swordfish-0123456789abcdef"
 KALTURA = {"kaltura_url": "https://kaltura.example", "kaltura_partner_id": 101}
@@ -16,11 +19,13 @@ TOKEN = {"kaltura_app_token_id": "0_abc", "kaltura_app_token": SECRET}
 
 
 @pytest.fixture(autouse=True)
-def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """An environment without settings, in a folder without `.env`."""
     for name in list_settings():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+    with logs_as_they_are():
+        yield
 
 
 def list_settings() -> list[str]:
@@ -114,6 +119,10 @@ def test_misspelt_variables_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LECTERN_TEST_DATABASE_URL", "")
     Path(".env").write_text("LECTERN_TIMEZONE=UTC\nOTHER=1\nLECTERN_HOST=127.0.0.1\n")
     assert unknown_variables() == ["LECTERN_PROT", "LECTERN_TIMEZONE"]
+    done = CliRunner().invoke(main, ["migrate"], catch_exceptions=False)
+    told = [json.loads(line) for line in done.output.splitlines()]
+    assert [line["name"] for line in told if line["event"] == "unknown_setting"] == ["LECTERN_PROT", "LECTERN_TIMEZONE"]
+    assert SECRET not in done.output
 
 
 # Who may run without a key

@@ -204,23 +204,28 @@ def test_if_none_match_is_read_as_rfc_9110_says(service: Lectern, given: str, st
     assert answer.status_code == status
 
 
-def test_what_enters_the_window_changes_the_etag(service: Lectern) -> None:
-    soon = (utc_now() + timedelta(days=14, seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
-    service.made(SINGLE | {"start": soon})
-    tag = service.client.get(PATH).headers["ETag"]
+def test_the_etag_is_of_what_is_shown_and_not_of_the_window(service: Lectern) -> None:
+    service.made(SINGLE)  # 09:00 on 13 January
 
-    def entered() -> bool | None:
-        return service.client.get(PATH, headers={"If-None-Match": tag}).status_code == 200 or None
+    def tag(first: str, last: str) -> str:
+        window = {"from": f"2027-01-{first}:00:00Z", "to": f"2027-01-{last}:00:00Z"}
+        return service.client.get(PATH, params=window).headers["ETag"]
 
-    eventually(entered, 4)
+    without, within = tag("12T08", "13T09"), tag("12T09", "13T10")
+    assert without != within, "it has entered the window"
+    assert within == tag("13T08", "14T10")
+    assert without == tag("01T00", "02T00") == tag("13T10", "14T10")
 
 
 def test_what_begins_to_run_changes_the_etag(service: Lectern) -> None:
-    service.made(SINGLE | {"start": ago(seconds=-2)})
-    tag = service.client.get(PATH).headers["ETag"]
+    service.made(SINGLE | {"start": ago(seconds=-3)})
+    tags: dict[str, str] = {}
 
-    def begun() -> list[Json] | None:
-        answer = service.client.get(PATH, headers={"If-None-Match": tag})
-        return answer.json()["occurrences"] if answer.status_code == 200 else None
+    def begun() -> bool | None:
+        answer = service.client.get(PATH)
+        (session,) = found(answer)["occurrences"]
+        assert tags.setdefault(session["status"], answer.headers["ETag"]) == answer.headers["ETag"]
+        return session["status"] == "recording_now" or None
 
-    assert [each["status"] for each in eventually(begun, 5)] == ["recording_now"]
+    eventually(begun)
+    assert len(set(tags.values())) == len(tags)
