@@ -1,6 +1,6 @@
 """The stage of an accident: the service as a process of its own, its sandbox in this one, where it can be watched."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,14 +16,19 @@ from tests.processes import Program, start_service
 
 PATIENCE = 90.0  # seconds for what takes three, on a machine that is busy with something else
 LEASE = 5.0  # seconds: short enough to wait for, long enough that a busy machine's heart does not miss it
-AT_ONCE = 30  # chains held at a time
-ENVIRONMENT = {
-    "LECTERN_LEASE_SECONDS": str(LEASE),
-    "LECTERN_WORKERS": str(AT_ONCE + 2),  # each chain that is held keeps one,
-    "LECTERN_KALTURA_CALLS_AT_ONCE": str(AT_ONCE + 2),  # and a call in flight
-    "LECTERN_REFRESHES_PER_SECOND": str(REFRESHES),
-    "LECTERN_KALTURA_READ_TIMEOUT": "120",  # nobody who is held gives up
+SETTINGS = {
+    "workers": 16,  # each chain that is held keeps one
+    "lease_seconds": LEASE,
+    "kaltura_read_timeout": 120,  # nobody who is held gives up
+    "refreshes_per_second": REFRESHES,
 }
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """Settings over those that all accidents have in common."""
+    own = {**SETTINGS, **settings}
+    own.setdefault("kaltura_calls_at_once", own["workers"])
+    return {f"LECTERN_{name.upper()}": str(value) for name, value in own.items()}
 
 
 @dataclass
@@ -87,11 +92,14 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Stage]:
+def stage(folder: Path, **settings: object) -> Iterator[Stage]:
     """The service, started, in front of a sandbox in memory; its files are in `folder`."""
     sandbox = Sandbox()
-    own = {**ENVIRONMENT, **(environment or {})}
-    with running(sandbox) as url, start_service(folder, url, own) as service, client_of(service) as client:
+    with (
+        running(sandbox) as url,
+        start_service(folder, url, environment(**settings)) as service,
+        client_of(service) as client,
+    ):
         yield Stage(sandbox, service, client).quiet(folder)
     sandbox.close()
 
@@ -102,8 +110,8 @@ def two_services(folder: Path) -> Iterator[tuple[Stage, Stage]]:
     sandbox = Sandbox()
     with (
         running(sandbox) as url,
-        start_service(folder, url, ENVIRONMENT) as one,
-        start_service(folder, url, ENVIRONMENT, name="replica") as other,
+        start_service(folder, url, environment()) as one,
+        start_service(folder, url, environment(), name="replica") as other,
         client_of(one) as client,
         client_of(other) as other_client,
     ):

@@ -23,7 +23,7 @@ ADD_AGAIN = ("category.list", ADD)  # names are resolved anew
 
 @pytest.fixture(scope="module")
 def it(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with stage(tmp_path_factory.mktemp("faults"), {"LECTERN_KALTURA_READ_TIMEOUT": str(READ_TIMEOUT)}) as found:
+    with stage(tmp_path_factory.mktemp("faults"), kaltura_read_timeout=READ_TIMEOUT) as found:
         yield found
 
 

@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 
 from tests.crash.rehearsal import BOOKED, NOTHING, TAKEN, rehearse, series, two_events
-from tests.crash.stage import AT_ONCE, Stage, stage
+from tests.crash.stage import Stage, stage
 from tests.crash.watching import Point, Watch
 
 REHEARSALS = {
@@ -21,6 +21,8 @@ REHEARSALS = {
     "booked_meanwhile": rehearse(two_events, BOOKED),
     "taken_meanwhile": rehearse(two_events, TAKEN),
 }
+
+AT_ONCE = 30  # chains held at a time
 
 Case = tuple[str, Point]
 Wave = tuple[Case, ...]
@@ -57,7 +59,7 @@ def wrecks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Wave]
 
         @cache
         def wreck(wave: Wave) -> Wreck:
-            it = stack.enter_context(stage(tmp_path_factory.mktemp("wreck")))
+            it = stack.enter_context(stage(tmp_path_factory.mktemp("wreck"), workers=AT_ONCE + 2))
             watch = Watch(it.sandbox)
             recordings = {
                 (name, point): it.held(watch, REHEARSALS[name], point, f"{name}-{point}") for name, point in wave

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.xdist_group("kill-again")
 def test_row_18_killed_again_and_again(tmp_path: Path) -> None:
     """At a call that chance names, five times. What Kaltura holds is what the rows say, or what they say may be."""
     chance = random.Random(18)
-    with stage(tmp_path, {"LECTERN_LEASE_SECONDS": "1"}) as it:
+    with stage(tmp_path, lease_seconds=1) as it:
         killer = Killer(it)
         recordings = [it.accepted(series(f"ROOM-{number}")) for number in range(ROOMS)]
         for turn in range(KILLS):
