@@ -8,20 +8,26 @@ Two regimes, named (README, "Decisions"):
 
 On SQLite a write begins with BEGIN IMMEDIATE and waits its turn behind a lock of this process. Measured: deferred
 transactions that upgrade from reading to writing fail in spite of `busy_timeout`, immediate ones do not; and
-SQLite's own waiting polls with growing pauses, which a lock does not. No write waits longer than `BUSY_TIMEOUT` for
-its turn, nor then for other processes: what comes of it is SQLAlchemy's `TimeoutError` or `OperationalError`.
+SQLite's own waiting polls with growing pauses, which a lock does not.
+
+On PostgreSQL transactions see what others have committed before each statement, and those that must be one after
+another name a `turn`.
+
+Nobody waits longer than `BUSY_TIMEOUT` for a connection, for its turn or for a lock, nor long for a database that has
+gone: what comes of it is SQLAlchemy's `TimeoutError` or `OperationalError`.
 """
 
 import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from sqlalchemy import Connection, DateTime, Dialect, Engine, Float, create_engine, event
+from sqlalchemy import URL, Connection, DateTime, Dialect, Engine, Float, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -30,6 +36,9 @@ from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
 BUSY_TIMEOUT = 5.0  # seconds
+STATEMENT_TIMEOUT = 20.0  # seconds, on PostgreSQL: the longest statement is a page of a list
+IDLE_TIMEOUT = 10.0  # seconds, on PostgreSQL: a process that was stopped in a transaction holds its locks no longer
+CONNECTIONS = 30  # of a process to PostgreSQL, at most: three processes go well with its default of 100
 _READ_ONLY = "lectern_read_only"
 
 
@@ -76,7 +85,7 @@ class Database:
         # SQLite's readers see one state as they are, PostgreSQL's have to ask for it.
         level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reader = self.engine.execution_options(**{_READ_ONLY: True, **level})
-        self._writer = threading.Lock() if self.is_sqlite else None
+        self._writer = threading.Lock()
 
     @property
     def is_sqlite(self) -> bool:
@@ -94,34 +103,53 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """One transaction: committed at the end, rolled back on any exception. Make no call to anyone inside."""
-        with self.transaction() as connection, Session(connection, expire_on_commit=False) as session:
+    def write(self, turn: str | None = None) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back on any exception. Make no call to anyone inside.
+
+        Those with the same `turn` are one after another, in all processes; on SQLite all are.
+        """
+        with self.transaction(turn) as connection, Session(connection, expire_on_commit=False) as session:
             yield session
             session.flush()
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, turn: str | None = None) -> Iterator[Connection]:
         """The same without a session, for who needs none."""
-        if self._writer is not None and not self._writer.acquire(timeout=BUSY_TIMEOUT):
+        # On PostgreSQL too: who waits for a turn holds a connection, which one for each process may.
+        alone = self._alone() if self.is_sqlite or turn is not None else nullcontext()
+        with alone, self.engine.begin() as connection:
+            if turn is not None and not self.is_sqlite:
+                connection.execute(_TAKE_TURN, {"turn": turn})
+            yield connection
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._writer.acquire(timeout=BUSY_TIMEOUT):
             raise WaitedTooLong("other writes take too long")
         try:
-            with self.engine.begin() as connection:
-                yield connection
+            yield
         finally:
-            if self._writer is not None:
-                self._writer.release()
+            self._writer.release()
 
     def close(self) -> None:
         self.engine.dispose()
 
 
+def unavailable(error: DBAPIError) -> bool:
+    """Whether it is not the statement's fault: a lock, a time-out, a full disk, or the database is gone."""
+    return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+
+
+_TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:turn, 0))")
+
+
 def _engine(url: str) -> Engine:
-    sqlite = url.startswith("sqlite")
     # An error's text names its statement, never the values: they are people's documents.
-    engine = create_engine(url, pool_pre_ping=not sqlite, pool_size=32, max_overflow=32, hide_parameters=True)
-    if not sqlite:
-        return engine
+    return _sqlite(url) if url.startswith("sqlite") else _postgresql(make_url(url))
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url, pool_size=32, max_overflow=32, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
@@ -139,6 +167,39 @@ def _engine(url: str) -> Engine:
     def _begin(connection: Connection) -> None:
         read_only = connection.get_execution_options().get(_READ_ONLY)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    # A server that vanishes without a word is noticed, too. What the URL says comes first.
+    noticed = {
+        "application_name": "lectern",
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,  # milliseconds
+    }
+    engine = create_engine(
+        url,
+        connect_args={name: value for name, value in noticed.items() if name not in url.query},
+        pool_pre_ping=True,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=BUSY_TIMEOUT,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        for name, seconds in (
+            ("lock_timeout", BUSY_TIMEOUT),
+            ("statement_timeout", STATEMENT_TIMEOUT),
+            ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
+        ):
+            connection.execute("SELECT set_config(%s, %s, false)", [name, f"{seconds * 1000:.0f}"])
+        connection.commit()
 
     return engine
 

@@ -3,20 +3,23 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text, update
-from sqlalchemy.exc import OperationalError, StatementError
+from sqlalchemy import Column, Integer, MetaData, Table, insert, make_url, select, text, update
+from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlmodel import Session, col
 
 import app.db
 from app.chains.models import Chain
 from app.chains.store import Store
-from app.db import Database, UtcDateTime, database_now, new_id
+from app.db import Database, UtcDateTime, database_now, new_id, unavailable
+from tests.conftest import Databases
+from tests.postgres import Server
 
 TABLES = MetaData()
 INSTANTS = Table("instant", TABLES, Column("at", UtcDateTime))
@@ -24,13 +27,44 @@ COUNTERS = Table("counter", TABLES, Column("value", Integer))
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'own.db'}")
+def url(databases: Databases) -> Iterator[str]:
+    with databases.one(with_tables=False) as found:
+        yield found
+
+
+@pytest.fixture
+def own(url: str) -> Iterator[Database]:
+    with opened(url) as database:
+        yield database
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path) -> Iterator[Database]:
+    with opened(f"sqlite:///{tmp_path / 'own.db'}") as database:
+        yield database
+
+
+@pytest.fixture
+def postgres_url(postgres: Server) -> Iterator[str]:
+    made = postgres.create()
+    yield made
+    postgres.drop(made)
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    """A database with the tables of these tests."""
+    database = Database(url)
     TABLES.create_all(database.engine)
     with database.write() as session:
         session.execute(insert(COUNTERS).values(value=0))
     yield database
     database.close()
+
+
+def change(database: Database, turn: str | None = None) -> None:
+    with database.write(turn) as session:
+        session.execute(update(COUNTERS).values(value=5))
 
 
 def value(database: Database) -> int:
@@ -128,15 +162,15 @@ def test_a_reader_sees_one_state_and_holds_up_nobody(database: Database) -> None
 
 
 @pytest.mark.parametrize("processes", [1, 3])
-def test_twenty_read_and_write_at_once_and_none_is_lost(own: Database, processes: int) -> None:
-    """Databases of the same file stand for processes: they share no lock but SQLite's own."""
-    databases = [own, *(Database(str(own.engine.url)) for _ in range(processes - 1))]
+def test_twenty_read_and_write_in_turn_and_none_is_lost(own: Database, url: str, processes: int) -> None:
+    """Databases of the same URL stand for processes: they share no lock but the database's own."""
+    databases = [own, *(Database(url) for _ in range(processes - 1))]
     failures: list[Exception] = []
 
     def work(number: int) -> None:
         for _ in range(10):
             try:
-                with databases[number % processes].write() as session:
+                with databases[number % processes].write("count") as session:
                     seen = session.execute(select(COUNTERS.c.value)).scalar_one()
                     session.execute(update(COUNTERS).values(value=seen + 1))
             except OperationalError as error:
@@ -153,32 +187,97 @@ def test_twenty_read_and_write_at_once_and_none_is_lost(own: Database, processes
         other.close()
 
 
-def test_nobody_waits_for_ever(own: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_for_ever(own: Database, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither behind the writes of this process nor behind another's."""
     monkeypatch.setattr(app.db, "BUSY_TIMEOUT", 0.1)
-    other = Database(str(own.engine.url))
-
-    def try_to_write(database: Database) -> None:
-        with database.write() as session:
-            session.execute(update(COUNTERS).values(value=5))
-
-    with own.write() as session:
+    other = Database(url)
+    with own.write("change") as session:
         session.execute(update(COUNTERS).values(value=1))
         with pytest.raises(WaitedTooLong):
-            try_to_write(own)
-        with pytest.raises(OperationalError, match="locked"):
-            try_to_write(other)
-    try_to_write(own)
-    try_to_write(other)
+            change(own, "change")
+        with pytest.raises(OperationalError, match="lock"):
+            change(other, "change")
+        with pytest.raises(OperationalError, match="lock"):
+            change(other)
+    change(own, "change")
+    change(other)
     other.close()
 
 
-def test_sqlite_keeps_what_it_has_committed(own: Database) -> None:
+def test_sqlite_keeps_what_it_has_committed(on_sqlite: Database) -> None:
     def pragma(name: str) -> Any:
-        with own.read() as session:
+        with on_sqlite.read() as session:
             return session.execute(text(f"PRAGMA {name}")).scalar_one()
 
     assert pragma("journal_mode") == "wal"
     assert pragma("synchronous") == 2, "FULL: not even a power cut loses a checkpoint"
     assert pragma("foreign_keys") == 1
     assert pragma("busy_timeout") == 5000
+
+
+# PostgreSQL
+
+
+def test_on_postgresql_only_those_of_one_turn_wait_for_each_other(postgres_url: str) -> None:
+    with opened(postgres_url) as own, own.write("one"):
+        change(own)
+        other = Database(postgres_url)
+        change(other, "another")
+        other.close()
+
+
+def test_on_postgresql_who_stops_in_a_transaction_holds_its_locks_for_seconds_only(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And finds, when it wakes, that nothing was changed."""
+
+    def stop_within() -> None:
+        with sleeper.write() as session:
+            session.execute(update(COUNTERS).values(value=1))
+            change(own)  # waits until the sleeper's transaction is over
+
+    with opened(postgres_url) as own:
+        monkeypatch.setattr(app.db, "IDLE_TIMEOUT", 0.2)
+        sleeper = Database(postgres_url)
+        with pytest.raises(DBAPIError) as raised:
+            stop_within()
+        assert unavailable(raised.value)
+        assert value(own) == 5
+        sleeper.close()
+
+
+def test_on_postgresql_no_statement_goes_on_for_ever(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.db, "STATEMENT_TIMEOUT", 0.1)
+    with opened(postgres_url) as own, own.read() as session, pytest.raises(OperationalError, match="timeout"):
+        session.execute(text("SELECT pg_sleep(30)"))
+
+
+def test_on_postgresql_nobody_waits_for_ever_for_a_connection(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.db, "CONNECTIONS", 1)
+    monkeypatch.setattr(app.db, "BUSY_TIMEOUT", 0.1)
+    with opened(postgres_url) as own:
+        with own.read() as session:
+            session.execute(select(COUNTERS.c.value))
+            with pytest.raises(WaitedTooLong):
+                change(own)
+        change(own)
+
+
+def test_on_postgresql_a_restart_is_survived(postgres: Server, postgres_url: str) -> None:
+    with opened(postgres_url) as own:
+        for _ in range(2):
+            with postgres.away(postgres_url), pytest.raises(OperationalError):
+                change(own)
+            change(own)
+        assert value(own) == 5
+
+
+def test_on_postgresql_what_the_url_says_comes_first(postgres_url: str) -> None:
+    given = make_url(postgres_url).update_query_dict({"application_name": "mine", "options": "-c work_mem=5MB"})
+    database = Database(given.render_as_string(hide_password=False))
+    with database.read() as session:
+        shown = [session.execute(text(f"SHOW {name}")).scalar_one() for name in ("application_name", "work_mem")]
+    database.close()
+    assert shown == ["mine", "5MB"]

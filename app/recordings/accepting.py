@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from fastapi import Response
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
@@ -43,11 +42,11 @@ class Acceptance:
         """201 with a new recording, 200 with one that was there, 202 with one that goes on, or its problem."""
         document.schedule(self.default_zone)  # refused before anything is written
         return await self._run(
-            lambda session: service.accept(session, self.store, client, document, key, self.default_zone), wait
+            client, lambda session: service.accept(session, self.store, client, document, key, self.default_zone), wait
         )
 
     async def resume(self, client: str, recording_id: str, wait: float) -> Response:
-        return await self._run(lambda session: service.resume(session, self.store, client, recording_id), wait)
+        return await self._run(client, lambda session: service.resume(session, self.store, client, recording_id), wait)
 
     async def change(
         self, client: str, recording_id: str, patch: Mapping[str, Any], if_match: str | None, wait: float
@@ -58,14 +57,14 @@ class Acceptance:
             recording = changing.guarded(session, client, recording_id, if_match)
             return changing.change(session, self.store, recording, changing.patched(recording, patch))
 
-        return await self._run(accept, wait)
+        return await self._run(client, accept, wait)
 
     async def cancel(self, client: str, recording_id: str, if_match: str | None, wait: float) -> Response:
         def accept(session: Session) -> Accepted:
             recording = changing.guarded(session, client, recording_id, if_match)
             return changing.cancel(session, self.store, recording)
 
-        return await self._run(accept, wait)
+        return await self._run(client, accept, wait)
 
     async def change_occurrence(
         self,
@@ -82,13 +81,13 @@ class Acceptance:
             occurrence = changing.find_occurrence(session, recording, occurrence_id)
             return act(session, self.store, recording, occurrence)
 
-        return await self._run(accept, wait, occurrence_id)
+        return await self._run(client, accept, wait, occurrence_id)
 
     async def put(self, client: str, document: RecordingDocument, wait: float) -> Response:
         """201 with a new recording, 200 with a changed one, 204 for one that is as the document says."""
         document.schedule(self.default_zone)
         return await self._run(
-            lambda session: changing.put(session, self.store, client, document, self.default_zone), wait
+            client, lambda session: changing.put(session, self.store, client, document, self.default_zone), wait
         )
 
     async def batch(self, client: str, kaltura: KalturaClient, asked: Batch, wait: float) -> Response:
@@ -101,7 +100,7 @@ class Acceptance:
         return await run_in_threadpool(self._answer_all, accepted)
 
     def _commit_all(self, client: str, planned: Sequence[Planned]) -> list[Accepted]:
-        with self.database.write() as session:
+        with self.database.write(turn=client) as session:
             return batch.apply(session, self.store, client, planned)
 
     def _answer_all(self, accepted: Sequence[Accepted]) -> Response:
@@ -113,23 +112,19 @@ class Acceptance:
         return Response(view.model_dump_json(), 202 if going else 200, headers, media_type="application/json")
 
     async def _run(
-        self, accept: Callable[[Session], Accepted], wait: float, occurrence_id: str | None = None
+        self, client: str, accept: Callable[[Session], Accepted], wait: float, occurrence_id: str | None = None
     ) -> Response:
-        accepted = await run_in_threadpool(self._commit, accept)
+        accepted = await run_in_threadpool(self._commit, client, accept)
         if accepted.unchanged:
             return Response(status_code=204, headers={"Location": f"/recordings/{accepted.recording_id}"})
         self.workers.nudge()
         await self.workers.ended(accepted.chain_id, wait, lambda: self._is_over(accepted.chain_id))
         return await run_in_threadpool(self._answer, accepted, occurrence_id)
 
-    def _commit(self, accept: Callable[[Session], Accepted]) -> Accepted:
-        try:
-            with self.database.write() as session:
-                return accept(session)
-        except IntegrityError:
-            # The same document came twice at the same moment. The other one is there now.
-            with self.database.write() as session:
-                return accept(session)
+    def _commit(self, client: str, accept: Callable[[Session], Accepted]) -> Accepted:
+        # A client's requests decide by what is there one after another: two equal ones at once find each other.
+        with self.database.write(turn=client) as session:
+            return accept(session)
 
     def _is_over(self, chain_id: str) -> bool:
         with self.database.read() as session:
