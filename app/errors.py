@@ -30,11 +30,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Mount
 
+from app.db import unavailable
 from app.fields import messages
 
 log = structlog.get_logger(__name__)
@@ -342,9 +343,11 @@ def add_handlers(app: FastAPI) -> None:
             answer.headers["Allow"] = _allowed(request) or "GET, HEAD"  # static files
         return answer
 
-    @app.exception_handler(OperationalError)
+    @app.exception_handler(DBAPIError)
     @app.exception_handler(PoolTimeout)
     def _database(_request: Request, error: Exception) -> Response:
+        if isinstance(error, DBAPIError) and not unavailable(error):
+            raise error
         log.error("database_unavailable", kind=type(getattr(error, "orig", error)).__name__)
         return render(DatabaseUnavailable())
 

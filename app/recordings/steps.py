@@ -37,6 +37,7 @@ from app.recordings.work import (
     wanted,
 )
 from app.resources.conflicts import Booked, find_conflicts, known_bookings
+from app.resources.lookup import remember
 from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 
 GONE = {"INVALID_OBJECT_ID", "ENTRY_ID_NOT_FOUND", "SCHEDULE_EVENT_ID_NOT_FOUND"}
@@ -82,8 +83,9 @@ def _find_or_make_resource(context: Ctx, call: Call) -> Outcome:
 
 
 def remember_resource(session: Session, context: Ctx) -> None:
-    for found in context.results["resource"].values():
-        session.merge(Resource(**found, seen_at=utc_now()))
+    found = [Resource(**one, seen_at=utc_now()) for one in context.results["resource"].values()]
+    if found:
+        remember(session, found)
 
 
 def _save_resource(session: Session, context: Ctx) -> None:

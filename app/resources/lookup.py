@@ -1,10 +1,11 @@
 """Finding resources: in SQL those that Lectern has seen, in Kaltura all others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import func, or_, select
-from sqlmodel import Session, col
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel, col
 
 from app.db import Database, utc_now
 from app.errors import AmbiguousResource, KalturaUnavailable, NotFound, RefusedByKaltura
@@ -12,6 +13,8 @@ from app.kaltura import types as kaltura
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError, Refused
 from app.resources.models import Resource
+
+_RESOURCE = SQLModel.metadata.tables["resource"]
 
 MAX_ID = 2**31 - 1  # Kaltura's ids are 32-bit
 
@@ -78,11 +81,22 @@ def _ask(client: KalturaClient, reference: int | str) -> list[Resource]:
         return [_row(resource) for resource in client.list_resources(system_name=reference)]
 
 
+def remember(session: Session, found: Iterable[Resource]) -> None:
+    """Writes them as Kaltura has them, whoever else may be writing them at the same moment."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    new = dialect.insert(_RESOURCE)
+    known = new.on_conflict_do_update(
+        index_elements=["id"], set_={column.name: column for column in new.excluded if column.name != "id"}
+    )
+    # In order, so that two who write the same ones never wait for each other.
+    rows = [row.model_dump() for row in sorted(found, key=lambda row: row.id)]
+    session.connection().execute(known, rows)
+
+
 def _remember(database: Database, rows: list[Resource]) -> list[Resource]:
     if rows:
         with database.write() as session:
-            for row in rows:
-                session.merge(row)
+            remember(session, rows)
     return rows
 
 
