@@ -91,7 +91,7 @@ def test_every_operation_needs_a_key_but_those_for_supervisors(service: Lectern)
             found(answer)
         else:
             problem(answer, 401, "unauthorized")
-    assert service.calls() == []
+    assert service.writes() == []
 
 
 def test_the_openapi_document_says_which_need_a_key(service: Lectern) -> None:

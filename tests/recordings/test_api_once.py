@@ -26,7 +26,7 @@ def test_the_same_document_again_is_the_recording_that_is_there(service: Lectern
     answer = service.schedule(example(**again))
     assert found(answer, 200) == first
     assert answer.headers["Location"] == f"/recordings/{first['id']}"
-    assert service.calls() == []
+    assert service.writes() == []
 
 
 def test_twenty_times_at_once_is_one_recording(service: Lectern) -> None:
@@ -43,7 +43,7 @@ def test_another_document_may_not_have_the_same_reference(service: Lectern) -> N
     service.calls()
     shown = problem(service.schedule(example(title="another")), 409, "reference_in_use")
     assert shown["recording_id"] == first["id"]
-    assert service.calls() == []
+    assert service.writes() == []
     assert service.get(f"/recordings/{first['id']}") == first
 
 
@@ -67,7 +67,7 @@ def test_the_same_key_and_document_is_the_recording_that_is_there(service: Lecte
     first = service.made(SINGLE, **KEY)
     service.calls()
     assert found(service.schedule(SINGLE, **KEY), 200) == first
-    assert service.calls() == []
+    assert service.writes() == []
 
 
 def test_the_same_key_with_another_document_is_refused(service: Lectern) -> None:
@@ -75,7 +75,7 @@ def test_the_same_key_with_another_document_is_refused(service: Lectern) -> None
     service.calls()
     shown = problem(service.schedule(SINGLE | {"title": "another"}, **KEY), 422, "idempotency_key_reused")
     assert shown["recording_id"] == first["id"]
-    assert service.calls() == []
+    assert service.writes() == []
     assert len(service.get("/recordings")["items"]) == 1
 
 
@@ -86,7 +86,7 @@ def test_a_repeated_key_answers_the_same_failure(service: Lectern) -> None:
     again = problem(service.schedule(SINGLE, **KEY), 422, "refused_by_kaltura")
     assert again == first | {"request_id": again["request_id"]}
     assert again["request_id"] != first["request_id"]
-    assert service.calls() == []
+    assert service.writes() == []
     assert service.left() == NOTHING
     assert service.made(SINGLE, idempotency_key="new")["id"] != first["recording_id"]
 
@@ -123,7 +123,7 @@ def test_it_waits_as_long_as_it_was_asked_to(service: Lectern) -> None:
     service.fault("drop_before")
     began = time.monotonic()
     recording = found(service.schedule(prefer="wait=1"), 202)
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 9
     service.heal()
     service.until(recording["id"], "scheduled")
 

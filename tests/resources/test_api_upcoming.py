@@ -1,13 +1,15 @@
 """`GET /resources/{id}/upcoming`: what an encoder is to record next, answered whether Kaltura is up or not."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from app.db import utc_now
+from tests.conftest import Databases
 from tests.recordings.documents import LEFT_OUT, SINGLE, example
-from tests.service import Json, Lectern, epoch, eventually, found, pointers, problem, utc
+from tests.service import Json, Lectern, epoch, eventually, found, lectern, pointers, problem, utc
 
 Query = dict[str, str | int]
 PATH = "/resources/EXTRON-100-ABC/upcoming"
@@ -85,6 +87,14 @@ def test_without_a_window_it_is_the_next_fourteen_days(service: Lectern) -> None
     assert timedelta(0) <= utc(shown["server_time"]) - utc(shown["from"]) < timedelta(seconds=2)
 
 
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Lectern]:
+    """One service for all that only look: 09:00 to 09:50 on five days from 13 January on."""
+    with databases.one() as url, lectern(tmp_path_factory.mktemp("week"), database_url=url) as running:
+        running.made(SINGLE | {"recurrence": {"frequency": "daily", "count": 5}})
+        yield running
+
+
 @pytest.mark.parametrize(
     ("query", "days"),
     [
@@ -98,9 +108,8 @@ def test_without_a_window_it_is_the_next_fourteen_days(service: Lectern) -> None
         ({}, []),
     ],
 )
-def test_the_window_takes_what_touches_it(service: Lectern, query: Query, days: list[int]) -> None:
-    service.made(SINGLE | {"recurrence": {"frequency": "daily", "count": 5}})
-    assert [int(each["start"][8:10]) for each in upcoming(service, **query)] == days
+def test_the_window_takes_what_touches_it(week: Lectern, query: Query, days: list[int]) -> None:
+    assert [int(each["start"][8:10]) for each in upcoming(week, **query)] == days
 
 
 def test_an_occurrence_that_runs_is_there_and_one_that_is_over_is_not(service: Lectern) -> None:
@@ -124,8 +133,8 @@ def test_an_occurrence_that_runs_is_there_and_one_that_is_over_is_not(service: L
         ({"to": "2020-01-01T00:00:00Z"}, "/query/to"),
     ],
 )
-def test_a_window_that_makes_no_sense_is_refused_not_empty(service: Lectern, query: Query, pointer: str) -> None:
-    assert pointers(problem(service.client.get(PATH, params=query), 422, "invalid_document")) == [pointer]
+def test_a_window_that_makes_no_sense_is_refused_not_empty(week: Lectern, query: Query, pointer: str) -> None:
+    assert pointers(problem(week.client.get(PATH, params=query), 422, "invalid_document")) == [pointer]
 
 
 # When a recording is there
@@ -198,9 +207,9 @@ def test_an_etag_is_answered_304_until_something_shown_changes(service: Lectern)
         ("x", 200),
     ],
 )
-def test_if_none_match_is_read_as_rfc_9110_says(service: Lectern, given: str, status: int) -> None:
-    tag = service.client.get(PATH).headers["ETag"]
-    answer = service.client.get(PATH, headers={"If-None-Match": given.format(tag=tag)})
+def test_if_none_match_is_read_as_rfc_9110_says(week: Lectern, given: str, status: int) -> None:
+    tag = week.client.get(PATH, params=TERM).headers["ETag"]
+    answer = week.client.get(PATH, params=TERM, headers={"If-None-Match": given.format(tag=tag)})
     assert answer.status_code == status
 
 
