@@ -253,7 +253,11 @@ class Engine(Generic[T]):
     def _try(self, run: Run[T], row: ChainStep, call: dict[str, Any], act: Callable[..., Any], *more: Json) -> Any:
         waited = (utc_now() - row.started_at).total_seconds() if row.started_at else 0.0
         try:
-            return act(replace(run.context, step_seconds=waited), Call(call["key"], call["request"]), *more)
+            return act(
+                replace(run.context, step_seconds=waited, failures=row.failures),
+                Call(call["key"], call["request"]),
+                *more,
+            )
         except Exception:
             # The chain is kept, with its unknown outcome, until a version that knows better.
             log.exception("step_raised", chain_id=run.chain.id, step=row.name)

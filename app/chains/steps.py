@@ -82,6 +82,7 @@ class Context(Generic[T]):
     results: Mapping[str, Mapping[str, Json]]  # step name → call key → result
     tools: T
     step_seconds: float = 0.0  # since the step was first tried
+    failures: int = 0  # of the step, in a row; outages that all chains wait for are none
 
     def result(self, step: str, key: str | None = None) -> Json:
         """The result of a call of an earlier step; of its only call, when no key is given."""

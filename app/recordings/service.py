@@ -26,6 +26,8 @@ from app.recordings.steps import SCHEDULE
 from app.recordings.work import Tools, as_input
 from app.resources.models import Booking, Occurrence, OccurrenceStatus
 
+OVER = (RecordingStatus.CANCELLING, RecordingStatus.CANCELLED)
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -212,7 +214,7 @@ def resume(session: Session, store: Store, client: str, recording_id: str) -> Ac
 
 
 def schedule_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-    """What the end of a `schedule` chain means to its recording. One that is being cancelled stays so."""
+    """What the end of a `schedule` chain means to its recording. One that is cancelled meanwhile stays so."""
     if status == ChainStatus.SUCCEEDED:
         _set(session, subject, status=RecordingStatus.SCHEDULED, problem=None)
     elif status == ChainStatus.STUCK:
@@ -232,7 +234,7 @@ def schedule_ended(session: Session, subject: str, status: ChainStatus, error: M
 def _set(session: Session, recording_id: str, **values: Any) -> None:
     session.execute(
         update(Recording)
-        .where(col(Recording.id) == recording_id, col(Recording.status) != RecordingStatus.CANCELLING)
+        .where(col(Recording.id) == recording_id, col(Recording.status).not_in(OVER))
         .values(updated_at=utc_now(), **values)
     )
 

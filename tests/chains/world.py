@@ -45,8 +45,8 @@ class Watched(Database):
         self.tick: Callable[[str], None] = lambda _moment: None
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        with super().transaction() as connection:
+    def transaction(self, turn: str | None = None) -> Iterator[Connection]:
+        with super().transaction(turn) as connection:
             yield connection
             self.tick("committing")
         self.tick("committed")
