@@ -1,5 +1,6 @@
 """Kaltura breaks off, stumbles or lies: scenarios 3, 4, 6, 7 and 9 of the fault table."""
 
+from collections import Counter
 from collections.abc import Iterator
 from time import sleep
 from typing import Any
@@ -7,9 +8,9 @@ from typing import Any
 import pytest
 
 from app.sandbox.faults import KINDS, NOTHING_DONE
-from tests.crash.rehearsal import rehearse, series
+from tests.crash.rehearsal import BOOKED, NOTHING, rehearse, series, two_events
 from tests.crash.stage import Stage, stage
-from tests.crash.watching import Phase
+from tests.crash.watching import Phase, Watch
 from tests.service import READING
 
 REHEARSAL = rehearse(series)
@@ -45,6 +46,23 @@ def test_rows_3_6_7_9_every_fault_at_a_call_and_all_is_made_once(it: Stage, call
         assert it.standing(recording) == REHEARSAL.left
     undisturbed = REHEARSAL.calls.count(call) * len(KINDS)
     assert it.calls().count(call) - before >= undisturbed + len(NOTHING_DONE)
+
+
+@pytest.mark.xdist_group("faults-1")
+def test_rows_3_6_7_9_every_fault_at_every_call_of_an_undoing_and_nothing_is_left(it: Stage) -> None:
+    rehearsal, watch = rehearse(two_events, BOOKED), Watch(it.sandbox)
+    undoing = {call for call in rehearsal.calls if call.endswith(".delete")}
+    it.sandbox.set_faults({"faults": [fault(call, kind) for call in undoing for kind in KINDS]})
+    before, recordings = len(it.calls()), []
+    for number in range(len(KINDS)):
+        watch.follow(meddling=BOOKED, room=f"UNDONE-{number}")
+        recordings.append(it.accepted(rehearsal.document(f"UNDONE-{number}")))
+        watch.meddled()
+    for recording in recordings:
+        assert it.until(recording, "failed")["problem"]["code"] == BOOKED.refusal
+        assert it.standing(recording) == NOTHING
+    made = Counter(it.calls()[before:])
+    assert all(made[call] >= rehearsal.calls.count(call) * len(KINDS) + len(NOTHING_DONE) for call in undoing)
 
 
 def calls_with(it: Stage, name: str) -> list[str]:

@@ -51,6 +51,7 @@ class Watch:
     _meddling: Meddling | None = None
     _room: str = ""
     _caught: Event = field(default_factory=Event)
+    _meddled: Event = field(default_factory=Event)
     _released: Event = field(default_factory=Event)
     _dead: bool = False
     _busy: bool = False
@@ -62,10 +63,15 @@ class Watch:
         """From now on the next chain. It is held at `point`; `meddling` happens on its way."""
         self.calls, self._point, self._meddling, self._room = [], point, meddling, room
         self._caught.clear()
+        self._meddled.clear()
 
     def caught(self) -> None:
         """Returns when the chain is held at its point."""
         assert self._caught.wait(LONGEST_HOLD), f"{self._point} was never reached, only {self.calls}"
+
+    def meddled(self) -> None:
+        """Returns when somebody has meddled with the chain."""
+        assert self._meddled.wait(LONGEST_HOLD), f"there was no occasion, only {self.calls}"
 
     def release(self, *, dead: bool) -> None:
         """Lets go of all that is held, and follows no more. Of a dead service, what was not done is not done."""
@@ -92,3 +98,4 @@ class Watch:
             self._busy = True
             self._meddling.act(self.sandbox, self._room)
             self._busy = False
+            self._meddled.set()
