@@ -7,7 +7,7 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +16,9 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 
-from app import sandbox, telemetry
+from app import checks, sandbox, telemetry
 from app.db import Database
-from app.main import create_app, migrate
+from app.main import Kaltura, create_app, migrate
 from app.settings import PREFIX, Settings, unknown_variables
 
 log = structlog.get_logger(__name__)
@@ -116,6 +116,22 @@ def _json(file: Path) -> object:
         return json.loads(file.read_bytes())
     except ValueError as error:
         raise ValueError(f"{file} is not JSON: {error}") from None
+
+
+@main.command()
+def check() -> None:
+    """Can it work? Signs in to Kaltura, looks for the schedule feature, and lists what is stuck; changes nothing."""
+    settings = _settings()
+    database, kaltura = Database(settings.database_url), Kaltura(settings, None)
+    migrate(database)
+    with closing(database), closing(kaltura.sessions), closing(kaltura.client()) as client:
+        findings = list(checks.check(database, client))
+    for finding in findings:
+        typer.echo(f"{'ok' if finding.ok else 'NOT OK':7} {finding.checked}")
+        if finding.what_to_do:
+            typer.echo(f"        {finding.what_to_do}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
 
 
 @main.command(name="migrate")

@@ -22,6 +22,7 @@ from app.calendar.occurrences import zone
 from app.chains.engine import Engine, Pauses
 from app.chains.store import Store, unfinished
 from app.chains.worker import Workers
+from app.checks import stuck_part
 from app.db import Database
 from app.kaltura.client import KalturaClient
 from app.kaltura.gate import Gate
@@ -204,6 +205,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
                 "database": lambda: _database_part(database),
                 "kaltura": kaltura.part,
                 "workers": lambda: _workers_part(workers),
+                "chains": lambda: stuck_part(database),
             }
         )
     )

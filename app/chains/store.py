@@ -283,3 +283,9 @@ def unfinished(session: Session, subjects: Iterable[str]) -> set[str]:
     over = (ChainStatus.SUCCEEDED, ChainStatus.FAILED)
     statement = select(col(Chain.subject)).where(col(Chain.subject).in_(list(subjects)), col(Chain.status).not_in(over))
     return set(session.execute(statement).scalars())
+
+
+def stuck_chains(session: Session) -> list[Chain]:
+    """Those that were given up on and wait for a person, the oldest first."""
+    statement = select(Chain).where(col(Chain.status) == ChainStatus.STUCK).order_by(col(Chain.id))
+    return list(session.execute(statement).scalars())
