@@ -37,6 +37,8 @@ class Sqlite:
         for path in self.folder.glob(Path(url).name + "*"):
             path.unlink()
 
+    copy, give_back = create, drop
+
 
 @dataclass(frozen=True)
 class Databases:
@@ -48,9 +50,12 @@ class Databases:
     @contextmanager
     def one(self, *, with_tables: bool = True) -> Iterator[str]:
         """The URL of one without rows, which is gone afterwards."""
-        url = self.place.create(self.template if with_tables else None)
+        url = self.place.copy(self.template) if with_tables else self.place.create()
         yield url
-        self.place.drop(url)
+        if with_tables:
+            self.place.give_back(url)
+        else:
+            self.place.drop(url)
 
 
 @pytest.fixture(scope="session")

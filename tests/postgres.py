@@ -13,12 +13,14 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+from sqlmodel import SQLModel
 
 # Nothing here has to outlive a power cut.
 CONFIGURATION = """
@@ -37,13 +39,26 @@ class NoPostgres(Exception):  # noqa: N818
 class Server:
     url: URL  # of the database that one connects to in order to make others
     admin: Engine
+    free: list[str] = field(default_factory=list)
 
     def create(self, template: str | None = None) -> str:
         """The URL of a new database: empty, or with all that is in the one that `template` names (a URL)."""
         name = f"lectern_test_{secrets.token_hex(6)}"
-        copy = f' TEMPLATE "{make_url(template).database}" STRATEGY WAL_LOG' if template else ""
+        copy = f' TEMPLATE "{make_url(template).database}"' if template else ""
         self.sql(f'CREATE DATABASE "{name}"{copy}')
         return self.url.set(database=name).render_as_string(hide_password=False)
+
+    def copy(self, template: str) -> str:
+        """The same, or one that was given back: copying takes ten times as long as clearing."""
+        return self.free.pop() if self.free else self.create(template)
+
+    def give_back(self, url: str) -> None:
+        """Clears it of all rows, whoever is still connected."""
+        self.disconnect(url)
+        with create_engine(url, poolclass=NullPool).begin() as connection:
+            for table in reversed(SQLModel.metadata.sorted_tables):
+                connection.execute(table.delete())
+        self.free.append(url)
 
     def drop(self, url: str) -> None:
         self.sql(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
@@ -53,11 +68,15 @@ class Server:
         """Meanwhile, nobody is connected to that database nor can connect, as when the server is restarted."""
         name = make_url(url).database
         self.sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name", name=name)
+        self.disconnect(url)
         try:
             yield
         finally:
             self.sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+    def disconnect(self, url: str) -> None:
+        name = make_url(url).database
+        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name", name=name)
 
     def sql(self, statement: str, **values: Any) -> list[Any]:
         with self.admin.connect() as connection:
@@ -87,6 +106,8 @@ def _connected(url: str) -> Iterator[Server]:
     try:
         yield found
     finally:
+        for made in found.free:
+            found.drop(made)
         admin.dispose()
 
 
