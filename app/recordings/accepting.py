@@ -55,7 +55,8 @@ class Acceptance:
 
         def accept(session: Session) -> Accepted:
             recording = changing.guarded(session, client, recording_id, if_match)
-            return changing.change(session, self.store, recording, changing.patched(recording, patch))
+            document = changing.patched(recording, patch)
+            return changing.change(session, self.store, recording, document, self.default_zone)
 
         return await self._run(client, accept, wait)
 
@@ -64,7 +65,7 @@ class Acceptance:
             recording = changing.guarded(session, client, recording_id, if_match)
             return changing.cancel(session, self.store, recording)
 
-        return await self._run(client, accept, wait)
+        return await self._run(client, accept, wait, refusable=False)
 
     async def change_occurrence(
         self,
@@ -92,7 +93,7 @@ class Acceptance:
 
     async def batch(self, client: str, kaltura: KalturaClient, asked: Batch, wait: float) -> Response:
         """200 with all recordings once every change has ended, 202 while one goes on; or the conflicts of all."""
-        planned = await run_in_threadpool(batch.check, self.database, kaltura, client, asked)
+        planned = await run_in_threadpool(batch.check, self.database, kaltura, client, asked, self.default_zone)
         accepted = await run_in_threadpool(self._commit_all, client, planned)
         self.workers.nudge()
         chains = [one.chain_id for one in accepted]
@@ -101,7 +102,7 @@ class Acceptance:
 
     def _commit_all(self, client: str, planned: Sequence[Planned]) -> list[Accepted]:
         with self.database.write(turn=client) as session:
-            return batch.apply(session, self.store, client, planned)
+            return batch.apply(session, self.store, client, planned, self.default_zone)
 
     def _answer_all(self, accepted: Sequence[Accepted]) -> Response:
         with self.database.read() as session:
@@ -112,14 +113,20 @@ class Acceptance:
         return Response(view.model_dump_json(), 202 if going else 200, headers, media_type="application/json")
 
     async def _run(
-        self, client: str, accept: Callable[[Session], Accepted], wait: float, occurrence_id: str | None = None
+        self,
+        client: str,
+        accept: Callable[[Session], Accepted],
+        wait: float,
+        occurrence_id: str | None = None,
+        *,
+        refusable: bool = True,
     ) -> Response:
         accepted = await run_in_threadpool(self._commit, client, accept)
         if accepted.unchanged:
             return Response(status_code=204, headers={"Location": f"/recordings/{accepted.recording_id}"})
         self.workers.nudge()
         await self.workers.ended(accepted.chain_id, wait, lambda: self._is_over(accepted.chain_id))
-        return await run_in_threadpool(self._answer, accepted, occurrence_id)
+        return await run_in_threadpool(self._answer, accepted, occurrence_id, refusable)
 
     def _commit(self, client: str, accept: Callable[[Session], Accepted]) -> Accepted:
         # A client's requests decide by what is there one after another: two equal ones at once find each other.
@@ -130,12 +137,12 @@ class Acceptance:
         with self.database.read() as session:
             return session.get_one(Chain, chain_id).next_attempt_at is None
 
-    def _answer(self, accepted: Accepted, occurrence_id: str | None) -> Response:
+    def _answer(self, accepted: Accepted, occurrence_id: str | None, refusable: bool) -> Response:
         with self.database.read() as session:
             recording = session.get_one(Recording, accepted.recording_id)
             chain = session.get_one(Chain, accepted.chain_id)
             refused = recording.status == RecordingStatus.FAILED or (accepted.begun and chain.error)
-            if chain.status == ChainStatus.FAILED and chain.error and refused:
+            if refusable and chain.status == ChainStatus.FAILED and chain.error and refused:
                 raise problem({**chain.error, "recording_id": recording.id})
             view = (
                 reading.views(session, [recording])[0]

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
-from sqlalchemy import update
+from sqlalchemy import select, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.calendar.occurrences import place, zone
@@ -19,12 +20,12 @@ from app.chains.models import Chain, ChainStatus
 from app.chains.steps import Definition
 from app.chains.store import Store, latest_chains
 from app.db import utc_now
-from app.errors import ChainRunning, NotChangeable, NotFound, OccurrenceOver, PreconditionFailed
+from app.errors import ChainRunning, NotChangeable, NotFound, OccurrenceOver, PreconditionFailed, ReferenceInUse
 from app.fields import In, LocalTime
 from app.recordings.change_steps import CANCEL, CHANGE
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.schemas import RecordingDocument
-from app.recordings.service import Accepted, accept, by_reference, find, resource_input, words
+from app.recordings.service import OVER, Accepted, accept, by_reference, find, resource_input, words
 from app.recordings.sweep import SWEEP
 from app.recordings.work import Tools
 from app.resources.models import Occurrence, OccurrenceStatus
@@ -67,16 +68,27 @@ def change(
     store: Store,
     recording: Recording,
     document: RecordingDocument,
+    default_zone: str,
     *,
     together: list[str] | None = None,
 ) -> Accepted:
-    """Makes the recording what `document` says. `together`: recordings changed at once, which are in nobody's way."""
+    """Makes the recording what `document` says. `together`: recordings changed at once, which are in nobody's way.
+
+    A new `reference_id` is the recording's from now on, so that nobody else takes it while the chain runs.
+    """
+    _changeable(session, recording)
     if document.fingerprint() == recording.fingerprint:
         return _as_it_is(session, recording)
-    _changeable(session, recording)
     before = RecordingDocument.model_validate(recording.document)
     same_room = resource_input(before) == resource_input(document)
-    zone_name = document.schedule(recording.time_zone).zone.key
+    zone_name = document.schedule(zone_for(recording, default_zone)).zone.key
+    if document.reference_id != recording.active_reference:
+        other = by_reference(session, recording.client, document.reference_id)
+        if other is not None:
+            raise ReferenceInUse(recording_id=other.id)
+        session.execute(
+            update(Recording).where(col(Recording.id) == recording.id).values(active_reference=document.reference_id)
+        )
     given = {
         **_common(recording, before),
         **words(document),
@@ -89,27 +101,38 @@ def change(
     return _begin(session, store, recording, "update", given)
 
 
+def zone_for(recording: Recording, default_zone: str) -> str:
+    """The zone of a document for this recording that names none: as before, if that one named none either."""
+    return default_zone if recording.document.get("time_zone") else recording.time_zone
+
+
 def put(session: Session, store: Store, client: str, document: RecordingDocument, default_zone: str) -> Accepted:
     """Makes the recording with the document's `reference_id`, or makes it what the document says."""
     recording = by_reference(session, client, document.reference_id)
     if recording is None:
         return accept(session, store, client, document, None, default_zone)
-    if recording.fingerprint == document.fingerprint():
+    latest = _latest(session, recording)
+    document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
+    if recording.fingerprint == document.fingerprint() and document_stays:
         return replace(_as_it_is(session, recording), unchanged=True)
-    return change(session, store, recording, document)
+    return change(session, store, recording, document, default_zone)
 
 
 def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
-    """Cancels what lies ahead. A chain that still runs is asked to stop; the cancellation waits for its end."""
+    """Cancels what lies ahead. A chain that still runs is asked to stop; a cancellation that is stuck is taken up."""
     if recording.status in (RecordingStatus.CANCELLED, RecordingStatus.CANCELLING, RecordingStatus.FAILED):
         return _as_it_is(session, recording)
-    store.ask_to_stop(session, _latest(session, recording).id)
-    given = {"resource_id": recording.resource_id, "change": {"cancel": True}}
+    latest = _latest(session, recording)
     session.execute(
         update(Recording)
         .where(col(Recording.id) == recording.id)
-        .values(status=RecordingStatus.CANCELLING, updated_at=utc_now())
+        .values(status=RecordingStatus.CANCELLING, problem=None, updated_at=utc_now())
     )
+    if latest.operation == "cancel":
+        store.take_up(session, latest.id)
+        return Accepted(recording.id, latest.id, begun=True)
+    store.ask_to_stop(session, latest.id)
+    given = {"resource_id": recording.resource_id, "change": {"cancel": True}}
     return _begin(session, store, recording, "cancel", given)
 
 
@@ -131,8 +154,9 @@ def move(
     session: Session, store: Store, recording: Recording, occurrence: Occurrence, wanted: OccurrenceChange
 ) -> Accepted:
     """Moves one session, also to where the rule has none."""
+    _changeable(session, recording)
     start, end = _times_of(recording, occurrence, wanted)
-    if (start, end) == (occurrence.start, occurrence.end) and occurrence.status == SCHEDULED:
+    if (start, end) == (occurrence.start, occurrence.end):
         return _as_it_is(session, recording)
     if start <= utc_now():
         raise OccurrenceOver("A session cannot be moved into the past.")
@@ -141,13 +165,16 @@ def move(
 
 def cancel_one(session: Session, store: Store, recording: Recording, occurrence: Occurrence) -> Accepted:
     """Cancels one session, until it is restored."""
-    if occurrence.status == CANCELLED:
+    if occurrence.status == CANCELLED and recording.status != RecordingStatus.FAILED:
+        _at_rest(session, recording)
         return _as_it_is(session, recording)
+    _changeable(session, recording)
     return _one(session, store, recording, occurrence, "cancel_occurrence", status=CANCELLED)
 
 
 def restore(session: Session, store: Store, recording: Recording, occurrence: Occurrence) -> Accepted:
     """Schedules a session again that was cancelled or excluded."""
+    _changeable(session, recording)
     if occurrence.status == SCHEDULED:
         return _as_it_is(session, recording)
     return _one(session, store, recording, occurrence, "restore_occurrence", status=SCHEDULED)
@@ -194,7 +221,6 @@ def _one(
     status: str = SCHEDULED,
     moved: bool | None = None,
 ) -> Accepted:
-    _changeable(session, recording)
     if occurrence.start <= utc_now():
         raise OccurrenceOver()
     document = RecordingDocument.model_validate(recording.document)
@@ -225,11 +251,15 @@ def _common(recording: Recording, before: RecordingDocument) -> dict[str, Any]:
     }
 
 
+def _at_rest(session: Session, recording: Recording) -> None:
+    """Raises ChainRunning while a chain of it runs."""
+    if _latest(session, recording).next_attempt_at is not None:
+        raise ChainRunning("A chain of this recording is still running. Try again when it has ended.")
+
+
 def _changeable(session: Session, recording: Recording) -> None:
     """Raises ChainRunning while a chain of it runs, NotChangeable if it is not scheduled for other reasons."""
-    latest = _latest(session, recording)
-    if latest.next_attempt_at is not None:
-        raise ChainRunning("A chain of this recording is still running. Try again when it has ended.")
+    _at_rest(session, recording)
     if recording.status != RecordingStatus.SCHEDULED:
         raise NotChangeable(f"Only a scheduled recording can be changed; this one is {recording.status}.")
 
@@ -247,8 +277,23 @@ def _change_ended(session: Session, subject: str, status: ChainStatus, error: Ma
     """A refused change leaves the recording as it was; a stuck one waits for somebody to resume it."""
     if status == ChainStatus.STUCK:
         _set_unless_cancelling(session, subject, RecordingStatus.STUCK, error)
-    else:
-        _set_unless_cancelling(session, subject, RecordingStatus.SCHEDULED, None)
+        return
+    _set_unless_cancelling(session, subject, RecordingStatus.SCHEDULED, None)
+    if status == ChainStatus.FAILED:
+        _take_reference_back(session, subject)
+
+
+def _take_reference_back(session: Session, subject: str) -> None:
+    """The reference that the recording had, unless somebody has taken it meanwhile."""
+    mine, other = col(Recording.reference_id), aliased(Recording)
+    taken = select(col(other.id)).where(
+        col(other.client) == col(Recording.client), col(other.active_reference) == mine, col(other.id) != subject
+    )
+    session.execute(
+        update(Recording)
+        .where(col(Recording.id) == subject, col(Recording.status).not_in(OVER), ~taken.exists())
+        .values(active_reference=mine)
+    )
 
 
 def _set_unless_cancelling(
@@ -256,7 +301,7 @@ def _set_unless_cancelling(
 ) -> None:
     session.execute(
         update(Recording)
-        .where(col(Recording.id) == subject, col(Recording.status) != RecordingStatus.CANCELLING)
+        .where(col(Recording.id) == subject, col(Recording.status).not_in(OVER))
         .values(status=status, problem=problem, updated_at=utc_now())
     )
 

@@ -1,27 +1,30 @@
 """The `state` step of a change: what stands in SQL for the recording, and what the change comes to now.
 
-Its result is `{"rows": [row], "left": [occurrence id], "template_entry_id", "events": planned events
-(app/recordings/work.py), "old": [{"number", "event_id", "kind", "recurrence", "sessions": [row]}]}`; a row is `{"id",
-"slot", "start", "end", "status", "moved", "event_id"}`, times in epoch seconds.
+Its result is `{"rows": [row], "dropped": [occurrence id], "left": [occurrence id], "template_entry_id", "events":
+planned events (app/recordings/work.py), "last_number", "old": [{"number", "event_id", "kind", "recurrence",
+"sessions": [row]}]}`; a row is `{"id", "slot", "start", "end", "status", "moved", "event_id"}`, times in epoch seconds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from app.chains.models import Chain, ChainStep, StepStatus
 from app.chains.steps import Call, Done, Outcome, Step
 from app.db import utc_now
 from app.recordings.models import Recording, ScheduleEvent
-from app.recordings.outcomes import outcome
+from app.recordings.outcomes import conflict, outcome
+from app.recordings.parts import OnConflict
 from app.recordings.schemas import RecordingDocument
 from app.recordings.steps import recording_lane, room_lane
-from app.recordings.targets import Row, Target, aim_at_document, aim_at_nothing, aim_at_one
+from app.recordings.targets import SCHEDULED, Row, Target, aim_at_document, aim_at_nothing, aim_at_one, slot_of
 from app.recordings.work import Ctx, as_input, instant, room
+from app.resources.conflicts import Booked, find_conflicts
 from app.resources.models import Occurrence
 
 
@@ -34,20 +37,26 @@ def _all_lanes(context: Ctx) -> list[str]:
 @outcome()
 def _decide(context: Ctx, _call: Call) -> Outcome:
     """What the change comes to now, kept as this step's result: it holds however long the chain takes."""
+    same_room = room(context) == context.input["resource_id"]
     with context.tools.database.read() as session:
-        events = events_of(session, context.subject)
-        rows = rows_of(session, context.subject, events)
-        template_entry_id = session.get_one(Recording, context.subject).template_entry_id
-    target = aim(context.input["change"], rows, utc_now(), same_room=room(context) == context.input["resource_id"])
-    first = max((event.number for event in events), default=0) + 1
+        recording = session.get_one(Recording, context.subject)
+        events = events_of(session, recording.id)
+        rows = rows_of(session, recording.id, events)
+        last_number = _last_number(session, recording.id, events)
+    target = aim(context.input["change"], rows, utc_now(), same_room=same_room, excluded=excluded_dates(recording))
+    if context.input.get("on_conflict") == OnConflict.REJECT:
+        refused = conflict(own_conflicts(recording, rows, target))
+        if refused:
+            return refused
+    made = dict(enumerate(target.made, last_number + 1))
     return Done(
         {
             "rows": [_as_json(row) for row in target.rows],
+            "dropped": sorted(target.dropped),
             "left": sorted(target.left),
-            "template_entry_id": template_entry_id,
-            "events": {
-                str(number): as_input(made.planned, made.sessions) for number, made in enumerate(target.made, first)
-            },
+            "template_entry_id": recording.template_entry_id,
+            "events": {str(number): as_input(one.planned, one.sessions) for number, one in made.items()},
+            "last_number": last_number + len(made),
             "old": [
                 {
                     "number": event.number,
@@ -62,11 +71,18 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
     )
 
 
-def aim(change: Mapping[str, Any], rows: Sequence[Row], now: datetime, *, same_room: bool) -> Target:
-    """The target of a change: a document, one session (`occurrence`), or an end of it all."""
+def aim(
+    change: Mapping[str, Any], rows: Sequence[Row], now: datetime, *, same_room: bool, excluded: Collection[date]
+) -> Target:
+    """The target of a change: a document, one session (`occurrence`), or an end of it all.
+
+    `excluded` are the dates that the document before excludes.
+    """
     if "document" in change:
-        schedule = RecordingDocument.model_validate(change["document"]).schedule(change["zone"])
-        return aim_at_document(rows, schedule.occurrences, schedule.rule, schedule.zone, now, same_room=same_room)
+        wanted = RecordingDocument.model_validate(change["document"]).schedule(change["zone"])
+        return aim_at_document(
+            rows, wanted.occurrences, wanted.rule, wanted.zone, now, same_room=same_room, excluded=excluded
+        )
     if "occurrence" in change:
         asked = change["occurrence"]
         row = next(row for row in rows if row.id == asked["id"])
@@ -74,6 +90,34 @@ def aim(change: Mapping[str, Any], rows: Sequence[Row], now: datetime, *, same_r
         aimed = replace(row, start=start, end=end, status=asked["status"], moved=asked["moved"])
         return aim_at_one(row, aimed, ZoneInfo(change["zone"]))
     return aim_at_nothing(rows, now)
+
+
+def own_conflicts(recording: Recording, rows: Sequence[Row], target: Target) -> list[dict[str, Any]]:
+    """New sessions that would meet another of the same recording, one of the two being moved by hand."""
+    changed = {row.id: row for row in target.rows}
+    as_it_is = {row.id: row for row in rows if row.id not in target.dropped}
+    scheduled = [row for row in (as_it_is | changed).values() if row.status == SCHEDULED]
+    moved = [row for row in scheduled if row.moved]
+    new = {session for made in target.made for session, stays in made.sessions if stays}
+    return [
+        pair
+        for one in sorted(scheduled, key=lambda row: row.start)
+        if one.id in new
+        for pair in find_conflicts(
+            [(one.start, one.end)],
+            [
+                Booked(other.start, other.end, recording.document["title"], "lectern", recording.id, other.event_id)
+                for other in (scheduled if one.moved else moved)
+                if other.id != one.id
+            ],
+        )
+    ]
+
+
+def excluded_dates(recording: Recording) -> set[date]:
+    """The dates that the recording's document has, and excludes."""
+    schedule = RecordingDocument.model_validate(recording.document).schedule(recording.time_zone)
+    return {slot_of(occurrence) for occurrence in schedule.occurrences if occurrence.excluded_by}
 
 
 def events_of(session: Session, recording_id: str) -> list[ScheduleEvent]:
@@ -98,6 +142,29 @@ def rows_of(session: Session, recording_id: str, events: Sequence[ScheduleEvent]
         )
         for found in session.execute(statement).scalars()
     ]
+
+
+def _last_number(session: Session, recording_id: str, events: Sequence[ScheduleEvent]) -> int:
+    """The highest number that an event of the recording ever had, also one that is gone or was undone.
+
+    No number is given twice: what is left of one event would be taken for another.
+    """
+    statement = (
+        select(ChainStep)
+        .join(Chain, col(Chain.id) == col(ChainStep.chain_id))
+        .where(
+            col(Chain.subject) == recording_id,
+            col(ChainStep.name) == "state",
+            col(ChainStep.status) == StepStatus.SUCCEEDED,
+        )
+        .order_by(col(Chain.id).desc())
+        .limit(1)
+    )
+    decided = session.execute(statement).scalar_one_or_none()
+    if decided and decided.calls:
+        last: int = decided.calls[0]["result"]["last_number"]
+        return last
+    return max((event.number for event in events), default=0)
 
 
 def _as_json(row: Row) -> dict[str, Any]:

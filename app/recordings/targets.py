@@ -1,15 +1,21 @@
 """What a change comes to: which sessions stay as they are, which go, and which events are to be made. Pure.
 
     rows now ──┐
-               ├── aim_at_document · aim_at_one ──▶ Target: the rows as they will be, and the events to make
+               ├── aim_at_document · aim_at_one · aim_at_nothing ──▶ Target
     wanted ────┘
 
-Sessions that have begun are never touched. Ahead of now, a session that keeps its time and its room stays in its
-event; all others leave theirs, and what is wanted anew gets new events. A session is known by its slot, the local
-date that the rule gives it, so its id stays where the date stays, and a cancelled or moved one stays so.
+A session is known by its slot, the local date that the rule gives it: its id stays where the date stays.
+
+    begun                              untouched, whatever the document says
+    its new time has passed already    untouched: better one recording too many than one too few
+    cancelled, moved by hand           stays so (its own time, its own cancellation), in the new room too
+    excluded by the document           excluded, also if it was moved; but not if it was restored by hand
+    no date of the document            dropped
+    same time, same room               stays in its event
+    all else                           leaves its event, and gets a new one
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -25,6 +31,7 @@ SCHEDULED, EXCLUDED, CANCELLED = (
     OccurrenceStatus.EXCLUDED,
     OccurrenceStatus.CANCELLED,
 )
+_UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +58,13 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`rows` are those ahead of now as they will be; the sessions of `left` leave their events in Kaltura."""
+    """`rows` are the sessions ahead as they will be, without those that nothing touches; `dropped` are no more.
+
+    The sessions of `left` leave their events in Kaltura.
+    """
 
     rows: tuple[Row, ...]
+    dropped: frozenset[str]
     left: frozenset[str]
     made: tuple[Made, ...]
 
@@ -66,50 +77,71 @@ def aim_at_document(
     now: datetime,
     *,
     same_room: bool,
+    excluded: Collection[date] = (),
 ) -> Target:
-    """What a document's occurrences (`wanted`, all of them) make of a recording's rows."""
+    """What a document's occurrences (`wanted`, all of them) make of a recording's rows.
+
+    `excluded` are the dates on which the document before had an occurrence, and excluded it.
+    """
     begun = {row.slot for row in rows if row.start <= now}
     ahead = {row.slot: row for row in rows if row.start > now}
-    final: list[Row] = []
     pattern: list[tuple[Occurrence, Row, bool]] = []  # what the rule yields, its row, whether it stays in its event
+    untouched = set[str]()
     for occurrence in wanted:
-        slot = (occurrence.wanted or occurrence.local).date()
-        if occurrence.start <= now or slot in begun:
-            continue
+        slot = slot_of(occurrence)
         before = ahead.pop(slot, None)
-        row = _as_wanted(before, slot, occurrence)
+        if before is None and (slot in begun or occurrence.start <= now):
+            continue
+        row = _as_wanted(before, slot, occurrence, restored=slot in excluded)
+        if before is not None and not row.moved and row.status != EXCLUDED and occurrence.start <= now:
+            untouched.add(before.id)
+            continue
         stays = same_room and row == before and row.status == SCHEDULED
-        final.append(row)
         pattern.append((occurrence, row, stays))
-    final += [replace(row, status=CANCELLED) for row in ahead.values()]
-    kept = {row.id for _, row, stays in pattern if stays}
-    left = frozenset(row.id for row in rows if row.start > now and row.status == SCHEDULED and row.id not in kept)
+    kept = untouched | {row.id for _, row, stays in pattern if stays}
+    left = {row.id for row in rows if row.start > now and row.status == SCHEDULED and row.id not in kept}
     made = [event for run in _runs(pattern) for event in _planned(run, rule, tz)]
-    made += [_made_alone(row, tz) for _, row, stays in pattern if row.moved and not stays]
-    return Target(tuple(final), left, tuple(made))
+    made += [_made_alone(row, tz) for _, row, stays in pattern if _is_alone(row) and not stays]
+    return Target(
+        rows=tuple(row for _, row, _ in pattern),
+        dropped=frozenset(row.id for row in ahead.values()),
+        left=frozenset(left),
+        made=tuple(made),
+    )
 
 
 def aim_at_nothing(rows: Sequence[Row], now: datetime) -> Target:
     """What a cancellation of the whole recording makes of its rows."""
-    return aim_at_document(rows, (), None, ZoneInfo("UTC"), now, same_room=True)
+    ahead = [row for row in rows if row.start > now and row.status != EXCLUDED]
+    left = frozenset(row.id for row in ahead if row.status == SCHEDULED)
+    return Target(tuple(replace(row, status=CANCELLED) for row in ahead), frozenset(), left, ())
 
 
 def aim_at_one(row: Row, now_wanted: Row, tz: ZoneInfo) -> Target:
     """What a change of one session makes of it: moved, cancelled or restored."""
     left = frozenset({row.id}) if row.status == SCHEDULED else frozenset()
     made = (_made_alone(now_wanted, tz),) if now_wanted.status == SCHEDULED else ()
-    return Target((now_wanted,), left, made)
+    return Target((now_wanted,), frozenset(), left, made)
 
 
-def _as_wanted(before: Row | None, slot: date, occurrence: Occurrence) -> Row:
-    """The row of a slot as it will be: what was cancelled or moved by hand stays so, unless the date is excluded."""
-    status = EXCLUDED if occurrence.excluded_by else SCHEDULED
+def slot_of(occurrence: Occurrence) -> date:
+    """The local date that the rule gives it, also where the clocks skip its time."""
+    return (occurrence.wanted or occurrence.local).date()
+
+
+def _as_wanted(before: Row | None, slot: date, occurrence: Occurrence, *, restored: bool) -> Row:
+    """The row of a slot as it will be. `restored`: if it is scheduled, then against the document, by hand."""
     if before is None:
+        status = EXCLUDED if occurrence.excluded_by else SCHEDULED
         return Row(new_id("occ"), slot, occurrence.start, occurrence.end, status)
-    if status == SCHEDULED and before.status == SCHEDULED and before.moved:
-        return before
     if before.status == CANCELLED:
         status = CANCELLED
+    elif occurrence.excluded_by and not (restored and before.status == SCHEDULED):
+        status = EXCLUDED
+    else:
+        status = SCHEDULED
+    if before.moved and status == before.status:
+        return before
     return replace(before, start=occurrence.start, end=occurrence.end, status=status, moved=False)
 
 
@@ -133,21 +165,31 @@ def _is_made(row: Row) -> bool:
     return row.status == SCHEDULED and not row.moved
 
 
+def _is_alone(row: Row) -> bool:
+    return row.status == SCHEDULED and row.moved
+
+
 def _planned(run: Sequence[tuple[Occurrence, Row]], rule: Rule | None, tz: ZoneInfo) -> Iterator[Made]:
     sessions = {occurrence.start: (None if row.moved else row.id, _is_made(row)) for occurrence, row in run}
-    occurrences = [occurrence for occurrence, _ in run]
-    for event in plan(occurrences, rule, tz) if rule else [series_of_one(only, tz) for only in occurrences]:
+    for event in plan([occurrence for occurrence, _ in run], rule, tz):
         mine = tuple(sessions[occurrence.start] for occurrence in event.occurrences)
         if any(stays for _, stays in mine):
-            yield Made(event, mine)
+            yield Made(_alone(event.start, event.end, tz) if event.kind == "single" else event, mine)
 
 
 def _made_alone(row: Row, tz: ZoneInfo) -> Made:
-    """A session outside the rule: a series of one, which Kaltura checks against no other event of the template."""
-    return Made(series_of_one(_at(row, tz), tz), ((row.id, True),))
+    return Made(_alone(row.start, row.end, tz), ((row.id, True),))
 
 
-def _at(row: Row, tz: ZoneInfo) -> Occurrence:
-    local = row.start.astimezone(tz).replace(tzinfo=None, fold=0)
-    _, anomaly = place(local, tz)
-    return Occurrence(row.start.astimezone(UTC), row.end.astimezone(UTC), local, anomaly)
+def _alone(start: datetime, end: datetime, tz: ZoneInfo) -> PlannedEvent:
+    """A series of one: a single event would be refused beside one that it replaces (SCHEDULE_TIME_IN_USE).
+
+    At a time that the zone's clocks repeat it is written in UTC, where each instant has one name.
+    """
+    _, anomaly = place(_on_the_clock(start, tz), tz)
+    where = _UTC if anomaly else tz
+    return series_of_one(Occurrence(start.astimezone(UTC), end.astimezone(UTC), _on_the_clock(start, where)), where)
+
+
+def _on_the_clock(instant: datetime, tz: ZoneInfo) -> datetime:
+    return instant.astimezone(tz).replace(tzinfo=None, fold=0)

@@ -1,0 +1,246 @@
+"""The end of a change, from which there is no way back: `switch → retire → mend`.
+
+`switch` looks at the clock once, for all that follows: what has begun by then, or was to begin, stays as it was. SQL
+then shows the new sessions. `retire` removes from Kaltura what they replace, and `mend` cancels again what an update
+of a series brought back to life.
+
+What `retire` does with an event that sessions leave:
+
+    none stays that lies ahead or has begun    deleted, and its link with it
+    all that stay are before all that leave    a series is ended after the last that stays
+    else                                       those that leave are cancelled
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import delete, func, insert, or_, select, update
+from sqlmodel import Session, col
+
+from app.chains.steps import Call, Done, Outcome, Step
+from app.db import utc_now
+from app.kaltura.types import wire_recurrence
+from app.recordings.models import Recording, RecordingTag, ScheduleEvent
+from app.recordings.outcomes import outcome
+from app.recordings.schemas import RecordingDocument
+from app.recordings.steps import GONE, in_kaltura, save_events
+from app.recordings.work import Ctx, Tools, instant, planned, room
+from app.resources.models import Booking, Occurrence, OccurrenceStatus
+
+SCHEDULED = OccurrenceStatus.SCHEDULED
+
+
+# switch
+
+
+def _late(context: Ctx) -> set[str]:
+    """Sessions that have begun by the switch, or were to begin by then: the change comes too late for them."""
+    now: int = context.result("switch")
+    begun = {
+        one["id"]
+        for event in context.result("state")["old"]
+        for one in event["sessions"]
+        if one["status"] == SCHEDULED and one["start"] <= now
+    }
+    return begun | {session for _, start, session in _made(context) if start <= now}
+
+
+def _made(context: Ctx) -> list[tuple[str, int, str]]:
+    """Each session that gets a new event: the event's number, its start, its id."""
+    return [
+        (number, start, session)
+        for number, event in planned(context).items()
+        for start, _, session, is_wanted in event["occurrences"]
+        if is_wanted
+    ]
+
+
+def _save_switch(session: Session, context: Ctx) -> None:
+    """The recording, its sessions and its events as the change wants them."""
+    _save_rows(session, context)
+    if "events" in context.results:
+        save_events(session, context)
+    _save_document(session, context)
+    lasting = (col(Occurrence.booking_id) == context.subject, col(Occurrence.status) == SCHEDULED)
+    first, last = session.execute(
+        select(func.min(col(Occurrence.start)), func.max(col(Occurrence.end))).where(*lasting)
+    ).one()
+    if first is not None:
+        _set(session, context, first_start=first, last_end=last)
+
+
+def _save_rows(session: Session, context: Ctx) -> None:
+    late, places, resource_id = _late(context), in_kaltura(context), room(context)
+    mine = select(col(Occurrence.id)).where(col(Occurrence.booking_id) == context.subject)
+    known = set(session.execute(mine).scalars())
+    for row in context.result("state")["rows"]:
+        if row["id"] in late:
+            continue
+        values = {
+            **row,
+            "start": instant(row["start"]),
+            "end": instant(row["end"]),
+            "slot": row["slot"] and date.fromisoformat(row["slot"]),
+            "resource_id": resource_id,
+            **places.get(row["id"], {}),
+        }
+        if row["id"] in known:
+            session.execute(update(Occurrence).where(col(Occurrence.id) == row["id"]).values(**values))
+        else:
+            session.execute(insert(Occurrence).values(**values, booking_id=context.subject))
+    dropped = set(context.result("state")["dropped"]) - late
+    session.execute(delete(Occurrence).where(col(Occurrence.id).in_(dropped)))
+
+
+def _save_document(session: Session, context: Ctx) -> None:
+    """The recording shows its new document, and the booking its new words."""
+    change = context.input["change"]
+    if "document" not in change:
+        return
+    document = RecordingDocument.model_validate(change["document"])
+    _set(
+        session,
+        context,
+        document=change["document"],
+        fingerprint=document.fingerprint(),
+        time_zone=change["zone"],
+        reference_id=document.reference_id,
+        resource_id=room(context),
+    )
+    session.execute(
+        update(Booking)
+        .where(col(Booking.id) == context.subject)
+        .values(title=document.title, description=document.description, tags=document.tags, time_zone=change["zone"])
+    )
+    session.execute(delete(RecordingTag).where(col(RecordingTag.recording_id) == context.subject))
+    session.add_all(RecordingTag(recording_id=context.subject, tag=tag) for tag in document.tags)
+
+
+def _set(session: Session, context: Ctx, **values: Any) -> None:
+    session.execute(
+        update(Recording).where(col(Recording.id) == context.subject).values(updated_at=utc_now(), **values)
+    )
+
+
+# retire
+
+
+def _retire_calls(context: Ctx) -> list[Call]:
+    now, late = context.result("switch"), _late(context)
+    left = set(context.result("state")["left"]) - late
+    calls = [call for event in context.result("state")["old"] for call in _leave(event, left, now)]
+    places = in_kaltura(context)
+    for number, event_id in context.results.get("events", {}).items():
+        sessions = [session for of, _, session in _made(context) if of == number]
+        unwanted = [session for session in sessions if session in late]
+        if len(unwanted) == len(sessions):
+            calls.append(_delete(event_id))
+        else:
+            calls += [_cancel(places[session]["event_id"]) for session in unwanted]
+    return calls
+
+
+def _leave(event: Mapping[str, Any], left: set[str], now: int) -> list[Call]:
+    """What takes the sessions in `left` out of an event."""
+    scheduled = [one for one in event["sessions"] if one["status"] == SCHEDULED]
+    leaving = [one for one in scheduled if one["id"] in left]
+    if not leaving:
+        return []
+    stays = [one["start"] for one in scheduled if one["id"] not in left]
+    if not stays:
+        return [_delete(event["event_id"])]
+    if event["recurrence"] and max(stays) < min(one["start"] for one in leaving):
+        # What is over and cancelled stays as it is too.
+        kept = [one["start"] for one in event["sessions"] if one["start"] <= max(now, *stays)]
+        ended = {"recurrence": {**event["recurrence"], "until": max(kept)}, "occurrences": len(kept)}
+        return [Call(f"end:{event['event_id']}", {"event_id": event["event_id"], **ended})]
+    return [_cancel(one["event_id"]) for one in leaving]
+
+
+def _delete(event_id: int) -> Call:
+    return Call(f"delete:{event_id}", {"event_id": event_id})
+
+
+def _cancel(event_id: int) -> Call:
+    return Call(f"cancel:{event_id}", {"event_id": event_id})
+
+
+@outcome(*GONE)
+def _retire(context: Ctx, call: Call) -> Outcome:
+    client, event_id = context.tools.kaltura, call.request["event_id"]
+    verb, _, _ = call.key.partition(":")
+    if verb == "cancel":
+        client.cancel_event(event_id)
+        return Done()
+    if verb == "delete":
+        client.delete_event(event_id)
+        return Done()
+    recurrence = call.request["recurrence"]
+    changes = {"objectType": "KalturaRecordScheduleEvent", "recurrence": wire_recurrence(recurrence)}
+    client.update_event(event_id, changes)
+    return Done({"recurrence": recurrence, "occurrences": call.request["occurrences"]})
+
+
+def _save_retired(session: Session, context: Ctx) -> None:
+    """The events as they are now. A session that is not scheduled keeps no event that is gone."""
+    for key, ended in context.results["retire"].items():
+        verb, _, event_id = key.partition(":")
+        event = (col(ScheduleEvent.recording_id) == context.subject, col(ScheduleEvent.event_id) == int(event_id))
+        carried = or_(col(Occurrence.series_id) == int(event_id), col(Occurrence.event_id) == int(event_id))
+        within = (col(Occurrence.booking_id) == context.subject, carried)
+        if verb == "delete":
+            session.execute(delete(ScheduleEvent).where(*event))
+            session.execute(update(Occurrence).where(*within).values(event_id=None, series_id=None))
+        elif verb == "end" and ended:
+            session.execute(update(ScheduleEvent).where(*event).values(**ended))
+            later = col(Occurrence.start) > instant(ended["recurrence"]["until"])
+            session.execute(update(Occurrence).where(*within, later).values(event_id=None, series_id=None))
+
+
+# mend
+
+
+def _mend_calls(context: Ctx) -> list[Call]:
+    """Every series that this chain updated: an update brings cancelled sessions whose times changed back to life."""
+    touched = {
+        int(key.partition(":")[2])
+        for step in ("words", "retire")
+        for key in context.results.get(step, {})
+        if key.startswith(("event:", "end:"))
+    }
+    gone = {int(key.partition(":")[2]) for key in context.results["retire"] if key.startswith("delete:")}
+    return [
+        Call(f"mend:{event['event_id']}", {"event_id": event["event_id"]})
+        for event in context.result("state")["old"]
+        if event["kind"] == "series" and event["event_id"] in touched - gone
+    ]
+
+
+@outcome(*GONE)
+def _mend(context: Ctx, call: Call) -> Outcome:
+    client, event_id = context.tools.kaltura, call.request["event_id"]
+    event = next(event for event in context.result("state")["old"] if event["event_id"] == event_id)
+    left = set(context.result("state")["left"]) - _late(context)
+    stays = {one["start"] for one in event["sessions"] if one["status"] == SCHEDULED and one["id"] not in left}
+    now = utc_now()
+    revived = [
+        child
+        for child in client.list_children(event_id)
+        if child.active and child.start > now and int(child.start.timestamp()) not in stays
+    ]
+    for child in revived:
+        client.cancel_event(child.id)
+    return Done(len(revived))
+
+
+SWITCH: Step[Tools] = Step(
+    "switch",
+    lambda _context: [Call("switch")],
+    lambda _context, _call: Done(int(utc_now().timestamp())),
+    save=_save_switch,
+    final=True,
+)
+RETIRE = Step("retire", _retire_calls, _retire, save=_save_retired, final=True)
+MEND = Step("mend", _mend_calls, _mend, final=True)
+ENDING: Sequence[Step[Tools]] = (SWITCH, RETIRE, MEND)
