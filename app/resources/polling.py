@@ -205,10 +205,12 @@ class Shortcut:
         answer = self._feed.memory.answers.get(key)
         if answer is None:
             return None
-        authorization = if_none_match = None
+        authorization: str | None = None
+        if_none_match: str | None = None
         for name, value in scope["headers"]:
             if name == b"if-none-match":
-                if_none_match = value.decode("latin-1")
+                given = value.decode("latin-1")
+                if_none_match = given if if_none_match is None else f"{if_none_match}, {given}"
             elif name == b"authorization":
                 authorization = value.decode("latin-1")
         if not self._may_see(authorization, answer.resource_id):
