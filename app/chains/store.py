@@ -77,7 +77,8 @@ _CREATE = insert(_CHAIN).values(
 )
 _LOAD = select(Chain).where(col(Chain.id) == bindparam("of"))
 _STEPS = select(ChainStep).where(col(ChainStep.chain_id) == bindparam("of")).order_by(col(ChainStep.position))
-_HELD = select(_LANE.c.key).where(_LANE.c.chain_id == bindparam("of")).with_for_update()
+_HOLD = select(_CHAIN.c.id).where(_CHAIN.c.subject == bindparam("of")).order_by(_CHAIN.c.id).with_for_update()
+_HELD = select(_LANE.c.key).where(_LANE.c.chain_id == bindparam("of")).order_by(_LANE.c.key).with_for_update()
 _HEIR = (
     select(_CHAIN.c.id)
     .where(_CHAIN.c.waiting_for == bindparam("lane"))
@@ -227,6 +228,13 @@ class Store:
             return False
         session.execute(update(_STEP).where(_STEP.c.chain_id == chain_id).values(failures=0))
         return True
+
+    def hold(self, session: Session, subject: str) -> None:
+        """Until the end of this transaction, no chain of the subject comes to a checkpoint.
+
+        To be called before anything else of the subject is read or written: checkpoints lock their chain first, too.
+        """
+        session.connection().execute(_HOLD, {"of": subject})
 
     def ask_to_stop(self, session: Session, chain_id: str) -> None:
         """Whatever it does or waits for, the chain ends soon: undone, or past its point of no return, finished."""

@@ -54,7 +54,7 @@ class Acceptance:
         """200 with the changed recording, 202 while it goes on, or the problem that left it as it was."""
 
         def accept(session: Session) -> Accepted:
-            recording = changing.guarded(session, client, recording_id, if_match)
+            recording = changing.guarded(session, self.store, client, recording_id, if_match)
             document = changing.patched(recording, patch)
             return changing.change(session, self.store, recording, document, self.default_zone)
 
@@ -62,7 +62,7 @@ class Acceptance:
 
     async def cancel(self, client: str, recording_id: str, if_match: str | None, wait: float) -> Response:
         def accept(session: Session) -> Accepted:
-            recording = changing.guarded(session, client, recording_id, if_match)
+            recording = changing.guarded(session, self.store, client, recording_id, if_match)
             return changing.cancel(session, self.store, recording)
 
         return await self._run(client, accept, wait, refusable=False)
@@ -78,7 +78,7 @@ class Acceptance:
         """200 with the changed session, 202 while it goes on."""
 
         def accept(session: Session) -> Accepted:
-            recording = service.find(session, client, recording_id)
+            recording = service.held(session, self.store, service.find(session, client, recording_id))
             occurrence = changing.find_occurrence(session, recording, occurrence_id)
             return act(session, self.store, recording, occurrence)
 

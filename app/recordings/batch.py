@@ -24,7 +24,7 @@ from app.recordings import changing
 from app.recordings.models import Recording
 from app.recordings.parts import NewResource, OnConflict
 from app.recordings.schemas import RecordingDocument
-from app.recordings.service import Accepted, find, resource_input
+from app.recordings.service import Accepted, find, held, resource_input
 from app.recordings.state import aim, events_of, excluded_dates, own_conflicts, rows_of
 from app.recordings.targets import SCHEDULED, Made
 from app.recordings.views import RecordingView
@@ -111,7 +111,7 @@ def apply(session: Session, store: Store, client: str, planned: Sequence[Planned
     ids = [one.recording.id for one in planned]
     accepted = []
     for one in planned:
-        recording = find(session, client, one.recording.id)
+        recording = held(session, store, find(session, client, one.recording.id))
         if changing.etag(recording) != changing.etag(one.recording):
             raise ChainRunning(f"{recording.id} was changed by someone else just now. Send the batch again.")
         accepted.append(changing.change(session, store, recording, one.document, default_zone, together=ids))

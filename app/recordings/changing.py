@@ -25,7 +25,7 @@ from app.fields import In, LocalTime
 from app.recordings.change_steps import CANCEL, CHANGE
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.schemas import RecordingDocument
-from app.recordings.service import OVER, Accepted, accept, by_reference, find, resource_input, words
+from app.recordings.service import OVER, Accepted, accept, by_reference, find, held, resource_input, words
 from app.recordings.sweep import SWEEP
 from app.recordings.work import Tools
 from app.resources.models import Occurrence, OccurrenceStatus
@@ -111,6 +111,7 @@ def put(session: Session, store: Store, client: str, document: RecordingDocument
     recording = by_reference(session, client, document.reference_id)
     if recording is None:
         return accept(session, store, client, document, None, default_zone)
+    held(session, store, recording)
     latest = _latest(session, recording)
     document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
     if recording.fingerprint == document.fingerprint() and document_stays:
@@ -200,9 +201,9 @@ def find_occurrence(session: Session, recording: Recording, occurrence_id: str) 
     return found
 
 
-def guarded(session: Session, client: str, recording_id: str, if_match: str | None) -> Recording:
-    """The recording, if the client's `If-Match` allows to change it (RFC 9110, 13.1.1)."""
-    recording = find(session, client, recording_id)
+def guarded(session: Session, store: Store, client: str, recording_id: str, if_match: str | None) -> Recording:
+    """The recording, held, if the client's `If-Match` allows to change it (RFC 9110, 13.1.1)."""
+    recording = held(session, store, find(session, client, recording_id))
     allowed = {"*", etag(recording)}
     if if_match is not None and allowed.isdisjoint(tag.strip() for tag in if_match.split(",")):
         raise PreconditionFailed()

@@ -200,9 +200,16 @@ def find(session: Session, client: str, recording_id: str) -> Recording:
     return recording
 
 
+def held(session: Session, store: Store, recording: Recording) -> Recording:
+    """The recording as it is now and stays until the end of this transaction, whatever its chain is doing."""
+    store.hold(session, recording.id)
+    session.refresh(recording)
+    return recording
+
+
 def resume(session: Session, store: Store, client: str, recording_id: str) -> Accepted:
     """Takes a chain that is stuck or waiting up again, from its open step, with new patience."""
-    recording = find(session, client, recording_id)
+    recording = held(session, store, find(session, client, recording_id))
     chain = latest_chains(session, [recording.id])[recording.id]
     if recording.status in (RecordingStatus.FAILED, RecordingStatus.CANCELLED):
         raise NothingToResume()

@@ -157,6 +157,20 @@ def test_a_heartbeat_keeps_what_is_still_owned_and_nothing_else(house: House) ->
     assert house.store("third").claim() is None
 
 
+def test_a_chain_that_somebody_holds_comes_to_no_checkpoint(house: House) -> None:
+    house.create()
+    claim, engine = house.claim(), house.engine()
+    runs = threading.Thread(target=engine.run, args=[claim, house.world])
+    with house.database.write() as session:
+        house.store().hold(session, "one")
+        runs.start()
+        runs.join(0.1)
+        assert runs.is_alive()
+        assert house.world.calls == []
+    runs.join()
+    assert house.world.is_built()
+
+
 def test_a_chain_is_made_in_its_caller_s_transaction(house: House) -> None:
     def change_one_s_mind() -> None:
         with house.database.write() as session:
