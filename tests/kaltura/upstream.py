@@ -224,6 +224,12 @@ LISTS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, An
         "schedule_scheduleEvent.list",
         {"objectType": "KalturaScheduleEventFilter", "referenceIdEqual": "link-1", "orderBy": "+startDate"},
     ),
+    "list_events": (
+        lambda k: k.list_events([2033, 2034, 999999]),
+        545,
+        "schedule_scheduleEvent.list",
+        {"objectType": "KalturaScheduleEventFilter", "idIn": "2033,2034,999999"},
+    ),
     "list_children": (
         lambda k: k.list_children(42),
         224,
