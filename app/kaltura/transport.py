@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from time import monotonic
 
@@ -52,7 +53,7 @@ def http_client(
         timeout=httpx.Timeout(read, connect=connect, pool=connect),
         follow_redirects=False,
         trust_env=False,
-        headers={"User-Agent": "lectern"},
+        headers={"User-Agent": "lectern", **_HEADERS},
     )
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return client
@@ -78,20 +79,26 @@ def exchange(
     trickles in is bounded by `read` a piece and by httpx' 100 KB only.
     """
     body = json.dumps({**params, "format": 1}, ensure_ascii=False, allow_nan=False).encode()
-    path = f"/api_v3/service/{service}/action/{action}"
+    url = _address(http.base_url, service, action)
     with gate.turn():
         try:
-            answer = _decoded(_posted(http, path, body, total, max_bytes))
+            answer = _decoded(_posted(http, url, body, total, max_bytes))
         except KalturaError as error:
             error.outage = True  # no answer of Kaltura's: nobody would get one
             raise
         return _checked(answer, hide)
 
 
-def _posted(http: httpx.Client, path: str, body: bytes, total: float, max_bytes: int) -> bytes:
+@lru_cache
+def _address(base: httpx.URL, service: str, action: str) -> httpx.URL:
+    """Remembered, because httpx takes a third of its time for a request to put one together."""
+    return base.join(f"api_v3/service/{service}/action/{action}")
+
+
+def _posted(http: httpx.Client, url: httpx.URL, body: bytes, total: float, max_bytes: int) -> bytes:
     deadline = monotonic() + total
     try:
-        with http.stream("POST", path, content=body, headers=_HEADERS) as response:
+        with http.stream("POST", url, content=body) as response:
             _check_status(response)
             return _read(response, deadline, max_bytes)
     except _NOT_SENT as error:
