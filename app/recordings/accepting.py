@@ -40,10 +40,8 @@ class Acceptance:
 
     async def schedule(self, client: str, document: RecordingDocument, key: str | None, wait: float) -> Response:
         """201 with a new recording, 200 with one that was there, 202 with one that goes on, or its problem."""
-        document.schedule(self.default_zone)  # refused before anything is written
-        return await self._run(
-            client, lambda session: service.accept(session, self.store, client, document, key, self.default_zone), wait
-        )
+        draft = service.draft(client, document, self.default_zone)  # refused before anything is written
+        return await self._run(client, lambda session: service.accept(session, self.store, draft, key), wait)
 
     async def resume(self, client: str, recording_id: str, wait: float) -> Response:
         return await self._run(client, lambda session: service.resume(session, self.store, client, recording_id), wait)
@@ -86,9 +84,9 @@ class Acceptance:
 
     async def put(self, client: str, document: RecordingDocument, wait: float) -> Response:
         """201 with a new recording, 200 with a changed one, 204 for one that is as the document says."""
-        document.schedule(self.default_zone)
+        draft = service.draft(client, document, self.default_zone)
         return await self._run(
-            client, lambda session: changing.put(session, self.store, client, document, self.default_zone), wait
+            client, lambda session: changing.put(session, self.store, document, draft, self.default_zone), wait
         )
 
     async def batch(self, client: str, kaltura: KalturaClient, asked: Batch, wait: float) -> Response:

@@ -26,6 +26,7 @@ from app.kaltura.types import NO_CONTENT, entry_words, event_words
 from app.recordings.models import Recording
 from app.recordings.outcomes import at, outcome
 from app.recordings.retiring import ENDING
+from app.recordings.saving import remember_resource
 from app.recordings.state import STATE
 from app.recordings.steps import (
     CONFLICTS,
@@ -35,7 +36,6 @@ from app.recordings.steps import (
     LINKS,
     OCCURRENCES,
     RESOURCE,
-    remember_resource,
 )
 from app.recordings.work import Ctx, Tools
 from app.resources.models import Booking, OccurrenceStatus

@@ -25,7 +25,7 @@ from app.fields import In, LocalTime
 from app.recordings.change_steps import CANCEL, CHANGE
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.schemas import RecordingDocument
-from app.recordings.service import OVER, Accepted, accept, by_reference, find, held, resource_input, words
+from app.recordings.service import OVER, Accepted, Draft, accept, by_reference, find, held, resource_input, words
 from app.recordings.sweep import SWEEP
 from app.recordings.work import Tools
 from app.resources.models import Occurrence, OccurrenceStatus
@@ -106,15 +106,15 @@ def zone_for(recording: Recording, default_zone: str) -> str:
     return default_zone if recording.document.get("time_zone") else recording.time_zone
 
 
-def put(session: Session, store: Store, client: str, document: RecordingDocument, default_zone: str) -> Accepted:
+def put(session: Session, store: Store, document: RecordingDocument, draft: Draft, default_zone: str) -> Accepted:
     """Makes the recording with the document's `reference_id`, or makes it what the document says."""
-    recording = by_reference(session, client, document.reference_id)
+    recording = by_reference(session, draft.client, document.reference_id)
     if recording is None:
-        return accept(session, store, client, document, None, default_zone)
+        return accept(session, store, draft, None)
     held(session, store, recording)
     latest = _latest(session, recording)
     document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
-    if recording.fingerprint == document.fingerprint() and document_stays:
+    if recording.fingerprint == draft.fingerprint and document_stays:
         return replace(_as_it_is(session, recording), unchanged=True)
     return change(session, store, recording, document, default_zone)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
-from sqlmodel import Session, col
+from sqlalchemy import Insert, bindparam, delete, insert, select, update
+from sqlmodel import Session, SQLModel, col
 
 from app.calendar.occurrences import Occurrence as Planned
 from app.calendar.plan import PlannedEvent, plan
@@ -19,12 +19,20 @@ from app.chains.store import Store, latest_chains
 from app.db import new_id, utc_now
 from app.errors import IdempotencyKeyReused, NotFound, NothingToResume, ReferenceInUse
 from app.kaltura.types import CLASSIFICATIONS
-from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, RecordingTag, ScheduleEvent
+from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, ScheduleEvent
 from app.recordings.parts import NewResource
 from app.recordings.schemas import RecordingDocument
 from app.recordings.steps import SCHEDULE
 from app.recordings.work import Tools, as_input
-from app.resources.models import Booking, Occurrence, OccurrenceStatus
+from app.resources.models import Occurrence, OccurrenceStatus
+
+# Built once: building a statement costs more than running it.
+_RECORDING, _BOOKING, _TAG, _OCCURRENCE = (
+    insert(SQLModel.metadata.tables[name]) for name in ("recording", "booking", "recording_tag", "occurrence")
+)
+_BY_REFERENCE = select(Recording).where(
+    col(Recording.client) == bindparam("of"), col(Recording.active_reference) == bindparam("reference")
+)
 
 OVER = (RecordingStatus.CANCELLING, RecordingStatus.CANCELLED)
 
@@ -43,94 +51,109 @@ class Accepted:
     unchanged: bool = False
 
 
-def accept(
-    session: Session, store: Store, client: str, document: RecordingDocument, key: str | None, default_zone: str
-) -> Accepted:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Everything that a document comes to, worked out before a transaction begins: other writes wait for that one.
+
+    `rows` go into their tables in this order, if the document makes a recording.
+    """
+
+    client: str
+    reference_id: str | None
+    fingerprint: str
+    recording_id: str
+    rows: tuple[tuple[Insert, list[dict[str, Any]]], ...]
+    input: Mapping[str, Any]
+
+
+def draft(client: str, document: RecordingDocument, default_zone: str) -> Draft:
+    """Raises RequestValidationError."""
+    schedule = document.schedule(default_zone)
+    stays = [occurrence for occurrence in schedule.occurrences if not occurrence.excluded_by]
+    recording_id, fingerprint, now = new_id("rec"), document.fingerprint(), utc_now()
+    recording = {
+        "id": recording_id,
+        "client": client,
+        "reference_id": document.reference_id,
+        "active_reference": document.reference_id,
+        "fingerprint": fingerprint,
+        "document": document.model_dump(mode="json", exclude_unset=True),
+        "status": RecordingStatus.SCHEDULING,
+        "time_zone": schedule.zone.key,
+        "first_start": stays[0].start,
+        "last_end": max(occurrence.end for occurrence in stays),
+        "created_at": now,
+        "updated_at": now,
+    }
+    booking = {
+        "id": recording_id,
+        "source": "lectern",
+        "title": document.title,
+        "description": document.description,
+        "tags": document.tags,
+        "time_zone": schedule.zone.key,
+    }
+    tags = [{"recording_id": recording_id, "tag": tag} for tag in document.tags]
+    occurrences = [_occurrence(recording_id, occurrence) for occurrence in schedule.occurrences]
+    rows = ((_RECORDING, [recording]), (_BOOKING, [booking]), (_TAG, tags), (_OCCURRENCE, occurrences))
+    events = plan(schedule.occurrences, schedule.rule, schedule.zone)
+    ids = {row["start"]: row["id"] for row in occurrences}
+    given = schedule_input(document, events, ids)
+    return Draft(client, document.reference_id, fingerprint, recording_id, rows, given)
+
+
+def _occurrence(booking_id: str, found: Planned) -> dict[str, Any]:
+    return {
+        "id": new_id("occ"),
+        "booking_id": booking_id,
+        "start": found.start,
+        "end": found.end,
+        "status": OccurrenceStatus.EXCLUDED if found.excluded_by else OccurrenceStatus.PLANNED,
+        "slot": (found.wanted or found.local).date(),
+    }
+
+
+def accept(session: Session, store: Store, draft: Draft, key: str | None) -> Accepted:
     """The document's recording: the one that it made before, or a new one with its chain, ready to run.
 
-    Raises IdempotencyKeyReused and ReferenceInUse. Two equal documents at once: the second one's transaction ends in
-    an IntegrityError on PostgreSQL, and finds the first one's recording when it is tried again.
+    Raises IdempotencyKeyReused and ReferenceInUse. A client's documents are to be accepted one after another, so that
+    two equal ones at once find each other.
     """
-    fingerprint = document.fingerprint()
-    before = _made_before(session, client, document, key, fingerprint)
-    if before is None:
-        recording_id, chain_id = _make(session, store, client, document, fingerprint, default_zone)
-    else:
-        recording_id = before
-        chain_id = latest_chains(session, [before])[before].id
-    if key is not None and session.get(IdempotencyKey, (client, key)) is None:
-        session.add(IdempotencyKey(client=client, key=key, fingerprint=fingerprint, recording_id=recording_id))
+    before = _made_before(session, draft, key)
+    recording_id = before or draft.recording_id
+    chain_id = latest_chains(session, [before])[before].id if before else _make(session, store, draft)
+    if key is not None and session.get(IdempotencyKey, (draft.client, key)) is None:
+        session.add(
+            IdempotencyKey(client=draft.client, key=key, fingerprint=draft.fingerprint, recording_id=recording_id)
+        )
     return Accepted(recording_id, chain_id, begun=before is None, made=before is None)
 
 
-def _made_before(
-    session: Session, client: str, document: RecordingDocument, key: str | None, fingerprint: str
-) -> str | None:
-    used = session.get(IdempotencyKey, (client, key)) if key is not None else None
+def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
+    used = session.get(IdempotencyKey, (draft.client, key)) if key is not None else None
     if used is not None:
-        if used.fingerprint != fingerprint:
+        if used.fingerprint != draft.fingerprint:
             raise IdempotencyKeyReused(recording_id=used.recording_id)
         return used.recording_id
-    alive = by_reference(session, client, document.reference_id)
-    if alive is not None and alive.fingerprint != fingerprint:
+    alive = by_reference(session, draft.client, draft.reference_id)
+    if alive is not None and alive.fingerprint != draft.fingerprint:
         raise ReferenceInUse(recording_id=alive.id)
     return alive.id if alive else None
+
+
+def _make(session: Session, store: Store, draft: Draft) -> str:
+    for statement, rows in draft.rows:
+        if rows:
+            session.connection().execute(statement, rows)
+    names = [step.name for step in SCHEDULE]
+    return store.create(session, draft.recording_id, "schedule", names, draft.input)
 
 
 def by_reference(session: Session, client: str, reference_id: str | None) -> Recording | None:
     """The client's recording that has this reference now. A cancelled or failed one has none."""
     if reference_id is None:
         return None
-    statement = select(Recording).where(
-        col(Recording.client) == client, col(Recording.active_reference) == reference_id
-    )
-    return session.execute(statement).scalar_one_or_none()
-
-
-def _make(
-    session: Session, store: Store, client: str, document: RecordingDocument, fingerprint: str, default_zone: str
-) -> tuple[str, str]:
-    schedule = document.schedule(default_zone)
-    stays = [occurrence for occurrence in schedule.occurrences if not occurrence.excluded_by]
-    recording = Recording(
-        id=new_id("rec"),
-        client=client,
-        reference_id=document.reference_id,
-        active_reference=document.reference_id,
-        fingerprint=fingerprint,
-        document=document.model_dump(mode="json", exclude_unset=True),
-        time_zone=schedule.zone.key,
-        first_start=stays[0].start,
-        last_end=max(occurrence.end for occurrence in stays),
-    )
-    booking = Booking(
-        id=recording.id,
-        source="lectern",
-        title=document.title,
-        description=document.description,
-        tags=document.tags,
-        time_zone=schedule.zone.key,
-    )
-    rows = {occurrence.start: _occurrence(recording.id, occurrence) for occurrence in schedule.occurrences}
-    session.add_all([recording, booking])
-    session.flush()
-    session.add_all(RecordingTag(recording_id=recording.id, tag=tag) for tag in document.tags)
-    session.add_all(rows.values())
-    events = plan(schedule.occurrences, schedule.rule, schedule.zone)
-    ids = {start: row.id for start, row in rows.items()}
-    names = [step.name for step in SCHEDULE]
-    return recording.id, store.create(session, recording.id, "schedule", names, schedule_input(document, events, ids))
-
-
-def _occurrence(booking_id: str, found: Planned) -> Occurrence:
-    return Occurrence(
-        id=new_id("occ"),
-        booking_id=booking_id,
-        start=found.start,
-        end=found.end,
-        status=OccurrenceStatus.EXCLUDED if found.excluded_by else OccurrenceStatus.PLANNED,
-        slot=(found.wanted or found.local).date(),
-    )
+    return session.execute(_BY_REFERENCE, {"of": client, "reference": reference_id}).scalar_one_or_none()
 
 
 def schedule_input(

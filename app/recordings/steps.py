@@ -12,17 +12,12 @@ again, and Kaltura's ALREADY_EXISTS or INVALID_OBJECT_ID then means that they ar
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
-
-from sqlalchemy import update
-from sqlmodel import Session, col
 
 from app.chains.steps import Call, Done, Failed, Outcome, Retry, Step
-from app.db import utc_now
 from app.kaltura import types as kaltura
 from app.kaltura.errors import Refused
-from app.recordings.models import Recording, ScheduleEvent
 from app.recordings.outcomes import at, conflict, outcome
+from app.recordings.saving import save_entry, save_events, save_links, save_occurrences, save_resource
 from app.recordings.work import (
     Ctx,
     Tools,
@@ -37,8 +32,6 @@ from app.recordings.work import (
     wanted,
 )
 from app.resources.conflicts import Booked, find_conflicts, known_bookings
-from app.resources.lookup import remember
-from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 
 GONE = {"INVALID_OBJECT_ID", "ENTRY_ID_NOT_FOUND", "SCHEDULE_EVENT_ID_NOT_FOUND"}
 LINKED = {"SCHEDULE_EVENT_RESOURCE_ALREADY_EXISTS"}
@@ -81,25 +74,6 @@ def _find_or_make_resource(context: Ctx, call: Call) -> Outcome:
             "description": one.description,
             "kind": one.kind,
         }
-    )
-
-
-def remember_resource(session: Session, context: Ctx) -> None:
-    found = [Resource(**one, seen_at=utc_now()) for one in context.results["resource"].values()]
-    if found:
-        remember(session, found)
-
-
-def _save_resource(session: Session, context: Ctx) -> None:
-    remember_resource(session, context)
-    found = context.result("resource")
-    session.execute(
-        update(Recording)
-        .where(col(Recording.id) == context.subject)
-        .values(resource_id=found["id"], updated_at=utc_now())
-    )
-    session.execute(
-        update(Occurrence).where(col(Occurrence.booking_id) == context.subject).values(resource_id=found["id"])
     )
 
 
@@ -184,15 +158,6 @@ def _delete_entry(context: Ctx, _call: Call, made: str) -> Outcome:
     return Done()
 
 
-def _save_entry(session: Session, context: Ctx) -> None:
-    for model in (Recording, Booking):
-        session.execute(
-            update(model)
-            .where(col(model.id) == context.subject)
-            .values(template_entry_id=context.result("template_entry"))
-        )
-
-
 # events
 
 
@@ -229,20 +194,6 @@ def _delete_event(context: Ctx, _call: Call, made: int) -> Outcome:
     return Done()
 
 
-def save_events(session: Session, context: Ctx) -> None:
-    session.add_all(
-        ScheduleEvent(
-            recording_id=context.subject,
-            number=int(number),
-            event_id=event_id,
-            kind=planned(context)[number]["kind"],
-            occurrences=len(planned(context)[number]["occurrences"]),
-            recurrence=planned(context)[number]["recurrence"],
-        )
-        for number, event_id in context.results["events"].items()
-    )
-
-
 # occurrences
 
 
@@ -275,23 +226,6 @@ def _read_back(context: Ctx, call: Call) -> Outcome:
             "got": [[shown(start), shown(end)] for start, end in times],
         }
     )
-
-
-def _save_occurrences(session: Session, context: Ctx) -> None:
-    session.flush()
-    session.execute(update(Occurrence), list(in_kaltura(context).values()))
-
-
-def in_kaltura(context: Ctx) -> dict[str, dict[str, Any]]:
-    """Where in Kaltura each occurrence of the chain's events is, by its id."""
-    found = {}
-    for number, made in context.results.get("occurrences", {}).items():
-        parent = context.results["events"][number]
-        for (event_id, *_), (_, _, occurrence_id, _) in zip(made, planned(context)[number]["occurrences"], strict=True):
-            if occurrence_id is not None:
-                series_id = parent if event_id != parent else None
-                found[occurrence_id] = {"id": occurrence_id, "event_id": event_id, "series_id": series_id}
-    return found
 
 
 # exclusions
@@ -342,14 +276,6 @@ def _unlink(context: Ctx, call: Call, _made: None) -> Outcome:
     return Done()
 
 
-def _save_links(session: Session, context: Ctx) -> None:
-    session.execute(
-        update(Occurrence)
-        .where(col(Occurrence.booking_id) == context.subject, col(Occurrence.status) == OccurrenceStatus.PLANNED)
-        .values(status=OccurrenceStatus.SCHEDULED)
-    )
-
-
 def _lanes(context: Ctx) -> list[str]:
     """Chains of one recording, and chains on one resource, run one after another."""
     return [recording_lane(context), room_lane(room(context))]
@@ -367,7 +293,7 @@ RESOURCE: Step[Tools] = Step(
     "resource",
     lambda c: [Call("resource", c.input["resource"])] if c.input["resource"] else [],
     _find_or_make_resource,
-    save=_save_resource,
+    save=save_resource,
 )
 CONFLICTS = Step("conflicts", _conflict_calls, _check_conflicts, lanes=_lanes)
 EVENTS = Step("events", _event_calls, _make_event, _find_event, _delete_event, save=save_events)
@@ -378,9 +304,9 @@ LINKS = Step("links", _link_calls, _link, undo=_unlink)
 SCHEDULE: Sequence[Step[Tools]] = (
     RESOURCE,
     CONFLICTS,
-    Step("template_entry", _entry_calls, _make_entry, _find_entry, _delete_entry, save=_save_entry),
+    Step("template_entry", _entry_calls, _make_entry, _find_entry, _delete_entry, save=save_entry),
     EVENTS,
-    replace(OCCURRENCES, save=_save_occurrences),
+    replace(OCCURRENCES, save=save_occurrences),
     EXCLUSIONS,
-    replace(LINKS, save=_save_links),
+    replace(LINKS, save=save_links),
 )
