@@ -16,7 +16,7 @@ from tests.service import READING
 REHEARSAL = rehearse(series)
 # What changes something in Kaltura, and the call that reserves a room there.
 WRITES = [call for call in dict.fromkeys(REHEARSAL.calls) if call.split(".")[1] not in READING - {"getConflicts"}]
-READ_TIMEOUT, LATE, PAUSE = 1.0, 1.5, 2  # seconds
+READ_TIMEOUT, LATE, PAUSE = 1.0, 1.5, 1  # seconds
 MORE: dict[str, dict[str, Any]] = {"delay": {"seconds": LATE}, "http_429": {"retry_after": PAUSE}}
 ADD, LOOK = "media.add", "baseEntry.listByReferenceId"
 ADD_AGAIN = ("category.list", ADD)  # names are resolved anew
