@@ -30,6 +30,7 @@ from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import http_client
 from app.recordings import changing, service
 from app.recordings.accepting import Acceptance
+from app.recordings.calendars import router as calendars
 from app.recordings.router import router as recordings
 from app.recordings.work import Tools
 from app.resources.mirror import Mirror
@@ -198,6 +199,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.kaltura = kaltura.client()
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone)
     app.include_router(recordings)
+    app.include_router(calendars)
     app.include_router(resources)
     app.include_router(
         telemetry.health_router(

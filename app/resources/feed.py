@@ -5,7 +5,6 @@ ETag covers what is shown, and nothing of what differs: an occurrence that enter
 """
 
 import base64
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from sqlmodel import Session, col
 
 from app.errors import InvalidDocument
 from app.resources.conflicts import LONGEST
+from app.resources.etags import digest
 from app.resources.models import Booking, Occurrence, OccurrenceStatus
 from app.resources.schemas import ResourceName, UpcomingOccurrence
 
@@ -130,13 +130,6 @@ def as_json(shown: Content, window: Window, now: datetime, as_of: datetime, stal
     )
 
 
-def digest(*parts: bytes) -> str:
-    made = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        made.update(len(part).to_bytes(8, "big") + part)
-    return made.hexdigest()
-
-
 def _shown(occurrence: Occurrence, booking: Booking, now: datetime) -> UpcomingOccurrence:
     own = booking.source == "lectern"
     return UpcomingOccurrence(
@@ -188,14 +181,3 @@ def read_cursor(given: str) -> Cursor:
         rule = "is not a cursor that was given out"
         raise InvalidDocument(f"cursor {rule}.", errors=[{"pointer": "/query/cursor", "detail": rule}])
     return cursor
-
-
-# RFC 9110, 13.1.2
-
-
-def matches(if_none_match: str | None, etag: str) -> bool:
-    """Weak comparison of an ETag with a list of tags, or `*`."""
-    if if_none_match is None:
-        return False
-    given = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return "*" in given or etag.removeprefix("W/") in given

@@ -7,9 +7,11 @@ the session's own for life; `DTSTAMP` is when it last changed, so that the same 
 from collections.abc import Iterable
 
 import icalendar
+from fastapi import Response
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from app.resources.etags import digest, matches
 from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 
 MEDIA_TYPE = "text/calendar; charset=utf-8"
@@ -22,7 +24,7 @@ def calendar(name: str, sessions: Sessions, places: dict[int, str]) -> bytes:
     made.add("prodid", "-//Lectern//Schedule//EN")
     made.add("version", "2.0")
     made.add("calscale", "GREGORIAN")
-    made.add("x-wr-calname", name)
+    made.add("x-wr-calname", icalendar.vText(name))  # an unknown name: it would not be escaped otherwise
     for occurrence, booking in sessions:
         made.add_component(_event(occurrence, booking, places.get(occurrence.resource_id or 0)))
     return bytes(made.to_ical())
@@ -40,6 +42,14 @@ def recording_calendar(session: Session, booking_id: str) -> bytes:
     places = {resource.id: resource.name for _, _, resource in rows}
     title = session.get_one(Booking, booking_id).title
     return calendar(title, [(occurrence, booking) for occurrence, booking, _ in rows], places)
+
+
+def answer(made: bytes, if_none_match: str | None) -> Response:
+    """A calendar that is made anew each time it is asked for, or a 304."""
+    headers = {"ETag": f'"{digest(made)}"', "Cache-Control": "private, no-cache"}
+    if matches(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(made, headers=headers, media_type=MEDIA_TYPE)
 
 
 def _event(occurrence: Occurrence, booking: Booking, place: str | None) -> icalendar.Event:

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.db import Database, utc_now
 from app.errors import AmbiguousResource, ScheduleUnknown
-from app.resources import feed, ics
+from app.resources import etags, feed, ics
 from app.resources.memory import Answer, Form, Key, Memory
 from app.resources.models import Mirror, Resource
 from app.resources.schemas import ResourceName
@@ -87,7 +87,7 @@ class Feed:
         known = self.versions.resources[answer.resource_id]
         if answer.version != known.version or self.clock() >= answer.until or not self._still_named(answer):
             return None
-        if answer.content is None and not feed.matches(if_none_match, self._etag(answer, known)):
+        if answer.content is None and not etags.matches(if_none_match, self._etag(answer, known)):
             return None
         self._tell(known)
         found = self._render(answer, known, if_none_match)
@@ -143,7 +143,7 @@ class Feed:
             etag, link, size = content.etag, content.link, len(content.occurrences)
         else:
             content = ics.calendar(resource.name, found.rows, {resource.id: resource.name})
-            etag, link, size = feed.digest(content), None, len(content)
+            etag, link, size = etags.digest(content), None, len(content)
         return Answer(reference, resource_id, names, version, found.until, window, form, etag, link, content, size)
 
     def _is_stale(self, known: Known) -> bool:
@@ -156,7 +156,7 @@ class Feed:
     def _render(self, answer: Answer, known: Known, if_none_match: str | None) -> tuple[int, Headers, bytes]:
         etag = self._etag(answer, known)
         headers = [(b"etag", etag.encode()), _CACHE]
-        if if_none_match is not None and (if_none_match == etag or feed.matches(if_none_match, etag)):
+        if if_none_match is not None and (if_none_match == etag or etags.matches(if_none_match, etag)):
             return 304, headers, b""
         content = answer.content
         if isinstance(content, feed.Content):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.access import CurrentClient
 from app.db import Database
@@ -20,6 +20,7 @@ from app.errors import (
 from app.fields import Line, Moment
 from app.kaltura.client import KalturaClient
 from app.resources import feed, lookup
+from app.resources.etags import HEADER, NOT_MODIFIED, IfNoneMatch
 from app.resources.memory import Form
 from app.resources.models import Resource
 from app.resources.polling import Feed
@@ -28,7 +29,6 @@ from app.resources.schemas import ResourcePage, ResourceView, UpcomingView
 router = APIRouter(prefix="/resources", tags=["resources"])
 
 ResourceId = Annotated[Line, Path(description="Kaltura id or system name.", examples=["EXTRON-100-ABC"])]
-_ETAG = {"ETag": {"description": "Of what is shown.", "schema": {"type": "string"}}}
 _LINK = {"Link": {"description": '`rel="next"`: where the next page is.', "schema": {"type": "string"}}}
 LOOKING_UP = (
     *(Unauthorized, NotFound, AmbiguousResource, InvalidDocument, RefusedByKaltura),
@@ -83,14 +83,6 @@ Before = Annotated[
     Query(alias="to", description="14 days after `from`, if not said.", examples=["2027-06-01T00:00:00Z"]),
 ]
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many occurrences at most.", examples=[100])]
-IfNoneMatch = Annotated[
-    str | None,
-    Header(
-        alias="If-None-Match",
-        description="The `ETag` of the answer that you have; `W/`, lists and `*` are understood.",
-        examples=['"5f2c9a1b7e3d4c60"'],
-    ),
-]
 
 
 def _page(
@@ -127,8 +119,8 @@ async def _answer(request: Request, reference: str, window: feed.Window, form: F
     summary="What a resource has to record next",
     response_description="Its schedule.",
     responses={
-        200: {"headers": _ETAG | _LINK},
-        304: {"description": "Nothing has changed since that ETag.", "headers": _ETAG},
+        200: {"headers": HEADER | _LINK},
+        304: NOT_MODIFIED,
         **responses(*LOOKING_UP, ScheduleUnknown),
     },
 )
@@ -153,8 +145,8 @@ async def get_upcoming(
     summary="What a resource has to record next, as a calendar",
     response_description="Its schedule: one VEVENT for each occurrence, all times in UTC.",
     responses={
-        200: {"headers": _ETAG, "content": {"text/calendar": {"schema": {"type": "string"}}}},
-        304: {"description": "Nothing has changed since that ETag.", "headers": _ETAG},
+        200: {"headers": HEADER, "content": {"text/calendar": {"schema": {"type": "string"}}}},
+        304: NOT_MODIFIED,
         **responses(*LOOKING_UP, ScheduleUnknown),
     },
 )
