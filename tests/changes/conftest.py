@@ -1,0 +1,26 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.changes.scene import Scene, begun
+from tests.service import Lectern, lectern
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lectern]:
+    with lectern(tmp_path_factory.mktemp("changes"), refreshes_per_second=1000.0) as service:
+        yield service
+
+
+@pytest.fixture
+def service(running: Lectern) -> Iterator[Lectern]:
+    """One for all tests of a module: each has rooms of its own in it."""
+    yield running
+    running.heal()
+    running.sandbox.watch = None
+
+
+@pytest.fixture
+def scene(service: Lectern) -> Scene:
+    """A recording in its third week."""
+    return begun(service)
