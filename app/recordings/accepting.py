@@ -44,7 +44,7 @@ class Acceptance:
         return await self._run(client, lambda session: service.accept(session, self.store, draft, key), wait)
 
     async def resume(self, client: str, recording_id: str, wait: float) -> Response:
-        return await self._run(client, lambda session: service.resume(session, self.store, client, recording_id), wait)
+        return await self._run(client, lambda session: changing.resume(session, self.store, client, recording_id), wait)
 
     async def change(
         self, client: str, recording_id: str, patch: Mapping[str, Any], if_match: str | None, wait: float

@@ -83,7 +83,10 @@ def _unknown(context: Ctx, place: int) -> Failed:
 
 def _word_calls(context: Ctx) -> list[Call]:
     new, old = context.input, context.input["before"]
-    calls = [Call("entry", {"id": new["template_entry_id"]})] if new["entry"] != old["entry"] else []
+    entry = {"id": new["template_entry_id"]}
+    calls = [Call("entry", entry)] if new["entry"] != old["entry"] else []
+    if new["entry"]["owner"] and not old["entry"]["owner"]:
+        calls = [Call("owner", entry), *calls]
     if new["event"] != old["event"]:
         calls += [Call(f"event:{event['event_id']}", {"id": event["event_id"]}) for event in _surviving(context)]
     return calls
@@ -103,17 +106,21 @@ def _surviving(context: Ctx) -> list[Mapping[str, Any]]:
 
 @outcome(*GONE)
 def _write_words(context: Ctx, call: Call) -> Outcome:
+    if call.key == "owner":  # whom no document named, so that an undo can name them
+        entry = context.tools.kaltura.get_entry(call.request["id"])
+        return Done(entry and entry.owner)
     return _words(context, call, context.input)
 
 
 @outcome(*GONE)
-def _write_old_words(context: Ctx, call: Call, _made: None) -> Outcome:
-    return _words(context, call, context.input["before"])
+def _write_old_words(context: Ctx, call: Call, _made: str | None) -> Outcome:
+    return Done() if call.key == "owner" else _words(context, call, context.input["before"])
 
 
 def _words(context: Ctx, call: Call, said: Mapping[str, Any]) -> Outcome:
     if call.key == "entry":
-        context.tools.kaltura.update_entry(call.request["id"], entry_words(said["entry"]))
+        owner = said["entry"]["owner"] or context.results["words"].get("owner")
+        context.tools.kaltura.update_entry(call.request["id"], entry_words({**said["entry"], "owner": owner}))
     else:
         context.tools.kaltura.update_event(call.request["id"], event_words(said["event"]))
     return Done()

@@ -25,9 +25,21 @@ from app.fields import In, LocalTime
 from app.recordings.change_steps import CANCEL, CHANGE
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.schemas import RecordingDocument
-from app.recordings.service import OVER, Accepted, Draft, accept, by_reference, find, held, resource_input, words
+from app.recordings.service import (
+    OVER,
+    Accepted,
+    Draft,
+    accept,
+    by_reference,
+    find,
+    held,
+    resource_input,
+    take_up,
+    words,
+)
 from app.recordings.sweep import SWEEP
 from app.recordings.work import Tools
+from app.resources.drift import drift_of
 from app.resources.models import Occurrence, OccurrenceStatus
 
 SCHEDULED, CANCELLED = OccurrenceStatus.SCHEDULED, OccurrenceStatus.CANCELLED
@@ -99,6 +111,36 @@ def change(
         "change": {"document": document.model_dump(mode="json", exclude_unset=True), "zone": zone_name},
     }
     return _begin(session, store, recording, "update", given)
+
+
+def resume(session: Session, store: Store, client: str, recording_id: str) -> Accepted:
+    """Takes a chain that is stuck or waiting up again; of a scheduled recording, mends its drift."""
+    recording = find(session, client, recording_id)
+    drift = drift_of(session, [recording.id]).get(recording.id)
+    if recording.status != RecordingStatus.SCHEDULED or not drift:
+        return take_up(session, store, client, recording_id)
+    held(session, store, recording)
+    _changeable(session, recording)
+    for one in drift:
+        if one["kind"] == "replaced":  # at its time, under another id: that is where it is now
+            mine = col(Occurrence.id) == one["occurrence_id"]
+            session.execute(update(Occurrence).where(mine).values(event_id=one["event_id"]))
+    document = RecordingDocument.model_validate(recording.document)
+    given = {
+        **_common(recording, document),
+        **words(document),
+        "categories": document.categories,
+        "on_conflict": document.on_conflict,
+        "resource": None,
+        "together": [],
+        "change": {
+            "document": recording.document,
+            "zone": recording.time_zone,
+            "afresh": [one["occurrence_id"] for one in drift if one["kind"] in ("missing", "moved")],
+            "extra": [one["event_id"] for one in drift if one["kind"] == "extra"],
+        },
+    }
+    return _begin(session, store, recording, "mend", given)
 
 
 def zone_for(recording: Recording, default_zone: str) -> str:
@@ -321,7 +363,7 @@ def _sweep_ended(_session: Session, _subject: str, _status: ChainStatus, _error:
 DEFINITIONS: Mapping[str, Definition[Tools]] = {
     **{
         operation: Definition(operation, CHANGE, _change_ended, sweep="sweep")
-        for operation in ("update", "move_occurrence", "cancel_occurrence", "restore_occurrence")
+        for operation in ("update", "move_occurrence", "cancel_occurrence", "restore_occurrence", "mend")
     },
     "cancel": Definition("cancel", CANCEL, _cancel_ended),
     "sweep": Definition("sweep", SWEEP, _sweep_ended),

@@ -22,6 +22,7 @@ from app.errors import problem
 from app.fields import Line, Moment
 from app.recordings.models import Recording, RecordingStatus, RecordingTag, ScheduleEvent
 from app.recordings.views import ChainView, OccurrenceView, RecordingView, StepView
+from app.resources.drift import drift_of
 from app.resources.lookup import known_resources
 from app.resources.models import Occurrence, OccurrenceStatus, Resource
 
@@ -106,6 +107,7 @@ def _read_cursor(cursor: str) -> str:
 def views(session: Session, recordings: Sequence[Recording]) -> list[RecordingView]:
     ids = [recording.id for recording in recordings]
     chains = latest_chains(session, ids)
+    drift = drift_of(session, ids)
     steps = _steps(session, [chain.id for chain in chains.values()])
     resources = _by_id(session, {r.resource_id for r in recordings if r.resource_id is not None})
     events = defaultdict(list)
@@ -144,6 +146,7 @@ def views(session: Session, recordings: Sequence[Recording]) -> list[RecordingVi
                 },
                 "chain": _chain(chains[recording.id], steps) if recording.id in chains else None,
                 "problem": problem(recording.problem).document() if recording.problem else None,
+                "drift": drift.get(recording.id, []),
                 "created_at": recording.created_at,
                 "updated_at": recording.updated_at,
             }

@@ -139,7 +139,7 @@ def _retire_calls(context: Ctx) -> list[Call]:
             calls.append(_delete(event_id))
         else:
             calls += [_cancel(places[session]["event_id"]) for session in unwanted]
-    return calls
+    return calls + [_cancel(event_id) for event_id in context.input["change"].get("extra", ())]
 
 
 def _leave(event: Mapping[str, Any], left: set[str], now: int) -> list[Call]:

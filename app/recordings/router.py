@@ -290,7 +290,10 @@ async def resume_recording(
     accepting: Accepting,
     prefer: Prefer = None,
 ) -> Response:
-    """Takes a chain that is stuck, or waits for its next attempt, up again at once, from its open step."""
+    """Takes a chain that is stuck, or waits for its next attempt, up again at once, from its open step.
+
+    Of a scheduled recording, mends its `drift`: what is missing in Kaltura is made again, what is extra is cancelled.
+    """
     return await accepting.resume(client.name, id, wait_of(prefer))
 
 

@@ -230,7 +230,7 @@ def held(session: Session, store: Store, recording: Recording) -> Recording:
     return recording
 
 
-def resume(session: Session, store: Store, client: str, recording_id: str) -> Accepted:
+def take_up(session: Session, store: Store, client: str, recording_id: str) -> Accepted:
     """Takes a chain that is stuck or waiting up again, from its open step, with new patience."""
     recording = held(session, store, find(session, client, recording_id))
     chain = latest_chains(session, [recording.id])[recording.id]

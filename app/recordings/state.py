@@ -81,7 +81,14 @@ def aim(
     if "document" in change:
         wanted = RecordingDocument.model_validate(change["document"]).schedule(change["zone"])
         return aim_at_document(
-            rows, wanted.occurrences, wanted.rule, wanted.zone, now, same_room=same_room, excluded=excluded
+            rows,
+            wanted.occurrences,
+            wanted.rule,
+            wanted.zone,
+            now,
+            same_room=same_room,
+            excluded=excluded,
+            afresh=change.get("afresh", ()),
         )
     if "occurrence" in change:
         asked = change["occurrence"]

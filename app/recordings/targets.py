@@ -78,10 +78,12 @@ def aim_at_document(
     *,
     same_room: bool,
     excluded: Collection[date] = (),
+    afresh: Collection[str] = (),
 ) -> Target:
     """What a document's occurrences (`wanted`, all of them) make of a recording's rows.
 
-    `excluded` are the dates on which the document before had an occurrence, and excluded it.
+    `excluded` are the dates on which the document before had an occurrence, and excluded it. The sessions of `afresh`
+    are made anew whatever stands in Kaltura for them.
     """
     begun = {row.slot for row in rows if row.start <= now}
     ahead = {row.slot: row for row in rows if row.start > now}
@@ -96,7 +98,7 @@ def aim_at_document(
         if before is not None and not row.moved and row.status != EXCLUDED and occurrence.start <= now:
             untouched.add(before.id)
             continue
-        stays = same_room and row == before and row.status == SCHEDULED
+        stays = same_room and row == before and row.status == SCHEDULED and row.id not in afresh
         pattern.append((occurrence, row, stays))
     kept = untouched | {row.id for _, row, stays in pattern if stays}
     left = {row.id for row in rows if row.start > now and row.status == SCHEDULED and row.id not in kept}

@@ -104,6 +104,25 @@ class Standing(BaseModel):
     )
 
 
+class DriftView(Out):
+    """Where Kaltura has something else than Lectern scheduled, because somebody changed it there."""
+
+    kind: Literal["missing", "moved", "replaced", "extra"] = Field(
+        description="`missing`: not in Kaltura; `moved`: at another time there; `replaced`: at its time, under another "
+        "id; `extra`: there, though it is cancelled, excluded or nobody's.",
+        examples=["missing"],
+    )
+    occurrence_id: str | None = Field(
+        description="The session; null for what is nobody's.", examples=["occ_01kantf3wqz6t4s8w2v1x0y9ab"]
+    )
+    start: Instant | None = Field(description="When it begins as Lectern has it.", examples=["2027-01-13T14:00:00Z"])
+    end: Instant | None = Field(description="When it ends as Lectern has it.", examples=["2027-01-13T14:50:00Z"])
+    event_id: int | None = Field(description="Kaltura's id of what is there.", examples=[1336592])
+    found_start: Instant | None = Field(description="When that begins.", examples=["2027-01-13T15:00:00Z"])
+    found_end: Instant | None = Field(description="When that ends.", examples=["2027-01-13T15:50:00Z"])
+    since: Instant = Field(description="When it was first seen.", examples=["2027-01-12T08:00:00Z"])
+
+
 class RecordingView(Out, DocumentFields, Standing):
     """A recording: the document that asked for it, and what became of it."""
 
@@ -120,6 +139,10 @@ class RecordingView(Out, DocumentFields, Standing):
     chain: ChainView | None = Field(description="Its latest chain.")
     problem: ProblemView | None = Field(
         description="Why it failed, or what it is stuck at; null when all is well.", examples=[None]
+    )
+    drift: list[DriftView] = Field(
+        description="Where Kaltura has something else, as two refreshes in a row saw it; `resume` mends it.",
+        examples=[[]],
     )
     created_at: Instant = Field(description="When it was asked for.", examples=["2026-11-22T14:03:07Z"])
     updated_at: Instant = Field(description="When it last changed.", examples=["2026-11-22T14:03:08Z"])

@@ -1,0 +1,56 @@
+"""What somebody changed in Kaltura is shown as drift, and `resume` mends it (row 23)."""
+
+from typing import Any
+
+from sqlalchemy import update
+
+from app.resources.models import Mirror
+from tests.recordings.documents import example
+from tests.service import Json, Lectern, eventually, found
+
+
+def drift(service: Lectern, recording_id: str, *, wanted: bool) -> list[Json]:
+    """What is confirmed, as soon as refreshes that follow each other say so."""
+
+    def look() -> list[Json] | None:
+        with service.app.state.database.write() as session:
+            session.execute(update(Mirror).values(due_at=0.0, claimed_at=0.0))
+        shown: list[Json] = service.get(f"/recordings/{recording_id}")["drift"]
+        return shown if bool(shown) is wanted else None
+
+    return eventually(look, 30) if wanted else eventually(lambda: [] if look() == [] else None, 30)
+
+
+def children(service: Lectern) -> list[Json]:
+    events = service.left()["events"]
+    return [event for event in events if event["recurrenceType"] == 2 and event["status"] == 2]
+
+
+def mended(service: Lectern, recording: Json) -> Any:
+    return found(service.client.post(f"/recordings/{recording['id']}/resume"), 200)
+
+
+def test_a_session_that_was_cancelled_in_kaltura_is_made_again(service: Lectern) -> None:
+    recording = service.made(example())
+    lost = children(service)[3]
+    service.kaltura("schedule_scheduleEvent", "cancel", scheduleEventId=lost["id"])
+    (one,) = drift(service, recording["id"], wanted=True)
+    assert (one["kind"], one["event_id"]) == ("missing", None)
+    assert mended(service, recording)["chain"]["operation"] == "mend"
+    again = children(service)
+    assert len(again) == 36
+    assert lost["startDate"] in [event["startDate"] for event in again]
+    assert len(service.left()["event_resources"]) == 2
+
+
+def test_a_series_that_was_deleted_in_kaltura_is_made_again(service: Lectern) -> None:
+    recording = service.made(example())
+    before = sorted(event["startDate"] for event in children(service))
+    service.kaltura("schedule_scheduleEvent", "delete", scheduleEventId=recording["kaltura"]["events"][0]["id"])
+    assert len(drift(service, recording["id"], wanted=True)) == 36
+    uids = [each["id"] for each in service.get(f"/recordings/{recording['id']}/occurrences")["items"]]
+    shown = mended(service, recording)
+    assert (shown["status"], shown["occurrence_count"]) == ("scheduled", 36)
+    assert sorted(event["startDate"] for event in children(service)) == before
+    assert len(shown["kaltura"]["events"]) == 1
+    assert [each["id"] for each in service.get(f"/recordings/{recording['id']}/occurrences")["items"]] == uids
