@@ -18,6 +18,7 @@ check: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.feed
 
 openapi: $(VENV)/ready
 	$(BIN)/lectern openapi openapi/openapi.json
