@@ -40,6 +40,7 @@ STANDING: dict[str, Any] = {
     "kaltura": {"template_entry_id": None, "events": [{"id": 1336591, "kind": "series", "occurrences": 40}]},
     "chain": CHAIN,
     "problem": None,
+    "drift": [],
     "created_at": AT,
     "updated_at": AT,
 }
