@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
 
-.PHONY: run test check bench lock openapi clean
+.PHONY: run test check bench soak lock openapi clean
 
 run: $(VENV)/ready
 	$(BIN)/lectern serve
@@ -18,6 +18,9 @@ check: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/python -m tests.bench
+
+soak: $(VENV)/ready
+	$(BIN)/python -m tests.soak
 	$(BIN)/python -m tests.bench.feed
 
 openapi: $(VENV)/ready

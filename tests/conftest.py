@@ -44,6 +44,7 @@ class Sqlite:
 class Databases:
     """New databases of one kind, as many as one likes. Those with tables are copies: migrating each takes too long."""
 
+    kind: str  # sqlite, or postgresql
     place: Sqlite | Server
     template: str
 
@@ -81,7 +82,7 @@ def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     database = Database(template)
     migrate(database)
     database.close()
-    yield Databases(place, template)
+    yield Databases(request.param, place, template)
     place.drop(template)
 
 

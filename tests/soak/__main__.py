@@ -12,8 +12,8 @@ from tests.postgres import server
 from tests.soak.accounts import Accounts
 from tests.soak.storm import Plan, Story, soak
 
-POSTGRESQL = Plan(documents=300, processes=3, storm=60, limit=150)
-SQLITE = Plan(documents=300, processes=1, storm=60, limit=150)
+POSTGRESQL = Plan(documents=300, processes=3, storm=40, faults_end=65, limit=120)
+SQLITE = Plan(documents=300, processes=1, storm=40, faults_end=65, limit=120)
 
 
 def tell(name: str, plan: Plan, story: Story, accounts: Accounts) -> None:
