@@ -207,6 +207,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
                 "database": lambda: _database_part(database),
                 "kaltura": kaltura.part,
                 "workers": lambda: _workers_part(workers),
+                "mirror": lambda: _mirror_part(refreshers),
                 "chains": lambda: stuck_part(database),
             }
         )
@@ -233,3 +234,9 @@ def _workers_part(workers: Workers[Tools]) -> Part:
     if not workers.alive:
         return Part(state="down", detail="not all of them run")
     return Part(state="ok", detail=f"{workers.running} at work")
+
+
+def _mirror_part(refreshers: Refreshers) -> Part:
+    if not refreshers.alive:
+        return Part(state="degraded", detail="not all of its threads run; what encoders see grows old")
+    return Part(state="ok", detail="refreshes what is asked for")

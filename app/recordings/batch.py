@@ -28,9 +28,10 @@ from app.recordings.service import Accepted, find, held, resource_input
 from app.recordings.state import aim, events_of, excluded_dates, own_conflicts, rows_of
 from app.recordings.targets import SCHEDULED, Made
 from app.recordings.views import RecordingView
-from app.recordings.work import booked, reference
+from app.recordings.work import booked
 from app.resources.conflicts import Booked, find_conflicts, known_bookings
 from app.resources.lookup import kaltura_answers
+from app.resources.references import reference
 
 Room = int | str | None
 """Kaltura's id; the system name, in lower case, of one that is to be made; None before there is any."""

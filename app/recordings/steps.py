@@ -18,20 +18,9 @@ from app.kaltura import types as kaltura
 from app.kaltura.errors import Refused
 from app.recordings.outcomes import at, conflict, outcome
 from app.recordings.saving import save_entry, save_events, save_links, save_occurrences, save_resource
-from app.recordings.work import (
-    Ctx,
-    Tools,
-    booked,
-    instant,
-    planned,
-    reference,
-    room,
-    shown,
-    template_entry,
-    together,
-    wanted,
-)
+from app.recordings.work import Ctx, Tools, booked, instant, planned, room, shown, template_entry, together, wanted
 from app.resources.conflicts import Booked, find_conflicts, known_bookings
+from app.resources.references import reference
 
 GONE = {"INVALID_OBJECT_ID", "ENTRY_ID_NOT_FOUND", "SCHEDULE_EVENT_ID_NOT_FOUND"}
 LINKED = {"SCHEDULE_EVENT_RESOURCE_ALREADY_EXISTS"}

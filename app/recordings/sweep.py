@@ -15,7 +15,8 @@ from app.kaltura.types import OCCURRENCE
 from app.recordings.models import ScheduleEvent
 from app.recordings.outcomes import outcome
 from app.recordings.steps import GONE
-from app.recordings.work import Ctx, Tools, reference
+from app.recordings.work import Ctx, Tools
+from app.resources.references import reference
 
 MOST = 5_000  # ids that are looked through
 PAGE = 500

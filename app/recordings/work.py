@@ -17,6 +17,7 @@ from app.db import Database
 from app.kaltura.client import KalturaClient
 from app.kaltura.types import Event
 from app.resources.conflicts import Booked
+from app.resources.references import recording_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +78,6 @@ def template_entry(context: Ctx) -> str | None:
 def together(context: Ctx) -> frozenset[str]:
     """The recordings whose sessions are in nobody's way: this one, and those that are changed at once with it."""
     return frozenset({context.subject, *context.input.get("together", ())})
-
-
-def reference(recording_id: str, number: int | str) -> str:
-    return f"lectern-{recording_id}-{number}"
-
-
-def recording_of(reference_id: str | None) -> str | None:
-    """The recording that made a Kaltura object, by the object's `referenceId`; None for everyone else's."""
-    prefix, _, rest = (reference_id or "").partition("-")
-    recording_id, _, number = rest.rpartition("-")
-    return recording_id if prefix == "lectern" and recording_id.startswith("rec_") and number.isdigit() else None
 
 
 def booked(event: Event) -> Booked:

@@ -71,9 +71,11 @@ _CLAIM = (
     )
     .returning(_MIRROR.c.resource_id, _MIRROR.c.fence, _MIRROR.c.version)
 )
+# Waits for nobody: one that is locked is being claimed, or changed, which makes it due too.
+_UNLOCKED = select(_MIRROR.c.resource_id).where(_MIRROR.c.resource_id == bindparam("of"))
 _ASK = (
     update(_MIRROR)
-    .where(_MIRROR.c.resource_id == bindparam("of"))
+    .where(_MIRROR.c.resource_id.in_(_UNLOCKED.with_for_update(skip_locked=True)))
     .values(asked_at=database_now(), due_at=func.coalesce(_MIRROR.c.due_at, database_now() - URGENT))
 )
 

@@ -56,7 +56,7 @@ class Versions:
         self._database = database
         self._pool = ThreadPoolExecutor(THREADS, "feed")
         self._looking = asyncio.Lock()
-        self._looked = self._swept = float("-inf")  # monotonic
+        self._looked = self._swept = self._not_before = float("-inf")  # monotonic
         self._since = 0.0  # by the database's clock
         self.resources: dict[int, Known] = {}
         self.names: dict[str, list[int]] = {}  # a new one whenever a name changes
@@ -70,12 +70,12 @@ class Versions:
 
     async def look(self, within: float = LOOK_EVERY) -> None:
         """Afterwards, what is known here was true less than `within` seconds ago."""
-        if time.monotonic() - self._looked < within:
+        if self._is_fresh(within):
             return
         async with self._looking:
-            began = time.monotonic()
-            if began - self._looked < within:
+            if self._is_fresh(within):
                 return
+            began = time.monotonic()
             sweep = began - self._swept >= SWEEP_EVERY
             now, rows = await self.run(self._read, 0.0 if sweep else self._since)
             self._learn(rows)
@@ -84,7 +84,10 @@ class Versions:
 
     def expire(self) -> None:
         """What is known here may be too old: the next one who wants to know looks."""
-        self._looked = float("-inf")
+        self._not_before = time.monotonic()
+
+    def _is_fresh(self, within: float) -> bool:
+        return self._looked > self._not_before and time.monotonic() - self._looked < within
 
     def resolve(self, reference: str) -> int | None:
         """The resource that a path names; a number is an id first. Raises AmbiguousResource."""
