@@ -116,6 +116,7 @@ class Entry(_Read):
     name: Text
     status: int
     reference_id: OptionalText = Field(None, alias="referenceId")
+    owner: OptionalText = Field(None, alias="userId")
     object_type: str = Field(alias="objectType", pattern=r"^Kaltura\w*Entry$")
 
 
