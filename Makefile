@@ -18,10 +18,10 @@ check: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.feed
 
 soak: $(VENV)/ready
 	$(BIN)/python -m tests.soak
-	$(BIN)/python -m tests.bench.feed
 
 openapi: $(VENV)/ready
 	$(BIN)/lectern openapi openapi/openapi.json
