@@ -24,6 +24,7 @@ ZONE = ZoneInfo(f"Etc/GMT{utc_now().hour - 12:+d}")  # west of Greenwich is + in
 PAST, COUNT = 16, 30
 TODAY = PAST
 HOUR = timedelta(hours=1)
+SIGN_IN = ("session", "appToken")  # services that no chain calls
 CAMERA = {"objectType": "KalturaCameraScheduleResource"}
 _NUMBERS = count(1)
 
@@ -220,8 +221,9 @@ def _is_ahead(session: Session) -> bool:
     return session.status == "active" and session.end > utc_now()
 
 
-def document(scene: Scene, **changes: Any) -> Json:
+def document(scene: Scene, holidays: Sequence[int] = (), **changes: Any) -> Json:
     return {
+        **({"exclude": [scene.day(number) for number in holidays]} if holidays else {}),
         "reference_id": scene.reference,
         "title": "Linear Algebra",
         "description": "Section 01",
@@ -246,8 +248,7 @@ def begun(service: Lectern, *, ahead: timedelta = 3 * HOUR, holidays: Sequence[i
         service.kaltura(
             "schedule_scheduleResource", "add", scheduleResource={**CAMERA, "name": name, "systemName": name}
         )
-    excluded = {"exclude": [scene.day(number) for number in holidays]} if holidays else {}
-    scene.recording = service.made(document(scene, **excluded, **changes))
+    scene.recording = service.made(document(scene, holidays, **changes))
     scene.look()
     service.calls()
     return scene

@@ -1,0 +1,125 @@
+"""The service without its threads: chains run in the test's own, and die at any moment of it.
+
+The moments of a chain, of which each is a place to die at:
+
+    … commit of an intent ─▶ sending ─▶ commit of the result, and of the next intent ─▶ sending ─▶ …
+
+To die before a call is to die after the checkpoint before it; to die within the commit after a call is to die after
+the call, which nobody knows of then. A dead owner is followed by another, as if all leases and pauses were over.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from fastapi.testclient import TestClient
+from sqlalchemy import event, text
+
+from app.chains.engine import Engine, Pauses
+from app.chains.store import Store
+from app.main import create_app, migrate
+from app.recordings import changing
+from app.recordings.schemas import EXAMPLE
+from app.recordings.service import DEFINITIONS
+from app.recordings.work import Tools
+from app.sandbox import Sandbox, SandboxTransport
+from tests.chains.world import Crash, Watched
+from tests.changes.scene import SIGN_IN
+from tests.sandbox.kaltura import embedded
+from tests.service import Json, Lectern, found, settings
+
+_OWNERS = count(1)
+
+
+def die() -> None:
+    raise Crash
+
+
+Moment = tuple[tuple[Path, sqlite3.Connection], ...]
+
+
+@dataclass
+class House(Lectern):
+    """As Lectern, but what is asked of it goes on only when it is told to, and it can be as it was before."""
+
+    folder: Path = Path()
+
+    def __post_init__(self) -> None:
+        self.database = Watched(self.app.state.database)
+
+    def settle(self, at: int | None = None, happens: Callable[[], None] = die) -> list[str]:
+        """Runs all chains to their end. At the moment of a number something happens. The moments that there were."""
+        moments: list[str] = []
+
+        def tick(moment: str) -> None:
+            moments.append(moment)
+            if len(moments) - 1 == at:
+                happens()
+
+        def sending(service: str, action: str, phase: str) -> None:
+            if phase == "before" and service not in SIGN_IN:
+                tick(f"{service.removeprefix('schedule_')}.{action}")
+
+        while claim := self._claim(store := Store(self.database, f"owner {next(_OWNERS)}", 30.0)):
+            definitions = {**DEFINITIONS, **changing.DEFINITIONS}
+            engine = Engine(store, definitions, Pauses())
+            self.database.tick = lambda moment: tick("commit") if moment == "committing" else None
+            self.sandbox.watch = sending
+            try:
+                engine.run(claim, Tools(self.app.state.kaltura, self.database))
+            except Crash:
+                pass
+            finally:
+                self.database.tick, self.sandbox.watch = lambda _moment: None, None
+        return moments
+
+    def _claim(self, store: Store) -> Any:
+        with store.database.write() as session:
+            session.connection().execute(text("UPDATE chain SET lease_until = 0 WHERE lease_until > 0"))
+            session.connection().execute(text("UPDATE chain SET next_attempt_at = 0 WHERE next_attempt_at > 0"))
+        return store.claim()
+
+    def keep(self) -> Moment:
+        """Everything as it is now, in Lectern and in Kaltura."""
+        kept = []
+        for path in (self.folder / "lectern.db", self.folder / "sandbox.db"):
+            memory = sqlite3.connect(":memory:")
+            with closing(sqlite3.connect(path)) as database:
+                database.backup(memory)
+            kept.append((path, memory))
+        return tuple(kept)
+
+    def back_to(self, moment: Moment) -> None:
+        for path, memory in moment:
+            with closing(sqlite3.connect(path)) as database:
+                database.execute("PRAGMA synchronous=OFF")
+                memory.backup(database)
+
+    def made(self, document: object = EXAMPLE, **headers: str) -> Json:
+        recording: Json = found(self.schedule(document, **headers), 202)
+        self.settle()
+        shown: Json = self.get(f"/recordings/{recording['id']}")
+        return shown
+
+
+def _hurry(connection: Any, _record: object) -> None:
+    """A crash of the machine is none of those that are tried here."""
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+@contextmanager
+def house(folder: Path) -> Iterator[House]:
+    sandbox = Sandbox(str(folder / "sandbox.db"))
+    kaltura = embedded(sandbox).sign_in()
+    app = create_app(settings(folder), transport=SandboxTransport(sandbox))
+    event.listen(app.state.database.engine, "connect", _hurry)
+    migrate(app.state.database)
+    client = TestClient(app, headers={"Prefer": "respond-async"})  # not entered: nothing is started
+    yield House(app, client, sandbox, kaltura, folder=folder)
+    app.state.database.close()
+    kaltura.client.close()
+    sandbox.close()
