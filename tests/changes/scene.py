@@ -149,6 +149,10 @@ class Scene:
 
     # Kaltura
 
+    def asked(self) -> list[str]:
+        """What Kaltura was asked since the last look, but for the mirror's looks at schedules."""
+        return [call for call in self.service.calls() if call != "scheduleEvent.list"]
+
     def events(self, state: Json | None = None) -> list[Json]:
         """Everything that bears the recording's mark: singles, series, and their children."""
         return [

@@ -80,7 +80,7 @@ def test_twice_is_harmless(scene: Scene) -> None:
     first = scene.deleted()
     scene.service.calls()
     assert scene.deleted() == first
-    assert scene.service.calls() == []
+    assert scene.asked() == []
 
 
 def test_one_that_was_changed_in_many_ways_goes_as_a_whole(scene: Scene) -> None:

@@ -62,7 +62,7 @@ def test_a_move_back_to_its_own_time(scene: Scene) -> None:
 def test_a_move_to_where_it_is_changes_nothing(scene: Scene, wanted: dict[str, Any]) -> None:
     said = {**wanted, "start": scene.local(20)} if "start" in wanted else wanted
     assert found(scene.move(20, **said)) == scene.occurrence(20)
-    assert scene.service.calls() == []
+    assert scene.asked() == []
 
 
 def test_the_only_session_of_a_recording_is_moved(service: Lectern) -> None:
@@ -116,11 +116,11 @@ def test_cancelling_and_restoring_twice_is_harmless(scene: Scene) -> None:
     first = found(scene.cancel(20))
     scene.service.calls()
     assert found(scene.cancel(20)) == first
-    assert scene.service.calls() == []
+    assert scene.asked() == []
     first = found(scene.restore(20))
     scene.service.calls()
     assert found(scene.restore(20)) == first
-    assert scene.service.calls() == []
+    assert scene.asked() == []
     scene.holds()
 
 
