@@ -9,16 +9,20 @@ The points at which a service can be killed follow from the calls:
 A result is committed together with the next intent, so after a call's checkpoint is before the next call.
 """
 
-import sqlite3
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Executable, Row, create_engine, update
+from sqlalchemy.pool import NullPool
+from sqlmodel import col
+
 from app.recordings.schemas import EXAMPLE
+from app.resources.models import Mirror
 from app.sandbox import Sandbox
 from tests.crash.watching import PHASES, Meddling, Point, Watch
 from tests.sandbox.kaltura import HOUR, embedded
@@ -96,7 +100,7 @@ def rehearse(document: Document, meddling: Meddling | None = None) -> Rehearsal:
     """Runs a document in this process, against a sandbox of its own."""
     with tempfile.TemporaryDirectory() as folder, lectern(Path(folder), refreshes_per_second=REFRESHES) as service:
         service.get("/resources")
-        look_at_no_room(Path(folder))
+        look_at_no_room(service.app.state.settings.database_url)
         watch = Watch(service.sandbox)
         watch.follow(None, meddling, "rehearsal")
         shown = service.schedule(document("rehearsal")).json()
@@ -104,14 +108,18 @@ def rehearse(document: Document, meddling: Meddling | None = None) -> Rehearsal:
         return Rehearsal(document, meddling, tuple(watch.calls), left)
 
 
-def look_at_no_room(folder: Path) -> None:
+def look_at_no_room(database_url: str) -> None:
     """From now on the service, which knows its resources, looks at none of their schedules of its own accord: every
     call that is seen is a chain's."""
-    connection = sqlite3.connect(folder / "lectern.db")
-    with connection:
-        spent = connection.execute("UPDATE mirror SET claimed_at = 1e12").rowcount
-    connection.close()
-    assert spent >= REFRESHES
+    assert (
+        len(rows(database_url, update(Mirror).values(claimed_at=1e12).returning(col(Mirror.resource_id)))) >= REFRESHES
+    )
+
+
+def rows(database_url: str, statement: Executable) -> Sequence[Row[Any]]:
+    """What somebody else who looks into the service's database sees, or does."""
+    with create_engine(database_url, poolclass=NullPool).begin() as connection:
+        return connection.execute(statement).all()
 
 
 def standing(state: Mapping[str, list[Json]], recording_id: str) -> Json:

@@ -1,7 +1,7 @@
 """The stage of an accident: the service as a process of its own, its sandbox in this one, where it can be watched."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic, sleep
@@ -36,6 +36,7 @@ class Stage:
     sandbox: Sandbox
     service: Program
     client: httpx.Client  # any number of threads may use it
+    database_url: str
     before: int = 0  # requests that Kaltura had seen when the play began
 
     def post(self, document: Json, *, prefer: str = "respond-async", **headers: str) -> httpx.Response:
@@ -65,10 +66,10 @@ class Stage:
     def standing(self, recording_id: str) -> Json:
         return standing(self.sandbox.state(), recording_id)
 
-    def quiet(self, folder: Path) -> Self:
+    def quiet(self) -> Self:
         """From now on each call that Kaltura sees is a chain's."""
         self.get("/resources")
-        look_at_no_room(folder)
+        look_at_no_room(self.database_url)
         self.before = len(self.sandbox.requests())
         return self
 
@@ -94,30 +95,26 @@ class Stage:
 @contextmanager
 def stage(folder: Path, **settings: object) -> Iterator[Stage]:
     """The service, started, in front of a sandbox in memory; its files are in `folder`."""
-    sandbox = Sandbox()
-    with (
-        running(sandbox) as url,
-        start_service(folder, url, environment(**settings)) as service,
-        client_of(service) as client,
-    ):
-        yield Stage(sandbox, service, client).quiet(folder)
-    sandbox.close()
+    with stages(folder, 1, **settings) as (it,):
+        yield it
 
 
 @contextmanager
-def two_services(folder: Path) -> Iterator[tuple[Stage, Stage]]:
-    """The same with a second service over the same database."""
-    sandbox = Sandbox()
-    with (
-        running(sandbox) as url,
-        start_service(folder, url, environment()) as one,
-        start_service(folder, url, environment(), name="replica") as other,
-        client_of(one) as client,
-        client_of(other) as other_client,
-    ):
-        first = Stage(sandbox, one, client).quiet(folder)
-        yield first, replace(first, service=other, client=other_client)
+def stages(folder: Path, count: int, **settings: object) -> Iterator[list[Stage]]:
+    """The same with several services over one database."""
+    sandbox, url = Sandbox(), str(settings.setdefault("database_url", database_in(folder)))
+    with running(sandbox) as kaltura_url, ExitStack() as stack:
+        own, names = environment(**settings), ["service", *(f"replica-{number}" for number in range(1, count))]
+        services = [stack.enter_context(start_service(folder, kaltura_url, own, name)) for name in names]
+        clients = [stack.enter_context(client_of(service)) for service in services]
+        first = Stage(sandbox, services[0], clients[0], url).quiet()
+        rest = zip(services[1:], clients[1:], strict=True)
+        yield [first, *(replace(first, service=service, client=client) for service, client in rest)]
     sandbox.close()
+
+
+def database_in(folder: Path) -> str:
+    return f"sqlite:///{folder / 'lectern.db'}"
 
 
 def client_of(service: Program) -> httpx.Client:

@@ -8,7 +8,7 @@ import pytest
 
 from app.sandbox import APP_TOKEN, Sandbox, running
 from tests.crash.rehearsal import Json, rehearse, series
-from tests.crash.stage import PATIENCE, Stage, client_of, environment
+from tests.crash.stage import PATIENCE, Stage, client_of, database_in, environment
 from tests.crash.watching import Phase
 from tests.processes import free_port, start_service
 
@@ -30,7 +30,7 @@ def it(port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder, sandbox = tmp_path_factory.mktemp("away"), Sandbox()
     with start_service(folder, f"http://127.0.0.1:{port}", environment()) as service, client_of(service) as client:
         with running(sandbox, port=port):
-            it = Stage(sandbox, service, client).quiet(folder)
+            it = Stage(sandbox, service, client, database_in(folder)).quiet()
         yield it
     sandbox.close()
 

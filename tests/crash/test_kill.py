@@ -11,6 +11,7 @@ from functools import cache
 
 import pytest
 
+from tests.conftest import Databases
 from tests.crash.rehearsal import BOOKED, NOTHING, TAKEN, rehearse, series, two_events
 from tests.crash.stage import Stage, stage
 from tests.crash.watching import Point, Watch
@@ -53,13 +54,14 @@ class Wreck:
 
 
 @pytest.fixture(scope="module")
-def wrecks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Wave], Wreck]]:
+def wrecks(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Callable[[Wave], Wreck]]:
     """By its wave: the service restarted, after a kill that found a chain at each of the wave's points."""
     with ExitStack() as stack:
 
         @cache
         def wreck(wave: Wave) -> Wreck:
-            it = stack.enter_context(stage(tmp_path_factory.mktemp("wreck"), workers=AT_ONCE + 2))
+            folder, url = tmp_path_factory.mktemp("wreck"), stack.enter_context(databases.one())
+            it = stack.enter_context(stage(folder, database_url=url, workers=AT_ONCE + 2))
             watch = Watch(it.sandbox)
             recordings = {
                 (name, point): it.held(watch, REHEARSALS[name], point, f"{name}-{point}") for name, point in wave

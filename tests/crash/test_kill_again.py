@@ -1,8 +1,6 @@
 """kill -9 again and again, and what a client sees of it: it sends its request once more."""
 
-import json
 import random
-import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,8 +8,11 @@ from threading import Event, Lock
 
 import httpx
 import pytest
+from sqlalchemy import select
+from sqlmodel import col
 
-from tests.crash.rehearsal import Json, rehearse, series
+from app.chains.models import Chain, ChainStep
+from tests.crash.rehearsal import Json, rehearse, rows, series
 from tests.crash.stage import PATIENCE, Stage, stage
 from tests.crash.watching import PHASES, SIGN_IN, Phase, Point, Watch
 
@@ -21,10 +22,10 @@ REHEARSAL = rehearse(series)
 pytestmark = pytest.mark.xdist_group("kill-again")
 
 
-def test_row_18_killed_again_and_again(tmp_path: Path) -> None:
+def test_row_18_killed_again_and_again(tmp_path: Path, database_url: str) -> None:
     """At a call that chance names, four times. What Kaltura holds is what the rows say, or what they say may be."""
     chance = random.Random(18)
-    with stage(tmp_path, lease_seconds=1) as it:
+    with stage(tmp_path, lease_seconds=1, database_url=database_url) as it:
         killer = Killer(it)
         recordings = [it.accepted(series(f"ROOM-{number}")) for number in range(ROOMS)]
         for turn in range(KILLS):
@@ -32,7 +33,7 @@ def test_row_18_killed_again_and_again(tmp_path: Path) -> None:
                 it.service.restart()
             killer.kill_at(chance.randint(3, 18), chance.choice(PHASES))
             for recording in recordings:
-                made, may_be_made = told(tmp_path / "lectern.db", recording)
+                made, may_be_made = told(database_url, recording)
                 there = Counter(one for kind in ("entries", "events") for one in references(it, kind, recording))
                 assert set(there.values()) <= {1}
                 assert made <= set(there) <= made | may_be_made
@@ -43,15 +44,12 @@ def test_row_18_killed_again_and_again(tmp_path: Path) -> None:
             assert it.standing(recording) == REHEARSAL.left
 
 
-def told(database: Path, recording: str) -> tuple[set[str], set[str]]:
+def told(database_url: str, recording: str) -> tuple[set[str], set[str]]:
     """The reference ids of what the rows say is made, and of what was sent and may be made."""
-    with sqlite3.connect(database) as connection:
-        rows = connection.execute(
-            "SELECT calls FROM chain_step JOIN chain ON chain.id = chain_id WHERE subject = ? AND calls IS NOT NULL",
-            (recording,),
-        ).fetchall()
-    connection.close()
-    calls = [call for (written,) in rows for call in json.loads(written) if "reference_id" in call["request"]]
+    steps = select(col(ChainStep.calls)).join(Chain).where(col(Chain.subject) == recording)
+    calls = [
+        call for (written,) in rows(database_url, steps) for call in written or () if "reference_id" in call["request"]
+    ]
     made, sent = ({call["request"]["reference_id"] for call in calls if call["state"] == s} for s in ("made", "sent"))
     return made, sent
 
