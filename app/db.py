@@ -6,9 +6,9 @@ Two regimes, named (README, "Decisions"):
 * `app/chains/store.py` is the only other place that decides when something is durable: it opens one `write()`
   for each checkpoint of a chain.
 
-On SQLite a write begins with BEGIN IMMEDIATE and waits its turn behind a lock of this process. Measured: deferred
+On SQLite a write begins with BEGIN IMMEDIATE and waits its turn in a line of this process. Measured: deferred
 transactions that upgrade from reading to writing fail in spite of `busy_timeout`, immediate ones do not; and
-SQLite's own waiting polls with growing pauses, which a lock does not.
+SQLite's own waiting polls with growing pauses, which a line does not.
 
 On PostgreSQL transactions see what others have committed before each statement, and those that must be one after
 another name a `turn`.
@@ -18,9 +18,12 @@ gone: what comes of it is SQLAlchemy's `TimeoutError` or `OperationalError`.
 """
 
 import secrets
+import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -85,7 +88,8 @@ class Database:
         # SQLite's readers see one state as they are, PostgreSQL's have to ask for it.
         level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reader = self.engine.execution_options(**{_READ_ONLY: True, **level})
-        self._writer = threading.Lock()
+        self._line = _Line()
+        self._sqlite = _Sqlite(self.engine, self._line)
 
     @property
     def is_sqlite(self) -> bool:
@@ -108,31 +112,137 @@ class Database:
 
         Those with the same `turn` are one after another, in all processes; on SQLite all are.
         """
-        with self.transaction(turn) as connection, Session(connection, expire_on_commit=False) as session:
+        with (
+            self.transaction(turn) as connection,
+            # Whether this is a transaction or a part of one is not for the session to say.
+            Session(connection, expire_on_commit=False, join_transaction_mode="rollback_only") as session,
+        ):
             yield session
             session.flush()
 
     @contextmanager
     def transaction(self, turn: str | None = None) -> Iterator[Connection]:
         """The same without a session, for who needs none."""
-        # On PostgreSQL too: who waits for a turn holds a connection, which one for each process may.
-        alone = self._alone() if self.is_sqlite or turn is not None else nullcontext()
+        if self.is_sqlite:
+            with self._sqlite.transaction() as connection:
+                yield connection
+            return
+        # Who waits for a turn holds a connection, which one for each process may.
+        alone = self._line.turn() if turn is not None else nullcontext()
         with alone, self.engine.begin() as connection:
-            if turn is not None and not self.is_sqlite:
+            if turn is not None:
                 connection.execute(_TAKE_TURN, {"turn": turn})
             yield connection
 
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+class _Line:
+    """One at a time, in the order in which they came: who leaves hands the turn over."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken = False
+        self._waiting = deque[threading.Lock]()
+
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        if not self._writer.acquire(timeout=BUSY_TIMEOUT):
-            raise WaitedTooLong("other writes take too long")
+    def turn(self) -> Iterator[None]:
+        self._take()
         try:
             yield
         finally:
-            self._writer.release()
+            with self._lock:
+                self._hand_over()
 
-    def close(self) -> None:
-        self.engine.dispose()
+    def step_back(self) -> None:
+        """Whoever has the turn lets all go first who wait for it now."""
+        with self._lock:
+            if not self._waiting:
+                return
+            place = self._stand()
+            self._hand_over()
+        place.acquire()
+
+    def _take(self) -> None:
+        with self._lock:
+            if not self._taken:
+                self._taken = True
+                return
+            place = self._stand()
+        if place.acquire(timeout=BUSY_TIMEOUT):
+            return
+        with self._lock:
+            if place in self._waiting:
+                self._waiting.remove(place)
+                raise WaitedTooLong("other writes take too long")
+        # It was handed over at the last moment.
+
+    def _stand(self) -> threading.Lock:
+        place = threading.Lock()
+        place.acquire()
+        self._waiting.append(place)
+        return place
+
+    def _hand_over(self) -> None:
+        if self._waiting:
+            self._waiting.popleft().release()
+        else:
+            self._taken = False
+
+
+class _Sqlite:
+    """SQLite's writes: one after another, and those that would wait for each other's fsync are committed with one.
+
+        the first      BEGIN ── its statements ──┬─ nobody waits ───────────────────────▶ COMMIT
+                                                 └─ lets all who wait now go first ─────▶ COMMIT, for all
+        each other     SAVEPOINT ── its statements ── RELEASE ── waits for that COMMIT
+
+    Each is still whole or not at all, and durable when it ends; it may see what those before it in its group have
+    written, and ends in their error when the group cannot be committed.
+    """
+
+    def __init__(self, engine: Engine, line: _Line) -> None:
+        self._engine = engine
+        self._line = line
+        self._group: tuple[Connection, Future[None]] | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        with self._line.turn():
+            if self._group is None:
+                with self._lead() as connection:
+                    yield connection
+                return
+            connection, committed = self._group
+            self._check(connection)
+            with connection.begin_nested():
+                yield connection
+        committed.result()
+
+    @contextmanager
+    def _lead(self) -> Iterator[Connection]:
+        committed = Future[None]()
+        try:
+            with self._engine.begin() as connection:
+                self._group = connection, committed
+                try:
+                    yield connection
+                    self._line.step_back()
+                    self._check(connection)
+                finally:
+                    self._group = None
+        except BaseException as error:
+            committed.set_exception(error)
+            raise
+        committed.set_result(None)
+
+    @staticmethod
+    def _check(connection: Connection) -> None:
+        """After some errors, of a full disk for one, SQLite has rolled back the transaction by itself."""
+        driver = connection.connection.driver_connection
+        if driver is None or not driver.in_transaction:
+            raise OperationalError(None, None, sqlite3.OperationalError("the transaction was rolled back"))
 
 
 def unavailable(error: DBAPIError) -> bool:

@@ -182,16 +182,14 @@ class Store:
         The rows are saved as they are when the caller's block ends; it may add to the list until then.
         """
         begun = time.monotonic()
-        with self.database.transaction() as connection:
-            if not self._renew(connection, claim):
+        with self.database.write() as session:
+            if not self._renew(session.connection(), claim):
                 raise LeaseLost
-            with Session(connection, expire_on_commit=False) as session:
-                if changes:
-                    self.change(session, claim, **changes)
-                yield session
-                session.flush()
+            if changes:
+                self.change(session, claim, **changes)
+            yield session
             if rows:
-                connection.execute(_SAVE, [_values(row) for row in rows])
+                session.connection().execute(_SAVE, [_values(row) for row in rows])
         claim.valid_until = begun + self.lease
 
     def change(self, session: Session, claim: Claim, **changes: Any) -> None:
