@@ -30,7 +30,7 @@ from app.errors import (
     UnsupportedMediaType,
     responses,
 )
-from app.fields import CURSOR, Line
+from app.fields import CURSOR, Line, Words
 from app.recordings import changing, reading, service
 from app.recordings.accepting import Acceptance
 from app.recordings.batch import Batch, BatchView
@@ -203,7 +203,9 @@ async def change_recordings(
     },
 )
 async def put_recording(
-    reference_id: Annotated[Line, Path(description="Your `reference_id`.", examples=["SIS-2026F-MATH123-01"])],
+    reference_id: Annotated[
+        str, Words(255), Path(description="Your `reference_id`.", examples=["SIS-2026F-MATH123-01"])
+    ],
     document: RecordingDocument,
     client: CurrentClient,
     accepting: Accepting,
