@@ -68,11 +68,8 @@ def test_what_another_process_changes_is_seen_within_a_quarter_second(service: L
     elsewhere = Database(database_url)
     with elsewhere.write() as session:
         session.execute(update(Booking).values(title="changed"))
-    changed = time.monotonic()
+    time.sleep(LOOK_EVERY)
     answer = poll(service, etag, TERM)
-    while answer.status_code == 304:
-        assert time.monotonic() - changed < LOOK_EVERY + 0.2
-        answer = poll(service, etag, TERM)
     assert found(answer)["occurrences"][0]["title"] == "changed"
     elsewhere.close()
 

@@ -156,7 +156,7 @@ def test_a_thousand_occurrences_in_one_transaction_are_quick(booked: Database) -
 
     begun = datetime.now(UTC)
     assert raised(booked, add) == ({1}, {1})
-    assert datetime.now(UTC) - begun < timedelta(seconds=2)
+    assert datetime.now(UTC) - begun < timedelta(seconds=5)
 
 
 def test_resources_from_before_there_were_mirrors_have_one(databases: Databases) -> None:
