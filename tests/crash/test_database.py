@@ -1,0 +1,66 @@
+"""The database is away, or locked by somebody else: scenario 19 of the fault table."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+
+from tests.conftest import Databases
+from tests.crash.rehearsal import rehearse, series
+from tests.crash.stage import PATIENCE, Stage, stage
+from tests.crash.watching import Point, Watch
+from tests.postgres import Server
+from tests.service import eventually
+
+pytestmark = pytest.mark.xdist_group("database")
+
+REHEARSAL = rehearse(series)
+ADDING = Point(REHEARSAL.calls.index("media.add"), "media.add", "after")
+LOOK = "baseEntry.listByReferenceId"
+
+
+@pytest.fixture(scope="module")
+def it(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Stage]:
+    with databases.one() as url, stage(tmp_path_factory.mktemp("database"), database_url=url) as found:
+        yield found
+
+
+@contextmanager
+def unusable(databases: Databases, url: str) -> Iterator[None]:
+    """PostgreSQL is restarted; on SQLite, another process holds the lock for longer than anybody waits."""
+    if isinstance(databases.place, Server):
+        with databases.place.away(url):
+            yield
+    else:
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+
+
+def test_row_19_what_cannot_be_kept_is_not_sent_and_it_recovers_by_itself(it: Stage, databases: Databases) -> None:
+    before, watch = len(it.calls()), Watch(it.sandbox)
+    recording = it.held(watch, REHEARSAL, ADDING, "INTERRUPTED")
+    with unusable(databases, it.database_url):
+        watch.release(dead=False)
+        refused = it.post(series("REFUSED"))
+        assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+        assert int(refused.headers["Retry-After"]) > 0
+        eventually(lambda: "chain_left" in it.service.log.read_text(), PATIENCE)
+        assert it.calls()[before:] == list(REHEARSAL.calls[: ADDING.number + 1])
+    eventually(lambda: it.post(series("REFUSED"), prefer="wait=30").status_code == 201, PATIENCE)
+    it.until(recording, "scheduled")
+    assert it.standing(recording) == REHEARSAL.left
+    assert Counter(it.calls()[before:]) == Counter([*REHEARSAL.calls * 2, LOOK])
+
+
+def test_row_19_readiness_tells_of_it(it: Stage, databases: Databases) -> None:
+    if databases.kind == "sqlite":
+        assert it.get("/readyz")["parts"]["database"]["state"] == "ok"  # it can be read
+        return
+    with unusable(databases, it.database_url):
+        shown = it.client.get("/readyz")
+        assert (shown.status_code, shown.json()["parts"]["database"]["state"]) == (503, "down")
+        assert it.client.get("/healthz").status_code == 200
+    eventually(lambda: it.client.get("/readyz").status_code == 200, PATIENCE)
