@@ -1,8 +1,11 @@
 """Migrations make what the models say, from nothing and from what is there, as often as one likes."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -55,6 +58,37 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
     once = repr(tables())
     migrate(database)
     assert repr(tables()) == once
+
+
+MIGRATE = """
+import sys
+from app.db import Database
+from app.main import migrate
+
+database = Database(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+migrate(database)
+"""
+
+
+def test_several_processes_may_start_at_once(databases: Databases) -> None:
+    with databases.one(with_tables=False) as url:
+        command = [sys.executable, "-c", MIGRATE, url]
+        processes = [
+            subprocess.Popen(command, cwd=MIGRATIONS.parent, text=True, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+            for _ in range(4)
+        ]
+        assert [process.stdout and process.stdout.readline() for process in processes] == ["ready\n"] * 4
+        for process in processes:
+            assert process.stdin
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        errors = [process.communicate()[1] for process in processes]
+        assert [process.returncode for process in processes] == [0] * 4, errors
+        made = Database(url)
+        assert differences(made) == []
+        made.close()
 
 
 def test_there_is_one_line_of_migrations() -> None:
