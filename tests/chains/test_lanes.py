@@ -1,7 +1,11 @@
 """Chains that share a lane run one after another, in the order in which they came."""
 
-from collections.abc import Mapping
+import threading
+from collections import Counter
+from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
+from itertools import count, permutations
+from time import sleep
 from typing import Any
 
 import pytest
@@ -155,6 +159,40 @@ def test_chains_with_two_lanes_never_wait_in_a_ring(house: House) -> None:
         ends += house.engine().run(claim, house.world)
     assert ends == 20
     assert lanes(house) == {}
+
+
+def test_eight_owners_at_once_hand_lanes_on_and_forget_nobody(
+    house: House, logged: list[MutableMapping[str, Any]]
+) -> None:
+    """None is left waiting for a lane that is free, whoever looks while another one hands it on."""
+    pairs = list(permutations("abcd", 2))
+    for number in range(48):
+        house.create(str(number), *pairs[number % len(pairs)])
+    begin, ends = threading.Barrier(8), count()
+
+    def work(number: int) -> None:
+        mine = house.store(f"owner-{number}")
+        engine = house.engine(mine)
+        begin.wait()
+        idle = 0
+        while idle < 40:  # a second: each chain takes milliseconds
+            claim = mine.claim()
+            if claim is not None:
+                idle = -1
+                if engine.run(claim, house.world):
+                    next(ends)
+            idle += 1
+            sleep(0.025 if idle else 0)
+
+    threads = [threading.Thread(target=work, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Counter(statuses(house).values()) == {"succeeded": 48}
+    assert next(ends) == 48
+    assert lanes(house) == {}
+    assert [log for log in logged if log["event"] in ("chain_raised", "lease_lost")] == []
 
 
 def test_a_lane_outlives_its_holder_s_process(house: House) -> None:
