@@ -72,24 +72,28 @@ def _save_switch(session: Session, context: Ctx) -> None:
 
 
 def _save_rows(session: Session, context: Ctx) -> None:
-    late, places, resource_id = _late(context), in_kaltura(context), room(context)
-    mine = select(col(Occurrence.id)).where(col(Occurrence.booking_id) == context.subject)
-    known = set(session.execute(mine).scalars())
-    for row in context.result("state")["rows"]:
-        if row["id"] in late:
-            continue
-        values = {
+    late, places = _late(context), in_kaltura(context)
+    about = {"booking_id": context.subject, "resource_id": room(context)}
+    rows = [
+        {
             **row,
             "start": instant(row["start"]),
             "end": instant(row["end"]),
             "slot": row["slot"] and date.fromisoformat(row["slot"]),
-            "resource_id": resource_id,
+            **about,
             **places.get(row["id"], {}),
         }
-        if row["id"] in known:
-            session.execute(update(Occurrence).where(col(Occurrence.id) == row["id"]).values(**values))
-        else:
-            session.execute(insert(Occurrence).values(**values, booking_id=context.subject))
+        for row in context.result("state")["rows"]
+        if row["id"] not in late
+    ]
+    mine = select(col(Occurrence.id)).where(col(Occurrence.booking_id) == context.subject)
+    known = set(session.execute(mine).scalars())
+    for statement, some in (
+        (update(Occurrence), [row for row in rows if row["id"] in known]),
+        (insert(Occurrence), [row for row in rows if row["id"] not in known]),
+    ):
+        if some:
+            session.execute(statement, some)
     dropped = set(context.result("state")["dropped"]) - late
     session.execute(delete(Occurrence).where(col(Occurrence.id).in_(dropped)))
 

@@ -49,9 +49,11 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
         if refused:
             return refused
     made = dict(enumerate(target.made, last_number + 1))
+    stay = set(rows) if same_room else set[Row]()
+    carried = {session for one in target.made for session, _ in one.sessions}
     return Done(
         {
-            "rows": [_as_json(row) for row in target.rows],
+            "rows": [_as_json(row) for row in target.rows if row not in stay or row.id in carried],
             "dropped": sorted(target.dropped),
             "left": sorted(target.left),
             "template_entry_id": recording.template_entry_id,

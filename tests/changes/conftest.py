@@ -14,10 +14,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lectern]:
 
 @pytest.fixture
 def service(running: Lectern) -> Iterator[Lectern]:
-    """One for all tests of a module: each has rooms of its own in it."""
+    """One for all tests of a module: each has rooms of its own in it, and takes what it booked with it."""
     yield running
     running.heal()
     running.sandbox.watch = None
+    for one in running.sandbox.state()["events"]:
+        if "parentId" not in one:
+            running.kaltura("schedule_scheduleEvent", "delete", scheduleEventId=one["id"])
 
 
 @pytest.fixture

@@ -52,7 +52,10 @@ class House(Lectern):
         self.database = Watched(self.app.state.database)
 
     def settle(self, at: int | None = None, happens: Callable[[], None] = die) -> list[str]:
-        """Runs all chains to their end. At the moment of a number something happens. The moments that there were."""
+        """Runs all chains to their end, but for sweeps. At the moment of a number something happens.
+
+        Returns the moments that there were.
+        """
         moments: list[str] = []
 
         def tick(moment: str) -> None:
@@ -77,10 +80,17 @@ class House(Lectern):
                 self.database.tick, self.sandbox.watch = lambda _moment: None, None
         return moments
 
+    def sweep(self) -> None:
+        """The same with sweeps, whose time comes some minutes later."""
+        with self.database.write() as session:
+            due = "UPDATE chain SET next_attempt_at = 0 WHERE next_attempt_at > 0"
+            session.connection().execute(text(f"{due} AND operation = 'sweep'"))
+        self.settle()
+
     def _claim(self, store: Store) -> Any:
+        due = "UPDATE chain SET lease_until = 0, next_attempt_at = 0"
         with store.database.write() as session:
-            session.connection().execute(text("UPDATE chain SET lease_until = 0 WHERE lease_until > 0"))
-            session.connection().execute(text("UPDATE chain SET next_attempt_at = 0 WHERE next_attempt_at > 0"))
+            session.connection().execute(text(f"{due} WHERE next_attempt_at >= 0 AND operation <> 'sweep'"))
         return store.claim()
 
     def keep(self) -> Moment:

@@ -25,6 +25,7 @@ PAST, COUNT = 16, 30
 TODAY = PAST
 HOUR = timedelta(hours=1)
 SIGN_IN = ("session", "appToken")  # services that no chain calls
+MIRROR = ("scheduleEvent.list", "scheduleEvent.get", "scheduleEventResource.list")
 CAMERA = {"objectType": "KalturaCameraScheduleResource"}
 _NUMBERS = count(1)
 
@@ -132,14 +133,14 @@ class Scene:
         """When those begin that lie ahead."""
         return [utc(one["start"]) for one in self.scheduled()]
 
-    def until_settled(self) -> None:
+    def until_settled(self, seconds: float = 20.0) -> None:
         """Returns when no chain of it runs."""
 
         def settled() -> bool:
             chain = self.service.get(self.path)["chain"]
             return chain["finished_at"] is not None or chain["status"] == "stuck"
 
-        eventually(settled, 20.0)
+        eventually(settled, seconds)
 
     def steps(self) -> list[str]:
         """The steps of the latest chain that had something to do."""
@@ -150,8 +151,8 @@ class Scene:
     # Kaltura
 
     def asked(self) -> list[str]:
-        """What Kaltura was asked since the last look, but for the mirror's looks at schedules."""
-        return [call for call in self.service.calls() if call != "scheduleEvent.list"]
+        """What Kaltura was asked since the last look, but for what the mirror asks too."""
+        return [call for call in self.service.calls() if call not in MIRROR]
 
     def events(self, state: Json | None = None) -> list[Json]:
         """Everything that bears the recording's mark: singles, series, and their children."""

@@ -9,6 +9,13 @@ from app.chains.models import Chain
 from tests.changes.scene import Scene, begun, document, to_come
 from tests.service import Lectern, eventually, found, pointers, problem
 
+
+@pytest.fixture(scope="module")
+def unchanged(running: Lectern) -> Scene:
+    """A recording that none of the tests that share it changes."""
+    return begun(running)
+
+
 # If-Match
 
 
@@ -32,12 +39,11 @@ def test_a_matching_etag_lets_the_change_through(scene: Scene, method: str, tag:
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 @pytest.mark.parametrize("tag", ['"other"', "W/{}", "", '"*"'])
-def test_any_other_etag_is_412_and_nothing_happens(scene: Scene, method: str, tag: str) -> None:
+def test_any_other_etag_is_412_and_nothing_happens(unchanged: Scene, method: str, tag: str) -> None:
     """A weak one never matches (RFC 9110, 13.1.1)."""
-    before = scene.service.get(scene.path)
-    problem(guarded(scene, method, tag.format(etag(scene))), 412, "precondition_failed")
-    assert scene.service.get(scene.path) == before
-    assert scene.asked() == []
+    before = unchanged.service.get(unchanged.path)
+    problem(guarded(unchanged, method, tag.format(etag(unchanged))), 412, "precondition_failed")
+    assert unchanged.service.get(unchanged.path) == before
 
 
 def test_two_writers_one_of_whom_read_too_early(scene: Scene) -> None:
@@ -188,16 +194,16 @@ BAD: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("patch", "pointer"), BAD, ids=str)
 def test_a_patch_that_makes_a_bad_document_is_422_and_points_at_it(
-    scene: Scene, patch: dict[str, Any], pointer: str
+    unchanged: Scene, patch: dict[str, Any], pointer: str
 ) -> None:
-    shown = problem(scene.patch(**patch), 422, "invalid_document")
-    assert pointers(shown) == [pointer]
-    assert scene.asked() == []
+    before = unchanged.service.get(unchanged.path)
+    assert pointers(problem(unchanged.patch(**patch), 422, "invalid_document")) == [pointer]
+    assert unchanged.service.get(unchanged.path) == before
 
 
 @pytest.mark.parametrize("body", [[], "text", 5, None])
-def test_a_patch_that_is_no_object_is_422(scene: Scene, body: Any) -> None:
-    problem(scene.service.client.patch(scene.path, json=body), 422, "invalid_document")
+def test_a_patch_that_is_no_object_is_422(unchanged: Scene, body: Any) -> None:
+    problem(unchanged.service.client.patch(unchanged.path, json=body), 422, "invalid_document")
 
 
 def test_a_merge_patch_has_a_content_type_of_its_own_and_json_will_do(scene: Scene) -> None:
@@ -219,9 +225,9 @@ def test_a_zone_that_is_taken_out_is_the_service_s_own(scene: Scene) -> None:
     scene.holds()
 
 
-def test_a_patch_that_excludes_everything_is_422(scene: Scene) -> None:
-    all_of_it = [{"from": scene.day(0), "to": scene.day(40)}]
-    assert pointers(problem(scene.patch(exclude=all_of_it), 422, "invalid_document")) == ["/exclude"]
+def test_a_patch_that_excludes_everything_is_422(unchanged: Scene) -> None:
+    all_of_it = [{"from": unchanged.day(0), "to": unchanged.day(40)}]
+    assert pointers(problem(unchanged.patch(exclude=all_of_it), 422, "invalid_document")) == ["/exclude"]
 
 
 # Rooms and references
