@@ -3,12 +3,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.changes.scene import Scene, begun
+from tests.conftest import Databases
 from tests.service import Lectern, lectern
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lectern]:
-    with lectern(tmp_path_factory.mktemp("changes"), refreshes_per_second=1000.0) as service:
+def running(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Lectern]:
+    folder = tmp_path_factory.mktemp("changes")
+    with databases.one() as url, lectern(folder, database_url=url, refreshes_per_second=1000.0) as service:
         yield service
 
 

@@ -8,8 +8,8 @@ from tests.conftest import Databases
 from tests.soak.storm import Plan, soak
 
 PLANS = {
-    "postgresql": Plan(documents=40, processes=3, storm=8, faults_end=14, limit=90),
-    "sqlite": Plan(documents=20, processes=1, storm=6, faults_end=10, limit=90),
+    "postgresql": Plan(documents=30, processes=3, storm=6, faults_end=10, limit=90),
+    "sqlite": Plan(documents=15, processes=1, storm=5, faults_end=8, limit=90),
 }
 
 
