@@ -154,13 +154,15 @@ def _runs(pattern: Sequence[tuple[Occurrence, Row, bool]]) -> Iterator[list[tupl
         if occurrence is not None and row is not None and (row.moved or not stays):
             run.append((occurrence, row))
             continue
-        while run and not _is_made(run[-1][1]):
-            run.pop()
-        while run and not _is_made(run[0][1]):
-            run.pop(0)
-        if run:
-            yield run
+        if trimmed := _trimmed(run):
+            yield trimmed
         run = []
+
+
+def _trimmed(run: Sequence[tuple[Occurrence, Row]]) -> list[tuple[Occurrence, Row]]:
+    """Without what is not made, at both ends."""
+    made = [index for index, (_, row) in enumerate(run) if _is_made(row)]
+    return list(run[made[0] : made[-1] + 1]) if made else []
 
 
 def _is_made(row: Row) -> bool:
@@ -172,11 +174,15 @@ def _is_alone(row: Row) -> bool:
 
 
 def _planned(run: Sequence[tuple[Occurrence, Row]], rule: Rule | None, tz: ZoneInfo) -> Iterator[Made]:
-    sessions = {occurrence.start: (None if row.moved else row.id, _is_made(row)) for occurrence, row in run}
+    rows = {occurrence.start: row for occurrence, row in run}
     for event in plan([occurrence for occurrence, _ in run], rule, tz):
-        mine = tuple(sessions[occurrence.start] for occurrence in event.occurrences)
-        if any(stays for _, stays in mine):
-            yield Made(_alone(event.start, event.end, tz) if event.kind == "single" else event, mine)
+        mine = [(occurrence, rows[occurrence.start]) for occurrence in event.occurrences]
+        wanted = _trimmed(mine)
+        if wanted and len(wanted) < len(mine):  # the plan cut the run at a session that is not made
+            yield from _planned(wanted, rule, tz)
+        elif wanted:
+            sessions = tuple((None if row.moved else row.id, _is_made(row)) for _, row in mine)
+            yield Made(_alone(event.start, event.end, tz) if event.kind == "single" else event, sessions)
 
 
 def _made_alone(row: Row, tz: ZoneInfo) -> Made:

@@ -134,10 +134,12 @@ class Scene:
         return [utc(one["start"]) for one in self.scheduled()]
 
     def until_settled(self, seconds: float = 20.0) -> None:
-        """Returns when no chain of it runs."""
+        """Returns when no chain of it runs. One that waits for its next attempt is not waited for."""
 
         def settled() -> bool:
             chain = self.service.get(self.path)["chain"]
+            if chain["status"] == "waiting":
+                self.service.client.post(f"{self.path}/resume", headers={"Prefer": "respond-async"})
             return chain["finished_at"] is not None or chain["status"] == "stuck"
 
         eventually(settled, seconds)

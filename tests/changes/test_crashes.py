@@ -39,6 +39,8 @@ def test_killed_at_any_moment_it_comes_to_the_same(service: House, name: str) ->
     start = service.keep()
     wanted, moments = rehearsed(service, scene, case)
     for number, moment in enumerate(moments):
+        if moment.rpartition(".")[2] in READING and name != "retime":
+            continue  # to die before a question is to die after the commit before it
         service.back_to(start)
         found(case.act(scene), 202)
         assert len(service.settle(number, die)) > number

@@ -131,7 +131,7 @@ def test_a_recording_that_is_being_scheduled_is_not_changed(service: Lectern) ->
     scene.recording = found(service.schedule(fresh, prefer="respond-async"), 202)
     problem(scene.patch(title="New"), 409, "chain_running")
     service.heal()
-    service.until(scene.id, "scheduled", 20.0)
+    scene.until_settled()
     scene.changed(title="New")
 
 

@@ -16,7 +16,7 @@ from tests.sandbox.kaltura import embedded
 from tests.service import READING, Json, Lectern, eventually, found
 
 Sample = tuple[str, Point]
-SAMPLE = ("words", "retime", "cancel")
+SAMPLE = ("retime", "cancel")
 
 
 @dataclass

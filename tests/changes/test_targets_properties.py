@@ -78,7 +78,7 @@ def aim(scene: Scene) -> Target:
 
 
 @given(scenes())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_has_begun_is_not_touched(scene: Scene) -> None:
     rows, _, _, now, _ = scene
     target = aim(scene)
@@ -88,7 +88,7 @@ def test_what_has_begun_is_not_touched(scene: Scene) -> None:
 
 
 @given(scenes())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_each_date_of_the_document_has_one_session_which_keeps_its_id(scene: Scene) -> None:
     rows, _, after, now, _ = scene
     final = applied(rows, aim(scene))
@@ -103,7 +103,7 @@ def test_each_date_of_the_document_has_one_session_which_keeps_its_id(scene: Sce
 
 
 @given(scenes())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_session_is_as_the_document_says_unless_it_was_changed_by_hand(scene: Scene) -> None:
     rows, before, after, now, _ = scene
     were = {row.slot: row for row in rows}
@@ -123,7 +123,7 @@ def test_a_session_is_as_the_document_says_unless_it_was_changed_by_hand(scene: 
 
 
 @given(scenes())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_is_scheduled_is_in_one_event_that_stays_or_is_made(scene: Scene) -> None:
     rows, _, _, now, same_room = scene
     target = aim(scene)
@@ -143,7 +143,7 @@ def test_what_is_scheduled_is_in_one_event_that_stays_or_is_made(scene: Scene) -
 
 
 @given(scenes())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_kaltura_makes_of_the_events_what_is_wanted_and_what_is_to_be_cancelled(scene: Scene) -> None:
     rows = scene[0]
     target = aim(scene)
@@ -159,7 +159,7 @@ def test_kaltura_makes_of_the_events_what_is_wanted_and_what_is_to_be_cancelled(
 
 
 @given(scenes())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_same_again_changes_nothing_more(scene: Scene) -> None:
     rows, _, after, now, _ = scene
     final = applied(rows, aim(scene))
