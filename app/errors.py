@@ -37,6 +37,7 @@ from starlette.routing import Match, Mount
 
 from app.db import unavailable
 from app.fields import messages
+from app.headers import EVERY
 
 log = structlog.get_logger(__name__)
 
@@ -295,7 +296,7 @@ def problem(error: Mapping[str, Any]) -> Problem:
 
 
 def render(found: Problem) -> Response:
-    headers = {"Cache-Control": "no-store"}
+    headers = dict(EVERY)  # a mistake of ours is sent from outside the layer that adds them to other answers
     if found.retry_after is not None:
         headers["Retry-After"] = str(found.retry_after)
     if found.status == 401:
@@ -319,11 +320,12 @@ def _invalid(errors: list[dict[str, str]]) -> InvalidDocument:
 def _allowed(request: Request) -> str:
     """The methods that an address takes. Starlette names those of the first route that matches."""
     routes = [route for route in request.app.routes if not isinstance(route, Mount)]
-    return ", ".join(
+    taken = [
         method
-        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
         if any(route.matches({**request.scope, "method": method})[0] == Match.FULL for route in routes)
-    )
+    ]
+    return ", ".join(["GET", "HEAD", *taken[1:]] if taken[:1] == ["GET"] else taken)
 
 
 def add_handlers(app: FastAPI) -> None:

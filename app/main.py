@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from app import access, docs, errors, limits, sandbox, telemetry
+from app import access, docs, errors, headers, hosts, limits, sandbox, telemetry
 from app.calendar.occurrences import zone
 from app.chains.engine import Engine, Pauses
 from app.chains.store import Store, unfinished
@@ -185,6 +185,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         summary="One JSON document in, a scheduled Kaltura recording series out.",
         description=DESCRIPTION,
         docs_url=None,
+        openapi_url="/openapi.json" if settings.docs else None,
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
@@ -214,9 +215,13 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     )
     errors.add_handlers(app)
     errors.add_schema(app)
-    docs.add_docs(app)
+    if settings.docs:
+        docs.add_docs(app)
+    app.add_middleware(headers.Head)
     app.add_middleware(limits.BodyLimit)
     app.add_middleware(Shortcut, feed=feed, may_see=lambda sent, _resource: access.client_of(keyring, sent) is not None)
+    app.add_middleware(hosts.AllowedHosts, names=hosts.allowed(settings))
+    app.add_middleware(headers.Headers)
     telemetry.add_request_ids(app)
     return app
 

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 PREFIX = "LECTERN_"
+_HOST = r"(\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
 
 
 class Settings(BaseSettings):
@@ -63,6 +64,14 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    allowed_hosts: str = Field(
+        "",
+        pattern=rf"^$|^{_HOST}(\s*,\s*{_HOST})*$",
+        description="Comma-separated names that requests may call the service by (`Host`), without ports; "
+        "`*.campus.example` is every name below. Empty: on a loopback address its own names, elsewhere any. "
+        "`/healthz`, `/readyz` and `/metrics` answer to all.",
+    )
+    docs: bool = Field(True, description="Whether `/docs`, `/static` and `/openapi.json` are served.")
     workers: int = Field(8, ge=1, le=64, description="Chains run at once in this process.")
     lease_seconds: float = Field(
         10.0, ge=1, le=600, description="How long a chain stays a silent owner's before another takes it up."

@@ -131,6 +131,7 @@ def settings(folder: Path, **values: Any) -> Settings:
     """Settings that no environment and no `.env` has a say in; all files in `folder`."""
     clean = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
     own: Json = {"database_url": f"sqlite:///{folder / 'lectern.db'}", "sandbox_database": ":memory:", "workers": 4}
+    own["allowed_hosts"] = "*"  # the test client calls it testserver
     with mock.patch.dict(os.environ, clean, clear=True):
         return Settings(_env_file=None, **own | values)
 

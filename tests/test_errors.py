@@ -148,12 +148,12 @@ def test_an_unknown_address_is_a_404_and_none_is_redirected(service: Lectern, pa
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/recordings", {"GET", "POST"}),
-        ("DELETE", "/recordings", {"GET", "POST"}),
-        ("POST", "/recordings/rec_1/history", {"GET"}),
+        ("PUT", "/recordings", {"GET", "HEAD", "POST"}),
+        ("DELETE", "/recordings", {"GET", "HEAD", "POST"}),
+        ("POST", "/recordings/rec_1/history", {"GET", "HEAD"}),
         ("GET", "/recordings/rec_1/resume", {"POST"}),
-        ("POST", "/resources", {"GET"}),
-        ("POST", "/healthz", {"GET"}),
+        ("POST", "/resources", {"GET", "HEAD"}),
+        ("POST", "/healthz", {"GET", "HEAD"}),
         ("POST", "/docs", {"GET", "HEAD"}),
         ("POST", "/openapi.json", {"GET", "HEAD"}),
         ("DELETE", "/static/docs.html", {"GET", "HEAD"}),

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 APP = ROOT / "app"
 MAX_LINES = 400
 
-BASE = {"settings", "db", "errors", "limits", "access", "telemetry", "fields", "docs"}
+BASE = {"settings", "db", "errors", "headers", "hosts", "limits", "access", "telemetry", "fields", "docs"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     "kaltura": set(),

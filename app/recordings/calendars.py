@@ -34,6 +34,3 @@ def get_calendar(
     """For a lecturer's own calendar: every session that is scheduled, those that are over too."""
     found = service.find(session, client.name, id)
     return ics.answer(ics.recording_calendar(session, found.id), if_none_match)
-
-
-router.add_api_route("/{id}/calendar.ics", get_calendar, methods=["HEAD"], include_in_schema=False)

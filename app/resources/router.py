@@ -159,7 +159,3 @@ async def get_upcoming_calendar(
 ) -> Response:
     """The same for capture agents that read iCalendar (RFC 5545). There are no recurrence rules and no zones in it."""
     return await _answer(request, id, window, "ics")
-
-
-for path, endpoint in (("/{id}/upcoming", get_upcoming), ("/{id}/upcoming.ics", get_upcoming_calendar)):
-    router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
