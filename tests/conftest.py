@@ -1,14 +1,19 @@
-"""What tests of several parts share: databases with Lectern's tables, of every kind that Lectern runs on."""
+"""What tests of several parts share: databases with Lectern's tables, of every kind that Lectern runs on.
+
+Every test that uses a database runs on each kind. Of a test with many cases each case runs on one kind, in turn;
+`--every-case` runs each on all.
+"""
 
 import os
 import secrets
 import shutil
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import SQLModel
@@ -16,6 +21,8 @@ from sqlmodel import SQLModel
 from app.db import Database
 from app.main import migrate
 from tests.postgres import NoPostgres, Server, server
+
+KINDS = ("sqlite", "postgresql")
 
 for part in ("chains", "resources", "recordings"):
     import_module(f"app.{part}.models")
@@ -71,7 +78,7 @@ def postgres() -> Iterator[Server]:
         give_up(f"no PostgreSQL: {why}. LECTERN_TEST_DATABASE_URL can name one.")
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session", params=KINDS)
 def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     """Whatever uses this runs on both kinds."""
     if request.param == "sqlite":
@@ -108,6 +115,41 @@ def database(shared_database: Database) -> Database:
         for table in reversed(SQLModel.metadata.sorted_tables):
             session.execute(table.delete())
     return shared_database
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--every-case", action="store_true", help="each case of a test on each kind of database")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--every-case"):
+        return
+    cases: dict[str, dict[str, None]] = defaultdict(dict)
+    for item in items:
+        if kind_of(item):
+            cases[function_of(item)][case_of(item)] = None
+    turns = {case: KINDS[number % 2] for found in cases.values() if len(found) > 1 for number, case in enumerate(found)}
+    left_out = {item for item in items if turns.get(case_of(item), kind_of(item)) != kind_of(item)}
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
+
+
+def params_of(item: pytest.Item) -> Mapping[str, Any]:
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
+def kind_of(item: pytest.Item) -> str | None:
+    """The kind of database that it runs on."""
+    return params_of(item).get("databases")
+
+
+def function_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
+
+
+def case_of(item: pytest.Item) -> str:
+    """The same for all kinds of database."""
+    return item.nodeid.replace(kind_of(item) or "", "", 1)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

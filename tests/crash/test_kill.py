@@ -11,7 +11,7 @@ from functools import cache
 
 import pytest
 
-from tests.conftest import Databases
+from tests.conftest import Databases, kind_of, params_of
 from tests.crash.rehearsal import BOOKED, NOTHING, TAKEN, rehearse, series, two_events
 from tests.crash.stage import Stage, stage
 from tests.crash.watching import Point, Watch
@@ -23,27 +23,15 @@ REHEARSALS = {
     "taken_meanwhile": rehearse(two_events, TAKEN),
 }
 
-AT_ONCE = 30  # chains held at a time
-
 Case = tuple[str, Point]
-Wave = tuple[Case, ...]
-
-
-def waves(status: str) -> list[Wave]:
-    """Every point of the rehearsals that end so, as many at a time as can be held."""
-    cases = [(name, point) for name, found in REHEARSALS.items() if found.ends == status for point in found.points()]
-    count = -(-len(cases) // AT_ONCE)
-    return [tuple(cases[number::count]) for number in range(count)]
 
 
 def every_point(status: str) -> pytest.MarkDecorator:
+    """Of every rehearsal that ends so."""
+    cases = [(name, point) for name, found in REHEARSALS.items() if found.ends == status for point in found.points()]
+    group = pytest.mark.xdist_group(f"killed-{status}")
     return pytest.mark.parametrize(
-        ("wave", "case"),
-        [
-            pytest.param(wave, (name, point), id=f"{name}-{point}", marks=pytest.mark.xdist_group(f"{status}-{number}"))
-            for number, wave in enumerate(waves(status))
-            for name, point in wave
-        ],
+        "case", [pytest.param(case, id=f"{case[0]}-{case[1]}", marks=group) for case in cases]
     )
 
 
@@ -54,24 +42,29 @@ class Wreck:
 
 
 @pytest.fixture(scope="module")
-def wrecks(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Callable[[Wave], Wreck]]:
-    """By its wave: the service restarted, after a kill that found a chain at each of the wave's points."""
+def wreck(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, databases: Databases
+) -> Iterator[Callable[[str], Wreck]]:
+    """By how it ends: the service restarted, after a kill that found a chain at each of the points to be tried here."""
     with ExitStack() as stack:
 
         @cache
-        def wreck(wave: Wave) -> Wreck:
+        def wrecked(status: str) -> Wreck:
+            mark = pytest.mark.xdist_group(f"killed-{status}").mark
+            here = [item for item in request.session.items if kind_of(item) == databases.kind]
+            cases: list[Case] = [params_of(item)["case"] for item in here if mark in item.own_markers]
             folder, url = tmp_path_factory.mktemp("wreck"), stack.enter_context(databases.one())
-            it = stack.enter_context(stage(folder, database_url=url, workers=AT_ONCE + 2))
+            it = stack.enter_context(stage(folder, database_url=url, workers=len(cases) + 2))
             watch = Watch(it.sandbox)
             recordings = {
-                (name, point): it.held(watch, REHEARSALS[name], point, f"{name}-{point}") for name, point in wave
+                (name, point): it.held(watch, REHEARSALS[name], point, f"{name}-{point}") for name, point in cases
             }
             it.service.kill()
             watch.release(dead=True)
             it.service.restart()
             return Wreck(it, recordings)
 
-        yield wreck
+        yield wrecked
 
 
 def test_the_rehearsals_are_what_is_to_be_survived() -> None:
@@ -88,20 +81,18 @@ def test_the_rehearsals_are_what_is_to_be_survived() -> None:
 
 
 @every_point("scheduled")
-def test_rows_1_and_2_killed_at_any_point_it_is_scheduled_once(
-    wrecks: Callable[[Wave], Wreck], wave: Wave, case: Case
-) -> None:
-    wreck = wrecks(wave)
-    recording = wreck.stage.until(wreck.recordings[case], "scheduled")
-    assert wreck.stage.standing(recording["id"]) == REHEARSALS[case[0]].left
+def test_rows_1_and_2_killed_at_any_point_it_is_scheduled_once(wreck: Callable[[str], Wreck], case: Case) -> None:
+    found = wreck("scheduled")
+    recording = found.stage.until(found.recordings[case], "scheduled")
+    assert found.stage.standing(recording["id"]) == REHEARSALS[case[0]].left
     assert {step["status"] for step in recording["chain"]["steps"]} == {"succeeded"}
 
 
 @every_point("failed")
 def test_rows_1_and_2_killed_at_any_point_of_its_undoing_nothing_of_it_is_left(
-    wrecks: Callable[[Wave], Wreck], wave: Wave, case: Case
+    wreck: Callable[[str], Wreck], case: Case
 ) -> None:
-    stage, recordings = wrecks(wave).stage, wrecks(wave).recordings
+    stage, recordings = wreck("failed").stage, wreck("failed").recordings
     recording = stage.until(recordings[case], "failed")
     assert stage.standing(recording["id"]) == NOTHING
     meddling = REHEARSALS[case[0]].meddling
