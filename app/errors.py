@@ -11,6 +11,7 @@
     │   ├── IdempotencyKeyReused
     │   └── RefusedByKaltura
     │       └── CategoryNotFound · ResourceNotFound
+    ├── TooManyRequests 429
     ├── Internal 500
     ├── ScheduleDiffers 502
     └── Unavailable 503
@@ -49,7 +50,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
     code: ClassVar[str]
     title: ClassVar[str]
     advice: ClassVar[str] = ""
-    retry_after: ClassVar[int | None] = None
+    retry_after: int | None = None  # seconds
 
     def __init__(self, detail: str = "", /, **extra: Any) -> None:
         super().__init__(detail)
@@ -180,6 +181,15 @@ class ScheduleDiffers(Problem):
     status, code, title = 502, "schedule_differs", "Kaltura made other occurrences than were asked for"
 
 
+class TooManyRequests(Problem):
+    status, code, title = 429, "too_many_requests", "Too many requests with this API key"
+    advice = "Wait as long as Retry-After says. Nothing was started."
+
+    def __init__(self, detail: str = "", /, retry_after: int = 1, **extra: Any) -> None:
+        super().__init__(detail, **extra)
+        self.retry_after = retry_after
+
+
 class Internal(Problem):
     status, code, title = 500, "internal", "Lectern made a mistake"
     advice = "Nothing is lost: send the same request again. The request_id helps whoever looks into it."
@@ -187,7 +197,7 @@ class Internal(Problem):
 
 class Unavailable(Problem):
     status, code, title = 503, "unavailable", "Not now"
-    retry_after: ClassVar[int | None] = 5
+    retry_after: int | None = 5
 
 
 class DatabaseUnavailable(Unavailable):
