@@ -1,4 +1,4 @@
-"""The tree of problems that clients can meet, and the one handler that renders them (RFC 9457).
+"""The catalogue of problems that clients can meet, as a tree (RFC 9457). OpenAPI and README are made from it.
 
     Problem
     ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
@@ -19,6 +19,9 @@
 
 A problem says what is wrong and what to do. It never repeats the input, an exception's text, a secret or a
 Kaltura session. `code` is stable; `detail` is for people.
+
+A problem is answered, or it stands in a recording whose chain came to it. Kinds without a `code` are never met
+themselves. How problems are answered and described: app/problems.py.
 """
 
 import json
@@ -49,12 +52,13 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
     status: ClassVar[int]
     code: ClassVar[str]
     title: ClassVar[str]
-    advice: ClassVar[str] = ""
+    when: ClassVar[str]  # it comes, for README
+    advice: ClassVar[str] = ""  # what to do; the `detail` of a problem that is given none
     retry_after: int | None = None  # seconds
 
     def __init__(self, detail: str = "", /, **extra: Any) -> None:
         super().__init__(detail)
-        self.detail = detail or self.advice or self.title
+        self.detail = detail or self.advice
         self.extra = extra
 
     def document(self) -> dict[str, Any]:
@@ -71,79 +75,102 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
 
 class BadRequest(Problem):
     status, code, title = 400, "bad_request", "The request cannot be read"
+    when = "The request is no HTTP that Lectern understands, or its `Host` names another service."
+    advice = "Send what `/docs` shows, to the address that Lectern was set up with."
 
 
 class Unauthorized(Problem):
     status, code, title = 401, "unauthorized", "A valid API key is needed"
+    when = "No API key, or one that is unknown, revoked or expired."
     advice = "Send an API key as 'Authorization: Bearer <key>', or as the password of HTTP Basic."
 
 
 class Forbidden(Problem):
     status, code, title = 403, "forbidden", "The API key may not do this"
+    when = "The key is valid, but has no scope for this."
+    advice = "Use a key with the scope that `/docs` names, or ask whoever makes the keys for one."
 
 
 class NotFound(Problem):
     status, code, title = 404, "not_found", "There is no such thing here"
+    when = "No such address, recording, session or resource; or one that belongs to another client."
+    advice = "Check the id. Recordings of other clients, and resources that the key is not for, are not shown."
 
 
 class MethodNotAllowed(Problem):
     status, code, title = 405, "method_not_allowed", "This address does not take that method"
+    when = "The address exists, but not with this method."
+    advice = "Use one of the methods that the Allow header names."
 
 
 class Conflict(Problem):
-    status, code, title = 409, "conflict", "This contradicts what is there already"
+    status = 409
 
 
 class ReferenceInUse(Conflict):
     code, title = "reference_in_use", "Another document has this reference_id"
+    when = "Another recording of yours, neither cancelled nor failed, has this `reference_id`."
     advice = "Change the recording that is there, cancel it first, or choose another reference_id."
 
 
 class ScheduleConflict(Conflict):
     code, title = "schedule_conflict", "The resource is booked already"
+    when = "Somebody has booked the resource for one of the sessions; `conflicts` lists each."
     advice = "Choose another time or room, or send on_conflict: allow to schedule it anyway."
 
 
 class AmbiguousResource(Conflict):
     code, title = "ambiguous_resource", "Several resources share this system name"
+    when = "Two resources of different kinds have this system name in Kaltura."
     advice = "Name the resource by its Kaltura id."
 
 
 class ChainRunning(Conflict):
     code, title = "chain_running", "A chain of this recording is still running"
+    when = "A change is asked for while an earlier one is still being carried out."
+    advice = "Try again after as many seconds as Retry-After says."
     retry_after = 2
 
 
 class NotChangeable(Conflict):
     code, title = "not_changeable", "This recording cannot be changed now"
+    when = "The recording is cancelled, failed or stuck."
+    advice = "Read its status: make it anew if it is over, or resume it if it is stuck."
 
 
 class OccurrenceOver(Conflict):
     code, title = "occurrence_over", "This session has begun or is over"
+    when = "A session is to be changed that has begun, or to be moved into the past."
     advice = "What was recorded stays as it is; only sessions that lie ahead can be changed."
 
 
 class Cancelled(Conflict):
     code, title = "cancelled", "It was cancelled before it was done"
+    when = "In a recording: it was cancelled while it was still being scheduled."
+    advice = "Nothing: it was asked for. Send the document again to schedule it after all."
 
 
 class PreconditionFailed(Problem):
     status, code, title = 412, "precondition_failed", "The recording is not as your If-Match says"
+    when = "Somebody changed the recording after you read the `ETag` that you sent as `If-Match`."
     advice = "Read it again, and send the change with its new ETag."
 
 
 class NothingToResume(Conflict):
     code, title = "nothing_to_resume", "This recording has nothing to resume"
+    when = "`resume` for a recording that neither waits, nor is stuck, nor has drift."
     advice = "Only a recording that is stuck, or whose chain is waiting, can be resumed."
 
 
 class PayloadTooLarge(Problem):
     status, code, title = 413, "payload_too_large", "The body is too large"
+    when = "The body has more than 64 KiB."
     advice = "Send at most 64 KiB."
 
 
 class UnsupportedMediaType(Problem):
     status, code, title = 415, "unsupported_media_type", "The body must be JSON"
+    when = "The body does not say that it is JSON."
     advice = "Send it with 'Content-Type: application/json'."
 
 
@@ -151,6 +178,8 @@ class InvalidDocument(Problem):
     """`errors`: `[{"pointer": RFC 6901 pointer into the document, "detail": one sentence}]`."""
 
     status, code, title = 422, "invalid_document", "The document is not valid"
+    when = "A field, parameter or header breaks a rule; `errors` names each, with its place."
+    advice = "Mend each of `errors`; `pointer` says where."
 
     def __init__(self, detail: str = "", /, **extra: Any) -> None:
         super().__init__(detail, **{"errors": [], **extra})
@@ -158,6 +187,7 @@ class InvalidDocument(Problem):
 
 class IdempotencyKeyReused(InvalidDocument):
     code, title = "idempotency_key_reused", "This Idempotency-Key came with another document"
+    when = "The same `Idempotency-Key` came before, with another document."
     advice = "Use a new Idempotency-Key for each document."
 
 
@@ -165,52 +195,63 @@ class RefusedByKaltura(InvalidDocument):
     """`kaltura_code` is Kaltura's own; `step` is where it said so; `recording_id` is the failed recording's."""
 
     code, title = "refused_by_kaltura", "Kaltura refuses this document"
+    when = "Kaltura says no for good; `kaltura_code` is its own code. All that was made for it is removed again."
+    advice = "Change the document as the detail says, or ask whoever looks after your Kaltura."
 
 
 class CategoryNotFound(RefusedByKaltura):
     code, title = "category_not_found", "Kaltura has no such category"
+    when = "A category of the document is not in Kaltura. Lectern makes none."
+    advice = "Correct the category, or have it made in Kaltura."
 
 
 class ResourceNotFound(RefusedByKaltura):
     code, title = "resource_not_found", "Kaltura has no such resource"
+    when = "The document names a resource that Kaltura does not know."
+    advice = "Correct its name, or send an object with `name` and `system_name`, which makes it."
 
 
 class ScheduleDiffers(Problem):
     """`wanted` and `got` are lists of `[start, end]`. Everything made for the recording is removed again."""
 
     status, code, title = 502, "schedule_differs", "Kaltura made other occurrences than were asked for"
+    when = "What Kaltura generated is not what was asked for; `wanted` and `got` list both. All of it is removed again."
+    advice = "Tell whoever looks after Lectern: no change of the document explains it."
 
 
 class TooManyRequests(Problem):
     status, code, title = 429, "too_many_requests", "Too many requests with this API key"
+    when = "The key has used up its requests for now."
     advice = "Wait as long as Retry-After says. Nothing was started."
-
-    def __init__(self, detail: str = "", /, retry_after: int = 1, **extra: Any) -> None:
-        super().__init__(detail, **extra)
-        self.retry_after = retry_after
+    retry_after: int | None = 1
 
 
 class Internal(Problem):
     status, code, title = 500, "internal", "Lectern made a mistake"
+    when = "A mistake in Lectern; or, in a recording, steps that this version of Lectern does not know."
     advice = "Nothing is lost: send the same request again. The request_id helps whoever looks into it."
 
 
 class Unavailable(Problem):
-    status, code, title = 503, "unavailable", "Not now"
+    status = 503
     retry_after: int | None = 5
 
 
 class DatabaseUnavailable(Unavailable):
     code, title = "database_unavailable", "The database does not answer"
+    when = "The database is away, locked or full."
     advice = "Nothing was started. Send the same request again later."
 
 
 class KalturaUnavailable(Unavailable):
     code, title = "kaltura_unavailable", "Kaltura does not answer"
+    when = "The answer needs Kaltura, and Kaltura is away. Documents are accepted all the same."
+    advice = "Try again after as many seconds as Retry-After says."
 
 
 class ScheduleUnknown(Unavailable):
     code, title = "schedule_unknown", "The schedule of this resource has not been read yet"
+    when = "The first question for a resource that Lectern has not read from Kaltura yet."
     advice = "It is being read from Kaltura now. Keep what you have, and ask again."
 
 
@@ -218,11 +259,13 @@ class Stuck(Unavailable):
     """`step` is where, `detail` the last thing that was met there."""
 
     code, title = "stuck", "Given up on for now, after trying for a day"
+    when = "In a recording: Kaltura was away, or refused to undo, for a day."
+    advice = "Mend what the detail says, then POST /recordings/{id}/resume."
     retry_after = None
 
 
 def _catalogue(root: type[Problem]) -> dict[str, type[Problem]]:
-    found = {root.code: root} if hasattr(root, "code") else {}
+    found = {root.code: root} if "code" in vars(root) else {}
     for child in root.__subclasses__():
         found |= _catalogue(child)
     return found
