@@ -137,7 +137,7 @@ def counts(connection: Connection, tables: list[str]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("revision", [script.revision for script in scripts().walk_revisions()])
-def test_every_version_with_rows_in_it_leads_to_the_models(database: Database, revision: str) -> None:
+def test_row_22_every_version_with_rows_in_it_leads_to_the_models(database: Database, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.engine.begin() as connection:

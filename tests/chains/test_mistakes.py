@@ -167,7 +167,7 @@ def test_locked_after_a_call(own: House, other: sqlite3.Connection, key: str) ->
     assert own.world.is_built()
 
 
-def test_on_a_full_disk_nothing_is_sent_and_reading_goes_on(own: House) -> None:
+def test_row_20_on_a_full_disk_nothing_is_sent_and_reading_goes_on(own: House) -> None:
     engine = own.database.engine
     pages = 10_000_000
 

@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -63,7 +64,11 @@ def test_who_has_been_due_longest_comes_first(house: House) -> None:
     assert [house.claim().chain_id for _ in ids] == [ids[1], ids[2], ids[0]]
 
 
-def test_a_chain_is_taken_over_when_its_lease_has_run_out_not_before(house: House) -> None:
+@pytest.mark.parametrize("fast", [timedelta(), timedelta(hours=1), timedelta(hours=-1)], ids=str)
+def test_row_21_a_chain_is_taken_over_when_its_lease_has_run_out_whatever_an_owner_s_clock_says(
+    house: House, monkeypatch: pytest.MonkeyPatch, fast: timedelta
+) -> None:
+    monkeypatch.setattr("app.chains.store.utc_now", lambda: datetime.now(UTC) + fast)
     house.create()
     first = house.claim("first")
     seconds = house.seconds_until("lease_until")

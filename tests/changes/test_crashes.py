@@ -33,7 +33,7 @@ def rehearsed(service: House, scene: Scene, case: Case) -> tuple[Json, list[str]
 
 
 @each_case
-def test_killed_at_any_moment_it_comes_to_the_same(service: House, name: str) -> None:
+def test_rows_1_and_2_killed_at_any_moment_it_comes_to_the_same(service: House, name: str) -> None:
     case = CASES[name]
     scene = prepared(service, case, service.settle)
     start = service.keep()
@@ -49,7 +49,9 @@ def test_killed_at_any_moment_it_comes_to_the_same(service: House, name: str) ->
 
 @each_case
 @pytest.mark.parametrize("fault", ["drop_after", "http_500"])
-def test_an_answer_that_is_lost_changes_nothing_about_the_end(service: House, name: str, fault: str) -> None:
+def test_rows_3_and_6_an_answer_that_is_lost_changes_nothing_about_the_end(
+    service: House, name: str, fault: str
+) -> None:
     case = CASES[name]
     scene = prepared(service, case, service.settle)
     start = service.keep()
@@ -73,7 +75,9 @@ REFUSED = {
 
 @pytest.mark.parametrize("step", REFUSED)
 @pytest.mark.parametrize("name", ["room", "retime", "exclusions", "move again", "restore"])
-def test_killed_at_any_moment_of_its_undoing_everything_is_as_before(service: House, name: str, step: str) -> None:
+def test_rows_1_and_2_killed_at_any_moment_of_its_undoing_everything_is_as_before(
+    service: House, name: str, step: str
+) -> None:
     case = CASES[name]
     scene = prepared(service, case, service.settle)
     start, before = service.keep(), picture(scene)

@@ -111,7 +111,7 @@ def test_its_reference_is_free_again(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("gone", ["series", "single session", "entry", "link"])
-def test_what_was_deleted_by_hand_counts_as_done(scene: Scene, gone: str) -> None:
+def test_row_23_what_was_deleted_by_hand_counts_as_done(scene: Scene, gone: str) -> None:
     """Row 23 of the fault table."""
     kaltura, series = scene.service.kaltura, scene.recording["kaltura"]["events"][0]["id"]
     if gone == "series":

@@ -64,7 +64,7 @@ def play(it: Stage, samples: dict[Sample, Json]) -> dict[Sample, Scene]:
     return scenes
 
 
-def test_killed_in_the_middle_of_a_change_it_comes_to_the_same(tmp_path: Path) -> None:
+def test_rows_1_and_2_killed_in_the_middle_of_a_change_it_comes_to_the_same(tmp_path: Path) -> None:
     samples = rehearse(tmp_path)
     (tmp_path / "stage").mkdir()
     assert {name for name, _ in samples} == set(SAMPLE)

@@ -1,9 +1,11 @@
-"""The database is away, or locked by somebody else: scenario 19 of the fault table."""
+"""The database is away, or locked by somebody else, or full: scenarios 19 and 20 of the fault table."""
 
+import resource
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -64,3 +66,20 @@ def test_row_19_readiness_tells_of_it(it: Stage, databases: Databases) -> None:
         assert (shown.status_code, shown.json()["parts"]["database"]["state"]) == (503, "down")
         assert it.client.get("/healthz").status_code == 200
     eventually(lambda: it.client.get("/readyz").status_code == 200, PATIENCE)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits the files of another process")
+def test_row_20_on_a_full_disk_nothing_is_sent_and_reading_goes_on(tmp_path: Path) -> None:
+    """No file of the service grows any more, as on a full disk."""
+    with stage(tmp_path) as it:
+        recording = it.accepted(series("BEFORE"))
+        it.until(recording, "scheduled")
+        before, unlimited = len(it.calls()), (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(it.service.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        refused = it.post(series("FULL"))
+        assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert it.calls()[before:] == []
+        assert it.get(f"/recordings/{recording}")["status"] == "scheduled"
+        resource.prlimit(it.service.pid, resource.RLIMIT_FSIZE, unlimited)
+        assert it.post(series("FULL"), prefer="wait=30").status_code == 201

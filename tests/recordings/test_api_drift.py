@@ -43,7 +43,7 @@ def test_a_session_that_was_cancelled_in_kaltura_is_made_again(service: Lectern)
     assert len(service.left()["event_resources"]) == 2
 
 
-def test_a_series_that_was_deleted_in_kaltura_is_made_again(service: Lectern) -> None:
+def test_row_23_a_series_that_was_deleted_in_kaltura_is_made_again(service: Lectern) -> None:
     recording = service.made(example())
     before = sorted(event["startDate"] for event in children(service))
     service.kaltura("schedule_scheduleEvent", "delete", scheduleEventId=recording["kaltura"]["events"][0]["id"])

@@ -70,7 +70,7 @@ def test_the_same_key_and_document_is_the_recording_that_is_there(service: Lecte
     assert service.writes() == []
 
 
-def test_the_same_key_with_another_document_is_refused(service: Lectern) -> None:
+def test_row_15_the_same_key_with_another_document_is_refused(service: Lectern) -> None:
     first = service.made(SINGLE, **KEY)
     service.calls()
     shown = problem(service.schedule(SINGLE | {"title": "another"}, **KEY), 422, "idempotency_key_reused")

@@ -49,7 +49,7 @@ def told(service: Lectern, answer: Any, step: str, code: str = "SOME_REFUSAL") -
         (LINK, "add", "links", ["template_entry", "events"]),
     ],
 )
-def test_a_refusal_at_any_call_is_undone_and_told(
+def test_row_8_a_refusal_at_any_call_is_undone_and_told(
     service: Lectern, service_name: str, action: str, step: str, undone: list[str]
 ) -> None:
     service.fault("error", service_name, action, code="SOME_REFUSAL")
@@ -144,7 +144,7 @@ def test_a_missing_right_says_whom_to_ask(service: Lectern) -> None:
     ("fault", "more"),
     [("http_500", {}), ("http_429", {"retry_after": 1}), ("truncated", {})],
 )
-def test_what_may_pass_is_tried_again_and_no_refusal(service: Lectern, fault: str, more: Json) -> None:
+def test_row_8_what_may_pass_is_tried_again_and_no_refusal(service: Lectern, fault: str, more: Json) -> None:
     service.fault(fault, RESOURCE, "list", times=1, **more)
     recording = service.made()
     assert recording["chain"]["steps"][0]["attempts"] == 2

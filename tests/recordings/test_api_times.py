@@ -49,7 +49,7 @@ def step(recording: Json, name: str) -> Json:
 # Plans of several events
 
 
-def test_half_past_two_through_march_is_the_rfc_s_list_in_kaltura(service: Lectern) -> None:
+def test_row_21_half_past_two_through_march_is_the_rfc_s_list_in_kaltura(service: Lectern) -> None:
     recording = service.made(MARCH)
     assert sessions(service) == rfc()
     assert datetime.fromtimestamp(rfc()[13], NEW_YORK).strftime("%d %H:%M") == "14 03:30"

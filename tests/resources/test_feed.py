@@ -81,7 +81,7 @@ def test_an_unknown_resource_is_a_404(service: Lectern, path: str) -> None:
     problem(service.client.get(path), 404, "not_found")
 
 
-def test_kaltura_down_for_an_hour_and_lectern_restarted_meanwhile(tmp_path: Path, database_url: str) -> None:
+def test_row_24_kaltura_down_for_an_hour_and_lectern_restarted_meanwhile(tmp_path: Path, database_url: str) -> None:
     sandbox = Sandbox()
     with started(tmp_path, database_url, sandbox) as service:
         service.kaltura.sign_in()
