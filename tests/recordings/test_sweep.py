@@ -8,7 +8,7 @@ import pytest
 from tests.recordings.documents import example
 from tests.service import Json, Lectern, eventually, lectern
 
-EVENT, SERIES = "schedule_scheduleEvent", 1
+EVENT, SERIES, LOOK = "schedule_scheduleEvent", 1, "baseEntry.listByReferenceId"
 
 
 @pytest.fixture
@@ -19,6 +19,16 @@ def service(tmp_path: Path) -> Iterator[Lectern]:
 
 def series(service: Lectern) -> list[Json]:
     return [event for event in service.left()["events"] if event["recurrenceType"] == SERIES]
+
+
+def test_what_an_index_hides_for_five_seconds_stands_once_in_the_end(service: Lectern) -> None:
+    lost = [{"service": name, "action": "add", "fault": "drop_after", "times": 1} for name in (EVENT, "media")]
+    service.sandbox.set_faults({"faults": lost, "modes": {"index_lag": 5}})
+    accepted = service.schedule(prefer="respond-async").json()
+    service.until(accepted["id"], "scheduled", 40)
+    service.calls()
+    eventually(lambda: LOOK in service.calls() or None, 20)  # the sweep
+    eventually(lambda: (len(series(service)), len(service.left()["entries"])) == (1, 1) or None, 20)
 
 
 def test_what_an_index_hides_longer_than_two_looks_is_removed_later(service: Lectern) -> None:
