@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from app import access, docs, errors, headers, hosts, limits, sandbox, telemetry
+from app import access, docs, headers, hosts, limits, problems, sandbox, telemetry
 from app.calendar.occurrences import zone
 from app.chains.engine import Engine, Pauses
 from app.chains.store import Store, unfinished
@@ -213,8 +213,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
             }
         )
     )
-    errors.add_handlers(app)
-    errors.add_schema(app)
+    problems.add_handlers(app)
+    problems.add_schema(app)
     if settings.docs:
         docs.add_docs(app)
     app.add_middleware(headers.Head)

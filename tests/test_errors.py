@@ -1,9 +1,11 @@
 """Problems: one shape for everything that goes wrong, and nothing of ours shows through it."""
 
+import ast
 import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from structlog.testing import capture_logs
 
 from app import errors
-from app.errors import CATALOGUE, Internal, Problem, add_handlers, responses
+from app.errors import CATALOGUE, Internal, Problem, responses
+from app.problems import add_handlers
 from app.telemetry import add_request_ids
 from tests.service import Lectern, lectern, problem
 
@@ -86,6 +89,81 @@ def test_operations_document_each_status_once_with_its_codes() -> None:
     assert list(found) == [404, 409]
     assert all(code in found[409]["description"] for code in ("reference_in_use", "schedule_conflict"))
     assert list(found[409]["content"]) == [errors.MEDIA_TYPE]
+
+
+# The catalogue
+
+ROOT = Path(__file__).parents[1]
+OPENAPI = json.loads((ROOT / "openapi/openapi.json").read_text(encoding="utf-8"))
+EVERYWHERE = {"bad_request", "method_not_allowed", "internal", "forbidden", "too_many_requests"}
+STORED = {"cancelled", "stuck"}  # which stand in a recording alone
+
+
+def documented() -> set[str]:
+    """The codes that some operation may answer with."""
+    return {
+        code
+        for operations in OPENAPI["paths"].values()
+        for operation in operations.values()
+        for answer in operation["responses"].values()
+        if errors.MEDIA_TYPE in answer.get("content", {})
+        for code in re.findall(r"`([a-z_]+)`: ", answer["description"])
+    }
+
+
+def written() -> tuple[set[str], set[str]]:
+    """The names, and the codes in `{"code": …}` and `at(…)`, that stand in the service's sources."""
+    names, codes = set[str](), set[str]()
+    for path in (ROOT / "app").rglob("*.py"):
+        if "sandbox" in path.parts or path.name == "errors.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Name(id=name) | ast.Attribute(attr=name):
+                    names.add(name)
+                case ast.Dict(keys=keys, values=values):
+                    pairs = [(key, value) for key, value in zip(keys, values, strict=True) if key is not None]
+                    codes |= {
+                        str(value.value)
+                        for key, value in pairs
+                        if isinstance(key, ast.Constant) and key.value == "code" and isinstance(value, ast.Constant)
+                    }
+                case ast.Call(func=ast.Name(id="at"), args=[ast.Constant(value=str(code)), *_]):
+                    codes.add(code)
+    return names, codes
+
+
+def test_every_code_that_an_operation_answers_is_in_the_catalogue_and_no_other_is() -> None:
+    assert documented() | EVERYWHERE | STORED == set(CATALOGUE)
+
+
+def test_every_code_that_a_chain_ends_with_is_in_the_catalogue() -> None:
+    _, codes = written()
+    assert {"stuck", "cancelled", "schedule_differs", "category_not_found"} <= codes <= set(CATALOGUE)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.status not in (403, 429)], ids=lambda kind: kind.code)
+def test_every_kind_is_used(kind: type[Problem]) -> None:
+    names, codes = written()
+    assert kind.__name__ in names or kind.code in codes
+
+
+def test_the_schema_names_every_code() -> None:
+    described = OPENAPI["components"]["schemas"]["Problem"]["properties"]["code"]["description"]
+    assert set(re.findall("`([a-z_]+)`", described)) == set(CATALOGUE)
+
+
+def test_readme_shows_the_catalogue() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"<!-- errors:[^>]*-->\n(.*?)\n<!-- /errors -->", readme, re.DOTALL)
+    assert shown == errors.table(), "paste what app.errors.table() answers"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
+def test_every_kind_says_when_it_comes_and_what_to_do(kind: type[Problem]) -> None:
+    for said in (kind.when, kind.advice):
+        assert re.fullmatch(r"[A-Z`].*\.", said)
+        assert "|" not in said
 
 
 # What was not foreseen

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[1]
 APP = ROOT / "app"
 MAX_LINES = 400
 
-BASE = {"settings", "db", "errors", "headers", "hosts", "limits", "access", "telemetry", "fields", "docs"}
+BASE = {"settings", "db", "errors", "problems", "headers", "hosts", "limits", "access", "telemetry", "metrics"}
+BASE |= {"fields", "docs"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     "kaltura": set(),

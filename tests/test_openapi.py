@@ -11,8 +11,9 @@ from pydantic import BaseModel, TypeAdapter
 from typer.testing import CliRunner
 
 from app.cli import main
-from app.errors import MEDIA_TYPE, ProblemDocument
+from app.errors import MEDIA_TYPE
 from app.fields import In, Out
+from app.problems import ProblemDocument
 from app.recordings.schemas import EXAMPLE, DocumentFields
 
 ROOT = Path(__file__).parents[1]

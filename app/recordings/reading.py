@@ -18,7 +18,7 @@ from sqlmodel import Session, col
 from app.chains.models import Chain, ChainStep
 from app.chains.store import latest_chains
 from app.db import utc_now
-from app.errors import problem
+from app.errors import WAITING, problem
 from app.fields import Line, Moment
 from app.recordings.models import Recording, RecordingStatus, RecordingTag, ScheduleEvent
 from app.recordings.views import ChainView, OccurrenceView, RecordingView, StepView
@@ -221,7 +221,7 @@ def _step(row: ChainStep) -> StepView:
             "started_at": row.started_at,
             "finished_at": row.finished_at,
             "next_attempt_at": row.next_attempt_at,
-            "error": {"code": "waiting", **row.error} if row.error else None,
+            "error": {"code": WAITING, **row.error} if row.error else None,
         }
     )
 
