@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Mount
 
 from app.db import unavailable
 from app.errors import (
@@ -45,14 +44,11 @@ def _invalid(errors: list[dict[str, str]]) -> InvalidDocument:
 
 
 def _allowed(request: Request) -> str:
-    """The methods that an address takes. Starlette names those of the first route that matches."""
-    routes = [route for route in request.app.routes if not isinstance(route, Mount)]
-    taken = [
-        method
-        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
-        if any(route.matches({**request.scope, "method": method})[0] == Match.FULL for route in routes)
-    ]
-    return ", ".join(["GET", "HEAD", *taken[1:]] if taken[:1] == ["GET"] else taken)
+    """The methods that an address takes. Starlette names those of the first route that matches alone."""
+    route = request.scope.get("route")  # none: the page and static files
+    documented = request.app.openapi()["paths"].get(route.path_format, {}) if route else {}
+    taken = [method.upper() for method in documented]
+    return ", ".join(["HEAD", *taken] if "GET" in taken else taken) or "GET, HEAD"
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -69,7 +65,7 @@ def add_handlers(app: FastAPI) -> None:
     def _http(request: Request, error: HTTPException) -> Response:
         answer = render(from_http(error))
         if error.status_code == 405:
-            answer.headers["Allow"] = _allowed(request) or "GET, HEAD"  # static files
+            answer.headers["Allow"] = _allowed(request)
         return answer
 
     @app.exception_handler(DBAPIError)

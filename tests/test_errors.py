@@ -230,6 +230,8 @@ def test_an_unknown_address_is_a_404_and_none_is_redirected(service: Lectern, pa
         ("DELETE", "/recordings", {"GET", "HEAD", "POST"}),
         ("POST", "/recordings/rec_1/history", {"GET", "HEAD"}),
         ("GET", "/recordings/rec_1/resume", {"POST"}),
+        ("PUT", "/recordings/rec_1", {"GET", "HEAD", "PATCH", "DELETE"}),
+        ("PUT", "/recordings/batch", {"POST"}),
         ("POST", "/resources", {"GET", "HEAD"}),
         ("POST", "/healthz", {"GET", "HEAD"}),
         ("POST", "/docs", {"GET", "HEAD"}),
