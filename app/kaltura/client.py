@@ -7,16 +7,16 @@ Kaltura ignores an empty filter value and answers with everything (#539), so no 
 Its filters match loosely (case, punctuation) and its index may lag: what comes back is compared once more here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from time import monotonic
-from typing import Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Literal, TypeVar
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from app.kaltura.errors import KalturaError, Refused, SessionRefused, Transient, Unknown, harmless
 from app.kaltura.filters import filtered, given
+from app.kaltura.observing import Observe, observed, unobserved
 from app.kaltura.session import Sessions
 from app.kaltura.transport import MAX_BYTES, TOTAL_SECONDS, exchange
 from app.kaltura.types import (
@@ -31,6 +31,7 @@ from app.kaltura.types import (
     Event,
     EventDraft,
     Link,
+    Moment,
     Page,
     Resource,
     epoch,
@@ -46,14 +47,12 @@ EVENTS = "schedule_scheduleEvent"
 RESOURCES = "schedule_scheduleResource"
 LINKS = "schedule_scheduleEventResource"
 
-Observe = Callable[[str, str, str, float], None]
-"""Called after every call: service, action, outcome (``done``, ``refused``, ``transient``, ``unknown``), seconds."""
-
 T = TypeVar("T")
 M = TypeVar("M", Resource, Entry, Event, Category, Link)
 Identified = TypeVar("Identified", Resource, Entry, Event)
 
 _TRUE: TypeAdapter[Literal[True]] = TypeAdapter(Literal[True])
+_CLOCK: TypeAdapter[datetime] = TypeAdapter(Annotated[Moment, Field(gt=datetime(2020, 1, 1, tzinfo=UTC))])
 _NOTHING: TypeAdapter[None] = TypeAdapter(None)
 _ASSIGNMENT = TypeAdapter(Assignment)
 _RESOURCE, _RESOURCE_PAGE = TypeAdapter(Resource), TypeAdapter(Page[Resource])
@@ -71,7 +70,7 @@ class KalturaClient:
         http: httpx.Client,
         sessions: Sessions,
         *,
-        observe: Observe | None = None,
+        observe: Observe = unobserved,
         total: float = TOTAL_SECONDS,
         max_bytes: int = MAX_BYTES,
     ) -> None:
@@ -87,6 +86,10 @@ class KalturaClient:
     def ping(self) -> None:
         """Kaltura answers and accepts the session; it answers true (#1)."""
         self._ask("system", "ping", {}, _TRUE)
+
+    def time(self) -> datetime:
+        """Kaltura's clock, to the second (#3)."""
+        return self._ask("system", "getTime", {}, _CLOCK)
 
     # resources
 
@@ -347,18 +350,11 @@ class KalturaClient:
         writes: bool = False,
     ) -> T:
         """The answer in its shape; without `writes`, what is unknown is transient."""
-        began, outcome = monotonic(), "unknown"
-        try:
-            answer = _shaped(f"{service}.{action}", self._call(service, action, params), shape)
-            outcome = "done"
-            return answer
-        except KalturaError as error:
-            seen = error if writes else harmless(error)
-            outcome = seen.outcome
-            raise seen from None
-        finally:
-            if self._observe:
-                self._observe(service, action, outcome, monotonic() - began)
+        with observed(self._observe, service, action):
+            try:
+                return _shaped(f"{service}.{action}", self._call(service, action, params), shape)
+            except KalturaError as error:
+                raise (error if writes else harmless(error)) from None
 
     def _call(self, service: str, action: str, params: Mapping[str, object]) -> object:
         """Under the shared session; when Kaltura refuses that, once more under a new one."""

@@ -20,6 +20,7 @@ import httpx
 
 from app.kaltura.errors import KalturaError, Refused, SessionRefused, SignInFailed, Unknown, harmless
 from app.kaltura.gate import Gate, growing_pause
+from app.kaltura.observing import Observe, observed, unobserved
 from app.kaltura.transport import exchange
 
 SESSION_SECONDS = 3600
@@ -47,6 +48,8 @@ _CAUSES: Mapping[str, str] = {
     "SERVICE_FORBIDDEN_CONTENT_BLOCKED": "Kaltura does not know this partner id, or has blocked it.",  # #10
     "INVALID_WIDGET_ID": "Kaltura does not know this partner id.",  # #811
     "APP_TOKEN_ID_NOT_FOUND": "Kaltura does not know this app token id; it may have been deleted.",  # #809, #816
+    "APP_TOKEN_EXPIRED": "The app token has expired: Kaltura does not accept it any more.",
+    "APP_TOKEN_NOT_ACTIVE": "The app token is disabled in Kaltura.",
     _WRONG_HASH: "Kaltura does not accept the app token's value for this app token id.",  # #808
 }
 
@@ -90,10 +93,12 @@ class Sessions:
         credentials: Credentials,
         *,
         gate: Gate | None = None,
+        observe: Observe = unobserved,
         seconds: int = SESSION_SECONDS,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.gate = gate or Gate()
+        self._observe = observe
         self._http = http
         self._credentials = credentials
         self._seconds = seconds
@@ -179,7 +184,7 @@ class Sessions:
         try:
             return self._with_app_token() if self._credentials.by_app_token else self._with_secret()
         except Refused as refusal:
-            cause = _CAUSES.get(refusal.code, "Kaltura refused the sign-in.")
+            cause = _CAUSES.get(refusal.code, f"Kaltura refused the sign-in ({refusal.code}).")
             raise SignInFailed(refusal.code, cause) from None
         except SessionRefused:
             raise SignInFailed("INVALID_KS", "Kaltura did not accept the widget session it had just made.") from None
@@ -223,7 +228,8 @@ class Sessions:
     def _ask(self, service: str, action: str, params: Mapping[str, object], *hide: str) -> object:
         who = self._credentials
         secrets = (who.app_token, who.admin_secret, *hide)
-        return exchange(self._http, self.gate, service, action, params, hide=secrets)
+        with observed(self._observe, service, action):
+            return exchange(self._http, self.gate, service, action, params, hide=secrets)
 
     def _accepted(self, ks: object, expiry: object = None) -> _Session:
         """The session with its life: as long as asked for, or up to `expiry` (epoch) where that is believable.

@@ -5,6 +5,7 @@ under exactly ``Content-Type: application/json`` (#62); the body always says ``"
 """
 
 import json
+import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -34,6 +35,12 @@ _HEADERS = {
 }
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_WHY: Mapping[type[BaseException], str] = {
+    socket.gaierror: ": its host name has no address (DNS)",
+    ssl.SSLError: ": its certificate is not accepted, or it does not speak TLS there",
+    ConnectionRefusedError: ": nothing listens at its address",
+    httpx.ConnectTimeout: ": no connection within the time-out",
+}
 _FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
 
 
@@ -110,10 +117,20 @@ def _posted(http: httpx.Client, url: httpx.URL, body: bytes, total: float, max_b
             _check_status(response)
             return _read(response, deadline, max_bytes)
     except _NOT_SENT as error:
-        raise Transient(f"Kaltura cannot be reached ({type(error).__name__})") from None
+        raise Transient(f"Kaltura cannot be reached{_why(error)} ({type(error).__name__})") from None
     except _FOREIGN as error:
         # From None, here and below: the exception's text may hold what the other side sent.
         raise Unknown(f"the connection to Kaltura failed ({type(error).__name__})") from None
+
+
+def _why(error: BaseException | None) -> str:
+    """What is in the way of a connection, in words of ours: the exception's own may hold names."""
+    while error is not None:
+        for kind, why in _WHY.items():
+            if isinstance(error, kind):
+                return why
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def retry_after(value: str | None) -> float | None:
@@ -137,7 +154,7 @@ def _check_status(response: httpx.Response) -> None:
     pause = retry_after(response.headers.get("Retry-After"))
     if status == httpx.codes.TOO_MANY_REQUESTS:
         raise Transient("Kaltura asks for fewer calls (HTTP 429)", pause, sent=True)
-    if response.is_redirect:
+    if response.is_redirect or response.is_client_error:
         raise Unknown(f"HTTP {status} instead of an answer: is Kaltura's address right?")
     if status != httpx.codes.OK:
         raise Unknown(f"HTTP {status} instead of an answer", pause)
@@ -160,6 +177,8 @@ def _decoded(raw: bytes) -> object:
     try:
         return json.loads(raw.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError):
+        if raw.lstrip()[:1] == b"<":
+            raise Unknown("a web page instead of an answer: is Kaltura's address right, is a proxy between?") from None
         raise Unknown("the answer is not JSON") from None
 
 

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from app.kaltura.client import KalturaClient
-from app.kaltura.errors import KalturaError, SessionRefused, SignInFailed, Transient, Unknown
+from app.kaltura.errors import KalturaError, Refused, SessionRefused, SignInFailed, Transient, Unknown
 from app.kaltura.gate import SPREAD
+from app.kaltura.observing import Permissions
 from app.kaltura.types import Link
 from tests.kaltura.upstream import (
     CALLS,
@@ -24,6 +25,7 @@ from tests.kaltura.upstream import (
 
 READS = [
     "ping",
+    "time",
     "get_resource",
     "get_entry",
     "get_event",
@@ -134,3 +136,23 @@ def test_every_call_is_observed_with_its_outcome(upstream: Upstream) -> None:
     with pytest.raises(KalturaError):
         upstream.will(lambda: httpx.Response(500)).cancel_event(1)
     assert upstream.observed == [("system", "ping", "done"), ("schedule_scheduleEvent", "cancel", "unknown")]
+
+
+def test_what_kaltura_forbids_is_remembered_until_it_is_allowed_or_an_hour_has_gone_by() -> None:
+    now = [0.0]
+    permissions = Permissions(lambda: now[0])
+    assert permissions.idle == float("inf")
+    permissions.observe("schedule_scheduleEvent", "list", Refused("SERVICE_FORBIDDEN"), 0.1)
+    permissions.observe("media", "add", Refused("FEATURE_FORBIDDEN"), 0.1)
+    permissions.observe("media", "get", Refused("ENTRY_ID_NOT_FOUND"), 0.1)
+    assert permissions.missing() == {
+        "media.add": "FEATURE_FORBIDDEN",
+        "schedule_scheduleEvent.list": "SERVICE_FORBIDDEN",
+    }
+    permissions.observe("media", "add", Transient("away"), 0.1)
+    assert "media.add" in permissions.missing()
+    permissions.observe("media", "add", None, 0.1)
+    assert list(permissions.missing()) == ["schedule_scheduleEvent.list"]
+    now[0] = 3600.0
+    assert permissions.missing() == {}
+    assert permissions.idle == 3600.0

@@ -270,6 +270,8 @@ def test_a_session_that_kaltura_has_refused_is_not_sent_again_when_there_is_no_o
         (BY_SECRET, "INVALID_KS", "session"),
         (BY_TOKEN, "INVALID_WIDGET_ID", "partner id"),
         (BY_TOKEN, "APP_TOKEN_ID_NOT_FOUND", "app token id"),
+        (BY_TOKEN, "APP_TOKEN_EXPIRED", "app token has expired"),
+        (BY_TOKEN, "APP_TOKEN_NOT_ACTIVE", "app token is disabled"),
     ],
 )
 def test_a_refused_sign_in_says_why_and_is_a_reason_to_wait(credentials: Credentials, code: str, cause: str) -> None:

@@ -14,6 +14,7 @@ import respx
 from app.kaltura.errors import CODES, KalturaError, Refused, SessionRefused, Transient, Unknown
 from app.kaltura.gate import SPREAD, Gate
 from app.kaltura.transport import exchange, http_client, retry_after
+from app.sandbox import Sandbox, running
 
 URL = "https://kaltura.example/api_v3/service/media/action/get"
 SESSION = "the-session"
@@ -96,6 +97,46 @@ def test_without_a_connection_nothing_was_sent(respx_mock: respx.MockRouter, htt
     assert isinstance(error, Transient)
     assert not error.sent
     assert name in error.reason
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("https://no-such-host.invalid", "its host name has no address (DNS)"),
+        ("http://127.0.0.1:9", "nothing listens at its address"),
+    ],
+)
+def test_a_connection_that_fails_says_why_without_a_name(address: str, says: str) -> None:
+    with http_client(address) as http:
+        error = failure(http)
+    assert isinstance(error, Transient)
+    assert error.reason == f"Kaltura cannot be reached: {says} (ConnectError)"
+
+
+def test_a_server_that_speaks_no_tls_is_named() -> None:
+    sandbox = Sandbox()
+    with running(sandbox) as url, http_client(url.replace("http:", "https:")) as http:
+        error = failure(http)
+    sandbox.close()
+    assert isinstance(error, Transient)
+    assert "does not speak TLS" in error.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (404, "", "HTTP 404 instead of an answer: is Kaltura's address right?"),
+        (200, "  <!DOCTYPE html><title>Sign on", "a web page instead of an answer: is Kaltura's address right"),
+        (200, "Sign on", "the answer is not JSON"),
+    ],
+)
+def test_what_is_no_kaltura_is_named(
+    respx_mock: respx.MockRouter, http: httpx.Client, status: int, body: str, says: str
+) -> None:
+    respx_mock.post(URL).respond(status, text=body)
+    error = failure(http)
+    assert isinstance(error, Unknown)
+    assert says in error.reason
 
 
 @pytest.mark.parametrize("name", sorted(SENT_OR_UNCLEAR))

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from app.kaltura.client import KalturaClient
+from app.kaltura.observing import outcome_of
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import http_client
 from app.kaltura.types import EntryDraft, EventDraft
@@ -50,7 +51,7 @@ class Upstream:
         self.client = KalturaClient(
             http[0],
             Sessions(http[1], Credentials(101, admin_secret="x")),
-            observe=lambda service, action, outcome, _: self.observed.append((service, action, outcome)),
+            observe=lambda service, action, error, _: self.observed.append((service, action, outcome_of(error))),
         )
 
     def will(self, *replies: Reply) -> KalturaClient:
@@ -93,6 +94,7 @@ def page(*objects: dict[str, object], total: int | None = None) -> Reply:
 
 CALLS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, Any]]] = {
     "ping": (lambda k: k.ping(), 1, "system.ping", {}),
+    "time": (lambda k: k.time(), 3, "system.getTime", {}),
     "get_resource": (
         lambda k: k.get_resource(2),
         116,
