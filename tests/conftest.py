@@ -153,7 +153,10 @@ def case_of(item: pytest.Item) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was not tested here is said out loud."""
+    """What a test had to tell (`record_property`), and what was not tested here, is said out loud."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties if report.when == "call" else ():
+            terminalreporter.line(f"{name}: {value}")
     skipped = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
     if skipped:
         terminalreporter.section("NOT TESTED", red=True, bold=True)

@@ -1,0 +1,81 @@
+"""The page as a stranger meets it: in a browser that reaches this service and nothing else."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, Route, expect, sync_playwright
+
+from tests.processes import Program, free_port
+
+KEY = "browser-key-0123456789abcdef0123456789"
+OFFLINE = (
+    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+MILLISECONDS = 30_000  # two cores, and the suite beside it
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    found = shutil.which("chromium")
+    if not found:
+        give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        give_up("no Chromium: Debian's package is `chromium`")
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """Alone, with the sandbox inside it, and with a key."""
+    port = free_port()
+    environment = {"LECTERN_PORT": str(port), "LECTERN_API_KEYS": f"registrar={KEY}"}
+    with Program("service", tmp_path_factory.mktemp("browser"), ["serve"], port, "/healthz", environment) as running:
+        yield running
+
+
+@pytest.fixture
+def page(chromium: str, service: Program) -> Iterator[Page]:
+    """`/docs`. Nothing may be asked of another host, and the page may not complain."""
+    foreign, complaints = list[str](), list[str]()
+
+    def only_ours(route: Route) -> None:
+        if route.request.url.startswith(f"{service.url}/"):
+            route.continue_()
+        else:
+            foreign.append(route.request.url)
+            route.abort()
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(OFFLINE))
+        shown = browser.new_page()
+        shown.set_default_timeout(MILLISECONDS)
+        shown.route("**/*", only_ours)
+        shown.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        shown.on("pageerror", lambda error: complaints.append(str(error)))
+        shown.goto(f"{service.url}/docs")
+        yield shown
+        browser.close()
+    assert foreign == []
+    assert [said for said in complaints if "401" not in said] == []
+
+
+def test_a_stranger_authorizes_executes_the_example_and_sees_201(page: Page) -> None:
+    operation = page.locator("#operations-recordings-create_recording")
+    execute = operation.get_by_role("button", name="Execute")
+    answer = operation.locator(".live-responses-table tbody tr").first
+    operation.locator(".opblock-summary-control").click()
+    execute.click()
+    expect(answer.locator(".response-col_status")).to_contain_text("401", timeout=MILLISECONDS)
+
+    page.locator(".auth-wrapper > .authorize").click()
+    bearer = page.locator(".auth-container", has_text="Bearer")
+    bearer.locator("input").fill(KEY)
+    bearer.get_by_role("button", name="Apply credentials").click()
+    page.locator(".modal-ux .close-modal").click()
+
+    execute.click()
+    expect(answer.locator(".response-col_status")).to_contain_text("201", timeout=MILLISECONDS)
+    expect(answer.locator(".response-col_description")).to_contain_text('"status": "scheduled"')

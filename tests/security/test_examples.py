@@ -1,0 +1,122 @@
+"""Every example in `openapi.json` is one that works, as it stands, on a service that nobody has used before.
+
+What an example can't know (the id of a recording, its ETag) is taken from what was made before.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.recordings.schemas import EXAMPLE
+from app.sandbox import RESOURCE_ID
+from tests.service import Json, Lectern, found, lectern
+from tests.test_openapi import COMMITTED, OPERATIONS, SCHEMAS
+
+ROOMS = (RESOURCE_ID, "EXTRON-200-DEF")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lectern]:
+    with lectern(tmp_path_factory.mktemp("examples")) as service:
+        yield service
+
+
+@pytest.fixture
+def service(running: Lectern) -> Iterator[Lectern]:
+    """Without recordings that still hold a room."""
+    yield running
+    for each in running.get("/recordings", status="scheduled", limit=100)["items"]:
+        found(running.client.delete(f"/recordings/{each['id']}"))
+
+
+def examples(content: Json) -> list[Any]:
+    """Those of a body: its own, else its schema's, else the one that the page makes of its fields'."""
+    if "examples" in content:
+        return [each["value"] for each in content["examples"].values()]
+    schema = content["schema"]
+    schema = SCHEMAS[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    return schema.get("examples") or [{name: shown["examples"][0] for name, shown in schema["properties"].items()}]
+
+
+def bodies(operation: Json) -> list[tuple[str | None, Any]]:
+    """Each example of a request's body, with its type; one without a body if it has none."""
+    shown = operation.get("requestBody", {}).get("content", {})
+    return [(kind, example) for kind, content in shown.items() for example in examples(content)] or [(None, None)]
+
+
+CASES = [(name, kind, body) for name, operation in OPERATIONS.items() for kind, body in bodies(operation)]
+
+
+def success(name: str, status: int) -> bool:
+    return status in (200, 201, 204, 304) and str(status) in OPERATIONS[name]["responses"]
+
+
+def path_of(service: Lectern, path: str) -> tuple[str, str]:
+    """The address with what was made for it, and the ETag of that; recordings are made where it names one."""
+    if not re.match(r"/recordings/.*{id}", path):
+        names = {"id": "EXTRON-100-ABC", "reference_id": EXAMPLE["reference_id"]}
+        return path.format(**names), ""
+    recording = service.made()
+    etag = service.client.get(f"/recordings/{recording['id']}").headers["ETag"]
+    sessions = service.get(f"/recordings/{recording['id']}/occurrences")["items"]
+    occurrence = next(each["id"] for each in sessions if (each["status"] == "excluded") is ("restore" in path))
+    return path.format(id=recording["id"], occurrence_id=occurrence), etag
+
+
+@pytest.mark.parametrize(("name", "kind", "body"), CASES, ids=[f"{name} {n}" for n, (name, *_) in enumerate(CASES)])
+def test_every_operation_with_its_example(service: Lectern, name: str, kind: str | None, body: Any) -> None:
+    """And with the example of each of its headers and parameters, one after the other."""
+    method, path = name.split()
+    if "changes" in (body or {}):
+        made = [service.made(EXAMPLE | {"resource": room, "reference_id": None}) for room in ROOMS]
+        body = {"changes": [change | {"id": one["id"]} for change, one in zip(body["changes"], made, strict=True)]}
+    address, etag = path_of(service, path)
+    headers = {"Content-Type": kind} if kind else {}
+    answer = service.client.request(method, address, json=body, headers=headers)
+    assert success(name, answer.status_code), answer.text
+    for parameter in OPERATIONS[name].get("parameters", []):
+        example = parameter["schema"]["examples"][0]
+        given = {parameter["name"]: etag if parameter["name"] == "If-Match" else str(example)}
+        if parameter["in"] == "query":
+            again = service.client.request(method, address, params=given)
+        elif parameter["in"] == "header" and not etag:
+            again = service.client.request(method, address, json=body, headers=headers | given)
+        else:
+            continue
+        assert success(name, again.status_code), (given, again.text)
+
+
+@pytest.mark.parametrize("name", ["PATCH /recordings/{id}", "DELETE /recordings/{id}"])
+def test_a_change_with_the_etag_of_what_was_read(service: Lectern, name: str) -> None:
+    method, path = name.split()
+    ((kind, body),) = bodies(OPERATIONS[name])
+    address, etag = path_of(service, path)
+    headers = {"If-Match": etag, "Prefer": "wait=20"} | ({"Content-Type": kind} if kind else {})
+    assert success(name, service.client.request(method, address, json=body, headers=headers).status_code)
+
+
+FIELDS = [
+    (field, example)
+    for field, shown in SCHEMAS["RecordingDocument"]["properties"].items()
+    for example in shown["examples"]
+]
+
+
+@pytest.mark.parametrize(("field", "example"), FIELDS, ids=[f"{field}-{n}" for n, (field, _) in enumerate(FIELDS)])
+def test_every_example_of_a_field_of_the_document(service: Lectern, field: str, example: Any) -> None:
+    document = EXAMPLE | {field: example}
+    if field == "end":
+        del document["duration_minutes"]
+    found(service.client.post("/recordings/preview", json=document))
+
+
+def test_the_page_s_own_words_lead_somewhere(service: Lectern) -> None:
+    """What the introduction of `/docs` says to try."""
+    said: str = COMMITTED["info"]["description"]
+    assert "`POST /recordings` with the example as it stands" in said
+    service.made()
+    (path,) = re.findall(r"`GET (/resources/\S+)`", said)
+    query = dict(re.findall(r"`(\w+)=(\S+)`", said))
+    assert len(found(service.client.get(path, params=query))["occurrences"]) == 36
