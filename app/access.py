@@ -1,109 +1,140 @@
-"""Who asks: API keys, and the dependency that every operation declares.
+"""Who asks, and whether they may: what stands before every request, and the dependencies that operations declare.
 
-A key is sent as `Authorization: Bearer <key>`, or as the password of HTTP Basic, which encoders speak. Only the
-SHA-256 of a key is kept in memory; keys are compared as bytes, in constant time.
+A key is sent as `Authorization: Bearer <key>`, or as the password of HTTP Basic, which encoders speak; never in an
+address. app/keys.py knows whose it is.
+
+    request ── Door: whose key is it? too many with it? ──▶ 429
+                 │
+                 ▼
+    operation ── Reader, Writer, Encoder, Admin: nobody's ──▶ 401      without that scope ──▶ 403
+
+An operation takes one of `Reader`, `Writer`, `Encoder` and `Admin` (all `Client`s) as a parameter, and lists `REFUSALS`
+among its problems; so the OpenAPI document tells its scope. One that takes none of them is open to everybody.
+What belongs to another client, or lies beyond the resources that a key is narrowed to, is not there: 404.
 """
 
 import base64
-import hashlib
-import secrets
-from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
+from fastapi import Request, Security
+from fastapi.openapi.models import HTTPBase
+from fastapi.security import SecurityScopes
+from fastapi.security.base import SecurityBase
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import Unauthorized
+from app import keys, rates
+from app.errors import Forbidden, TooManyRequests, Unauthorized, render
+from app.keys import LOCAL, Client, Keys
+from app.rates import Rates
 from app.settings import Settings
 
-SHORTEST_KEY = 32  # characters: nobody guesses that
+FAILURES_PER_MINUTE = 600  # from one address: enough for a fleet whose key was revoked to be told so
+REFUSALS = (Unauthorized, Forbidden, TooManyRequests)
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
-    """A system that sends documents. Recordings belong to its name, so that a new key changes nothing."""
+class Door:
+    """The ASGI application `app` behind keys and rates: it finds the client in the request's state, or None.
 
-    name: str
-
-
-LOCAL = Client("local")  # who asks an open service
-
-
-@dataclass(frozen=True, slots=True)
-class Keyring:
-    """Each client's key, by digest. Empty: the service is open."""
-
-    clients: tuple[tuple[bytes, Client], ...] = ()
-
-    def owner(self, key: str) -> Client | None:
-        given = _digest(key)
-        found = None
-        for digest, client in self.clients:  # all of them, always: how long it takes says nothing
-            if secrets.compare_digest(digest, given):
-                found = client
-        return found
-
-
-def keyring(settings: Settings) -> Keyring:
-    """The keys in `LECTERN_API_KEYS` (`client=key,client=key`).
-
-    Raises ValueError, without a word of a key, if one is unreadable or if there is none where there must be.
+    What a client has used up is told in the headers of every answer. An open service counts nothing.
     """
-    pairs = [pair.strip() for pair in settings.api_keys.get_secret_value().split(",") if pair.strip()]
-    found = []
-    for number, pair in enumerate(pairs, 1):
-        name, _, key = pair.partition("=")
-        if not name.strip() or len(key.strip()) < SHORTEST_KEY:
-            raise ValueError(
-                f"LECTERN_API_KEYS: entry {number} must be client=key, the key at least {SHORTEST_KEY} characters long"
-            )
-        found.append((_digest(key.strip()), Client(name.strip())))
-    if not found and not settings.may_be_open:
-        raise ValueError(
-            "LECTERN_API_KEYS is needed: without a key, Lectern runs only with the embedded sandbox, "
-            "or with itself and Kaltura on loopback addresses"
-        )
-    return Keyring(tuple(found))
+
+    def __init__(self, app: ASGIApp, keys: Keys, settings: Settings) -> None:
+        self._app = app
+        self._keys = keys
+        self._rates = Rates(settings.requests_per_minute) if settings.requests_per_minute else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        client = client_of(self._keys, _authorization(scope))
+        scope.setdefault("state", {})["client"] = client
+        if client is None or client is LOCAL or self._rates is None:
+            await self._app(scope, receive, send)
+            return
+        allowance = self._rates.take(client.key)
+        told = rates.headers(self._rates.per_minute, allowance)
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *told]
+            await send(message)
+
+        answer = render(_too_many(allowance.wait)) if allowance.wait else self._app
+        await answer(scope, receive, with_headers)
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode(errors="replace")).digest()
+def _too_many(wait: int, detail: str = "") -> TooManyRequests:
+    problem = TooManyRequests(detail)
+    problem.retry_after = wait
+    return problem
 
 
-_BEARER = HTTPBearer(auto_error=False, description="An API key.")
-_BASIC = HTTPBasic(auto_error=False, description="Any user name; the API key as password.")
-
-
-def client_of(keys: Keyring, authorization: str | None) -> Client | None:
+def client_of(keys: Keys, authorization: str | None) -> Client | None:
     """Who sends this `Authorization` header; None for nobody that is known."""
-    if not keys.clients:
+    if keys.is_open:
         return LOCAL
     key = _key(authorization or "")
     return keys.owner(key) if key else None
 
 
+def _authorization(scope: Scope) -> str | None:
+    """The header, if there is one, and one only."""
+    found = [value for name, value in scope["headers"] if name == b"authorization"]
+    return found[0].decode("latin-1") if len(found) == 1 else None
+
+
 def _key(authorization: str) -> str:
     """The key in the header, or an empty string."""
-    scheme, _, given = authorization.partition(" ")
+    scheme, _, sent = authorization.partition(" ")
     if scheme.lower() == "bearer":
-        return given.strip()
+        return sent.strip()
     if scheme.lower() != "basic":
         return ""
     try:
-        return base64.b64decode(given, validate=True).decode().partition(":")[2]
+        return base64.b64decode(sent.strip(), validate=True).decode().partition(":")[2]
     except ValueError:
         return ""
 
 
-def _client(
+# What operations declare
+
+
+class _Way(SecurityBase):
+    """A way to send a key, for the OpenAPI document; the header is read by the door."""
+
+    def __init__(self, name: str, scheme: str, description: str) -> None:
+        self.scheme_name = name
+        self.model = HTTPBase(scheme=scheme, description=description)
+
+    def __call__(self) -> None:
+        """Nothing is left to be done."""
+
+
+_BEARER = _Way("HTTPBearer", "bearer", "An API key.")
+_BASIC = _Way("HTTPBasic", "basic", "Any user name; the API key as password.")
+
+
+async def _client(
     request: Request,
-    _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
-    _basic: Annotated[HTTPBasicCredentials | None, Security(_BASIC)],
+    scopes: SecurityScopes,
+    _bearer: Annotated[None, Security(_BEARER)],
+    _basic: Annotated[None, Security(_BASIC)],
 ) -> Client:
-    found = client_of(request.app.state.keyring, request.headers.get("Authorization"))
-    if found is None:
-        raise Unauthorized()
-    return found
+    client: Client | None = request.state.client
+    if client is None:
+        failures: Rates = request.app.state.failures
+        wait = failures.take(request.client.host if request.client else "").wait
+        raise (
+            _too_many(wait, "Too many requests without a valid API key from this address.") if wait else Unauthorized()
+        )
+    missing = [scope for scope in scopes.scopes if scope not in client.scopes]
+    if missing:
+        raise Forbidden(f"This API key lacks the scope {missing[0]}.", scope=missing[0])
+    return client
 
 
-CurrentClient = Annotated[Client, Depends(_client)]
+Reader = Annotated[Client, Security(_client, scopes=[keys.Scope.RECORDINGS_READ.value])]
+Writer = Annotated[Client, Security(_client, scopes=[keys.Scope.RECORDINGS_WRITE.value])]
+Encoder = Annotated[Client, Security(_client, scopes=[keys.Scope.SCHEDULE_READ.value])]
+Admin = Annotated[Client, Security(_client, scopes=[keys.Scope.ADMIN.value])]

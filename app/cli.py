@@ -16,7 +16,7 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 
-from app import checks, sandbox, telemetry
+from app import checks, cli_keys, sandbox, telemetry
 from app.db import Database
 from app.main import Kaltura, create_app, migrate
 from app.settings import PREFIX, Settings, unknown_variables
@@ -40,6 +40,9 @@ def _settings() -> Settings:
     for name in unknown_variables():
         log.warning("unknown_setting", name=name, detail="No such setting: is it misspelt?")
     return settings
+
+
+main.add_typer(cli_keys.commands(_settings), name="keys")
 
 
 class _Server(uvicorn.Server):

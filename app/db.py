@@ -22,7 +22,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -107,10 +107,10 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self, turn: str | None = None) -> Iterator[Session]:
+    def write(self, turn: str | Collection[str] | None = None) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on any exception. Make no call to anyone inside.
 
-        Those with the same `turn` are one after another, in all processes; on SQLite all are.
+        Those with the same `turn`, or one in common, are one after another, in all processes; on SQLite all are.
         """
         with (
             self.transaction(turn) as connection,
@@ -121,17 +121,18 @@ class Database:
             session.flush()
 
     @contextmanager
-    def transaction(self, turn: str | None = None) -> Iterator[Connection]:
+    def transaction(self, turn: str | Collection[str] | None = None) -> Iterator[Connection]:
         """The same without a session, for who needs none."""
         if self.is_sqlite:
             with self._sqlite.transaction() as connection:
                 yield connection
             return
+        turns = {turn} if isinstance(turn, str) else set(turn or ())
         # Who waits for a turn holds a connection, which one for each process may.
-        alone = self._line.turn() if turn is not None else nullcontext()
+        alone = self._line.turn() if turns else nullcontext()
         with alone, self.engine.begin() as connection:
-            if turn is not None:
-                connection.execute(_TAKE_TURN, {"turn": turn})
+            for each in sorted(turns):  # in order, so that two who take the same ones never wait for each other
+                connection.execute(_TAKE_TURN, {"turn": each})
             yield connection
 
     def close(self) -> None:

@@ -28,6 +28,8 @@ from app.kaltura.client import KalturaClient
 from app.kaltura.gate import Gate
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import http_client
+from app.keys import Keys, Scope
+from app.rates import Rates
 from app.recordings import changing, service
 from app.recordings.accepting import Acceptance
 from app.recordings.calendars import router as calendars
@@ -137,12 +139,12 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
 
     Raises ValueError for settings that contradict each other. Nothing is opened before the application starts.
     """
-    keyring = access.keyring(settings)
     try:
         zone(settings.time_zone)
     except ValueError:
         raise ValueError("LECTERN_TIME_ZONE must be the IANA name of a time zone, like Europe/Zurich") from None
     database = Database(settings.database_url)
+    keys = Keys(settings, database)
     kaltura = Kaltura(settings, transport)
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     store = Store(database, owner, settings.lease_seconds)
@@ -167,15 +169,17 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(migrate, database)
+        await run_in_threadpool(keys.start)
         workers.start()
         refreshers.start()
         log.info("started", sandbox=settings.embedded_sandbox, workers=settings.workers, database=database.kind)
-        if not keyring.clients:
-            log.warning("open", detail="No API key is set: whoever reaches this address may use everything.")
+        if keys.is_open:
+            log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
         yield
         ended = await run_in_threadpool(workers.stop, STOP_SECONDS)
         await run_in_threadpool(refreshers.stop, MIRROR_STOP_SECONDS)
         feed.versions.close()
+        await run_in_threadpool(keys.stop)
         log.info("stopped", all_calls_ended=ended)
         database.close()
 
@@ -192,7 +196,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings = settings
-    app.state.keyring = keyring
+    app.state.keys = keys
+    app.state.failures = Rates(access.FAILURES_PER_MINUTE)
     app.state.database = database
     app.state.workers = workers
     app.state.mirror = mirror
@@ -219,11 +224,19 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         docs.add_docs(app)
     app.add_middleware(headers.Head)
     app.add_middleware(limits.BodyLimit)
-    app.add_middleware(Shortcut, feed=feed, may_see=lambda sent, _resource: access.client_of(keyring, sent) is not None)
+    app.add_middleware(access.Door, keys=keys, settings=settings)
+    app.add_middleware(Shortcut, feed=feed, may_see=lambda sent, resource_id: _may_see(keys, feed, sent, resource_id))
     app.add_middleware(hosts.AllowedHosts, names=hosts.allowed(settings))
     app.add_middleware(headers.Headers)
     telemetry.add_request_ids(app)
     return app
+
+
+def _may_see(keys: Keys, feed: Feed, authorization: str | None, resource_id: int) -> bool:
+    client = access.client_of(keys, authorization)
+    if client is None or Scope.SCHEDULE_READ not in client.scopes:
+        return False
+    return client.may_see(resource_id, feed.versions.resources[resource_id].system_name)
 
 
 def _database_part(database: Database) -> Part:

@@ -82,8 +82,16 @@ class Settings(BaseSettings):
     time_zone: str = Field("UTC", description="The zone of a document that names none (IANA).")
     api_keys: SecretStr = Field(
         SecretStr(""),
-        description="Comma-separated `client=key` pairs; each key may use everything. "
-        "Required unless service and Kaltura are both on loopback addresses, or the sandbox is embedded.",
+        description="Comma-separated `client=key` pairs; each key may use everything that is its client's own. "
+        "Required, if `lectern keys` has made none, unless service and Kaltura are both on loopback addresses, or the "
+        "sandbox is embedded.",
+    )
+    requests_per_minute: int = Field(
+        30_000,
+        ge=0,
+        le=10_000_000,
+        description="Requests with one key per minute, at most; of each process. Polls that are answered from memory "
+        "are not counted. 0: no limit.",
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
 

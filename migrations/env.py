@@ -7,6 +7,7 @@ from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
 import app.chains.models
+import app.keys
 import app.recordings.models
 import app.resources.models  # noqa: F401 - for their tables
 from app.db import UtcDateTime

@@ -20,7 +20,9 @@ from app.errors import AmbiguousResource, ChainRunning, ResourceNotFound, Schedu
 from app.fields import In, Line, Out, each_once
 from app.kaltura.client import KalturaClient
 from app.kaltura.types import EventDraft
+from app.keys import Client
 from app.recordings import changing
+from app.recordings.discretion import discreet
 from app.recordings.models import Recording
 from app.recordings.parts import NewResource, OnConflict
 from app.recordings.schemas import RecordingDocument
@@ -84,7 +86,7 @@ class Planned:
     pairs: list[dict[str, Any]]
 
 
-def check(database: Database, kaltura: KalturaClient, client: str, batch: Batch, default_zone: str) -> list[Planned]:
+def check(database: Database, kaltura: KalturaClient, client: Client, batch: Batch, default_zone: str) -> list[Planned]:
     """What the batch comes to. Raises ScheduleConflict with every conflict of its final state.
 
     What is wrong with one patch (422, 404) is raised too, with its place.
@@ -101,13 +103,16 @@ def check(database: Database, kaltura: KalturaClient, client: str, batch: Batch,
         for pair in (*one.pairs, *find_conflicts(one.added, _in_the_way(database, kaltura, one, planned)))
     ]
     if found:
-        raise ScheduleConflict(
-            f"{len(found)} conflict(s) in the final state of the batch. Nothing was changed.", conflicts=found
-        )
+        with database.read() as session:
+            told = discreet(session, client.owns, found)
+        detail = f"{len(found)} conflict(s) in the final state of the batch. Nothing was changed."
+        raise ScheduleConflict(detail, conflicts=told)
     return planned
 
 
-def apply(session: Session, store: Store, client: str, planned: Sequence[Planned], default_zone: str) -> list[Accepted]:
+def apply(
+    session: Session, store: Store, client: Client, planned: Sequence[Planned], default_zone: str
+) -> list[Accepted]:
     """Begins a chain for each change, in one transaction."""
     ids = [one.recording.id for one in planned]
     accepted = []
@@ -135,7 +140,7 @@ def _at(index: int) -> Iterator[None]:
 def _planned(
     database: Database,
     kaltura: KalturaClient,
-    client: str,
+    client: Client,
     change: BatchChange,
     default_zone: str,
     now: datetime,

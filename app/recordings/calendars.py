@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from app.access import CurrentClient
+from app.access import REFUSALS, Reader
 from app.db import ReadSession
-from app.errors import DatabaseUnavailable, InvalidDocument, NotFound, Unauthorized, responses
+from app.errors import DatabaseUnavailable, InvalidDocument, NotFound, responses
 from app.recordings import service
 from app.resources import ics
 from app.resources.etags import HEADER, NOT_MODIFIED, IfNoneMatch
@@ -22,15 +22,15 @@ router = APIRouter(prefix="/recordings", tags=["recordings"])
     responses={
         200: {"headers": HEADER, "content": {"text/calendar": {"schema": {"type": "string"}}}},
         304: NOT_MODIFIED,
-        **responses(Unauthorized, NotFound, InvalidDocument, DatabaseUnavailable),
+        **responses(*REFUSALS, NotFound, InvalidDocument, DatabaseUnavailable),
     },
 )
 def get_calendar(
     id: Annotated[str, Path(description="The recording's id.", examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"])],
-    client: CurrentClient,
+    client: Reader,
     session: ReadSession,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """For a lecturer's own calendar: every session that is scheduled, those that are over too."""
-    found = service.find(session, client.name, id)
+    found = service.find(session, client, id)
     return ics.answer(ics.recording_calendar(session, found.id), if_none_match)

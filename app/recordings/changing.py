@@ -22,6 +22,7 @@ from app.chains.store import Store, latest_chains
 from app.db import utc_now
 from app.errors import ChainRunning, NotChangeable, NotFound, OccurrenceOver, PreconditionFailed, ReferenceInUse
 from app.fields import In, LocalTime
+from app.keys import Client
 from app.recordings.change_steps import CANCEL, CHANGE
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.schemas import RecordingDocument
@@ -113,7 +114,7 @@ def change(
     return _begin(session, store, recording, "update", given)
 
 
-def resume(session: Session, store: Store, client: str, recording_id: str) -> Accepted:
+def resume(session: Session, store: Store, client: Client, recording_id: str) -> Accepted:
     """Takes a chain that is stuck or waiting up again; of a scheduled recording, mends its drift."""
     recording = find(session, client, recording_id)
     drift = drift_of(session, [recording.id]).get(recording.id)
@@ -243,7 +244,7 @@ def find_occurrence(session: Session, recording: Recording, occurrence_id: str) 
     return found
 
 
-def guarded(session: Session, store: Store, client: str, recording_id: str, if_match: str | None) -> Recording:
+def guarded(session: Session, store: Store, client: Client, recording_id: str, if_match: str | None) -> Recording:
     """The recording, held, if the client's `If-Match` allows to change it (RFC 9110, 13.1.1)."""
     recording = held(session, store, find(session, client, recording_id))
     allowed = {"*", etag(recording)}

@@ -16,6 +16,8 @@ from app.db import Database
 from app.errors import AmbiguousResource, KalturaUnavailable, ResourceNotFound
 from app.fields import Instant, Out, ZonedTime
 from app.kaltura.client import KalturaClient
+from app.keys import Client
+from app.recordings.discretion import discreet
 from app.recordings.models import Recording
 from app.recordings.parts import NewResource
 from app.recordings.schemas import RecordingDocument, Schedule
@@ -87,7 +89,7 @@ class Preview(Out):
 def preview(
     database: Database,
     kaltura: KalturaClient,
-    client: str,
+    client: Client,
     document: RecordingDocument,
     default_zone: str,
     now: datetime,
@@ -97,14 +99,15 @@ def preview(
     wanted = [(found.start, found.end) for found in schedule.occurrences if not found.excluded_by]
     resource_id, about_resource = _resource(database, kaltura, document)
     with database.read() as session:
-        own = _alive(session, client, document.reference_id)
-        booked = _booked(session, resource_id, wanted, own)
+        own = _alive(session, client.name, document.reference_id)
+        conflicts = find_conflicts(wanted, _booked(session, resource_id, wanted, own))
+        told = discreet(session, client.owns, conflicts)
     events = plan(schedule.occurrences, schedule.rule, schedule.zone)
     return Preview(
         occurrences=[_shown(found, schedule) for found in schedule.occurrences],
         plan=describe([event for event in events if not all(one.excluded_by for one in event.occurrences)]),
         warnings=[*_about_time(schedule, now), *_about_words(document), *_about_reference(own), *about_resource],
-        conflicts=find_conflicts(wanted, booked),
+        conflicts=told,
     )
 
 

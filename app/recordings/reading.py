@@ -20,6 +20,7 @@ from app.chains.store import latest_chains
 from app.db import utc_now
 from app.errors import WAITING, problem
 from app.fields import Line, Moment
+from app.keys import Client
 from app.recordings.models import Recording, RecordingStatus, RecordingTag, ScheduleEvent
 from app.recordings.views import ChainView, OccurrenceView, RecordingView, StepView
 from app.resources.drift import drift_of
@@ -64,10 +65,12 @@ def filters(
 
 
 def page(
-    session: Session, client: str, filters: Filters, limit: int, cursor: str | None
+    session: Session, client: Client, filters: Filters, limit: int, cursor: str | None
 ) -> tuple[list[RecordingView], str | None]:
     """The client's recordings, the latest first, and the cursor of the next page (None on the last)."""
-    statement = select(Recording).where(col(Recording.client) == client)
+    statement = select(Recording)
+    if not client.sees_all:
+        statement = statement.where(col(Recording.client) == client.name)
     if filters.status is not None:
         statement = statement.where(col(Recording.status) == filters.status)
     if filters.reference_id is not None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 
-from app.access import CurrentClient
+from app.access import REFUSALS, Reader, Writer
 from app.db import ReadSession, utc_now
 from app.errors import (
     AmbiguousResource,
@@ -26,7 +26,6 @@ from app.errors import (
     ResourceNotFound,
     ScheduleConflict,
     ScheduleDiffers,
-    Unauthorized,
     UnsupportedMediaType,
     responses,
 )
@@ -41,9 +40,9 @@ from app.recordings.views import HistoryPage, OccurrencePage, OccurrenceView, Re
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
 DEFAULT_WAIT, LONGEST_WAIT = 10.0, 30.0  # seconds
-READING = (Unauthorized, NotFound, InvalidDocument, DatabaseUnavailable)
+READING = (*REFUSALS, NotFound, InvalidDocument, DatabaseUnavailable)
 MAKING = (
-    *(Unauthorized, ReferenceInUse, ScheduleConflict, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType),
+    *(*REFUSALS, ReferenceInUse, ScheduleConflict, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType),
     *(InvalidDocument, IdempotencyKeyReused, RefusedByKaltura, CategoryNotFound, ResourceNotFound, ScheduleDiffers),
     DatabaseUnavailable,
 )
@@ -90,7 +89,7 @@ _ETAG = {"ETag": {"description": "For `If-Match` of a later change.", "schema": 
 _LINK = {"Link": {"description": "The next page (`rel=next`), if there is one.", "schema": {"type": "string"}}}
 _RETRY = {"Retry-After": {"description": "Seconds until it is worth looking.", "schema": {"type": "integer"}}}
 CHANGING_ONE = (
-    *(Unauthorized, *CHANGING, OccurrenceOver, ScheduleConflict, InvalidDocument, RefusedByKaltura),
+    *(*REFUSALS, *CHANGING, OccurrenceOver, ScheduleConflict, InvalidDocument, RefusedByKaltura),
     DatabaseUnavailable,
 )
 _ONE_GOES_ON: dict[int | str, dict[str, Any]] = {
@@ -138,7 +137,7 @@ def wait_of(prefer: str | None) -> float:
 )
 async def create_recording(
     document: RecordingDocument,
-    client: CurrentClient,
+    client: Writer,
     accepting: Accepting,
     prefer: Prefer = None,
     idempotency_key: IdempotencyKey = None,
@@ -148,7 +147,7 @@ async def create_recording(
     The same `reference_id` (or `Idempotency-Key`) with the same document makes nothing twice. What Kaltura refuses
     for good is undone and answered as a problem. What goes wrong after a 202 stands in the recording's `problem`.
     """
-    return await accepting.schedule(client.name, document, idempotency_key, wait_of(prefer))
+    return await accepting.schedule(client, document, idempotency_key, wait_of(prefer))
 
 
 @router.post(
@@ -156,17 +155,17 @@ async def create_recording(
     summary="Preview a recording",
     response_description="What it would come to.",
     responses=responses(
-        *(Unauthorized, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType, InvalidDocument, RefusedByKaltura),
+        *(*REFUSALS, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType, InvalidDocument, RefusedByKaltura),
         *(ResourceNotFound, DatabaseUnavailable),
     ),
 )
-def preview_recording(request: Request, document: RecordingDocument, client: CurrentClient) -> Preview:
+def preview_recording(request: Request, document: RecordingDocument, client: Writer) -> Preview:
     """What the same document would come to: every session, the plan in words, warnings, known conflicts.
 
     Makes nothing, reserves nothing, and asks Kaltura for nothing but the resource.
     """
     state = request.app.state
-    return preview(state.database, state.kaltura, client.name, document, state.settings.time_zone, utc_now())
+    return preview(state.database, state.kaltura, client, document, state.settings.time_zone, utc_now())
 
 
 @router.post(
@@ -180,14 +179,14 @@ def preview_recording(request: Request, document: RecordingDocument, client: Cur
     },
 )
 async def change_recordings(
-    request: Request, batch: Batch, client: CurrentClient, accepting: Accepting, prefer: Prefer = None
+    request: Request, batch: Batch, client: Writer, accepting: Accepting, prefer: Prefer = None
 ) -> Response:
     """Up to 100 patches, checked for conflicts on the final state of all of them: so rooms can be swapped.
 
     One conflict refuses the batch, and nothing is changed. Otherwise each is applied by a chain of its own; a change
     that Kaltura refuses leaves its recording as it was, and the others done.
     """
-    return await accepting.batch(client.name, request.app.state.kaltura, batch, wait_of(prefer))
+    return await accepting.batch(client, request.app.state.kaltura, batch, wait_of(prefer))
 
 
 @router.put(
@@ -207,24 +206,24 @@ async def put_recording(
         str, Words(255), Path(description="Your `reference_id`.", examples=["SIS-2026F-MATH123-01"])
     ],
     document: RecordingDocument,
-    client: CurrentClient,
+    client: Writer,
     accepting: Accepting,
     prefer: Prefer = None,
 ) -> Response:
     """For a sync that sends everything every night: what is new is scheduled, what differs is changed."""
-    return await accepting.put(client.name, document.referring_to(reference_id), wait_of(prefer))
+    return await accepting.put(client, document.referring_to(reference_id), wait_of(prefer))
 
 
 @router.get(
     "",
     summary="List recordings",
     response_description="A page of recordings.",
-    responses={200: {"headers": _LINK}, **responses(Unauthorized, InvalidDocument, DatabaseUnavailable)},
+    responses={200: {"headers": _LINK}, **responses(*REFUSALS, InvalidDocument, DatabaseUnavailable)},
 )
 def list_recordings(
     request: Request,
     response: Response,
-    client: CurrentClient,
+    client: Reader,
     session: ReadSession,
     filters: Annotated[reading.Filters, Depends(reading.filters)],
     limit: Annotated[int, Query(ge=1, le=100, description="How many at most.", examples=[50])] = 50,
@@ -232,8 +231,8 @@ def list_recordings(
         str | None, Query(max_length=200, description="`next_cursor` of the page before.", examples=[CURSOR])
     ] = None,
 ) -> RecordingPage:
-    """Your recordings, the latest first, failed and cancelled ones too."""
-    items, more = reading.page(session, client.name, filters, limit, cursor)
+    """Your recordings, the latest first, failed and cancelled ones too. With `admin`, everybody's."""
+    items, more = reading.page(session, client, filters, limit, cursor)
     if more:
         following = request.url.include_query_params(cursor=more)
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
@@ -246,9 +245,9 @@ def list_recordings(
     response_description="The recording.",
     responses={200: {"headers": _ETAG}, **responses(*READING)},
 )
-def get_recording(id: RecordingId, response: Response, client: CurrentClient, session: ReadSession) -> RecordingView:
+def get_recording(id: RecordingId, response: Response, client: Reader, session: ReadSession) -> RecordingView:
     """The document that was sent, what became of it, and what stands in Kaltura for it."""
-    recording = service.find(session, client.name, id)
+    recording = service.find(session, client, id)
     response.headers["ETag"] = changing.etag(recording)
     return reading.views(session, [recording])[0]
 
@@ -259,9 +258,9 @@ def get_recording(id: RecordingId, response: Response, client: CurrentClient, se
     response_description="Its occurrences.",
     responses=responses(*READING),
 )
-def list_occurrences(id: RecordingId, client: CurrentClient, session: ReadSession) -> OccurrencePage:
+def list_occurrences(id: RecordingId, client: Reader, session: ReadSession) -> OccurrencePage:
     """Every session in order of time, excluded and cancelled ones too. All on one page."""
-    return OccurrencePage(items=reading.occurrences(session, service.find(session, client.name, id)), next_cursor=None)
+    return OccurrencePage(items=reading.occurrences(session, service.find(session, client, id)), next_cursor=None)
 
 
 @router.get(
@@ -270,9 +269,9 @@ def list_occurrences(id: RecordingId, client: CurrentClient, session: ReadSessio
     response_description="Its chains.",
     responses=responses(*READING),
 )
-def get_history(id: RecordingId, client: CurrentClient, session: ReadSession) -> HistoryPage:
+def get_history(id: RecordingId, client: Reader, session: ReadSession) -> HistoryPage:
     """Every chain that the recording ever had, with each of its steps, the latest first. All on one page."""
-    return HistoryPage(items=reading.history(session, service.find(session, client.name, id)), next_cursor=None)
+    return HistoryPage(items=reading.history(session, service.find(session, client, id)), next_cursor=None)
 
 
 @router.post(
@@ -288,7 +287,7 @@ def get_history(id: RecordingId, client: CurrentClient, session: ReadSession) ->
 )
 async def resume_recording(
     id: RecordingId,
-    client: CurrentClient,
+    client: Writer,
     accepting: Accepting,
     prefer: Prefer = None,
 ) -> Response:
@@ -296,7 +295,7 @@ async def resume_recording(
 
     Of a scheduled recording, mends its `drift`: what is missing in Kaltura is made again, what is extra is cancelled.
     """
-    return await accepting.resume(client.name, id, wait_of(prefer))
+    return await accepting.resume(client, id, wait_of(prefer))
 
 
 @router.patch(
@@ -312,7 +311,7 @@ async def resume_recording(
 async def change_recording(
     id: RecordingId,
     patch: MergePatch,
-    client: CurrentClient,
+    client: Writer,
     accepting: Accepting,
     prefer: Prefer = None,
     if_match: IfMatch = None,
@@ -322,7 +321,7 @@ async def change_recording(
     Sessions that have begun keep their time and room; a new title shows on them too, since Kaltura inherits it.
     Single sessions that were cancelled or moved stay so. What Kaltura refuses leaves the recording as it was.
     """
-    return await accepting.change(client.name, id, patch, if_match, wait_of(prefer))
+    return await accepting.change(client, id, patch, if_match, wait_of(prefer))
 
 
 @router.delete(
@@ -336,10 +335,10 @@ async def change_recording(
     },
 )
 async def cancel_recording(
-    id: RecordingId, client: CurrentClient, accepting: Accepting, prefer: Prefer = None, if_match: IfMatch = None
+    id: RecordingId, client: Writer, accepting: Accepting, prefer: Prefer = None, if_match: IfMatch = None
 ) -> Response:
     """Cancels what lies ahead; what was recorded stays. Harmless to repeat. Frees its `reference_id`."""
-    return await accepting.cancel(client.name, id, if_match, wait_of(prefer))
+    return await accepting.cancel(client, id, if_match, wait_of(prefer))
 
 
 @router.patch(
@@ -353,13 +352,13 @@ async def move_occurrence(
     id: RecordingId,
     occurrence_id: OccurrenceId,
     wanted: changing.OccurrenceChange,
-    client: CurrentClient,
+    client: Writer,
     accepting: Accepting,
     prefer: Prefer = None,
 ) -> Response:
     """Gives one session another time or length, also where the recurrence has none. It keeps its id."""
     move = partial(changing.move, wanted=wanted)
-    return await accepting.change_occurrence(client.name, id, occurrence_id, move, wait_of(prefer))
+    return await accepting.change_occurrence(client, id, occurrence_id, move, wait_of(prefer))
 
 
 @router.delete(
@@ -370,10 +369,10 @@ async def move_occurrence(
     responses={**_ONE_GOES_ON, **responses(*CHANGING_ONE)},
 )
 async def cancel_occurrence(
-    id: RecordingId, occurrence_id: OccurrenceId, client: CurrentClient, accepting: Accepting, prefer: Prefer = None
+    id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
 ) -> Response:
     """Cancels one session. Harmless to repeat; `restore` takes it back."""
-    return await accepting.change_occurrence(client.name, id, occurrence_id, changing.cancel_one, wait_of(prefer))
+    return await accepting.change_occurrence(client, id, occurrence_id, changing.cancel_one, wait_of(prefer))
 
 
 @router.post(
@@ -384,7 +383,7 @@ async def cancel_occurrence(
     responses={**_ONE_GOES_ON, **responses(*CHANGING_ONE)},
 )
 async def restore_occurrence(
-    id: RecordingId, occurrence_id: OccurrenceId, client: CurrentClient, accepting: Accepting, prefer: Prefer = None
+    id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
 ) -> Response:
     """Schedules a session again that was cancelled or excluded, at the time that it had."""
-    return await accepting.change_occurrence(client.name, id, occurrence_id, changing.restore, wait_of(prefer))
+    return await accepting.change_occurrence(client, id, occurrence_id, changing.restore, wait_of(prefer))

@@ -12,10 +12,13 @@ again, and Kaltura's ALREADY_EXISTS or INVALID_OBJECT_ID then means that they ar
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from app.chains.steps import Call, Done, Failed, Outcome, Retry, Step
 from app.kaltura import types as kaltura
 from app.kaltura.errors import Refused
+from app.recordings.discretion import discreet
+from app.recordings.models import Recording
 from app.recordings.outcomes import at, conflict, outcome
 from app.recordings.saving import save_entry, save_events, save_links, save_occurrences, save_resource
 from app.recordings.work import Ctx, Tools, booked, instant, planned, room, shown, template_entry, together, wanted
@@ -82,13 +85,22 @@ def _check_conflicts(context: Ctx, call: Call) -> Outcome:
     _, _, number = call.key.partition(":")
     if number:
         met = client.get_conflicts([resource_id], _draft(context, number), kind="blackout")
-        return conflict(find_conflicts(sessions, map(booked, met))) or Done()
+        return _refused(context, find_conflicts(sessions, map(booked, met))) or Done()
     first, last = sessions[0][0], max(end for _, end in sessions)
     events = client.list_events_on_resource(resource_id, first, last)
     with context.tools.database.read() as session:
         known = known_bookings(session, resource_id, first, last, but=together(context))
     own = [one for one in known if one.source == "lectern"]  # the others are in Kaltura, or are no more
-    return conflict(find_conflicts(sessions, [*own, *_others(context, events, own)])) or Done()
+    return _refused(context, find_conflicts(sessions, [*own, *_others(context, events, own)])) or Done()
+
+
+def _refused(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:
+    """The refusal, in which other clients' recordings are not named."""
+    if not pairs:
+        return None
+    with context.tools.database.read() as session:
+        client = session.get_one(Recording, context.subject).client
+        return conflict(discreet(session, lambda other: other == client, pairs))
 
 
 def _others(context: Ctx, events: Iterable[kaltura.Event], own: Iterable[Booked] = ()) -> list[Booked]:
@@ -252,7 +264,7 @@ def _link(context: Ctx, call: Call) -> Outcome:
     if context.input["on_conflict"] != "allow":
         met = client.get_conflicts([resource_id], _draft(context, call.key), event_id, kind="both")
         # Kaltura's answers on excluded days are dropped: nothing is recorded then.
-        refused = conflict(find_conflicts(wanted(context), _others(context, met)))
+        refused = _refused(context, find_conflicts(wanted(context), _others(context, met)))
         if refused:
             return refused
     client.add_link(event_id, resource_id)

@@ -16,6 +16,7 @@ from app.resources.models import Resource
 
 _RESOURCE = SQLModel.metadata.tables["resource"]
 
+NO_RESOURCE = "Kaltura has no such resource."
 MAX_ID = 2**31 - 1  # Kaltura's ids are 32-bit
 
 
@@ -56,7 +57,7 @@ def find_resource(database: Database, client: KalturaClient, reference: str) -> 
     if len(found) > 1:
         raise AmbiguousResource(resource_ids=sorted(resource.id for resource in found))
     if not found:
-        raise NotFound("Kaltura has no such resource.")
+        raise NotFound(NO_RESOURCE)
     return found[0]
 
 

@@ -21,8 +21,9 @@ from sqlmodel import col
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.db import Database, utc_now
-from app.errors import AmbiguousResource, ScheduleUnknown
+from app.errors import AmbiguousResource, NotFound, ScheduleUnknown
 from app.resources import etags, feed, ics
+from app.resources.lookup import NO_RESOURCE
 from app.resources.memory import Answer, Form, Key, Memory
 from app.resources.models import Mirror, Resource
 from app.resources.schemas import ResourceName
@@ -62,8 +63,11 @@ class Feed:
         form: Form,
         if_none_match: str | None,
         find: Callable[[str], Resource],
+        may_see: Callable[[int, str | None], bool],
     ) -> Response:
         """The schedule of the resource that `reference` names; `find` looks for one that SQL does not know.
+
+        `may_see`: whether whoever asks may, by the resource's id and system name.
 
         Raises InvalidDocument, NotFound, AmbiguousResource, ScheduleUnknown, KalturaUnavailable.
         """
@@ -71,7 +75,12 @@ class Feed:
         await self.versions.look()
         resource_id = self.versions.resolve(reference)
         if resource_id is None:
-            resource_id = (await self.versions.run(find, reference)).id
+            found = await self.versions.run(find, reference)
+            resource_id, system_name = found.id, found.system_name
+        else:
+            system_name = self.versions.resources[resource_id].system_name
+        if not may_see(resource_id, system_name):
+            raise NotFound(NO_RESOURCE)
         known = await self._mirrored(resource_id)
         answer = await self.versions.run(self._make, key, reference, resource_id, window, form)
         if len(key[1]) <= LONGEST_QUERY:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from app.access import CurrentClient
+from app.access import REFUSALS, Encoder
 from app.db import Database
 from app.errors import (
     AmbiguousResource,
@@ -14,7 +14,6 @@ from app.errors import (
     NotFound,
     RefusedByKaltura,
     ScheduleUnknown,
-    Unauthorized,
     responses,
 )
 from app.fields import Line, Moment
@@ -31,7 +30,7 @@ router = APIRouter(prefix="/resources", tags=["resources"])
 ResourceId = Annotated[Line, Path(description="Kaltura id or system name.", examples=["EXTRON-100-ABC"])]
 _LINK = {"Link": {"description": '`rel="next"`: where the next page is.', "schema": {"type": "string"}}}
 LOOKING_UP = (
-    *(Unauthorized, NotFound, AmbiguousResource, InvalidDocument, RefusedByKaltura),
+    *(*REFUSALS, NotFound, AmbiguousResource, InvalidDocument, RefusedByKaltura),
     *(KalturaUnavailable, DatabaseUnavailable),
 )
 
@@ -50,8 +49,11 @@ State = Annotated[Database, Depends(_database)]
 Kaltura = Annotated[KalturaClient, Depends(_kaltura)]
 
 
-def _resource(id: ResourceId, database: State, kaltura: Kaltura) -> Resource:
-    return lookup.find_resource(database, kaltura, id)
+def _resource(id: ResourceId, client: Encoder, database: State, kaltura: Kaltura) -> Resource:
+    found = lookup.find_resource(database, kaltura, id)
+    if not client.may_see(found.id, found.system_name):
+        raise NotFound(lookup.NO_RESOURCE)
+    return found
 
 
 Named = Annotated[Resource, Depends(_resource)]
@@ -61,16 +63,16 @@ Named = Annotated[Resource, Depends(_resource)]
     "",
     summary="List resources",
     response_description="The resources.",
-    responses=responses(Unauthorized, RefusedByKaltura, KalturaUnavailable, DatabaseUnavailable),
+    responses=responses(*REFUSALS, RefusedByKaltura, KalturaUnavailable, DatabaseUnavailable),
 )
-def list_resources(_client: CurrentClient, database: State, kaltura: Kaltura) -> ResourcePage:
-    """Every schedule resource that Kaltura knows, by id. All on one page."""
-    found = lookup.all_resources(database, kaltura)
+def list_resources(client: Encoder, database: State, kaltura: Kaltura) -> ResourcePage:
+    """Every schedule resource that Kaltura knows and that your key may see, by id. All on one page."""
+    found = [row for row in lookup.all_resources(database, kaltura) if client.may_see(row.id, row.system_name)]
     return ResourcePage(items=[ResourceView.model_validate(row.model_dump()) for row in found], next_cursor=None)
 
 
 @router.get("/{id}", summary="Show a resource", response_description="The resource.", responses=responses(*LOOKING_UP))
-def get_resource(_client: CurrentClient, resource: Named) -> ResourceView:
+def get_resource(resource: Named) -> ResourceView:
     """One resource, by its Kaltura id or its system name."""
     return ResourceView.model_validate(resource.model_dump())
 
@@ -100,7 +102,7 @@ def _span(after: After = None, before: Before = None, limit: Limit = 1000) -> fe
     return feed.Window(after, before, limit)
 
 
-async def _answer(request: Request, reference: str, window: feed.Window, form: Form) -> Response:
+async def _answer(request: Request, client: Encoder, reference: str, window: feed.Window, form: Form) -> Response:
     given = request.headers.getlist("If-None-Match")
     found: Feed = request.app.state.feed
     return await found.answer(
@@ -110,6 +112,7 @@ async def _answer(request: Request, reference: str, window: feed.Window, form: F
         form,
         ", ".join(given) if given else None,
         lambda named: lookup.find_resource(request.app.state.database, request.app.state.kaltura, named),
+        client.may_see,
     )
 
 
@@ -126,7 +129,7 @@ async def _answer(request: Request, reference: str, window: feed.Window, form: F
 )
 async def get_upcoming(
     request: Request,
-    _client: CurrentClient,
+    client: Encoder,
     id: ResourceId,
     window: Annotated[feed.Window, Depends(_page)],
     _if_none_match: IfNoneMatch = None,
@@ -136,7 +139,7 @@ async def get_upcoming(
     Everything that Kaltura has on the resource, whoever booked it. Answered from Lectern's own copy, whether Kaltura
     is up or not; `as_of` says how old that is. Poll it with `If-None-Match`.
     """
-    return await _answer(request, id, window, "json")
+    return await _answer(request, client, id, window, "json")
 
 
 @router.get(
@@ -152,10 +155,10 @@ async def get_upcoming(
 )
 async def get_upcoming_calendar(
     request: Request,
-    _client: CurrentClient,
+    client: Encoder,
     id: ResourceId,
     window: Annotated[feed.Window, Depends(_span)],
     _if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The same for capture agents that read iCalendar (RFC 5545). There are no recurrence rules and no zones in it."""
-    return await _answer(request, id, window, "ics")
+    return await _answer(request, client, id, window, "ics")
