@@ -20,7 +20,7 @@ unknown outcome, and is looked up before anything is sent again.
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
@@ -212,8 +212,10 @@ class Engine(Generic[T]):
             save(session, run.context)
 
     def _take_lanes(self, run: Run[T], session: Session, row: ChainStep) -> bool:
-        lanes = run.step(row).lanes
-        taken = self.store.take_lanes(session, run.claim, lanes(run.context)) if lanes else None
+        keys, before = _lanes(run, row), [key for one in run.rows[: row.position] for key in _lanes(run, one)]
+        if keys and before and min(keys) <= max(before):
+            raise ValueError(f"the lanes of {row.name} do not sort after those before it")
+        taken = self.store.take_lanes(session, run.claim, keys) if keys else None
         if taken is not None:
             self.store.release(session, run.claim, 0, status=ChainStatus.QUEUED, waiting_for=taken)
         return taken is None
@@ -345,6 +347,11 @@ class Engine(Generic[T]):
         names = [step.name for step in sweep.steps]
         subject = f"sweep:{run.chain.subject}"
         self.store.create(session, subject, sweep.operation, names, given, self.pauses.sweep)
+
+
+def _lanes(run: Run[T], row: ChainStep) -> Sequence[str]:
+    named = run.step(row).lanes
+    return named(run.context) if named else ()
 
 
 def _open_call(row: ChainStep) -> dict[str, Any]:

@@ -100,8 +100,8 @@ class Step(Generic[T]):
       is harmless to repeat.
     * `undo` removes what one made, given its result (None if that never became known). It must be harmless to
       repeat. A step without `undo` leaves nothing behind.
-    * `lanes` must be held before the step begins, and are kept until the chain ends. One step of a chain names
-      them all.
+    * `lanes` must be held before the step begins, and are kept until the chain ends. Those of a later step sort after
+      those of the steps before it: chains that took lanes in another order could wait for each other for ever.
     * With a `final` step the chain is past its point of no return: from there on it is neither undone nor stopped,
       and what is refused is tried again until a person looks into it.
     * `save` writes what the finished step has found out, within the transaction that finishes it.
@@ -136,6 +136,3 @@ class Definition(Generic[T]):
     def __post_init__(self) -> None:
         if len({step.name for step in self.steps}) < len(self.steps):
             raise ValueError("two steps have the same name")
-        if sum(step.lanes is not None for step in self.steps) > 1:
-            # Chains that took lanes here and there could wait for each other for ever.
-            raise ValueError("two steps name lanes")

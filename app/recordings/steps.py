@@ -277,6 +277,12 @@ def _unlink(context: Ctx, call: Call, _made: None) -> Outcome:
     return Done()
 
 
+def _making_lanes(context: Ctx) -> list[str]:
+    """Chains that may make one resource look for it one after another: Kaltura might take its name twice (#105)."""
+    asked = context.input["resource"] or {}
+    return [f"name:{asked['system_name'].casefold()}"] if asked.get("kind") else []
+
+
 def _lanes(context: Ctx) -> list[str]:
     """Chains of one recording, and chains on one resource, run one after another."""
     return [recording_lane(context), room_lane(room(context))]
@@ -294,6 +300,7 @@ RESOURCE: Step[Tools] = Step(
     "resource",
     lambda c: [Call("resource", c.input["resource"])] if c.input["resource"] else [],
     _find_or_make_resource,
+    lanes=_making_lanes,
     save=save_resource,
 )
 CONFLICTS = Step("conflicts", _conflict_calls, _check_conflicts, lanes=_lanes)
