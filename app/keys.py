@@ -248,7 +248,7 @@ NEEDED = (
 
 
 def _may_have_keys(database: Database) -> bool:
-    """Whether a key that works could be in the database; True if it does not answer. Makes no file."""
+    """Whether a key that works could be in the database; True if it does not answer. Makes no file, keeps nothing open."""
     file = database.engine.url.database
     if database.is_sqlite and not (file and Path(file).exists()):
         return False
@@ -259,6 +259,8 @@ def _may_have_keys(database: Database) -> bool:
             return session.execute(_KEYS.where(_TABLE.c.revoked_at.is_(None)).limit(1)).first() is not None
     except OperationalError:
         return True
+    finally:
+        database.close()
 
 
 def _client(key_id: str, name: str, scopes: Sequence[str], resources: Sequence[str] | None) -> Client:
