@@ -56,6 +56,20 @@ def test_row_14_a_hundred_equal_requests_with_one_key_are_one_recording(it: Stag
     assert tuple(it.calls()[before:]) == REHEARSAL.calls
 
 
+def test_a_new_room_of_ten_recordings_is_made_once(it: Stage) -> None:
+    """Kaltura takes one system name twice when both come at the same moment; so nobody tries."""
+
+    def document(number: int) -> Json:
+        room = series("NEW-ROOM")["resource"]
+        return series(f"NEIGHBOUR-{number}") | {"resource": room, "start": f"2027-01-13T{number + 8:02}:00:00"}
+
+    before = len(it.calls())
+    answers = at_once(10, lambda number: it.post(document(number), prefer="wait=30"))
+    assert Counter(answer.status_code for answer in answers) == {201: 10}
+    assert len({answer.json()["resource"]["id"] for answer in answers}) == 1
+    assert it.calls()[before:].count("scheduleResource.add") == 1
+
+
 def test_row_16_of_fifty_documents_for_one_room_and_hour_one_is_scheduled(it: Stage) -> None:
     def document(number: int) -> Json:
         return series("CONTENDED") | {"reference_id": f"CONTENDED-{number}"}
