@@ -23,7 +23,17 @@ from app.settings import PREFIX, Settings
 from tests.sandbox.kaltura import Kaltura, embedded
 
 PROBLEM = "application/problem+json"
-READING = {"list", "get", "getConflicts", "listByReferenceId", "ping", "startSession", "startWidgetSession", "start"}
+READING = {
+    "list",
+    "get",
+    "getConflicts",
+    "listByReferenceId",
+    "ping",
+    "getTime",
+    "startSession",
+    "startWidgetSession",
+    "start",
+}
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -120,10 +130,11 @@ def pointers(shown: Json) -> list[str]:
 
 def eventually(look: Callable[[], T | None], seconds: float = 10.0) -> T:
     """What `look` finds as soon as it finds something."""
-    until = monotonic() + seconds
+    until, pause = monotonic() + seconds, 0.01
     while not (seen := look()):
         assert monotonic() < until, "it never came to that"
-        sleep(0.02)
+        sleep(pause)
+        pause = min(pause * 1.2, 0.2)  # looking costs the service time, too
     return seen
 
 
