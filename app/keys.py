@@ -248,7 +248,7 @@ NEEDED = (
 
 
 def _may_have_keys(database: Database) -> bool:
-    """Whether a key that works could be in the database; True if it does not answer. Makes no file, keeps nothing open."""
+    """Whether a key that works could be in the database; True if that does not answer. Leaves nothing behind."""
     file = database.engine.url.database
     if database.is_sqlite and not (file and Path(file).exists()):
         return False
