@@ -289,7 +289,12 @@ def responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
         codes = [kind for kind in kinds if kind.status == status]
         found[status] = {
             "description": " ".join(f"`{kind.code}`: {kind.title}." for kind in codes),
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "examples": {kind.code: {"$ref": f"#/components/examples/{kind.code}"} for kind in codes},
+                }
+            },
         }
     return found
 

@@ -117,7 +117,11 @@ class ProblemDocument(BaseModel):
     request_id: str = Field(
         description="This request's id, for whoever looks into it.", examples=["req_01kantf3wm1q8r5x0y6h9b2e7d"]
     )
-    errors: list[Mistake] = Field([], description="422: everything that is wrong, each with its place.")
+    errors: list[Mistake] = Field(
+        [],
+        description="422: everything that is wrong, each with its place.",
+        examples=[[{"pointer": "/recurrence/count", "detail": "must be at least 1"}]],
+    )
     recording_id: str = Field(
         "", description="The recording that this is about.", examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"]
     )
@@ -145,14 +149,35 @@ class ProblemDocument(BaseModel):
     )
 
 
+SAYS_MORE = {
+    "invalid_document": ("errors",),
+    "schedule_conflict": ("conflicts",),
+    **dict.fromkeys(
+        ("refused_by_kaltura", "category_not_found", "resource_not_found"), ("recording_id", "step", "kaltura_code")
+    ),
+}
+
+
+def example(kind: type[Problem]) -> dict[str, Any]:
+    """A problem of that kind, as the document shows it."""
+    said = ("request_id", *SAYS_MORE.get(kind.code, ()))
+    return kind().document() | {name: (ProblemDocument.model_fields[name].examples or [])[0] for name in said}
+
+
 def add_schema(app: FastAPI) -> None:
-    """Puts `Problem` among the schemas; named by `model=`, FastAPI would list problems as application/json too."""
+    """Puts `Problem` among the schemas, and one of each kind among the examples.
+
+    Named by `model=`, FastAPI would list problems as application/json too.
+    """
     make = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = make()
         schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
         document["components"]["schemas"] |= schema.pop("$defs") | {"Problem": schema}
+        document["components"]["examples"] = {
+            code: {"summary": kind.title, "value": example(kind)} for code, kind in sorted(CATALOGUE.items())
+        }
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

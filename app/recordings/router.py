@@ -34,7 +34,7 @@ from app.recordings import changing, reading, service
 from app.recordings.accepting import Acceptance
 from app.recordings.batch import Batch, BatchView
 from app.recordings.preview import Preview, preview
-from app.recordings.schemas import RecordingDocument
+from app.recordings.schemas import EXAMPLES, RecordingDocument
 from app.recordings.views import HistoryPage, OccurrencePage, OccurrenceView, RecordingPage, RecordingView
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
@@ -76,6 +76,7 @@ IfMatch = Annotated[
         examples=['"5f2c9a1b7e3d4c60"'],
     ),
 ]
+Document = Annotated[RecordingDocument, Body(openapi_examples=EXAMPLES)]
 MergePatch = Annotated[
     dict[str, Any],
     Body(
@@ -136,7 +137,7 @@ def wait_of(prefer: str | None) -> float:
     },
 )
 async def create_recording(
-    document: RecordingDocument,
+    document: Document,
     client: Writer,
     accepting: Accepting,
     prefer: Prefer = None,
@@ -159,7 +160,7 @@ async def create_recording(
         *(ResourceNotFound, DatabaseUnavailable),
     ),
 )
-def preview_recording(request: Request, document: RecordingDocument, client: Writer) -> Preview:
+def preview_recording(request: Request, document: Document, client: Writer) -> Preview:
     """What the same document would come to: every session, the plan in words, warnings, known conflicts.
 
     Makes nothing, reserves nothing, and asks Kaltura for nothing but the resource.
@@ -205,7 +206,7 @@ async def put_recording(
     reference_id: Annotated[
         str, Words(255), Path(description="Your `reference_id`.", examples=["SIS-2026F-MATH123-01"])
     ],
-    document: RecordingDocument,
+    document: Document,
     client: Writer,
     accepting: Accepting,
     prefer: Prefer = None,

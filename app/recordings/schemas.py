@@ -63,6 +63,26 @@ EXAMPLE: dict[str, Any] = {
     "exclude": ["2027-02-15", {"from": "2027-03-22", "to": "2027-03-26"}],
     "on_conflict": "reject",
 }
+ONCE: dict[str, Any] = {
+    "title": "Guest lecture: The Sky in Radio",
+    "resource": "EXTRON-200-DEF",
+    "start": "2027-02-03T18:15:00",
+    "end": "2027-02-03T19:45:00",
+    "time_zone": "America/New_York",
+}
+RRULE: dict[str, Any] = {
+    "title": "Faculty colloquium",
+    "resource": "PEARL-300-GHI",
+    "start": "2027-02-02T17:00:00-05:00",
+    "time_zone": "America/New_York",
+    "duration_minutes": 90,
+    "recurrence": "FREQ=MONTHLY;BYDAY=1TU;COUNT=5",
+}
+EXAMPLES: dict[str, Any] = {
+    "series": {"summary": "A lecture series, with every field in use", "value": EXAMPLE},
+    "once": {"summary": "One session, with what is needed and no more", "value": ONCE},
+    "rrule": {"summary": "The first Tuesday of each month, as an RRULE", "value": RRULE},
+}
 
 
 class DocumentFields(BaseModel):

@@ -76,6 +76,8 @@ def test_every_operation_with_its_example(service: Lectern, name: str, kind: str
     headers = {"Content-Type": kind} if kind else {}
     answer = service.client.request(method, address, json=body, headers=headers)
     assert success(name, answer.status_code), answer.text
+    if name == "POST /recordings" and "reference_id" not in body:
+        return  # sent again, it would be another recording, and stand in its own way
     for parameter in OPERATIONS[name].get("parameters", []):
         example = parameter["schema"]["examples"][0]
         given = {parameter["name"]: etag if parameter["name"] == "If-Match" else str(example)}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 
 from app.headers import EVERY
 from app.hosts import allowed
@@ -53,7 +54,8 @@ def test_a_mistake_of_ours_carries_them_too(service: Lectern, monkeypatch: pytes
         raise RuntimeError("swordfish")
 
     monkeypatch.setattr("app.recordings.router.reading.page", broken)
-    answer = service.client.get("/recordings")
+    with capture_logs():  # a traceback drawn for a terminal takes seconds
+        answer = service.client.get("/recordings")
     problem(answer, 500, "internal")
     assert {name: answer.headers[name] for name in EVERY} == EVERY
 
