@@ -10,7 +10,7 @@ Things are made anew at each sending, as in Kaltura: only a lookup by reference 
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,7 +45,7 @@ class Watched(Database):
         self.tick: Callable[[str], None] = lambda _moment: None
 
     @contextmanager
-    def transaction(self, turn: str | None = None) -> Iterator[Connection]:
+    def transaction(self, turn: str | Collection[str] | None = None) -> Iterator[Connection]:
         with super().transaction(turn) as connection:
             yield connection
             self.tick("committing")
