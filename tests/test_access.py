@@ -3,20 +3,21 @@
 import base64
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from httpx2 import Response
 
 from app.db import Database
 from app.keys import LOCAL, Client, Keys, given
 from app.main import create_app
+from tests.conftest import Databases
+from tests.keys import bearer, key
 from tests.recordings.documents import SINGLE
 from tests.service import Lectern, found, lectern, problem, settings
 
 KEY = "registrar-key-0123456789abcdef0123"
 OTHER = "library-key-0123456789abcdef012345"
 NEW = "registrar-key-new-0123456789abcdef"
-FREE = {"/healthz", "/readyz"}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,14 @@ def basic(user: str, password: str, encoding: str = "utf-8") -> str:
 
 @pytest.mark.parametrize(
     "sent",
-    [f"Bearer {KEY}", f"bearer {KEY}", basic("anyone", KEY), basic("", KEY), basic("a", KEY).replace("Basic", "basic")],
+    [
+        f"Bearer {KEY}",
+        f"bearer {KEY}",
+        basic("anyone", KEY),
+        basic("", KEY),
+        basic("é", KEY),
+        basic("a", KEY).replace("Basic", "basic"),
+    ],
 )
 def test_a_key_is_sent_as_bearer_or_as_the_password_of_basic(service: Lectern, sent: str) -> None:
     found(service.client.get("/recordings", headers={"Authorization": sent}))
@@ -78,30 +86,6 @@ def test_a_key_in_the_address_is_not_looked_at(service: Lectern) -> None:
         problem(service.client.get("/recordings", params={name: KEY}), 401, "unauthorized")
 
 
-def operations(app: Any) -> list[tuple[str, str]]:
-    return [(method.upper(), path) for path, operations in app.openapi()["paths"].items() for method in operations]
-
-
-def test_every_operation_needs_a_key_but_those_for_supervisors(service: Lectern) -> None:
-    service.calls()
-    asked = operations(service.app)
-    assert len(asked) >= 11
-    for method, path in asked:
-        answer = service.client.request(method, path.replace("{", "").replace("}", ""), json=SINGLE)
-        if path in FREE:
-            found(answer)
-        else:
-            problem(answer, 401, "unauthorized")
-    assert service.writes() == []
-
-
-def test_the_openapi_document_says_which_need_a_key(service: Lectern) -> None:
-    for path, methods in service.app.openapi()["paths"].items():
-        for operation in methods.values():
-            asks = [name for way in operation.get("security", []) for name in way]
-            assert asks == ([] if path in FREE else ["HTTPBearer", "HTTPBasic"]), path
-
-
 def test_a_new_key_of_a_client_finds_what_the_old_one_made(service: Lectern) -> None:
     answer = service.client.post("/recordings", json=SINGLE, headers={"Authorization": f"Bearer {KEY}"})
     made = found(answer, 201)
@@ -135,3 +119,53 @@ def test_an_unreadable_key_is_refused_by_its_number(tmp_path: Path, keys: str) -
     with pytest.raises(ValueError, match=r"LECTERN_API_KEYS: entry [12]") as caught:
         create_app(settings(tmp_path, api_keys=keys))
     assert KEY not in str(caught.value)
+
+
+def test_two_headers_are_not_a_key(service: Lectern) -> None:
+    for first, second in ((KEY, KEY), (KEY, "wrong"), ("wrong", KEY)):
+        sent = [("Authorization", f"Bearer {first}"), ("Authorization", f"Bearer {second}")]
+        problem(service.client.get("/recordings", headers=sent), 401, "unauthorized")
+
+
+# A key that is narrowed to resources
+
+
+@pytest.fixture(scope="module")
+def campus(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Lectern]:
+    with (
+        databases.one() as url,
+        lectern(tmp_path_factory.mktemp("narrowed"), database_url=url, api_keys=f"registrar={KEY}") as running,
+    ):
+        yield running
+
+
+@pytest.mark.parametrize("named", [["562931"], ["EXTRON-100-ABC"], ["extron-100-abc", "4711"]])
+def test_an_encoder_s_key_reads_its_own_resource_only(campus: Lectern, named: list[str]) -> None:
+    """However either is named, and whether it was asked for before or not."""
+    mine = bearer(key(campus, "hall 1", "schedule:read", resources=named))
+    other = {one["system_name"]: one["id"] for one in found(get(campus, "/resources", bearer(KEY)))["items"]}
+    assert [one["system_name"] for one in found(get(campus, "/resources", mine))["items"]] == ["EXTRON-100-ABC"]
+    for _ in range(2):
+        for each in ("EXTRON-100-ABC", "extron-100-abc", "562931"):
+            for more in ("", "/upcoming", "/upcoming.ics"):
+                assert get(campus, f"/resources/{each}{more}", mine).status_code == 200
+        for each in ("EXTRON-200-DEF", "extron-200-def", str(other["EXTRON-200-DEF"]), "no-such-resource"):
+            for more in ("", "/upcoming", "/upcoming.ics"):
+                shown = problem(get(campus, f"/resources/{each}{more}", mine), 404, "not_found")
+                assert shown["detail"] == "Kaltura has no such resource."
+            if each != "no-such-resource":
+                assert get(campus, f"/resources/{each}/upcoming", bearer(KEY)).status_code == 200  # it is kept now
+
+
+def test_what_is_kept_for_others_is_kept_from_an_encoder(campus: Lectern) -> None:
+    mine = bearer(key(campus, "hall 1", "schedule:read", resources=["EXTRON-100-ABC"]))
+    reader = bearer(key(campus, "library", "recordings:read"))
+    path = "/resources/EXTRON-200-DEF/upcoming"
+    tag = get(campus, path, bearer(KEY)).headers["ETag"]
+    for headers, status in ((mine, 404), (reader, 403), ({}, 401)):
+        for condition in ({}, {"If-None-Match": tag}, {"If-None-Match": "*"}):
+            assert get(campus, path, headers | condition).status_code == status
+
+
+def get(service: Lectern, path: str, headers: dict[str, str]) -> Response:
+    return service.client.get(path, headers=headers)

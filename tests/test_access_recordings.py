@@ -10,9 +10,18 @@ from sqlalchemy import inspect, text
 
 from tests.conftest import Databases
 from tests.keys import bearer, key
-from tests.recordings.documents import SINGLE, example
+from tests.recordings.documents import SINGLE
 from tests.service import Json, Lectern, epoch, found, lectern, problem
 
+DOCUMENT = {
+    "title": "MATH-123",
+    "reference_id": "SIS-1",
+    "tags": ["mathematics"],
+    "resource": "EXTRON-100-ABC",
+    "start": "2027-01-13T11:00:00",
+    "duration_minutes": 50,
+    "recurrence": {"frequency": "daily", "count": 2},
+}
 BOTH = ("recordings:read", "recordings:write")
 
 
@@ -53,16 +62,16 @@ def running(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> I
 @pytest.fixture
 def house(running: House) -> Iterator[House]:
     """With one recording, the registrar's, which is cancelled at the end."""
-    house = replace(running, mine=found(running.registrar("POST", "/recordings", example()), 201))
+    house = replace(running, mine=found(running.registrar("POST", "/recordings", DOCUMENT), 201))
     yield house
-    for one in found(house.admin("GET", "/recordings"))["items"]:
+    for one in found(house.admin("GET", "/recordings?status=scheduled"))["items"]:
         house.admin("DELETE", f"/recordings/{one['id']}")
 
 
 def session(house: House) -> str:
     """One of its sessions."""
     sessions = found(house.registrar("GET", f"{house.path}/occurrences"))["items"]
-    return f"{house.path}/occurrences/{sessions[20]['id']}"
+    return f"{house.path}/occurrences/{sessions[1]['id']}"
 
 
 def patch_of(house: House) -> Json:
@@ -110,8 +119,8 @@ def test_another_client_s_recording_is_not_there_whatever_is_asked(house: House)
 
 
 def test_lists_hold_one_s_own(house: House) -> None:
-    theirs = found(house.library("POST", "/recordings", example(on_conflict="allow")), 201)
-    for query in ("", "?reference_id=SIS-2026F-MATH123-01", "?resource=EXTRON-100-ABC", "?tag=mathematics"):
+    theirs = found(house.library("POST", "/recordings", DOCUMENT | {"on_conflict": "allow"}), 201)
+    for query in ("", "?reference_id=SIS-1", "?resource=EXTRON-100-ABC", "?tag=mathematics"):
         for caller, wanted in ((house.registrar, {house.mine["id"]}), (house.library, {theirs["id"]})):
             shown = {one["id"] for one in found(caller("GET", f"/recordings{query}"))["items"]}
             assert shown & {house.mine["id"], theirs["id"]} == wanted
@@ -129,29 +138,27 @@ def test_a_cursor_of_another_s_list_shows_nothing_of_it(house: House) -> None:
 
 
 def test_references_and_idempotency_keys_are_each_client_s_own(house: House) -> None:
-    document = example(on_conflict="allow", title="Another")
-    put = house.library("PUT", "/recordings/by-reference/SIS-2026F-MATH123-01", document)
+    document = DOCUMENT | {"on_conflict": "allow", "title": "Another"}
+    put = house.library("PUT", "/recordings/by-reference/SIS-1", document)
     assert found(put, 201)["id"] != house.mine["id"]
     again = {"Idempotency-Key": "k"}
     first = found(house.registrar("POST", "/recordings", SINGLE, **again), 201)
     second = found(house.library("POST", "/recordings", SINGLE | {"on_conflict": "allow"}, **again), 201)
     assert first["id"] != second["id"]
     # An admin's references are its own, too: it changes others' recordings by their ids.
-    own = found(house.admin("PUT", "/recordings/by-reference/SIS-2026F-MATH123-01", document), 201)
+    own = found(house.admin("PUT", "/recordings/by-reference/SIS-1", document), 201)
     assert own["id"] not in {house.mine["id"], put.json()["id"]}
 
 
 # An admin
 
 
-@pytest.mark.parametrize("name", ["get", "occurrences", "history", "calendar", "batch", "move", "cancel one", "patch"])
-def test_an_admin_may_do_all_that_its_owner_may(house: House, name: str) -> None:
-    method, path, body = requests(house, session(house))[name]
-    answer = house.admin(method, path, body)
-    assert answer.status_code == 200, answer.text
-    assert found(house.registrar("GET", house.path))["title"] == (
-        "Taken over" if name in ("batch", "patch") else house.mine["title"]
-    )
+def test_an_admin_may_do_all_that_its_owner_may(house: House) -> None:
+    for name, (method, path, body) in requests(house, session(house)).items():
+        answer = house.admin(method, path, body)
+        assert answer.status_code == 200, (name, answer.text)
+    shown = found(house.registrar("GET", house.path))
+    assert (shown["title"], shown["status"]) == ("Taken over", "cancelled")
 
 
 def test_what_an_admin_changes_stays_its_owner_s(house: House) -> None:
@@ -165,7 +172,7 @@ def test_what_an_admin_changes_stays_its_owner_s(house: House) -> None:
 
 
 def test_an_admin_swaps_rooms_of_two_clients(house: House) -> None:
-    theirs = found(house.library("POST", "/recordings", example(resource="EXTRON-200-DEF")), 201)
+    theirs = found(house.library("POST", "/recordings", DOCUMENT | {"resource": "EXTRON-200-DEF"}), 201)
     changes = [
         {"id": house.mine["id"], "patch": {"resource": "EXTRON-200-DEF"}},
         {"id": theirs["id"], "patch": {"resource": "EXTRON-100-ABC"}},
@@ -200,17 +207,17 @@ def taken(house: House) -> House:
 
 
 def test_a_preview_does_not_tell_what_another_client_has_there(taken: House) -> None:
-    answer = taken.library("POST", "/recordings/preview", example())
+    answer = taken.library("POST", "/recordings/preview", DOCUMENT)
     hidden(found(answer)["conflicts"])
     assert SECRET not in answer.text
     for caller in (taken.registrar, taken.admin):
-        pairs = found(caller("POST", "/recordings/preview", example(reference_id="x")))["conflicts"]
+        pairs = found(caller("POST", "/recordings/preview", DOCUMENT | {"reference_id": "x"}))["conflicts"]
         assert {pair["booked"]["title"] for pair in pairs} == {SECRET}
         assert {pair["booked"]["recording_id"] for pair in pairs} == {taken.mine["id"]}
 
 
 def test_a_refusal_does_not_either_nor_does_what_is_kept_of_it(taken: House) -> None:
-    answer = taken.library("POST", "/recordings", example())
+    answer = taken.library("POST", "/recordings", DOCUMENT)
     refused = problem(answer, 409, "schedule_conflict")
     hidden(refused["conflicts"])
     kept = taken.library("GET", f"/recordings/{refused['recording_id']}")
@@ -222,7 +229,7 @@ def test_a_refusal_does_not_either_nor_does_what_is_kept_of_it(taken: House) -> 
 
 
 def test_a_change_s_refusal_does_not_either(taken: House) -> None:
-    theirs = found(taken.library("POST", "/recordings", example(resource="EXTRON-200-DEF")), 201)
+    theirs = found(taken.library("POST", "/recordings", DOCUMENT | {"resource": "EXTRON-200-DEF"}), 201)
     move = {"resource": "EXTRON-100-ABC"}
     hidden(problem(taken.library("PATCH", f"/recordings/{theirs['id']}", move), 409, "schedule_conflict")["conflicts"])
     batch = {"changes": [{"id": theirs["id"], "patch": move}]}
