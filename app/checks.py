@@ -1,21 +1,43 @@
-"""What a person has to know or do: chains that were given up on, and whether Kaltura lets Lectern work.
+"""`lectern check`: whether Lectern can work as it is set up, each finding with what to do about it.
 
-Used by `/readyz` and by `lectern check`.
+It goes through what a chain needs, in the chain's own order, and on after a refusal; after a failed sign-in, or when
+Kaltura gives no answer, the rest of it would only repeat that.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.chains.models import Chain
 from app.chains.store import stuck_chains
-from app.db import Database
-from app.kaltura.client import KalturaClient
+from app.db import Database, utc_now
+from app.kaltura.client import EVENTS, KalturaClient
 from app.kaltura.errors import KalturaError, Refused, SignInFailed
-from app.telemetry import Part
+from app.kaltura.observing import FORBIDDEN, lacking, to_ask_for
+from app.kaltura.types import EntryDraft, EventDraft
 
-MOST = 20  # stuck recordings that are named; the number says how many there are
+T = TypeVar("T")
+
+REFERENCE = "lectern-check"
+
+SKEW = timedelta(seconds=5)
+"""Between two clocks that are both set right, with room for an answer's way."""
+
+SIGN_IN = "Check LECTERN_KALTURA_PARTNER_ID, and LECTERN_KALTURA_APP_TOKEN_ID and …_APP_TOKEN, or …_ADMIN_SECRET."
+NEW_SIGN_IN = (
+    "Make a new app token in Kaltura (session type ADMIN, hash type SHA256), "
+    "and set LECTERN_KALTURA_APP_TOKEN_ID and LECTERN_KALTURA_APP_TOKEN."
+)
+REACH = "Check LECTERN_KALTURA_URL, and that this machine may reach it."
+TOKEN_CODES = ("APP_TOKEN_EXPIRED", "APP_TOKEN_NOT_ACTIVE", "APP_TOKEN_ID_NOT_FOUND", "NOT_ADMIN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,47 +49,121 @@ class Finding:
     what_to_do: str = ""
 
 
-def stuck_part(database: Database) -> Part:
-    """`/readyz`: degraded while recordings wait for a person, with their ids."""
+def check(database: Database, migrations: Path, kaltura: KalturaClient, *, write: bool = False) -> Iterator[Finding]:
+    """`write`: also adds an entry and an event of its own to Kaltura, and removes both. Else it changes nothing."""
+    yield from _database(database, migrations)
+    yield from _kaltura(kaltura, write)
+
+
+# The database
+
+
+def _database(database: Database, migrations: Path) -> Iterator[Finding]:
+    scripts = ScriptDirectory(str(migrations))
+    known = [script.revision for script in scripts.walk_revisions()]
     try:
-        with database.read() as session:
-            chains = stuck_chains(session)
+        with database.engine.connect() as connection:
+            at = MigrationContext.configure(connection).get_current_revision()
+        if at is None:
+            yield Finding(True, "the database answers; it is empty, and `lectern serve` will make its tables")
+        elif at == scripts.get_current_head():
+            yield Finding(True, "the database answers, and its tables are this version's")
+            with database.read() as session:
+                yield from _stuck(stuck_chains(session))
+        elif at in known:
+            yield Finding(False, "the database's tables are an older version's", "Run: lectern migrate")
+        else:
+            yield Finding(False, "the database's tables are a newer version's", "Run that version of Lectern.")
     except SQLAlchemyError as error:
-        return Part(state="degraded", detail=f"not known: the database does not answer ({type(error).__name__})")
-    if not chains:
-        return Part(state="ok", detail="none is stuck")
-    named = ", ".join(f"{chain.subject} ({chain.operation})" for chain in chains[:MOST])
-    more = f" and {len(chains) - MOST} more" if len(chains) > MOST else ""
-    return Part(state="degraded", detail=f"{len(chains)} stuck, to be resumed: {named}{more}")
+        kind = type(getattr(error, "orig", None) or error).__name__
+        todo = "Check LECTERN_DATABASE_URL, and that the database runs."
+        yield Finding(False, f"the database does not answer ({kind})", todo)
 
 
-def check(database: Database, kaltura: KalturaClient) -> Iterator[Finding]:
-    """Whether Lectern can work, each with what to do about it. Changes nothing in Kaltura."""
-    yield from _check_kaltura(kaltura)
-    with database.read() as session:
-        chains = stuck_chains(session)
-    yield from map(_stuck, chains)
+def _stuck(chains: list[Chain]) -> Iterator[Finding]:
+    for chain in chains:
+        error = chain.error or {}
+        at = f"{chain.operation}, step {error.get('step')}: {error.get('detail')}"
+        todo = f"Mend what is wrong there, then: POST /recordings/{chain.subject}/resume"
+        yield Finding(False, f"{chain.subject} is stuck ({at})", todo)
     if not chains:
         yield Finding(True, "no recording is stuck")
 
 
-def _check_kaltura(kaltura: KalturaClient) -> Iterator[Finding]:
+# Kaltura
+
+
+def _kaltura(kaltura: KalturaClient, write: bool) -> Iterator[Finding]:
     try:
         kaltura.ping()
         yield Finding(True, "Kaltura answers, and accepts the sign-in")
-        found = kaltura.list_resources()
-        yield Finding(True, f"the schedule feature is enabled; it knows {len(found)} resources")
+        yield _clock(kaltura)
+        yield from _reading(kaltura)
+        if write:
+            yield from _writing(kaltura)
+        else:
+            yield Finding(
+                True, "adding was not tried: `lectern check --write` adds an entry and an event, and removes them"
+            )
     except SignInFailed as error:
-        yield Finding(False, f"Kaltura refuses the sign-in: {error.reason}", "Check LECTERN_KALTURA_*.")
-    except Refused as refusal:
-        todo = "Ask your Kaltura account manager to enable the schedule feature for this account and sign-in."
-        yield Finding(False, f"Kaltura refuses to list resources ({refusal.code})", todo)
+        todo = NEW_SIGN_IN if error.code in TOKEN_CODES else SIGN_IN
+        yield Finding(False, f"Kaltura refuses the sign-in: {error.reason}", todo)
     except KalturaError as error:
-        yield Finding(False, f"Kaltura does not answer: {error}", "Check LECTERN_KALTURA_URL and the network.")
+        yield Finding(False, f"Kaltura does not answer: {error}", REACH)
 
 
-def _stuck(chain: Chain) -> Finding:
-    error = chain.error or {}
-    at = f"{chain.operation}, step {error.get('step')}: {error.get('detail')}"
-    todo = f"Mend what is wrong there, then: POST /recordings/{chain.subject}/resume"
-    return Finding(False, f"{chain.subject} is stuck ({at})", todo)
+def _clock(kaltura: KalturaClient) -> Finding:
+    before = utc_now()
+    theirs = kaltura.time()
+    after = utc_now()
+    # Theirs is cut to the second, and was read at some time in between.
+    apart = max(before - theirs - timedelta(seconds=1), theirs - after, timedelta())
+    if apart <= SKEW:
+        return Finding(True, "this machine's clock and Kaltura's agree")
+    way = "ahead of" if before > theirs else "behind"
+    checked = f"this machine's clock is {apart.total_seconds():.0f} s {way} Kaltura's"
+    return Finding(False, checked, "Set this machine's clock by NTP: what is upcoming and what is past depends on it.")
+
+
+def _reading(kaltura: KalturaClient) -> Iterator[Finding]:
+    finding, found = _tried("schedule_scheduleResource.list", "may list resources", kaltura.list_resources)
+    yield finding if found is None else replace(finding, checked=f"{finding.checked}; there are {len(found)}")
+    for action, what, ask in (
+        ("schedule_scheduleEvent.list", "may list schedule events", partial(kaltura.list_events, [1])),
+        ("schedule_scheduleEventResource.list", "may list their links to resources", partial(kaltura.list_links, 1)),
+        ("baseEntry.listByReferenceId", "may look for entries", partial(kaltura.find_entries, REFERENCE)),
+        ("category.list", "may look for categories", partial(kaltura.find_category, REFERENCE)),
+    ):
+        yield _tried(action, what, ask)[0]
+
+
+def _writing(kaltura: KalturaClient) -> Iterator[Finding]:
+    """Adds what a chain adds, under a reference of Lectern's own, and removes it at once."""
+    reference = f"{REFERENCE}-{secrets.token_hex(8)}"
+    start = utc_now().replace(microsecond=0) + timedelta(days=365)
+    entry = EntryDraft(name="Lectern check", reference_id=reference)
+    event = EventDraft(summary="Lectern check", start=start, end=start + timedelta(minutes=1), reference_id=reference)
+    try:
+        finding, made = _tried("media.add", "may add entries", partial(kaltura.add_entry, entry))
+        yield finding
+        if made:
+            yield _tried("media.delete", "may delete entries", partial(kaltura.delete_entry, made.id))[0]
+        finding, added = _tried(f"{EVENTS}.add", "may add schedule events", partial(kaltura.add_event, event))
+        yield finding
+        if added:
+            delete = partial(kaltura.delete_event, added.id)
+            yield _tried(f"{EVENTS}.delete", "may delete schedule events", delete)[0]
+    except KalturaError as error:
+        todo = f"Look in Kaltura for an entry and an event with the reference id {reference}, and delete them."
+        yield Finding(False, f"it is not known what was added: {error}", todo)
+
+
+def _tried(action: str, what: str, ask: Callable[[], T]) -> tuple[Finding, T | None]:
+    """Whether Kaltura lets Lectern do it, and its answer."""
+    try:
+        return Finding(True, what), ask()
+    except Refused as refusal:
+        if refusal.code in FORBIDDEN:
+            checked = f"Kaltura forbids {action} ({refusal.code}): {lacking(action)}"
+            return Finding(False, checked, to_ask_for(action)), None
+        return Finding(False, f"Kaltura refuses {action} ({refusal.code})", "Ask whoever looks after Kaltura."), None

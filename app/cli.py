@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from app import checks, cli_keys, sandbox, telemetry
 from app.db import Database
-from app.main import Kaltura, create_app, migrate
+from app.main import MIGRATIONS, Kaltura, create_app, migrate
 from app.settings import PREFIX, Settings, unknown_variables
 
 log = structlog.get_logger(__name__)
@@ -122,18 +122,22 @@ def _json(file: Path) -> object:
 
 
 @main.command()
-def check() -> None:
-    """Can it work? Signs in to Kaltura, looks for the schedule feature, and lists what is stuck; changes nothing."""
+def check(
+    write: Annotated[
+        bool, typer.Option("--write", help="Also add an entry and a schedule event to Kaltura, and remove them.")
+    ] = False,
+) -> None:
+    """Can it work? Asks the database and Kaltura for what a chain needs, and says what to do. Changes nothing."""
     settings = _settings()
     database, kaltura = Database(settings.database_url), Kaltura(settings, None)
-    migrate(database)
+    all_ok = True
     with closing(database), closing(kaltura.sessions), closing(kaltura.client()) as client:
-        findings = list(checks.check(database, client))
-    for finding in findings:
-        typer.echo(f"{'ok' if finding.ok else 'NOT OK':7} {finding.checked}")
-        if finding.what_to_do:
-            typer.echo(f"        {finding.what_to_do}")
-    if not all(finding.ok for finding in findings):
+        for finding in checks.check(database, MIGRATIONS, client, write=write):
+            all_ok = all_ok and finding.ok
+            typer.echo(f"{'ok' if finding.ok else 'NOT OK':7} {finding.checked}")
+            if finding.what_to_do:
+                typer.echo(f"        {finding.what_to_do}")
+    if not all_ok:
         raise typer.Exit(1)
 
 

@@ -14,21 +14,24 @@ from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from app import access, docs, headers, hosts, limits, problems, sandbox, telemetry
+from app import access, docs, headers, hosts, limits, problems, readiness, sandbox, telemetry
 from app.calendar.occurrences import zone
 from app.chains.engine import Engine, Pauses
 from app.chains.store import Store, unfinished
 from app.chains.worker import Workers
-from app.checks import stuck_part
 from app.db import Database
+from app.gauges import Gauges
 from app.kaltura.client import KalturaClient
+from app.kaltura.errors import KalturaError
 from app.kaltura.gate import Gate
+from app.kaltura.observing import Observe, Permissions, outcome_of, unobserved
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import http_client
 from app.keys import Keys, Scope
+from app.metrics import Metrics
+from app.metrics import router as metrics_router
 from app.rates import Rates
 from app.recordings import changing, service
 from app.recordings.accepting import Acceptance
@@ -40,7 +43,6 @@ from app.resources.polling import Feed, Shortcut
 from app.resources.refreshing import Refreshers
 from app.resources.router import router as resources
 from app.settings import Settings
-from app.telemetry import Part
 
 log = structlog.get_logger(__name__)
 
@@ -89,17 +91,23 @@ def _alterable(database: Database, connection: Connection) -> Iterator[None]:
 class Kaltura:
     """How this process reaches Kaltura: the real one, or the sandbox inside it."""
 
-    def __init__(self, settings: Settings, transport: httpx.BaseTransport | None) -> None:
+    def __init__(self, settings: Settings, transport: httpx.BaseTransport | None, count: Observe = unobserved) -> None:
         self._settings = settings
         self._transport = transport
         if transport is None and settings.embedded_sandbox:
             self._transport = sandbox.SandboxTransport(sandbox.Sandbox(settings.sandbox_database))
+        self._count = count
         self.gate = Gate(settings.kaltura_calls_per_second, settings.kaltura_calls_at_once)
-        self.sessions = Sessions(self._http(), _credentials(settings), gate=self.gate)
+        self.permissions = Permissions()
+        self.sessions = Sessions(self._http(), _credentials(settings), gate=self.gate, observe=self._observe)
 
     def client(self) -> KalturaClient:
         """A new client for one thread, or, as httpx allows it, for the few requests that ask Kaltura themselves."""
-        return KalturaClient(self._http(), self.sessions)
+        return KalturaClient(self._http(), self.sessions, observe=self._observe)
+
+    def _observe(self, service: str, action: str, error: KalturaError | None, seconds: float) -> None:
+        self.permissions.observe(service, action, error, seconds)
+        self._count(service, action, error, seconds)
 
     def _http(self) -> httpx.Client:
         settings = self._settings
@@ -109,15 +117,6 @@ class Kaltura:
             connect=settings.kaltura_connect_timeout,
             read=settings.kaltura_read_timeout,
         )
-
-    def part(self) -> Part:
-        problem, gate = self.sessions.problem, self.gate.state()
-        if problem:
-            return Part(state="degraded", detail=f"sign-in: {problem.reason}")
-        if gate.failing is None:
-            return Part(state="ok", detail="answers" if gate.answered else "not asked yet")
-        waiting = "" if gate.next_probe is None else f"; next try in {gate.next_probe:.0f} s; chains wait"
-        return Part(state="degraded", detail=f"no answer for {gate.failing:.0f} s{waiting}: {gate.reason}")
 
 
 def _credentials(settings: Settings) -> Credentials:
@@ -145,7 +144,12 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         raise ValueError("LECTERN_TIME_ZONE must be the IANA name of a time zone, like Europe/Zurich") from None
     database = Database(settings.database_url)
     keys = Keys(settings, database)
-    kaltura = Kaltura(settings, transport)
+    metrics = Metrics()
+    kaltura = Kaltura(
+        settings,
+        transport,
+        lambda service, action, error, seconds: metrics.call(f"{service}.{action}", outcome_of(error), seconds),
+    )
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     store = Store(database, owner, settings.lease_seconds)
     engine = Engine(
@@ -153,6 +157,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         {**service.DEFINITIONS, **changing.DEFINITIONS},
         Pauses(sweep=settings.sweep_seconds),
         lambda: workers.stopping(),
+        metrics,
     )
     workers = Workers(
         engine,
@@ -203,6 +208,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.mirror = mirror
     app.state.feed = feed
     app.state.kaltura = kaltura.client()
+    ask = readiness.Asking(app.state.kaltura, kaltura.permissions)
+    metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers))
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone)
     app.include_router(recordings)
     app.include_router(calendars)
@@ -210,14 +217,15 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.include_router(
         telemetry.health_router(
             {
-                "database": lambda: _database_part(database),
-                "kaltura": kaltura.part,
-                "workers": lambda: _workers_part(workers),
-                "mirror": lambda: _mirror_part(refreshers),
-                "chains": lambda: stuck_part(database),
+                "database": lambda: readiness.database_part(database),
+                "kaltura": lambda: readiness.kaltura_part(ask, kaltura.gate, kaltura.sessions, kaltura.permissions),
+                "workers": lambda: readiness.workers_part(workers),
+                "mirror": lambda: readiness.mirror_part(database, refreshers),
+                "chains": lambda: readiness.chains_part(database),
             }
         )
     )
+    app.include_router(metrics_router(metrics.registry))
     problems.add_handlers(app)
     problems.add_schema(app)
     if settings.docs:
@@ -225,7 +233,13 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.add_middleware(headers.Head)
     app.add_middleware(limits.BodyLimit)
     app.add_middleware(access.Door, keys=keys, settings=settings)
-    app.add_middleware(Shortcut, feed=feed, may_see=lambda sent, resource_id: _may_see(keys, feed, sent, resource_id))
+    app.add_middleware(telemetry.Requests, count=metrics.request)
+    app.add_middleware(
+        Shortcut,
+        feed=feed,
+        may_see=lambda sent, resource_id: _may_see(keys, feed, sent, resource_id),
+        seen=metrics.poll,
+    )
     app.add_middleware(hosts.AllowedHosts, names=hosts.allowed(settings))
     app.add_middleware(headers.Headers)
     telemetry.add_request_ids(app)
@@ -237,24 +251,3 @@ def _may_see(keys: Keys, feed: Feed, authorization: str | None, resource_id: int
     if client is None or Scope.SCHEDULE_READ not in client.scopes:
         return False
     return client.may_see(resource_id, feed.versions.resources[resource_id].system_name)
-
-
-def _database_part(database: Database) -> Part:
-    try:
-        with database.read() as session:
-            session.connection().execute(text("SELECT version_num FROM alembic_version"))  # SQLite reads no file for 1
-    except SQLAlchemyError as error:
-        return Part(state="down", detail=f"does not answer ({type(error).__name__})")
-    return Part(state="ok", detail="answers")
-
-
-def _workers_part(workers: Workers[Tools]) -> Part:
-    if not workers.alive:
-        return Part(state="down", detail="not all of them run")
-    return Part(state="ok", detail=f"{workers.running} at work")
-
-
-def _mirror_part(refreshers: Refreshers) -> Part:
-    if not refreshers.alive:
-        return Part(state="degraded", detail="not all of its threads run; what encoders see grows old")
-    return Part(state="ok", detail="refreshes what is asked for")

@@ -1,31 +1,38 @@
 """How the service says how it is: logs, request ids, `/healthz` and `/readyz`.
 
 Logs are JSON lines on standard error, ours and those of libraries alike. They hold ids and codes; no document, no
-secret, no session.
+secret, no session. Lines of a request carry `request_id`, lines of a worker `chain_id` and `subject`, the recording.
 """
 
 import logging
 import re
 import sys
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Literal
 
 import structlog
 from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
 from fastapi import APIRouter, FastAPI, Response
 from pydantic import Field
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict, WrappedLogger
 
 from app.db import new_id
 from app.fields import Out
 
+log = structlog.get_logger(__name__)
+
 State = Literal["ok", "degraded", "down"]
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+POLLED = ("/healthz", "/readyz", "/metrics", "/resources/{id}/upcoming", "/resources/{id}/upcoming.ics")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def configure_logs(level: str) -> None:
     """One pipeline for structlog and the standard library. To be called once, by the process that serves."""
     shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -70,6 +77,54 @@ def add_request_ids(app: FastAPI) -> None:
     )
 
 
+Count = Callable[[str, str, int, float], object]
+"""Told of each request: its method, the template of its route, its status, and how many seconds it took."""
+
+
+class Requests:
+    """Tells of each request that `app` has answered: `count`, and the log. Nothing of its address, headers or body.
+
+    What comes every few seconds for years is below INFO, so that it fills no disk; unless it is refused.
+    """
+
+    def __init__(self, app: ASGIApp, count: Count) -> None:
+        self._app = app
+        self._count = count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, method = perf_counter(), scope["method"] if scope["method"] in METHODS else "OTHER"
+        status = 500  # what a mistake becomes, further out
+
+        async def seen(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, seen)
+        finally:
+            seconds, route = perf_counter() - began, _template(scope)
+            self._count(method, route, status, seconds)
+            log.log(
+                logging.DEBUG if status < 400 and route in POLLED else logging.INFO,
+                "request",
+                method=method,
+                route=route,
+                status=status,
+                milliseconds=round(seconds * 1000, 1),
+                client=getattr(scope.get("state", {}).get("client"), "name", None),
+            )
+
+
+def _template(scope: Scope) -> str:
+    """`/recordings/{id}`; `page` for what is no operation, and `none` for what is nothing."""
+    path: str | None = getattr(scope.get("route"), "path", None)
+    return path or ("page" if "endpoint" in scope else "none")
+
+
 class Part(Out):
     """How one part of the service is."""
 
@@ -106,7 +161,10 @@ def health_router(parts: Mapping[str, Callable[[], Part]]) -> APIRouter:
         responses={503: {"model": Readiness, "description": "A part that is needed for every request is down."}},
     )
     def readyz(response: Response) -> Readiness:
-        """For a load balancer: 503 when requests should go elsewhere. Kaltura away is `degraded`, and no reason to."""
+        """For a load balancer: 503 when requests should go elsewhere. Kaltura away is `degraded`, and no reason to.
+
+        Of a part that is not `ok`, `detail` names the cause. When nobody has asked Kaltura for a minute, this does.
+        """
         found = {name: look() for name, look in parts.items()}
         worst = max((part.state for part in found.values()), key=("ok", "degraded", "down").index)
         response.status_code = 503 if worst == "down" else 200

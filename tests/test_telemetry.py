@@ -60,11 +60,14 @@ def test_a_process_that_answers_is_alive(service: Lectern) -> None:
 
 
 def test_a_service_that_has_everything_is_ready(service: Lectern) -> None:
+    service.calls()
     shown = service.get("/readyz")
     assert shown["status"] == "ok"
     assert {name: part["state"] for name, part in shown["parts"].items()} == dict.fromkeys(shown["parts"], "ok")
-    assert {"database", "kaltura", "workers"} <= set(shown["parts"])
-    assert service.calls() == [], "it looks, and asks nobody"
+    assert set(shown["parts"]) == {"database", "kaltura", "workers", "mirror", "chains"}
+    assert service.calls() == ["session.startWidgetSession", "appToken.startSession", "scheduleEvent.list"]
+    assert service.get("/readyz") == shown
+    assert service.calls() == [], "Kaltura was asked just now"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,7 @@ def test_a_database_away_is_not_ready(service: Lectern, tmp_path: Path) -> None:
     for answer in (service.client.get("/recordings"), service.schedule()):
         problem(answer, 503, "database_unavailable")
         assert int(answer.headers["Retry-After"]) >= 1
-    assert service.calls() == [], "nothing is begun that cannot be remembered"
+    assert service.writes() == [], "nothing is begun that cannot be remembered"
     (tmp_path / "lectern.db").rmdir()
     for file in tmp_path.glob("awaylectern.db*"):
         file.rename(file.with_name(file.name.removeprefix("away")))
@@ -135,3 +138,48 @@ def test_logs_are_json_lines_ours_and_those_of_libraries_alike() -> None:
     assert (theirs["event"], theirs["level"], theirs["logger"]) == ("it happened", "warning", "somebody")
     assert (failure["level"], "ZeroDivisionError" in str(failure["exception"])) == ("error", True)
     assert all(re.fullmatch(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d.\d+Z", str(line["timestamp"])) for line in (ours, theirs))
+
+
+PROGRAM = """
+from fastapi.testclient import TestClient
+from app.main import create_app
+from app.recordings.schemas import EXAMPLE
+from app.settings import Settings
+
+folder, key = FOLDER, KEY
+database = f"sqlite:///{folder}/lectern.db"
+settings = Settings(_env_file=None, database_url=database, sandbox_database=":memory:", api_keys=f"registrar={key}")
+headers = {"Authorization": f"Bearer {key}"}
+with TestClient(create_app(settings), "http://127.0.0.1", headers=headers) as client:
+    client.post("/recordings", json=EXAMPLE | {"title": "canary-title"}, headers={"X-Request-ID": "mine-1"})
+    for _ in range(3):
+        for path in ("/healthz", "/readyz", "/metrics", "/resources/EXTRON-100-ABC/upcoming"):
+            client.get(path)
+    client.get("/recordings/rec_nobody?canary=query")
+    client.get("/resources/EXTRON-100-ABC/upcoming", headers={"Authorization": "Bearer canary-key"})
+"""
+
+
+def test_a_recording_s_story_can_be_read_from_the_log_and_nothing_else(tmp_path: Path) -> None:
+    key = "k" * 32
+    lines = logged(PROGRAM.replace("FOLDER", repr(str(tmp_path))).replace("KEY", repr(key)))
+
+    (accepted,) = (line for line in lines if line["event"] == "accepted")
+    assert accepted["request_id"] == "mine-1"
+    chain = [line for line in lines if line.get("chain_id") == accepted["chain_id"] and line is not accepted]
+    assert [line["event"] for line in chain] == ["chain_ended"]
+    assert chain[0]["subject"] == accepted["recording_id"]
+
+    requests = [line for line in lines if line["event"] == "request"]
+    shown = [(line["method"], line["route"], line["status"], line["client"]) for line in requests]
+    assert shown == [
+        ("POST", "/recordings", 201, "registrar"),
+        ("GET", "/recordings/{id}", 404, "registrar"),
+        ("GET", "/resources/{id}/upcoming", 401, None),
+    ], "polls fill no disk, unless they are refused"
+    assert all(isinstance(line["milliseconds"], float) for line in requests)
+    assert requests[0]["request_id"] == "mine-1"
+
+    said = json.dumps([line for line in lines if line["logger"] != "httpx2"])  # the client's own
+    for secret in ("canary", key, "sandbox-token", "MATH-123"):
+        assert secret not in said

@@ -22,7 +22,7 @@ unknown outcome, and is looked up before anything is sent again.
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -32,6 +32,7 @@ from app.chains.models import ChainStatus, ChainStep, StepStatus
 from app.chains.run import MADE, PENDING, SENT, UNDONE, Run
 from app.chains.steps import Call, Context, Definition, Done, Failed, Json, Retry, Unknown
 from app.chains.store import Claim, LeaseLost, Store
+from app.chains.watching import UNWATCHED, Watch
 from app.db import utc_now
 
 log = structlog.get_logger(__name__)
@@ -63,6 +64,7 @@ class Engine(Generic[T]):
     definitions: Mapping[str, Definition[T]]
     pauses: Pauses = Pauses()
     stopping: Callable[[], bool] = lambda: False
+    watch: Watch = UNWATCHED
 
     def run(self, claim: Claim, tools: T) -> bool:
         """Takes the chain as far as it goes now. Whether it came to an end (succeeded, failed or stuck)."""
@@ -207,6 +209,7 @@ class Engine(Generic[T]):
     def _finish(self, run: Run[T], session: Session, row: ChainStep) -> None:
         row.status, row.finished_at = StepStatus.SUCCEEDED, utc_now()
         row.error, row.next_attempt_at, row.failures = None, None, 0
+        self.watch.step(run.chain.operation, row.name, _between(row.started_at, row.finished_at))
         save = run.step(row).save
         if save is not None:
             save(session, run.context)
@@ -287,6 +290,7 @@ class Engine(Generic[T]):
                 return
             status = ChainStatus.UNDOING if run.refused else ChainStatus.WAITING
             self.store.release(session, run.claim, pause, status=status)
+        self.watch.retry(run.chain.operation, row.name)
         log.info("chain_waits", chain_id=run.chain.id, step=row.name, reason=reason, seconds=round(pause, 1))
 
     # Undoing
@@ -331,6 +335,7 @@ class Engine(Generic[T]):
         self.store.end(session, run.claim, status, error)
         run.definition.ended(session, run.chain.subject, status, error)
         self._plan_sweep(session, run, status)
+        self.watch.chain(run.chain.operation, str(status), _between(run.chain.created_at, utc_now()))
         log.info("chain_ended", chain_id=run.chain.id, operation=run.chain.operation, status=str(status))
 
     def _plan_sweep(self, session: Session, run: Run[T], status: ChainStatus) -> None:
@@ -361,6 +366,10 @@ def _open_call(row: ChainStep) -> dict[str, Any]:
 def _intend(row: ChainStep, call: dict[str, Any]) -> None:
     call |= {"state": SENT, "looks": 0}
     row.status, row.next_attempt_at = StepStatus.RUNNING, None
+
+
+def _between(begun: datetime | None, ended: datetime) -> float:
+    return (ended - begun).total_seconds() if begun else 0.0
 
 
 def _refusal(row: ChainStep) -> dict[str, Any]:

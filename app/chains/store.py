@@ -54,7 +54,7 @@ _CLAIM = (
         lease_until=database_now() + bindparam("lease"),
         waiting_for=None,
     )
-    .returning(_CHAIN.c.id, _CHAIN.c.fence)
+    .returning(_CHAIN.c.id, _CHAIN.c.fence, _CHAIN.c.subject)
 )
 _RENEW = (
     update(_CHAIN)
@@ -101,6 +101,7 @@ class Claim:
     fence: int
     valid_until: float
     stop: bool = False  # whether the chain is asked to stop, as of the last checkpoint
+    subject: str = ""  # for the log
 
     def guard(self) -> None:
         """To be called right before anything is sent: a process that was stopped past its lease sends nothing."""
@@ -157,7 +158,7 @@ class Store:
         begun = time.monotonic()
         with self.database.transaction() as connection:
             row = connection.execute(_CLAIM, {"by": self.owner, "lease": self.lease}).one_or_none()
-        return Claim(row.id, row.fence, begun + self.lease) if row else None
+        return Claim(row.id, row.fence, begun + self.lease, subject=row.subject) if row else None
 
     def renew(self, claims: Iterable[Claim]) -> None:
         """Says that this process is alive. A claim that was lost meanwhile is left to run into its fence."""

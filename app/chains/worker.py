@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from structlog.contextvars import bound_contextvars
 
 from app.chains.engine import Engine
 from app.chains.store import Claim
@@ -126,7 +127,8 @@ class Workers(Generic[T]):
             while (claim := self._next()) is not None:
                 over = False
                 try:
-                    over = self._engine.run(claim, tools)
+                    with bound_contextvars(chain_id=claim.chain_id, subject=claim.subject):  # on every line of the log
+                        over = self._engine.run(claim, tools)
                 except Exception:
                     # What was not committed has not happened; the lease runs out and the chain is taken up again.
                     log.exception("chain_left", chain_id=claim.chain_id)

@@ -12,6 +12,9 @@ Observe = Callable[[str, str, KalturaError | None, float], None]
 FORBIDDEN = frozenset({"SERVICE_FORBIDDEN", "FEATURE_FORBIDDEN", "SERVICE_DOES_NOT_EXISTS"})
 """Codes for an action that the session may not use (#29), or that this Kaltura does not have (#45)."""
 
+SCHEDULE = "schedule_"
+"""What the names of the schedule feature's services begin with."""
+
 REMEMBERED = 3600.0
 """Seconds; a refusal that nobody has met again since says little about now."""
 
@@ -63,9 +66,16 @@ class Permissions:
         return {name: code for name, (code, at) in sorted(self._refused.items()) if now - at < REMEMBERED}
 
 
+def lacking(action: str) -> str:
+    """Why Kaltura forbids `action`, without a full stop."""
+    if action.startswith(SCHEDULE):
+        return "the schedule feature is not enabled for this account, or not for this sign-in"
+    return "this sign-in lacks the permission for it"
+
+
 def to_ask_for(action: str) -> str:
-    """What somebody who may not use `action` asks for, as one sentence."""
-    if action.startswith("schedule_"):
+    """What somebody whom Kaltura forbids `action` asks for, as one sentence."""
+    if action.startswith(SCHEDULE):
         return (
             "Ask your Kaltura account manager to enable the schedule feature (the scheduling plugin) for this account, "
             "and to let this sign-in use it."

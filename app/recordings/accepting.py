@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import structlog
 from fastapi import Response
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
@@ -28,6 +29,8 @@ from app.recordings.schemas import RecordingDocument
 from app.recordings.service import Accepted
 from app.recordings.work import Tools
 from app.resources.models import Occurrence
+
+log = structlog.get_logger(__name__)
 
 LOOK_AGAIN = "2"  # seconds: a chain that Kaltura answers promptly takes less
 
@@ -97,7 +100,7 @@ class Acceptance:
         """200 with all recordings once every change has ended, 202 while one goes on; or the conflicts of all."""
         planned = await run_in_threadpool(batch.check, self.database, kaltura, client, asked, self.default_zone)
         accepted = await run_in_threadpool(self._commit_all, client, planned)
-        self.workers.nudge()
+        self._begin(*accepted)
         chains = [one.chain_id for one in accepted]
         await asyncio.gather(*(self.workers.ended(chain, wait, partial(self._is_over, chain)) for chain in chains))
         return await run_in_threadpool(self._answer_all, accepted)
@@ -127,7 +130,7 @@ class Acceptance:
         accepted = await run_in_threadpool(self._commit, client, accept, recording_id)
         if accepted.unchanged:
             return Response(status_code=204, headers={"Location": f"/recordings/{accepted.recording_id}"})
-        self.workers.nudge()
+        self._begin(accepted)
         await self.workers.ended(accepted.chain_id, wait, lambda: self._is_over(accepted.chain_id))
         return await run_in_threadpool(self._answer, accepted, occurrence_id, refusable)
 
@@ -140,6 +143,11 @@ class Acceptance:
                 turn = service.find(session, client, recording_id).client
         with self.database.write(turn) as session:
             return accept(session)
+
+    def _begin(self, *accepted: Accepted) -> None:
+        for one in accepted:  # the one line that a request's id and a chain's stand on together
+            log.info("accepted", recording_id=one.recording_id, chain_id=one.chain_id, new=one.made)
+        self.workers.nudge()
 
     def _is_over(self, chain_id: str) -> bool:
         with self.database.read() as session:

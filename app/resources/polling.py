@@ -39,6 +39,9 @@ Headers = list[tuple[bytes, bytes]]
 MaySee = Callable[[str | None, int], bool]
 """Whether who sends this `Authorization` header may see that resource."""
 
+Seen = Callable[[str, bool, int], object]
+"""Told of each answer from memory: its method, whether it is a calendar, its status."""
+
 _CACHE = (b"cache-control", b"private, no-cache")
 _TYPES = {"json": b"application/json", "ics": ics.MEDIA_TYPE.encode()}
 
@@ -180,8 +183,9 @@ class Feed:
 class Shortcut:
     """The ASGI application `app`, past which `feed` gives what it has given before."""
 
-    def __init__(self, app: ASGIApp, feed: Feed, may_see: MaySee) -> None:
+    def __init__(self, app: ASGIApp, feed: Feed, may_see: MaySee, seen: Seen) -> None:
         self._app = app
+        self._seen = seen
         self._feed = feed
         self._may_see = may_see
 
@@ -197,6 +201,7 @@ class Shortcut:
             await self._app(scope, receive, send)
             return
         status, headers, body = found
+        self._seen(scope["method"], scope["path"].endswith(".ics"), status)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from structlog.contextvars import bound_contextvars
 
 from app.kaltura.client import KalturaClient
 from app.resources.mirror import Claim, Mirror
@@ -61,7 +62,8 @@ class Refreshers:
         try:
             while (claim := self._next()) is not None:
                 try:
-                    self._mirror.refresh(client, claim)
+                    with bound_contextvars(resource_id=claim.resource_id):  # on every line of the log
+                        self._mirror.refresh(client, claim)
                 except Exception:
                     # Nothing was written; the lease runs out and the resource is refreshed again.
                     log.exception("mirror_left", resource_id=claim.resource_id)

@@ -1,0 +1,27 @@
+"""What is told of chains to those who count. Nothing of it is durable, and none of it matters to a chain."""
+
+from typing import Protocol
+
+
+class Watch(Protocol):
+    def step(self, operation: str, step: str, seconds: float) -> None:
+        """A step is done, so many seconds after it was first tried."""
+
+    def retry(self, operation: str, step: str) -> None:
+        """A step waits to be tried again."""
+
+    def chain(self, operation: str, status: str, seconds: float) -> None:
+        """A chain has ended, or is stuck, so many seconds after it was made."""
+
+
+class Unwatched:
+    """Nobody is told."""
+
+    def step(self, operation: str, step: str, seconds: float) -> None: ...
+
+    def retry(self, operation: str, step: str) -> None: ...
+
+    def chain(self, operation: str, status: str, seconds: float) -> None: ...
+
+
+UNWATCHED: Watch = Unwatched()
