@@ -98,8 +98,8 @@ def test_sign_ins_are_calls(service: Lectern) -> None:
     assert value(service, "lectern_kaltura_calls_total", action="appToken.startSession", outcome="done") >= 1
 
 
-def test_the_state_of_chains_mirrors_and_drift_is_looked_up(tmp_path: Path) -> None:
-    with lectern(tmp_path) as service:
+def test_the_state_of_chains_mirrors_and_drift_is_looked_up(tmp_path: Path, database_url: str) -> None:
+    with lectern(tmp_path, database_url=database_url) as service:
         assert value(service, "lectern_chains", status="waiting") == 0
         recording = service.made()
         resource = recording["resource"]["id"]
