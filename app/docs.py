@@ -27,6 +27,34 @@ HEADERS = {
 }
 
 
+DESCRIPTION = """
+Campus systems send **one JSON document**; Lectern makes of it everything that Kaltura's Recording Scheduler needs,
+never twice, and finishes what was interrupted. Encoders ask for what to record next.
+
+Try `POST /recordings` with the example as it stands, then `GET /resources/EXTRON-100-ABC/upcoming`
+with `from=2027-01-13T00:00:00Z` and `to=2027-06-01T00:00:00Z`. Without a Kaltura, all that is made is made in the
+sandbox, and nothing can be broken. Where the service has keys, **Authorize** takes one, as Bearer or as the password of
+Basic; the page forgets it when it is closed.
+
+Every error is `application/problem+json`: `code` is for programs, `detail` for people; a 422 points at each mistake.
+"""
+
+TAGS = [
+    {
+        "name": "recordings",
+        "description": "For those who plan: what is to be recorded, when and where. `preview` shows what a document "
+        "would come to; `POST` makes it once, however often it is sent; `PATCH` and `DELETE` change what lies ahead "
+        "and leave alone what was recorded. An answer 202 means that it goes on: look at its `Location` again.",
+    },
+    {
+        "name": "resources",
+        "description": "For those who record: the cameras and encoders that Kaltura knows, and what each has to record "
+        "next, whoever booked it. Made to be polled with `If-None-Match`, and answered also while Kaltura is away.",
+    },
+    {"name": "operations", "description": "For those who keep it running: supervisors, load balancers, monitoring."},
+]
+
+
 class _Assets(StaticFiles):
     """``app/static`` with HEADERS, kept by browsers for an hour, asked for by ETag afterwards."""
 

@@ -52,14 +52,6 @@ STOP_SECONDS = 15.0  # for a call in flight at a stop; what takes longer is foun
 MIRROR_STOP_SECONDS = 2.0  # what a refresh has read and not written is read again
 EMBEDDED = "http://sandbox.invalid"
 
-DESCRIPTION = """
-Campus systems send **one JSON document**; Lectern makes of it everything that Kaltura's Recording Scheduler needs,
-never twice, and finishes what was interrupted. Encoders ask for what to record next.
-
-Try `POST /recordings` with the example as it stands, then `GET /resources/EXTRON-100-ABC/upcoming`
-with `from=2027-01-13T00:00:00Z` and `to=2027-06-01T00:00:00Z`.
-"""
-
 
 def migrate(database: Database) -> None:
     """Brings the database's tables to this version's. Harmless to repeat, and to run in several processes at once."""
@@ -192,7 +184,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         title="Lectern",
         version="0.1.0",
         summary="One JSON document in, a scheduled Kaltura recording series out.",
-        description=DESCRIPTION,
+        description=docs.DESCRIPTION,
+        openapi_tags=docs.TAGS,
         docs_url=None,
         openapi_url="/openapi.json" if settings.docs else None,
         redoc_url=None,

@@ -3,6 +3,7 @@ SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
+  defaultModelsExpandDepth: 0, // the schemas at the end, folded up
   tryItOutEnabled: true,
   persistAuthorization: false, // an API key stays in this tab's memory and ends with it
   requestSnippetsEnabled: false,
