@@ -70,7 +70,7 @@ class BadRequest(Problem):
 
 class Unauthorized(Problem):
     status, code, title = 401, "unauthorized", "A valid API key is needed"
-    when = "No API key, or one that is unknown, revoked or expired."
+    when = "No API key, or one that is unknown or revoked."
     advice = "Send an API key as 'Authorization: Bearer <key>', or as the password of HTTP Basic."
 
 
@@ -209,8 +209,8 @@ class ScheduleDiffers(Problem):
 
 
 class TooManyRequests(Problem):
-    status, code, title = 429, "too_many_requests", "Too many requests with this API key"
-    when = "The key has used up its requests for now."
+    status, code, title = 429, "too_many_requests", "Too many requests"
+    when = "The key has used up its requests for now, or its address has sent too many wrong ones."
     advice = "Wait as long as Retry-After says. Nothing was started."
     retry_after: int | None = 1
 
