@@ -96,7 +96,8 @@ def mirror_part(database: Database, refreshers: Refreshers) -> Part:
         why = f", mostly because: {found.failure}" if found.failure else ""
         detail = f"{found.stale} of {found.wanted} resources asked for could not be read for ten minutes{why}"
         return Part(state="degraded", detail=detail)
-    return Part(state="ok", detail=f"{found.wanted} resources asked for, the oldest read {found.oldest:.0f} s ago")
+    oldest = f", the oldest read {found.oldest:.0f} s ago" if found.wanted else ""
+    return Part(state="ok", detail=f"{found.wanted} resources asked for{oldest}")
 
 
 def chains_part(database: Database) -> Part:

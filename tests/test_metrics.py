@@ -62,6 +62,15 @@ def test_requests_are_counted_by_template_and_status(service: Lectern) -> None:
     assert "rec_" not in service.client.get("/metrics").text
 
 
+def test_a_mistake_is_counted_as_the_500_that_it_becomes(service: Lectern) -> None:
+    kept, service.app.state.database = service.app.state.database, None
+    try:
+        assert service.client.get("/recordings").status_code == 500
+    finally:
+        service.app.state.database = kept
+    assert value(service, "lectern_http_requests_total", method="GET", route="/recordings", status="500") == 1
+
+
 def test_polls_from_memory_are_counted_too(service: Lectern) -> None:
     service.made({**EXAMPLE, "reference_id": "polled", "start": "2028-01-12T09:00:00", "exclude": []})
     etag = service.client.get(UPCOMING).headers["ETag"]
