@@ -3,7 +3,7 @@
 A key is sent as `Authorization: Bearer <key>`, or as the password of HTTP Basic, which encoders speak; never in an
 address. app/keys.py knows whose it is.
 
-    request ── Door: whose key is it? too many with it? ──▶ 429
+    request ── Door: whose key is it? too many with it? ──▶ 429      a change, and nobody's ──▶ 401
                  │
                  ▼
     operation ── Reader, Writer, Encoder, Admin: nobody's ──▶ 401      without that scope ──▶ 403
@@ -23,12 +23,13 @@ from fastapi.security.base import SecurityBase
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import keys, rates
-from app.errors import Forbidden, TooManyRequests, Unauthorized, render
+from app.errors import Forbidden, Problem, TooManyRequests, Unauthorized, render
 from app.keys import LOCAL, Client, Keys
 from app.rates import Rates
 from app.settings import Settings
 
 FAILURES_PER_MINUTE = 600  # from one address: enough for a fleet whose key was revoked to be told so
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # all else changes something, and needs a key whatever its address
 REFUSALS = (Unauthorized, Forbidden, TooManyRequests)
 
 
@@ -49,6 +50,9 @@ class Door:
             return
         client = client_of(self._keys, _authorization(scope))
         scope.setdefault("state", {})["client"] = client
+        if client is None and scope["method"] not in SAFE:
+            await render(_stranger(scope))(scope, receive, send)  # whose body is not read
+            return
         if client is None or client is LOCAL or self._rates is None:
             await self._app(scope, receive, send)
             return
@@ -68,6 +72,14 @@ def _too_many(wait: int, detail: str = "") -> TooManyRequests:
     problem = TooManyRequests(detail)
     problem.retry_after = wait
     return problem
+
+
+def _stranger(scope: Scope) -> Problem:
+    """The refusal of a request without a key that counts; of too many from one address, another one."""
+    failures: Rates = scope["app"].state.failures
+    address, _ = scope.get("client") or ("", 0)
+    wait = failures.take(address).wait
+    return _too_many(wait, "Too many requests without a valid API key from this address.") if wait else Unauthorized()
 
 
 def client_of(keys: Keys, authorization: str | None) -> Client | None:

@@ -141,6 +141,12 @@ def test_without_a_key_that_counts_nothing_is_told(
     assert service.writes() == []
 
 
+@pytest.mark.parametrize("body", [b"{", b"x" * 100_000, b"\xff"])
+def test_a_stranger_s_body_is_not_read(service: Lectern, body: bytes) -> None:
+    for method, path in (("POST", "/recordings"), ("PATCH", "/recordings/rec_0"), ("PUT", "/nowhere")):
+        problem(service.client.request(method, path, content=body), 401, "unauthorized")
+
+
 @pytest.mark.parametrize("operation", NEEDS)
 def test_the_document_tells_each_operation_s_scope(operation: str) -> None:
     scope, shown = NEEDS[operation], OPERATIONS[operation]
