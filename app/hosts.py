@@ -7,10 +7,13 @@ that address's names alone, and elsewhere to those in `LECTERN_ALLOWED_HOSTS`, o
 
 from collections.abc import Iterable
 
+import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import BadRequest, render
 from app.settings import Settings, is_loopback
+
+log = structlog.get_logger(__name__)
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 FOR_SUPERVISORS = frozenset({"/healthz", "/readyz", "/metrics"})  # they call a process by its address
@@ -37,6 +40,7 @@ class AllowedHosts:
         if scope["type"] != "http" or self._any or scope["path"] in FOR_SUPERVISORS or self._may(scope):
             await self.app(scope, receive, send)
         else:
+            log.info("host_refused")  # what it was is the caller's to choose, and stands in no log
             await render(
                 BadRequest("The Host header names no host that this service answers to: see LECTERN_ALLOWED_HOSTS.")
             )(scope, receive, send)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.service import Json, Lectern, eventually, found, lectern, problem
 
@@ -183,3 +184,10 @@ def test_a_recording_s_story_can_be_read_from_the_log_and_nothing_else(tmp_path:
     said = json.dumps([line for line in lines if line["logger"] != "httpx2"])  # the client's own
     for secret in ("canary", key, "sandbox-token", "MATH-123"):
         assert secret not in said
+
+
+def test_a_request_by_a_wrong_name_leaves_a_line_without_the_name(tmp_path: Path) -> None:
+    with lectern(tmp_path, allowed_hosts="lectern.campus.example") as service, capture_logs() as lines:
+        problem(service.client.get("/recordings", headers={"Host": "canary.example"}), 400, "bad_request")
+    assert [line["event"] for line in lines if line["log_level"] == "info"][:1] == ["host_refused"]
+    assert "canary" not in str(lines)
