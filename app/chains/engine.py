@@ -16,7 +16,8 @@ A chain's states:
 
 For each call: its intent is committed, then it is sent, then its result is committed together with the intent of
 the next. No transaction is open while something is sent. What is found as an intent without a result has an
-unknown outcome, and is looked up before anything is sent again.
+unknown outcome, and is looked up before anything is sent again. Calls of one step that are harmless to repeat, and
+leave nothing to undo, share an intent and a result: those of a second.
 """
 
 import random
@@ -39,6 +40,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 LOOKS = 2  # times that something must not be found before it counts as not done: an index may lag
+UNSAVED = 1.0  # seconds' worth of harmless calls that a crash repeats, besides the last
 STOPPED = {"code": "cancelled", "detail": "It was cancelled before it was done."}
 MISTAKE = "Lectern made a mistake in this step; its log says more."
 
@@ -133,7 +135,7 @@ class Engine(Generic[T]):
             outcome = self._try(run, row, call, run.step(row).send)
             if isinstance(outcome, Done):
                 run.made(row, call, outcome.result)
-                on = self._advance(run, row)
+                on = self._may_wait(run, row) or self._advance(run, row)
                 continue
             if not isinstance(outcome, Unknown):
                 # Not done by this sending; but perhaps by an earlier one, which got no answer.
@@ -145,6 +147,15 @@ class Engine(Generic[T]):
             return
         if run.refused:
             self._undo(run)
+
+    def _may_wait(self, run: Run[T], row: ChainStep) -> bool:
+        """Whether the step's next call may be sent before this one's result is committed: a crash repeats both."""
+        return (
+            run.step(row).repeatable
+            and any(call["state"] != MADE for call in row.calls or ())
+            and run.claim.since_checkpoint() < UNSAVED
+            and not (run.stops or self.stopping())
+        )
 
     def _resume(self, run: Run[T], row: ChainStep) -> bool:
         """Goes on in the middle of a step. Whether there is something to send now."""

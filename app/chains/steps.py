@@ -116,6 +116,11 @@ class Step(Generic[T]):
     save: Callable[[Session, Context[T]], None] | None = None
     final: bool = False
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether nobody needs to know of each of its calls if it was made."""
+        return self.find is None and self.undo is None
+
 
 @dataclass(frozen=True, slots=True)
 class Definition(Generic[T]):

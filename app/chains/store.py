@@ -100,13 +100,17 @@ class Claim:
     chain_id: str
     fence: int
     valid_until: float
-    stop: bool = False  # whether the chain is asked to stop, as of the last checkpoint
+    saved_at: float = 0.0  # when its last checkpoint was (monotonic seconds)
+    stop: bool = False  # whether the chain is asked to stop, as of the last renewal
     subject: str = ""  # for the log
 
     def guard(self) -> None:
         """To be called right before anything is sent: a process that was stopped past its lease sends nothing."""
         if time.monotonic() >= self.valid_until:
             raise LeaseLost
+
+    def since_checkpoint(self) -> float:
+        return time.monotonic() - self.saved_at
 
 
 class Store:
@@ -191,6 +195,7 @@ class Store:
             yield session
             if rows:
                 session.connection().execute(_SAVE, [_values(row) for row in rows])
+        claim.saved_at = time.monotonic()
         claim.valid_until = begun + self.lease
 
     def change(self, session: Session, claim: Claim, **changes: Any) -> None:
