@@ -34,7 +34,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.functions import FunctionElement, GenericFunction
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
@@ -78,6 +78,18 @@ def _now_sqlite(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
 def _now_postgresql(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
     # Not clock_timestamp(), which is volatile and would keep indexes from being used.
     return "extract(epoch from statement_timestamp())::float8"
+
+
+class json_pairs(GenericFunction[Any]):  # noqa: N801 - reads as a SQL function
+    """The keys and values of a JSON object as rows of a table: any number of them in one statement."""
+
+    name = "json_each_text"  # PostgreSQL's
+    inherit_cache = True
+
+
+@compiles(json_pairs, "sqlite")
+def _pairs_sqlite(element: json_pairs, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_each{compiler.function_argspec(element, **kw)}"
 
 
 class Database:
@@ -256,7 +268,10 @@ _TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:turn, 0))")
 
 def _engine(url: str) -> Engine:
     # An error's text names its statement, never the values: they are people's documents.
-    return _sqlite(url) if url.startswith("sqlite") else _postgresql(make_url(url))
+    engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(make_url(url))
+    # Many rows are one statement: each statement is a round trip, or a thread's place in Python given up.
+    engine.dialect.use_insertmanyvalues_wo_returning = True
+    return engine
 
 
 def _sqlite(url: str) -> Engine:

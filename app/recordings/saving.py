@@ -3,13 +3,14 @@
 Its statements run for every recording and are built once: building one costs more than running it.
 """
 
+from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import JSON, BigInteger, bindparam, case, cast, insert, update
 from sqlmodel import Session, SQLModel
 
-from app.db import utc_now
-from app.recordings.work import Ctx, planned
+from app.db import json_pairs, utc_now
+from app.recordings.work import Ctx, planned, room
 from app.resources.lookup import remember
 from app.resources.models import OccurrenceStatus, Resource
 
@@ -23,23 +24,25 @@ _SAVE_ROOM = (
     .where(_RECORDING.c.id == bindparam("of"))
     .values(resource_id=bindparam("room"), updated_at=bindparam("at"))
 )
-_SAVE_ROOMS = (
-    update(_OCCURRENCE).where(_OCCURRENCE.c.booking_id == bindparam("of")).values(resource_id=bindparam("room"))
-)
 _SAVE_ENTRY = [
     update(table).where(table.c.id == bindparam("of")).values(template_entry_id=bindparam("entry"))
     for table in (_RECORDING, _BOOKING)
 ]
 _SAVE_EVENTS = insert(_EVENT)
+_PLACES = json_pairs(bindparam("places", type_=JSON)).table_valued("key", "value").alias("place")
 _SAVE_PLACES = (
     update(_OCCURRENCE)
-    .where(_OCCURRENCE.c.id == bindparam("of"))
-    .values(event_id=bindparam("event"), series_id=bindparam("series"))
+    .where(_OCCURRENCE.c.id == _PLACES.c.key)
+    .values(event_id=cast(_PLACES.c.value, BigInteger), series_id=bindparam("series"))
 )
+_PLANNED = _OCCURRENCE.c.status == OccurrenceStatus.PLANNED
 _SAVE_LINKS = (
     update(_OCCURRENCE)
-    .where(_OCCURRENCE.c.booking_id == bindparam("of"), _OCCURRENCE.c.status == OccurrenceStatus.PLANNED)
-    .values(status=OccurrenceStatus.SCHEDULED)
+    .where(_OCCURRENCE.c.booking_id == bindparam("of"))
+    .values(
+        resource_id=bindparam("room"),
+        status=case((_PLANNED, OccurrenceStatus.SCHEDULED), else_=_OCCURRENCE.c.status),
+    )
 )
 
 
@@ -51,9 +54,8 @@ def remember_resource(session: Session, context: Ctx) -> None:
 
 def save_resource(session: Session, context: Ctx) -> None:
     remember_resource(session, context)
-    values = {"of": context.subject, "room": context.result("resource")["id"]}
-    session.connection().execute(_SAVE_ROOM, {**values, "at": utc_now()})
-    session.connection().execute(_SAVE_ROOMS, values)
+    values = {"of": context.subject, "room": room(context), "at": utc_now()}
+    session.connection().execute(_SAVE_ROOM, values)
 
 
 def save_entry(session: Session, context: Ctx) -> None:
@@ -78,13 +80,15 @@ def save_events(session: Session, context: Ctx) -> None:
 
 
 def save_occurrences(session: Session, context: Ctx) -> None:
-    rows = in_kaltura(context).items()
-    values = [{"of": row, "event": place["event_id"], "series": place["series_id"]} for row, place in rows]
-    session.connection().execute(_SAVE_PLACES, values)
+    places: dict[int | None, dict[str, int]] = defaultdict(dict)
+    for row, place in in_kaltura(context).items():
+        places[place["series_id"]][row] = place["event_id"]
+    for series, events in places.items():
+        session.connection().execute(_SAVE_PLACES, {"places": events, "series": series})
 
 
 def save_links(session: Session, context: Ctx) -> None:
-    session.connection().execute(_SAVE_LINKS, {"of": context.subject})
+    session.connection().execute(_SAVE_LINKS, {"of": context.subject, "room": room(context)})
 
 
 def in_kaltura(context: Ctx) -> dict[str, dict[str, Any]]:
