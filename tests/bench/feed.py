@@ -27,6 +27,7 @@ from sqlmodel import SQLModel
 from app.db import Database, utc_now
 from app.main import create_app, migrate
 from app.settings import Settings
+from app.telemetry import configure_logs
 from tests.postgres import server
 
 UNCHANGED_AT_LEAST = 1.0
@@ -152,6 +153,8 @@ async def measure(url: str, resources: int) -> dict[str, float]:
     """Seconds a request, and the memory of it all."""
     app = create_app(Settings(_env_file=None, database_url=url, kaltura_url="", sandbox_database=":memory:"))
 
+    app.state.keys.look()
+
     @app.get("/bare")
     async def bare() -> dict[str, str]:
         return {"status": "ok"}
@@ -227,6 +230,7 @@ def tell(kind: str) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     if arguments and "://" in arguments[0]:
+        configure_logs("WARNING")  # the bare endpoint's lines would cost more than it does
         print(json.dumps(asyncio.run(measure(arguments[0], int(arguments[1])))))
         return
     for kind in arguments or ("sqlite", "postgresql"):
