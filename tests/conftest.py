@@ -22,6 +22,7 @@ from app.db import Database
 from app.main import migrate
 from tests.postgres import NoPostgres, Server, server
 
+LONGEST = ("tests/soak", "tests/crash", "tests/changes", "tests/security")  # they come first, or all wait for them
 KINDS = ("sqlite", "postgresql")
 
 for part in ("chains", "resources", "recordings"):
@@ -122,6 +123,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
     if config.getoption("--every-case"):
         return
     cases: dict[str, dict[str, None]] = defaultdict(dict)

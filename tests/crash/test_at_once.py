@@ -11,8 +11,6 @@ import pytest
 from tests.crash.rehearsal import Json, rehearse, series
 from tests.crash.stage import PATIENCE, Stage, stage
 
-pytestmark = pytest.mark.xdist_group("at-once")
-
 REHEARSAL = rehearse(series)
 
 

@@ -12,8 +12,6 @@ from tests.crash.stage import PATIENCE, Stage, client_of, database_in, environme
 from tests.crash.watching import Phase
 from tests.processes import free_port, start_service
 
-pytestmark = pytest.mark.xdist_group("away")
-
 REHEARSAL = rehearse(series)
 WAIT = 1.0  # seconds that a client waits for its chain
 ROOMS = 6

@@ -16,8 +16,6 @@ from tests.crash.watching import Point, Watch
 from tests.postgres import Server
 from tests.service import eventually
 
-pytestmark = pytest.mark.xdist_group("database")
-
 REHEARSAL = rehearse(series)
 ADDING = Point(REHEARSAL.calls.index("media.add"), "media.add", "after")
 LOOK = "baseEntry.listByReferenceId"

@@ -46,7 +46,6 @@ def test_rows_3_6_7_9_every_fault_at_every_call_and_all_is_made_once(it: Stage) 
     assert all(made[call] >= undisturbed[call] + len(NOTHING_DONE) for call in WRITES)
 
 
-@pytest.mark.xdist_group("faults-1")
 def test_rows_3_6_7_9_every_fault_at_every_call_of_an_undoing_and_nothing_is_left(it: Stage) -> None:
     rehearsal, watch = rehearse(two_events, BOOKED), Watch(it.sandbox)
     undoing = {call for call in rehearsal.calls if call.endswith(".delete")}
@@ -77,13 +76,11 @@ def instead_of_add(*calls: str) -> list[str]:
     return [*REHEARSAL.calls[:position], *calls, *REHEARSAL.calls[position + 1 :]]
 
 
-@pytest.mark.xdist_group("faults-0")
 def test_row_3_too_late_but_done_is_looked_up_and_adopted(it: Stage) -> None:
     it.sandbox.set_faults({"faults": [fault(ADD, "delay")]})
     assert calls_with(it, "LATE") == instead_of_add(ADD, LOOK)
 
 
-@pytest.mark.xdist_group("faults-1")
 def test_row_4_too_late_and_not_done_is_looked_up_twice_and_sent_once_more(it: Stage) -> None:
     def lose(service: str, action: str, phase: Phase) -> None:
         if f"{service}.{action}" == ADD and phase == "before":
@@ -95,14 +92,12 @@ def test_row_4_too_late_and_not_done_is_looked_up_twice_and_sent_once_more(it: S
     assert calls_with(it, "LOST") == instead_of_add(ADD, LOOK, LOOK, *ADD_AGAIN)
 
 
-@pytest.mark.xdist_group("faults-0")
 def test_row_6_attempts_are_recorded(it: Stage) -> None:
     it.sandbox.set_faults({"faults": [fault("scheduleEventResource.add", "http_500", 2)]})
     shown = it.until(it.accepted(series("STUMBLING")), "scheduled")
     assert {step["name"]: step["attempts"] for step in shown["chain"]["steps"]}["links"] == 3
 
 
-@pytest.mark.xdist_group("faults-1")
 def test_row_7_a_pause_that_kaltura_asks_for_is_kept_by_all(it: Stage) -> None:
     """Nothing was done, so nothing is looked up."""
     it.sandbox.set_faults({"faults": [fault(ADD, "http_429")]})

@@ -29,10 +29,7 @@ Case = tuple[str, Point]
 def every_point(status: str) -> pytest.MarkDecorator:
     """Of every rehearsal that ends so."""
     cases = [(name, point) for name, found in REHEARSALS.items() if found.ends == status for point in found.points()]
-    group = pytest.mark.xdist_group(f"killed-{status}")
-    return pytest.mark.parametrize(
-        "case", [pytest.param(case, id=f"{case[0]}-{case[1]}", marks=group) for case in cases]
-    )
+    return pytest.mark.parametrize("case", [pytest.param(case, id=f"{case[0]}-{case[1]}") for case in cases])
 
 
 @dataclass(frozen=True)
@@ -50,9 +47,9 @@ def wreck(
 
         @cache
         def wrecked(status: str) -> Wreck:
-            mark = pytest.mark.xdist_group(f"killed-{status}").mark
-            here = [item for item in request.session.items if kind_of(item) == databases.kind]
-            cases: list[Case] = [params_of(item)["case"] for item in here if mark in item.own_markers]
+            here = [one for one in request.session.items if one.path == request.path and kind_of(one) == databases.kind]
+            cases: list[Case] = [params_of(one)["case"] for one in here]
+            cases = [case for case in cases if REHEARSALS[case[0]].ends == status]
             folder, url = tmp_path_factory.mktemp("wreck"), stack.enter_context(databases.one())
             it = stack.enter_context(stage(folder, database_url=url, workers=len(cases) + 2))
             watch = Watch(it.sandbox)

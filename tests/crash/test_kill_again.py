@@ -19,8 +19,6 @@ from tests.crash.watching import PHASES, SIGN_IN, Phase, Point, Watch
 ROOMS, KILLS = 10, 4
 REHEARSAL = rehearse(series)
 
-pytestmark = pytest.mark.xdist_group("kill-again")
-
 
 def test_row_18_killed_again_and_again(tmp_path: Path, database_url: str) -> None:
     """At a call that chance names, four times. What Kaltura holds is what the rows say, or what they say may be."""

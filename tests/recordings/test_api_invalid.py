@@ -197,5 +197,7 @@ def test_the_same_over_real_sockets(tmp_path: Path) -> None:
         assert answer(start + b"Transfer-Encoding: chunked\r\n\r\n" + chunks).startswith(b"HTTP/1.1 413 ")
         assert answer(start + b"Content-Length: 2\r\n\r\n" + BIG[:1_000]).startswith(b"HTTP/1.1 422 ")
         assert answer(start + b"Content-Length: 70000\r\n\r\n" + BIG[:1_000], gives_up=True) == b""
-        assert answer(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+        assert answer(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").startswith(
+            b"HTTP/1.1 200 "
+        )
     assert "Traceback" not in running.tail()

@@ -9,7 +9,6 @@ from playwright.sync_api import Page, Route, expect, sync_playwright
 
 from tests.processes import Program, free_port
 
-pytestmark = pytest.mark.xdist_group("browser")  # one service for all of them
 KEY = "browser-key-0123456789abcdef0123456789"
 OFFLINE = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic", "--disable-sync"),

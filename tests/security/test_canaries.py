@@ -35,7 +35,6 @@ KEY, WRONG_KEY, WRONG_TOKEN, WRONG_SECRET, PASSWORD = map(canary, ("key", "other
 WORDS = {
     name: canary(name) for name in ("title", "description", "organizer", "contact", "location", "owner", "reference_id")
 }
-pytestmark = pytest.mark.xdist_group("canaries")  # one service for all of them
 TAG, EXTRA = canary("tag"), canary("extra")
 FAULTS = ("drop_before", "http_500", "http_429", "html", "drop_after", "truncated", "error")
 

@@ -14,7 +14,6 @@ from app.sandbox import RESOURCE_ID
 from tests.service import Json, Lectern, found, lectern
 from tests.test_openapi import COMMITTED, OPERATIONS, SCHEMAS
 
-pytestmark = pytest.mark.xdist_group("examples")  # one service for all of them
 ROOMS = (RESOURCE_ID, "EXTRON-200-DEF")
 
 

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import Databases
 from tests.soak.storm import Plan, soak
 
@@ -13,7 +11,6 @@ PLANS = {
 }
 
 
-@pytest.mark.xdist_group("soak")
 def test_row_18_killed_at_random_nothing_is_lost_nor_there_twice(tmp_path: Path, databases: Databases) -> None:
     plan = PLANS[databases.kind]
     with databases.one(with_tables=False) as url:
