@@ -103,17 +103,17 @@ class Acceptance:
         self._begin(*accepted)
         chains = [one.chain_id for one in accepted]
         await asyncio.gather(*(self.workers.ended(chain, wait, partial(self._is_over, chain)) for chain in chains))
-        return await run_in_threadpool(self._answer_all, accepted)
+        return await run_in_threadpool(self._answer_all, accepted, bool(wait))
 
     def _commit_all(self, client: Client, planned: Sequence[Planned]) -> list[Accepted]:
         with self.database.write({one.recording.client for one in planned}) as session:
             return batch.apply(session, self.store, client, planned, self.default_zone)
 
-    def _answer_all(self, accepted: Sequence[Accepted]) -> Response:
+    def _answer_all(self, accepted: Sequence[Accepted], waited: bool) -> Response:
         with self.database.read() as session:
             recordings = [session.get_one(Recording, one.recording_id) for one in accepted]
             view = BatchView(items=reading.views(session, recordings))
-        going = not all(self._is_over(one.chain_id) for one in accepted)
+        going = not (waited and all(self._is_over(one.chain_id) for one in accepted))
         headers = {"Retry-After": LOOK_AGAIN} if going else {}
         return Response(view.model_dump_json(), 202 if going else 200, headers, media_type="application/json")
 
@@ -132,7 +132,8 @@ class Acceptance:
             return Response(status_code=204, headers={"Location": f"/recordings/{accepted.recording_id}"})
         self._begin(accepted)
         await self.workers.ended(accepted.chain_id, wait, lambda: self._is_over(accepted.chain_id))
-        return await run_in_threadpool(self._answer, accepted, occurrence_id, refusable)
+        at_once = accepted.begun and not wait  # and so a 202, also if the chain was quicker than the answer
+        return await run_in_threadpool(self._answer, accepted, occurrence_id, refusable and not at_once, at_once)
 
     def _commit(self, client: Client, accept: Callable[[Session], Accepted], recording_id: str | None) -> Accepted:
         # A client's requests decide by what is there one after another: two equal ones at once find each other.
@@ -153,7 +154,7 @@ class Acceptance:
         with self.database.read() as session:
             return session.get_one(Chain, chain_id).next_attempt_at is None
 
-    def _answer(self, accepted: Accepted, occurrence_id: str | None, refusable: bool) -> Response:
+    def _answer(self, accepted: Accepted, occurrence_id: str | None, refusable: bool, at_once: bool) -> Response:
         with self.database.read() as session:
             recording = session.get_one(Recording, accepted.recording_id)
             chain = session.get_one(Chain, accepted.chain_id)
@@ -167,6 +168,6 @@ class Acceptance:
             )
         headers = {"Location": f"/recordings/{recording.id}", "ETag": changing.etag(recording)}
         status = 201 if accepted.made else 200
-        if accepted.begun and chain.status != ChainStatus.SUCCEEDED:
+        if at_once or (accepted.begun and chain.status != ChainStatus.SUCCEEDED):
             status, headers["Retry-After"] = 202, LOOK_AGAIN
         return Response(view.model_dump_json(), status, headers, media_type="application/json")

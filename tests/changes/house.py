@@ -128,6 +128,7 @@ def house(folder: Path) -> Iterator[House]:
     app = create_app(settings(folder), transport=SandboxTransport(sandbox))
     event.listen(app.state.database.engine, "connect", _hurry)
     migrate(app.state.database)
+    app.state.keys.look()
     client = TestClient(app, headers={"Prefer": "respond-async"})  # not entered: nothing is started
     yield House(app, client, sandbox, kaltura, folder=folder)
     app.state.database.close()
