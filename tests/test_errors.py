@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,7 @@ def documented() -> set[str]:
     }
 
 
+@cache
 def written() -> tuple[set[str], set[str]]:
     """The names, and the codes in `{"code": …}` and `at(…)`, that stand in the service's sources."""
     names, codes = set[str](), set[str]()

@@ -16,12 +16,12 @@ from tests.crash.rehearsal import Json, rehearse, rows, series
 from tests.crash.stage import PATIENCE, Stage, stage
 from tests.crash.watching import PHASES, SIGN_IN, Phase, Point, Watch
 
-ROOMS, KILLS = 10, 4
+ROOMS, KILLS = 6, 3
 REHEARSAL = rehearse(series)
 
 
 def test_row_18_killed_again_and_again(tmp_path: Path, database_url: str) -> None:
-    """At a call that chance names, four times. What Kaltura holds is what the rows say, or what they say may be."""
+    """At a call that chance names, three times. What Kaltura holds is what the rows say, or what they say may be."""
     chance = random.Random(18)
     with stage(tmp_path, lease_seconds=1, database_url=database_url) as it:
         killer = Killer(it)

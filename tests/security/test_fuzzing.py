@@ -24,7 +24,7 @@ from app.sandbox import Sandbox, SandboxTransport
 from tests.service import settings
 
 SEED = int(os.environ.get("FUZZ_SEED", "20270113"))
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))  # of each operation and phase, at most
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "4"))  # of each operation and phase, at most
 KEY = "fuzzing-key-0123456789abcdef0123456789"
 
 CONFIG: dict[str, Any] = {
