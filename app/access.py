@@ -119,7 +119,7 @@ class _Way(SecurityBase):
         self.scheme_name = name
         self.model = HTTPBase(scheme=scheme, description=description)
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:
         """Nothing is left to be done."""
 
 

@@ -24,30 +24,24 @@ from app.db import Database, database_now, new_id, utc_now
 
 _CHAIN, _STEP, _LANE = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step", "lane"))
 
+_DUE = (
+    select(_CHAIN.c.id)
+    .where(
+        _CHAIN.c.next_attempt_at <= database_now(),
+        _CHAIN.c.lease_until <= database_now(),
+        # The lane's disappearance frees a chain too, should its hand-over ever have been missed.
+        or_(
+            _CHAIN.c.waiting_for.is_(None),
+            ~select(_LANE.c.key).where(_LANE.c.key == _CHAIN.c.waiting_for).exists(),
+        ),
+    )
+    .order_by(_CHAIN.c.next_attempt_at, _CHAIN.c.id)
+    .limit(1)
+)
 _CLAIM = (
     update(_CHAIN)
-    .where(
-        # A CTE: a plain IN (SELECT … LIMIT 1) may be evaluated again and claim more than one.
-        _CHAIN.c.id.in_(
-            select(
-                select(_CHAIN.c.id)
-                .where(
-                    _CHAIN.c.next_attempt_at <= database_now(),
-                    _CHAIN.c.lease_until <= database_now(),
-                    # The lane's disappearance frees a chain too, should its hand-over ever have been missed.
-                    or_(
-                        _CHAIN.c.waiting_for.is_(None),
-                        ~select(_LANE.c.key).where(_LANE.c.key == _CHAIN.c.waiting_for).exists(),
-                    ),
-                )
-                .order_by(_CHAIN.c.next_attempt_at, _CHAIN.c.id)
-                .limit(1)
-                .with_for_update(skip_locked=True)
-                .cte("due")
-                .c.id
-            )
-        )
-    )
+    # A CTE: a plain IN (SELECT … LIMIT 1) may be evaluated again and claim more than one.
+    .where(_CHAIN.c.id.in_(select(_DUE.with_for_update(skip_locked=True).cte("due").c.id)))
     .values(
         owner=bindparam("by"),
         fence=_CHAIN.c.fence + 1,
@@ -77,14 +71,25 @@ _CREATE = insert(_CHAIN).values(
 )
 _LOAD = select(Chain).where(col(Chain.id) == bindparam("of"))
 _STEPS = select(ChainStep).where(col(ChainStep.chain_id) == bindparam("of")).order_by(col(ChainStep.position))
+_LATEST = select(Chain).where(
+    col(Chain.id).in_(
+        select(func.max(col(Chain.id)))
+        .where(col(Chain.subject).in_(bindparam("of", expanding=True)))
+        .group_by(col(Chain.subject))
+    )
+)
+_UNFINISHED = select(_CHAIN.c.subject).where(
+    _CHAIN.c.subject.in_(bindparam("of", expanding=True)),
+    _CHAIN.c.status.not_in((ChainStatus.SUCCEEDED, ChainStatus.FAILED)),
+)
 _HOLD = select(_CHAIN.c.id).where(_CHAIN.c.subject == bindparam("of")).order_by(_CHAIN.c.id).with_for_update()
 _HELD = select(_LANE.c.key).where(_LANE.c.chain_id == bindparam("of")).order_by(_LANE.c.key).with_for_update()
-_HEIR = (
-    select(_CHAIN.c.id)
-    .where(_CHAIN.c.waiting_for == bindparam("lane"))
-    .order_by(_CHAIN.c.next_attempt_at, _CHAIN.c.id)
-    .limit(1)
+_HEIRS = (
+    select(_CHAIN.c.waiting_for, _CHAIN.c.id)
+    .where(_CHAIN.c.waiting_for.in_(select(_LANE.c.key).where(_LANE.c.chain_id == bindparam("of"))))
+    .order_by(_CHAIN.c.next_attempt_at.desc(), _CHAIN.c.id.desc())  # of each lane, the last one is the first in line
 )
+_GIVE_UP = delete(_LANE).where(_LANE.c.chain_id == bindparam("of"))
 # Locked, so that the holder's hand-over either sees who waits or has happened already.
 _HOLDER = select(_LANE.c.chain_id).where(_LANE.c.key == bindparam("lane")).with_for_update()
 
@@ -103,6 +108,8 @@ class Claim:
     saved_at: float = 0.0  # when its last checkpoint was (monotonic seconds)
     stop: bool = False  # whether the chain is asked to stop, as of the last renewal
     subject: str = ""  # for the log
+    more: bool = False  # whether others were due when it was claimed
+    handed_on: bool = False  # whether its end has made others due
 
     def guard(self) -> None:
         """To be called right before anything is sent: a process that was stopped past its lease sends nothing."""
@@ -122,7 +129,7 @@ class Store:
         self.lease = lease
         self.patience = patience
         dialect = sqlite if database.is_sqlite else postgresql
-        self._take = dialect.insert(_LANE).on_conflict_do_nothing()
+        self._take = dialect.insert(_LANE).on_conflict_do_nothing().returning(_LANE.c.key)
 
     # Making and reading
 
@@ -162,7 +169,8 @@ class Store:
         begun = time.monotonic()
         with self.database.transaction() as connection:
             row = connection.execute(_CLAIM, {"by": self.owner, "lease": self.lease}).one_or_none()
-        return Claim(row.id, row.fence, begun + self.lease, subject=row.subject) if row else None
+            more = row is not None and connection.execute(_DUE).first() is not None
+        return Claim(row.id, row.fence, begun + self.lease, subject=row.subject, more=more) if row else None
 
     def renew(self, claims: Iterable[Claim]) -> None:
         """Says that this process is alive. A claim that was lost meanwhile is left to run into its fence."""
@@ -252,26 +260,28 @@ class Store:
         """Takes the lanes, in ascending order, within a checkpoint. The first that another chain holds, or None."""
         connection = session.connection()
         for key in sorted(keys):
-            holder = None
-            while holder is None:  # it may be given up between our try and our look
-                connection.execute(self._take, {"key": key, "chain_id": claim.chain_id})
+            # It may be given up between our try and our look.
+            while connection.execute(self._take, {"key": key, "chain_id": claim.chain_id}).one_or_none() is None:
                 holder = connection.execute(_HOLDER, {"lane": key}).scalar_one_or_none()
-            if holder != claim.chain_id:
-                return key
+                if holder == claim.chain_id:
+                    break
+                if holder is not None:
+                    return key
         return None
 
     def _hand_on_lanes(self, session: Session, claim: Claim) -> None:
         """Gives each lane of a chain that ends to the one that has waited longest for it, or up."""
-        connection = session.connection()
-        for key in connection.execute(_HELD, {"of": claim.chain_id}).scalars().all():
-            heir = connection.execute(_HEIR, {"lane": key}).scalar_one_or_none()
-            if heir is None:
-                connection.execute(delete(_LANE).where(_LANE.c.key == key))
-            else:
-                connection.execute(update(_LANE).where(_LANE.c.key == key).values(chain_id=heir))
-                # Its patience begins now: it could not try anything while it stood in line.
-                begins = {"waiting_for": None, "deadline": self.deadline}
-                connection.execute(update(_CHAIN).where(_CHAIN.c.id == heir).values(**begins))
+        connection, mine = session.connection(), {"of": claim.chain_id}
+        if not connection.execute(_HELD, mine).all():
+            return
+        heirs = {row.waiting_for: row.id for row in connection.execute(_HEIRS, mine)}
+        claim.handed_on = bool(heirs)
+        for key, heir in heirs.items():
+            connection.execute(update(_LANE).where(_LANE.c.key == key).values(chain_id=heir))
+            # Its patience begins now: it could not try anything while it stood in line.
+            begins = {"waiting_for": None, "deadline": self.deadline}
+            connection.execute(update(_CHAIN).where(_CHAIN.c.id == heir).values(**begins))
+        connection.execute(_GIVE_UP, mine)
 
 
 def _values(row: ChainStep) -> dict[str, Any]:
@@ -285,16 +295,12 @@ def steps_of(session: Session, chain_id: str) -> list[ChainStep]:
 
 def latest_chains(session: Session, subjects: Iterable[str]) -> dict[str, Chain]:
     """Each subject's latest chain."""
-    latest = select(func.max(col(Chain.id))).where(col(Chain.subject).in_(list(subjects))).group_by(col(Chain.subject))
-    found = session.execute(select(Chain).where(col(Chain.id).in_(latest))).scalars()
-    return {chain.subject: chain for chain in found}
+    return {chain.subject: chain for chain in session.execute(_LATEST, {"of": list(subjects)}).scalars()}
 
 
 def unfinished(session: Session, subjects: Iterable[str]) -> set[str]:
     """Those of the subjects that a chain is at work on, or will be."""
-    over = (ChainStatus.SUCCEEDED, ChainStatus.FAILED)
-    statement = select(col(Chain.subject)).where(col(Chain.subject).in_(list(subjects)), col(Chain.status).not_in(over))
-    return set(session.execute(statement).scalars())
+    return set(session.connection().execute(_UNFINISHED, {"of": list(subjects)}).scalars())
 
 
 def stuck_chains(session: Session) -> list[Chain]:

@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 POLL = 0.25  # seconds between two looks for a due chain
+LATELY = 1000  # chains: many more than end between a chain's making and the beginning of the wait for it
 AFTER_FAILURE = 2.0  # seconds of rest for a worker whose database does not answer
 
 
@@ -40,6 +42,7 @@ class Workers(Generic[T]):
         self._leading = threading.Lock()
         self._endings: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
         self._endings_lock = threading.Lock()
+        self._lately = deque[str](maxlen=LATELY)  # chains that have ended here
         self._threads = [
             threading.Thread(target=self._work, name=f"chain-{number}", daemon=True) for number in range(count)
         ]
@@ -56,6 +59,7 @@ class Workers(Generic[T]):
     def start(self) -> None:
         for thread in (*self._threads, self._heart):
             thread.start()
+        self.nudge()
 
     def nudge(self) -> None:
         """There is a chain to run."""
@@ -80,17 +84,21 @@ class Workers(Generic[T]):
 
     # Waiting for an end
 
-    async def ended(self, chain_id: str, seconds: float, is_over: Callable[[], bool]) -> bool:
+    async def ended(self, chain_id: str, seconds: float, is_over: Callable[[], bool], *, new: bool = False) -> bool:
         """Waits until the chain is over, `seconds` at most, or until the process stops. Whether it is over.
 
-        `is_over` asks the database, while another process may be running the chain.
+        `is_over` asks the database, while another process may be running the chain; not yet for a `new` one, which
+        was made just now.
         """
         until = time.monotonic() + seconds
         loop, event = asyncio.get_running_loop(), asyncio.Event()
         with self._endings_lock:
             self._endings.setdefault(chain_id, []).append((loop, event))
         try:
-            while self._runs(chain_id) or not await loop.run_in_executor(None, is_over):
+            if new and chain_id in self._lately:
+                return True
+            while new or self._runs(chain_id) or not await loop.run_in_executor(None, is_over):
+                new = False
                 left = until - time.monotonic()
                 if left <= 0 or self.stopping():
                     return False
@@ -111,6 +119,7 @@ class Workers(Generic[T]):
 
     def _wake(self, chain_id: str) -> None:
         with self._endings_lock:
+            self._lately.append(chain_id)
             for loop, event in self._endings.get(chain_id, ()):
                 loop.call_soon_threadsafe(event.set)
 
@@ -136,14 +145,18 @@ class Workers(Generic[T]):
                     del self._running[threading.current_thread().name]
                 if over:
                     self._wake(claim.chain_id)
-                    self.nudge()  # its lane may be another's now
+                if claim.handed_on:
+                    self.nudge()
         finally:
             self._close(tools)
 
     def _next(self) -> Claim | None:
         """The next due chain, claimed; None when the process stops."""
         with self._leading:
-            while not self._stop.is_set():
+            while True:
+                self._due.wait(POLL)
+                if self._stop.is_set():
+                    return None
                 self._due.clear()
                 try:
                     claim = self._engine.store.claim()
@@ -153,9 +166,9 @@ class Workers(Generic[T]):
                     continue
                 if claim is not None:
                     self._running[threading.current_thread().name] = claim
+                    if claim.more:
+                        self.nudge()
                     return claim
-                self._due.wait(POLL)
-        return None
 
     def _beat(self) -> None:
         while not self._stop.wait(self._engine.store.lease / 3) or self._running:

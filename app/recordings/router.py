@@ -98,7 +98,7 @@ _ONE_GOES_ON: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _acceptance(request: Request) -> Acceptance:
+async def _acceptance(request: Request) -> Acceptance:
     found: Acceptance = request.app.state.acceptance
     return found
 

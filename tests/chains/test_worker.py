@@ -313,6 +313,18 @@ def test_who_waits_is_woken_at_the_end(house: House) -> None:
     assert workers._endings == {}
 
 
+def test_who_waits_for_a_new_chain_does_not_ask_for_it(house: House) -> None:
+    """Not even if it has ended before the wait begins."""
+
+    def ask() -> bool:
+        raise AssertionError("it has ended here")
+
+    chain_id = house.create()
+    with working(house, 1) as workers:
+        until(lambda: statuses(house) == ["succeeded"] and not workers.running)
+        assert asyncio.run(workers.ended(chain_id, SOON, ask, new=True))
+
+
 def test_who_waits_for_a_chain_that_is_over_does_not_wait(house: House) -> None:
     chain_id = house.create()
     house.run()
