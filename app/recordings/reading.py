@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy import func, select
-from sqlmodel import Session, col
+from sqlalchemy import BindParameter, bindparam, func, select
+from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainStep
 from app.chains.store import latest_chains
@@ -21,7 +21,7 @@ from app.db import utc_now
 from app.errors import WAITING, problem
 from app.fields import Line, Moment
 from app.keys import Client
-from app.recordings.models import Recording, RecordingStatus, RecordingTag, ScheduleEvent
+from app.recordings.models import Recording, RecordingStatus, RecordingTag
 from app.recordings.views import ChainView, OccurrenceView, RecordingView, StepView
 from app.resources.drift import drift_of
 from app.resources.lookup import known_resources
@@ -29,6 +29,26 @@ from app.resources.models import Occurrence, OccurrenceStatus, Resource
 
 RECORDING_ID = re.compile("rec_[0-9a-z]{26}")
 WANTED = (OccurrenceStatus.PLANNED, OccurrenceStatus.SCHEDULED)
+
+# Built once: building a statement costs more than running it.
+_EVENT = SQLModel.metadata.tables["schedule_event"]
+_THESE: BindParameter[Any] = bindparam("of", expanding=True)
+_EVENTS = (
+    select(*(_EVENT.c[name] for name in ("recording_id", "event_id", "kind", "occurrences")))
+    .where(_EVENT.c.recording_id.in_(_THESE))
+    .order_by(_EVENT.c.recording_id, _EVENT.c.number)
+)
+_EXTENTS = (
+    select(col(Occurrence.booking_id), func.count(), func.min(col(Occurrence.start)), func.max(col(Occurrence.end)))
+    .where(col(Occurrence.booking_id).in_(_THESE), col(Occurrence.status).in_(WANTED))
+    .group_by(col(Occurrence.booking_id))
+)
+_STEPS = (
+    select(ChainStep)
+    .where(col(ChainStep.chain_id).in_(_THESE))
+    .order_by(col(ChainStep.chain_id), col(ChainStep.position))
+)
+_RESOURCES = select(Resource).where(col(Resource.id).in_(_THESE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,24 +134,11 @@ def views(session: Session, recordings: Sequence[Recording]) -> list[RecordingVi
     steps = _steps(session, [chain.id for chain in chains.values()])
     resources = _by_id(session, {r.resource_id for r in recordings if r.resource_id is not None})
     events = defaultdict(list)
-    for event in session.execute(
-        select(ScheduleEvent)
-        .where(col(ScheduleEvent.recording_id).in_(ids))
-        .order_by(col(ScheduleEvent.recording_id), col(ScheduleEvent.number))
-    ).scalars():
+    for event in session.connection().execute(_EVENTS, {"of": ids}):
         events[event.recording_id].append({"id": event.event_id, "kind": event.kind, "occurrences": event.occurrences})
     extents = {
         booking_id: {"occurrence_count": count, "first_start": _utc(first), "last_end": _utc(last)}
-        for booking_id, count, first, last in session.execute(
-            select(
-                col(Occurrence.booking_id),
-                func.count(),
-                func.min(col(Occurrence.start)),
-                func.max(col(Occurrence.end)),
-            )
-            .where(col(Occurrence.booking_id).in_(ids), col(Occurrence.status).in_(WANTED))
-            .group_by(col(Occurrence.booking_id))
-        )
+        for booking_id, count, first, last in session.connection().execute(_EXTENTS, {"of": ids})
     }
     nothing = {"occurrence_count": 0, "first_start": None, "last_end": None}
     return [
@@ -197,8 +204,7 @@ def _occurrence(recording: Recording, row: Occurrence) -> OccurrenceView:
 
 def _steps(session: Session, chain_ids: Sequence[str]) -> dict[str, list[ChainStep]]:
     found = defaultdict(list)
-    statement = select(ChainStep).where(col(ChainStep.chain_id).in_(chain_ids))
-    for row in session.execute(statement.order_by(col(ChainStep.chain_id), col(ChainStep.position))).scalars():
+    for row in session.execute(_STEPS, {"of": list(chain_ids)}).scalars():
         found[row.chain_id].append(row)
     return found
 
@@ -247,8 +253,7 @@ def _room(recording: Recording, resources: dict[int, Resource]) -> dict[str, Any
 
 
 def _by_id(session: Session, ids: set[int]) -> dict[int, Resource]:
-    rows = session.execute(select(Resource).where(col(Resource.id).in_(ids))).scalars()
-    return {resource.id: resource for resource in rows}
+    return {resource.id: resource for resource in session.execute(_RESOURCES, {"of": list(ids)}).scalars()}
 
 
 def _utc(value: datetime) -> datetime:

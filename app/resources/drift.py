@@ -9,17 +9,24 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session, col
 
 from app.resources.comparing import Difference
 from app.resources.models import Drift, Occurrence
 
+# Built once: building a statement costs more than running it.
+_KNOWN = select(Drift).where(col(Drift.resource_id) == bindparam("of"))
+_CONFIRMED = (
+    select(Drift, Occurrence)
+    .outerjoin(Occurrence, col(Occurrence.id) == col(Drift.occurrence_id))
+    .where(col(Drift.booking_id).in_(bindparam("of", expanding=True)), col(Drift.confirmed))
+)
+
 
 def write(session: Session, resource_id: int, found: Sequence[Difference], now: datetime) -> None:
     """What a refresh has found, instead of what the one before it had."""
-    rows = session.execute(select(Drift).where(col(Drift.resource_id) == resource_id)).scalars()
-    before = {row.key: row for row in rows}
+    before = {row.key: row for row in session.execute(_KNOWN, {"of": resource_id}).scalars()}
     for difference in found:
         row = _row(resource_id, difference, now)
         known = before.pop(row.key, None)
@@ -39,11 +46,7 @@ def drift_of(session: Session, booking_ids: Iterable[str]) -> dict[str, list[dic
     is at its time, under another event id; `extra` is in Kaltura though it is cancelled, excluded or nobody's (then
     `occurrence_id`, `start` and `end` are null).
     """
-    rows = session.execute(
-        select(Drift, Occurrence)
-        .outerjoin(Occurrence, col(Occurrence.id) == col(Drift.occurrence_id))
-        .where(col(Drift.booking_id).in_(list(booking_ids)), col(Drift.confirmed))
-    ).all()
+    rows = session.execute(_CONFIRMED, {"of": list(booking_ids)}).all()
     found = defaultdict(list)
     for row, occurrence in sorted(rows, key=lambda pair: _start(*pair)):
         found[row.booking_id].append(

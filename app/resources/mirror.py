@@ -78,6 +78,19 @@ _ASK = (
     .where(_MIRROR.c.resource_id.in_(_UNLOCKED.with_for_update(skip_locked=True)))
     .values(asked_at=database_now(), due_at=func.coalesce(_MIRROR.c.due_at, database_now() - URGENT))
 )
+_LOCK = (
+    select(_MIRROR.c.version)
+    .where(_MIRROR.c.resource_id == bindparam("of"), _MIRROR.c.fence == bindparam("held"))
+    .with_for_update()
+)
+_BOOKED = (
+    select(Occurrence, col(Booking.source), col(Booking.time_zone))
+    .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
+    .where(
+        col(Occurrence.resource_id) == bindparam("of"),
+        or_(col(Occurrence.end) > bindparam("since"), col(Booking.source) != "lectern"),
+    )
+)
 
 Busy = Callable[[Session, Collection[str]], Collection[str]]
 """Those of the recordings that a chain is working on, or will be: what Kaltura has of them is on its way."""
@@ -170,11 +183,8 @@ class Mirror:
 
     def _locked_version(self, session: Session, claim: Claim) -> int:
         """The resource's version, which nobody changes until the end of this transaction. Raises LeaseLost."""
-        version: int | None = session.execute(
-            select(_MIRROR.c.version)
-            .where(_MIRROR.c.resource_id == claim.resource_id, _MIRROR.c.fence == claim.fence)
-            .with_for_update()
-        ).scalar_one_or_none()
+        mine = {"of": claim.resource_id, "held": claim.fence}
+        version: int | None = session.connection().execute(_LOCK, mine).scalar_one_or_none()
         if version is None:
             raise LeaseLost
         return version
@@ -182,7 +192,7 @@ class Mirror:
     def _settle(self, session: Session, claim: Claim, **changes: object) -> None:
         """The last statement of a refresh: triggers have made the resource due if it changed anything."""
         session.flush()
-        session.execute(
+        session.connection().execute(
             update(_MIRROR)
             .where(_MIRROR.c.resource_id == claim.resource_id)
             .values(owner=None, lease_until=0.0, changed_at=database_now(), **changes)
@@ -250,17 +260,10 @@ def _rows(
     session: Session, resource_id: int, now: datetime
 ) -> tuple[list[Occurrence], list[Occurrence], dict[str, ZoneInfo]]:
     """The resource's occurrences: Lectern's own that are not over, in any state; those of others; bookings' zones."""
-    rows = session.execute(
-        select(Occurrence, Booking)
-        .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
-        .where(
-            col(Occurrence.resource_id) == resource_id,
-            or_(col(Occurrence.end) > now - BEFORE, col(Booking.source) != "lectern"),
-        )
-    ).all()
-    own = [row for row, booking in rows if booking.source == "lectern"]
-    others = [row for row, booking in rows if booking.source != "lectern"]
-    return own, others, {booking.id: zone(booking.time_zone) for _, booking in rows}
+    rows = session.execute(_BOOKED, {"of": resource_id, "since": now - BEFORE}).all()
+    own = [row for row, source, _ in rows if source == "lectern"]
+    others = [row for row, source, _ in rows if source != "lectern"]
+    return own, others, {row.booking_id: zone(name) for row, _, name in rows}
 
 
 def _write(session: Session, plan: comparing.Plan) -> None:
