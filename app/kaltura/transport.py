@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
-from http.cookiejar import DefaultCookiePolicy
+from http.cookiejar import CookieJar
 from time import monotonic
 
 import httpx
@@ -64,8 +64,15 @@ def http_client(
         trust_env=False,
         headers={"User-Agent": "lectern", **_HEADERS},
     )
-    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    client.cookies.jar = _NoCookies()
     return client
+
+
+class _NoCookies(CookieJar):
+    """Does not even look for them, which takes a tenth of httpx' time for a request."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        pass
 
 
 @cache

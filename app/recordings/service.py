@@ -36,6 +36,11 @@ _BY_REFERENCE = select(Recording).where(
 )
 
 OVER = (RecordingStatus.CANCELLING, RecordingStatus.CANCELLED)
+_SCHEDULED = (
+    update(Recording)
+    .where(col(Recording.id) == bindparam("of"), col(Recording.status).not_in(OVER))
+    .values(updated_at=bindparam("at"), status=RecordingStatus.SCHEDULED, problem=None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +252,7 @@ def take_up(session: Session, store: Store, client: Client, recording_id: str) -
 def schedule_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
     """What the end of a `schedule` chain means to its recording. One that is cancelled meanwhile stays so."""
     if status == ChainStatus.SUCCEEDED:
-        _set(session, subject, status=RecordingStatus.SCHEDULED, problem=None)
+        session.connection().execute(_SCHEDULED, {"of": subject, "at": utc_now()})
     elif status == ChainStatus.STUCK:
         _set(session, subject, status=RecordingStatus.STUCK, problem=error)
     else:

@@ -6,13 +6,34 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlalchemy import bindparam, select
+from sqlmodel import Session, SQLModel
 
-from app.resources.models import Booking, Occurrence, OccurrenceStatus
+from app.resources.models import OccurrenceStatus
 
 LONGEST = timedelta(hours=25)  # no session is longer: 24 hours, and an hour of a clock change
 MOST = 1_000  # pairs that are told; a document has no more sessions
+
+# Built once: building a statement costs more than running it.
+_BOOKING, _OCCURRENCE = (SQLModel.metadata.tables[name] for name in ("booking", "occurrence"))
+_KNOWN = (
+    select(
+        _OCCURRENCE.c.start,
+        _OCCURRENCE.c.end,
+        _BOOKING.c.title,
+        _BOOKING.c.source,
+        _BOOKING.c.id,
+        _OCCURRENCE.c.event_id,
+    )
+    .join(_BOOKING, _BOOKING.c.id == _OCCURRENCE.c.booking_id)
+    .where(
+        _OCCURRENCE.c.resource_id == bindparam("resource"),
+        _OCCURRENCE.c.status == OccurrenceStatus.SCHEDULED,
+        _OCCURRENCE.c.end > bindparam("after"),
+        _OCCURRENCE.c.start < bindparam("before"),
+        _BOOKING.c.id.not_in(bindparam("but", expanding=True)),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +67,10 @@ def known_bookings(
     session: Session, resource_id: int, start: datetime, end: datetime, *, but: Collection[str] = ()
 ) -> list[Booked]:
     """What is scheduled on the resource between two instants as far as SQL knows; bookings in `but` left out."""
-    statement = (
-        select(Occurrence, Booking)
-        .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
-        .where(
-            col(Occurrence.resource_id) == resource_id,
-            col(Occurrence.status) == OccurrenceStatus.SCHEDULED,
-            col(Occurrence.end) > start,
-            col(Occurrence.start) < end,
-            col(Booking.id).not_in(but),
-        )
-    )
+    asked = {"resource": resource_id, "after": start, "before": end, "but": list(but)}
     return [
-        Booked(
-            found.start,
-            found.end,
-            booking.title,
-            booking.source,
-            booking.id if booking.source == "lectern" else None,
-            found.event_id,
-        )
-        for found, booking in session.execute(statement)
+        Booked(starts, ends, title, source, booking_id if source == "lectern" else None, event_id)
+        for starts, ends, title, source, booking_id, event_id in session.connection().execute(_KNOWN, asked)
     ]
 
 
