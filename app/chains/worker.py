@@ -93,10 +93,10 @@ class Workers(Generic[T]):
         until = time.monotonic() + seconds
         loop, event = asyncio.get_running_loop(), asyncio.Event()
         with self._endings_lock:
-            self._endings.setdefault(chain_id, []).append((loop, event))
-        try:
             if new and chain_id in self._lately:
                 return True
+            self._endings.setdefault(chain_id, []).append((loop, event))
+        try:
             while new or self._runs(chain_id) or not await loop.run_in_executor(None, is_over):
                 new = False
                 left = until - time.monotonic()
