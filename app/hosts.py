@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import BadRequest, render
 from app.settings import Settings, is_loopback
+from app.telemetry import NO_ROUTE, Count, method_of
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +29,11 @@ def allowed(settings: Settings) -> tuple[str, ...]:
 
 
 class AllowedHosts:
-    """Refuses requests that call the service by any other name than `names`."""
+    """Refuses requests that call the service by any other name than `names`, and counts them."""
 
-    def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, names: Iterable[str], count: Count) -> None:
         self.app = app
+        self._count = count
         self._exact = frozenset(name for name in names if not name.startswith("*"))
         self._below = tuple(name[1:] for name in names if name.startswith("*."))
         self._any = ANY in names
@@ -41,6 +43,7 @@ class AllowedHosts:
             await self.app(scope, receive, send)
         else:
             log.info("host_refused")  # what it was is the caller's to choose, and stands in no log
+            self._count(method_of(scope), NO_ROUTE, BadRequest.status, 0.0)
             await render(
                 BadRequest("The Host header names no host that this service answers to: see LECTERN_ALLOWED_HOSTS.")
             )(scope, receive, send)

@@ -233,7 +233,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         may_see=lambda sent, resource_id: _may_see(keys, feed, sent, resource_id),
         seen=metrics.poll,
     )
-    app.add_middleware(hosts.AllowedHosts, names=hosts.allowed(settings))
+    app.add_middleware(hosts.AllowedHosts, names=hosts.allowed(settings), count=metrics.request)
     app.add_middleware(headers.Headers)
     telemetry.add_request_ids(app)
     return app

@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 State = Literal["ok", "degraded", "down"]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+NO_ROUTE = "none"
 POLLED = ("/healthz", "/readyz", "/metrics", "/resources/{id}/upcoming", "/resources/{id}/upcoming.ics")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -95,7 +96,7 @@ class Requests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, method = perf_counter(), scope["method"] if scope["method"] in METHODS else "OTHER"
+        began, method = perf_counter(), method_of(scope)
         status = 500  # what a mistake becomes, further out
 
         async def seen(message: Message) -> None:
@@ -120,9 +121,14 @@ class Requests:
 
 
 def _template(scope: Scope) -> str:
-    """`/recordings/{id}`; `page` for what is no operation, and `none` for what is nothing."""
+    """`/recordings/{id}`; `page` for what is no operation, and NO_ROUTE for what is nothing."""
     path: str | None = getattr(scope.get("route"), "path", None)
-    return path or ("page" if "endpoint" in scope else "none")
+    return path or ("page" if "endpoint" in scope else NO_ROUTE)
+
+
+def method_of(scope: Scope) -> str:
+    """One of few, whatever a client makes up."""
+    return scope["method"] if scope["method"] in METHODS else "OTHER"
 
 
 class Part(Out):

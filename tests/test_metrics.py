@@ -71,6 +71,13 @@ def test_a_mistake_is_counted_as_the_500_that_it_becomes(service: Lectern) -> No
     assert value(service, "lectern_http_requests_total", method="GET", route="/recordings", status="500") == 1
 
 
+def test_an_encoder_that_calls_the_service_by_a_wrong_name_is_counted(tmp_path: Path) -> None:
+    """Nothing else shows it: supervisors are answered by any name, and the service is well."""
+    with lectern(tmp_path, allowed_hosts="lectern.campus.example") as service:
+        problem(service.client.get(UPCOMING), 400, "bad_request")
+        assert value(service, "lectern_http_requests_total", method="GET", route="none", status="400") == 1
+
+
 def test_polls_from_memory_are_counted_too(service: Lectern) -> None:
     service.made({**EXAMPLE, "reference_id": "polled", "start": "2028-01-12T09:00:00", "exclude": []})
     etag = service.client.get(UPCOMING).headers["ETag"]
