@@ -1,6 +1,5 @@
 """`POST /recordings/batch`: several changes at once, whose conflicts are those of the final state of all of them."""
 
-from typing import Any
 
 import pytest
 from httpx2 import Response
@@ -67,10 +66,17 @@ def test_moved_sessions_come_along(service: Lectern, scenes: list[Scene]) -> Non
 # What is in the way refuses all of it
 
 
-def untouched(
-    service: Lectern, answer: Response, scenes: list[Scene], before: list[Any], code: str, status: int
+def refused(
+    service: Lectern,
+    scenes: list[Scene],
+    *changes: tuple[Scene, Json],
+    code: str = "schedule_conflict",
+    status: int = 409,
 ) -> Json:
-    shown = problem(answer, status, code)
+    """The problem of a batch that changes nothing."""
+    service.calls()
+    before = [as_it_is(scene) for scene in scenes]
+    shown = problem(send(service, *changes), status, code)
     assert [as_it_is(scene) for scene in scenes] == before
     assert service.writes() == []
     for scene in scenes:
@@ -78,38 +84,29 @@ def untouched(
     return shown
 
 
-def conflicts(service: Lectern, answer: Response, scenes: list[Scene], before: list[Any]) -> list[Json]:
-    pairs: list[Json] = untouched(service, answer, scenes, before, "schedule_conflict", 409)["conflicts"]
-    return pairs
-
-
 def test_one_conflict_refuses_the_batch(service: Lectern, scenes: list[Scene]) -> None:
     first, second, third = scenes
-    service.calls()
-    before = [as_it_is(scene) for scene in scenes]
-    answer = send(service, (first, {"resource": second.room}), (second, {"resource": third.room}))
-    pairs = conflicts(service, answer, scenes, before)
+    pairs = refused(service, scenes, (first, {"resource": second.room}), (second, {"resource": third.room}))[
+        "conflicts"
+    ]
     assert {(pair["recording_id"], pair["booked"]["recording_id"]) for pair in pairs} == {(second.id, third.id)}
     assert len(pairs) == 14
 
 
 def test_conflicts_among_the_batch_itself_are_told_from_both_sides(service: Lectern, scenes: list[Scene]) -> None:
     first, second, third = scenes
-    service.calls()
-    before = [as_it_is(scene) for scene in scenes]
-    answer = send(service, (first, {"resource": third.other}), (second, {"resource": third.other}))
-    pairs = conflicts(service, answer, scenes, before)
+    pairs = refused(service, scenes, (first, {"resource": third.other}), (second, {"resource": third.other}))[
+        "conflicts"
+    ]
     told = {(pair["recording_id"], pair["booked"]["recording_id"]) for pair in pairs}
     assert told == {(first.id, second.id), (second.id, first.id)}
 
 
 def test_two_changes_into_a_room_that_is_to_be_made_are_a_conflict(service: Lectern, scenes: list[Scene]) -> None:
     first, second, _ = scenes
-    service.calls()
-    before = [as_it_is(scene) for scene in scenes]
     new: Json = {"resource": {"system_name": f"new-{first.number}"}}
     again: Json = {"resource": {"system_name": f"NEW-{first.number}"}}
-    assert conflicts(service, send(service, (first, new), (second, again)), scenes, before)
+    assert refused(service, scenes, (first, new), (second, again))["conflicts"]
     found(send(service, (first, new)))
     first.holds()
 
@@ -126,11 +123,8 @@ def test_what_others_have_booked_refuses_the_batch(service: Lectern, scenes: lis
         times = {"startDate": int(start.timestamp()), "endDate": int((start + HOUR).timestamp())}
         blackout = {"objectType": "KalturaBlackoutScheduleEvent", "recurrenceType": 0, "summary": "Closed", **times}
         made = service.kaltura("schedule_scheduleEvent", "add", scheduleEvent=blackout)
-    service.calls()
-    before = [as_it_is(scene) for scene in scenes]
-    later = {"start": first.local(hours=2)}
-    answer = send(service, (second, {"title": "New"}), (first, {"resource": second.room, **later}))
-    (pair,) = conflicts(service, answer, scenes, before)
+    there = {"resource": second.room, "start": first.local(hours=2)}
+    (pair,) = refused(service, scenes, (second, {"title": "New"}), (first, there))["conflicts"]
     assert (pair["recording_id"], utc(pair["booked"]["start"])) == (first.id, start)
     if theirs == "blackout":
         service.kaltura("schedule_scheduleEvent", "delete", scheduleEventId=made["id"])
@@ -139,10 +133,8 @@ def test_what_others_have_booked_refuses_the_batch(service: Lectern, scenes: lis
 def test_a_moved_session_that_would_meet_the_series_refuses_the_batch(service: Lectern, scenes: list[Scene]) -> None:
     first, second, _ = scenes
     found(first.move(20, start=first.local(21, hours=2)))
-    service.calls()
-    before = [as_it_is(scene) for scene in scenes]
-    answer = send(service, (first, {"start": first.local(hours=2)}), (second, {"title": "New"}))
-    (pair,) = conflicts(service, answer, scenes, before)
+    later = {"start": first.local(hours=2)}
+    (pair,) = refused(service, scenes, (first, later), (second, {"title": "New"}))["conflicts"]
     assert pair["booked"]["recording_id"] == first.id
 
 
@@ -180,10 +172,8 @@ def test_one_impossible_patch_changes_nothing(
     service: Lectern, scenes: list[Scene], patch: Json, status: int, code: str, places: list[str]
 ) -> None:
     first, second, _ = scenes
-    service.calls()
-    before = [as_it_is(scene) for scene in scenes]
-    answer = send(service, (first, {"title": "New"}), (second, patch))
-    assert pointers(untouched(service, answer, scenes, before, code, status)) == places
+    changes = (first, {"title": "New"}), (second, patch)
+    assert pointers(refused(service, scenes, *changes, code=code, status=status)) == places
 
 
 def test_someone_else_s_recording_is_404(service: Lectern, scenes: list[Scene]) -> None:
