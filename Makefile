@@ -9,7 +9,7 @@ run: $(VENV)/ready
 	$(BIN)/lectern serve
 
 test: $(VENV)/ready
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .
