@@ -1,6 +1,5 @@
 """`POST /recordings/batch`: several changes at once, whose conflicts are those of the final state of all of them."""
 
-
 import pytest
 from httpx2 import Response
 
