@@ -21,7 +21,8 @@ leave nothing to undo, share an intent and a result: those of a second.
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -30,7 +31,7 @@ import structlog
 from sqlmodel import Session
 
 from app.chains.models import ChainStatus, ChainStep, StepStatus
-from app.chains.run import MADE, PENDING, SENT, UNDONE, Run
+from app.chains.run import MADE, PENDING, SENT, UNDONE, Run, open_calls
 from app.chains.steps import Call, Context, Definition, Done, Failed, Json, Retry, Unknown
 from app.chains.store import Claim, LeaseLost, Store
 from app.chains.watching import UNWATCHED, Watch
@@ -128,14 +129,14 @@ class Engine(Generic[T]):
 
     def _forward(self, run: Run[T]) -> None:
         row = run.current
-        on = self._advance(run, None) if row is None or row.status == StepStatus.PENDING else self._resume(run, row)
+        on = self._resume(run, row) if row and row.status != StepStatus.PENDING else self._go_on(run)
         while on and (row := run.current) is not None:
-            call = _open_call(row)
+            call = open_calls(row)[0]
             run.claim.guard()
             outcome = self._try(run, row, call, run.step(row).send)
             if isinstance(outcome, Done):
                 run.made(row, call, outcome.result)
-                on = self._may_wait(run, row) or self._advance(run, row)
+                on = self._go_on(run)
                 continue
             if not isinstance(outcome, Unknown):
                 # Not done by this sending; but perhaps by an earlier one, which got no answer.
@@ -148,57 +149,69 @@ class Engine(Generic[T]):
         if run.refused:
             self._undo(run)
 
-    def _may_wait(self, run: Run[T], row: ChainStep) -> bool:
-        """Whether the step's next call may be sent before this one's result is committed: a crash repeats both."""
-        return (
-            run.step(row).repeatable
-            and any(call["state"] != MADE for call in row.calls or ())
-            and run.claim.since_checkpoint() < UNSAVED
-            and not (run.stops or self.stopping())
-        )
+    def _go_on(self, run: Run[T]) -> bool:
+        """Whether there is something to send now, and all is committed that must be before that."""
+        return self._glide(run) or self._advance(run)
+
+    def _glide(self, run: Run[T]) -> bool:
+        """Goes on in memory alone, from calls that are harmless to repeat to others: a crash repeats them all.
+
+        Whether there is such a call to send now.
+        """
+        if run.chain.status != ChainStatus.RUNNING or run.claim.since_checkpoint() >= UNSAVED:
+            return False
+        while (row := run.current) is not None and run.glides(row) and not (run.stops or self.stopping()):
+            if row.status == StepStatus.PENDING:
+                run.begin(row)
+            elif open_calls(row):
+                return True
+            else:
+                self._finish(run, row)
+        return False
 
     def _resume(self, run: Run[T], row: ChainStep) -> bool:
         """Goes on in the middle of a step. Whether there is something to send now."""
-        call = _open_call(row)
+        call = open_calls(row)[0]
         if run.chain.status == ChainStatus.QUEUED and not self._take_lanes_again(run):
             return False
         if not self._settle(run, row, call):
             return False
         if call["state"] == MADE:
-            return self._advance(run, row)
-        _intend(row, call)
+            return self._advance(run)
+        run.intend(row)
         row.attempts += 1
-        with self.store.checkpoint(run.claim, [row], status=ChainStatus.RUNNING, error=None):
+        with self._checkpoint(run, status=ChainStatus.RUNNING, error=None):
             run.chain.status = ChainStatus.RUNNING
         return True
 
-    def _advance(self, run: Run[T], row: ChainStep | None) -> bool:
-        """Commits what `row`'s last call resulted in, with the intent of what comes next.
+    def _advance(self, run: Run[T]) -> bool:
+        """Commits what was done since the last checkpoint, with the intent of what comes next.
 
         Returns whether there is something to send now: not at the end, nor when a lane is taken, nor when the
         process is stopping.
         """
         going = not self.stopping()
-        changed = [row] if row else []
-        with self.store.checkpoint(run.claim, changed) as session:
-            while row is None or all(call["state"] == MADE for call in row.calls or ()):
-                if row is not None:
-                    self._finish(run, session, row)
-                row = next((later for later in run.rows if later.status == StepStatus.PENDING), None)
-                if row is None:
-                    self._end(session, run, ChainStatus.SUCCEEDED, None)
-                    return False
-                if run.stops:
+        with self._checkpoint(run) as session:
+            while (row := run.current) is not None:
+                if open_calls(row):
                     break
-                if not self._begin(run, session, row):
+                if row.status != StepStatus.PENDING:
+                    self._finish(run, row)
+                    self._save(run, session)
+                elif run.stops:
+                    break
+                elif self._take_lanes(run, session, row):
+                    run.begin(row)
+                else:
                     return False
-                changed.append(row)
+            if row is None:
+                self._end(session, run, ChainStatus.SUCCEEDED, None)
+                return False
             if run.stops:
-                changed += [] if row in changed else [row]
                 self.store.change(session, run.claim, **self._refused(run, row, STOPPED))
                 return False
             if going:
-                _intend(row, _open_call(row))
+                run.intend(row)
                 if run.chain.status != ChainStatus.RUNNING:
                     run.chain.status = ChainStatus.RUNNING
                     self.store.change(session, run.claim, status=ChainStatus.RUNNING, error=None)
@@ -206,24 +219,24 @@ class Engine(Generic[T]):
                 self.store.release(session, run.claim, 0)
         return going
 
-    def _begin(self, run: Run[T], session: Session, row: ChainStep) -> bool:
-        """Whether the step's lanes are ours, and it has begun."""
-        if not self._take_lanes(run, session, row):
-            return False
-        calls = run.step(row).calls(run.context)
-        row.calls = [{"key": call.key, "request": dict(call.request), "state": PENDING} for call in calls]
-        row.status, row.started_at, row.next_attempt_at = StepStatus.RUNNING, utc_now(), None
-        row.attempts = 1 if row.calls else 0
-        run.results[row.name] = {}
-        return True
+    @contextmanager
+    def _checkpoint(self, run: Run[T], **changes: Any) -> Iterator[Session]:
+        """`Store.checkpoint`, with all that the run has come to since the last one."""
+        with self.store.checkpoint(run.claim, run.changed, **changes) as session:
+            self._save(run, session)
+            yield session
+        run.changed.clear()
 
-    def _finish(self, run: Run[T], session: Session, row: ChainStep) -> None:
-        row.status, row.finished_at = StepStatus.SUCCEEDED, utc_now()
-        row.error, row.next_attempt_at, row.failures = None, None, 0
+    def _save(self, run: Run[T], session: Session) -> None:
+        for row in run.finished:
+            save = run.step(row).save
+            if save is not None:
+                save(session, run.context)
+        run.finished.clear()
+
+    def _finish(self, run: Run[T], row: ChainStep) -> None:
+        run.finish(row)
         self.watch.step(run.chain.operation, row.name, _between(row.started_at, row.finished_at))
-        save = run.step(row).save
-        if save is not None:
-            save(session, run.context)
 
     def _take_lanes(self, run: Run[T], session: Session, row: ChainStep) -> bool:
         keys, before = _lanes(run, row), [key for one in run.rows[: row.position] for key in _lanes(run, one)]
@@ -236,7 +249,7 @@ class Engine(Generic[T]):
 
     def _take_lanes_again(self, run: Run[T]) -> bool:
         """A chain that was stuck has handed its lanes on."""
-        with self.store.checkpoint(run.claim) as session:
+        with self._checkpoint(run) as session:
             return all(self._take_lanes(run, session, row) for row in run.rows if row.status != StepStatus.PENDING)
 
     # Looking up, waiting
@@ -294,7 +307,8 @@ class Engine(Generic[T]):
             row.error = {"detail": reason}
         if row.status == StepStatus.RUNNING:
             row.status = StepStatus.WAITING
-        with self.store.checkpoint(run.claim, [row]) as session:
+        run.change(row)
+        with self._checkpoint(run) as session:
             if self.store.patience_is_over(session, run.claim):
                 error = {**(run.chain.error or {}), "code": "stuck", "detail": reason, "step": row.name}
                 self._end(session, run, ChainStatus.STUCK, error)
@@ -307,7 +321,7 @@ class Engine(Generic[T]):
     # Undoing
 
     def _refuse(self, run: Run[T], row: ChainStep, error: Mapping[str, Json]) -> None:
-        with self.store.checkpoint(run.claim, [row], **self._refused(run, row, error)):
+        with self._checkpoint(run, **self._refused(run, row, error)):
             pass
         self._undo(run)
 
@@ -317,12 +331,13 @@ class Engine(Generic[T]):
         row.error, row.next_attempt_at, row.failures = dict(error), None, 0
         log.info("chain_refused", chain_id=run.chain.id, step=row.name, code=error.get("code"))
         run.chain.error = _refusal(row)
+        run.change(row)
         return {"status": ChainStatus.UNDOING, "error": run.chain.error, "deadline": self.store.deadline}
 
     def _undo(self, run: Run[T]) -> None:
         for row, call, undo in run.to_undo():
             if self.stopping():
-                with self.store.checkpoint(run.claim) as session:
+                with self._checkpoint(run) as session:
                     self.store.release(session, run.claim, 0)
                 return
             if not self._settle(run, row, call):
@@ -336,9 +351,10 @@ class Engine(Generic[T]):
             call["state"], row.next_attempt_at = UNDONE, None
             if row.status == StepStatus.SUCCEEDED and all(call["state"] == UNDONE for call in row.calls or ()):
                 row.status, row.error = StepStatus.UNDONE, None
-            with self.store.checkpoint(run.claim, [row], status=ChainStatus.UNDOING):
+            run.change(row)
+            with self._checkpoint(run, status=ChainStatus.UNDOING):
                 pass
-        with self.store.checkpoint(run.claim) as session:
+        with self._checkpoint(run) as session:
             self._end(session, run, ChainStatus.FAILED, run.chain.error)
 
     def _end(self, session: Session, run: Run[T], status: ChainStatus, error: Mapping[str, Json] | None) -> None:
@@ -370,17 +386,8 @@ def _lanes(run: Run[T], row: ChainStep) -> Sequence[str]:
     return named(run.context) if named else ()
 
 
-def _open_call(row: ChainStep) -> dict[str, Any]:
-    return next(call for call in row.calls or () if call["state"] != MADE)
-
-
-def _intend(row: ChainStep, call: dict[str, Any]) -> None:
-    call |= {"state": SENT, "looks": 0}
-    row.status, row.next_attempt_at = StepStatus.RUNNING, None
-
-
-def _between(begun: datetime | None, ended: datetime) -> float:
-    return (ended - begun).total_seconds() if begun else 0.0
+def _between(begun: datetime | None, ended: datetime | None) -> float:
+    return (ended - begun).total_seconds() if begun and ended else 0.0
 
 
 def _refusal(row: ChainStep) -> dict[str, Any]:

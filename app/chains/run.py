@@ -1,12 +1,13 @@
 """One chain in the hands of one worker."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from app.chains.models import Chain, ChainStatus, ChainStep, StepStatus
 from app.chains.steps import Context, Definition, Json, Outcome, Step
 from app.chains.store import Claim
+from app.db import utc_now
 
 T = TypeVar("T")
 
@@ -23,6 +24,8 @@ class Run(Generic[T]):
     definition: Definition[T]
     context: Context[T]
     results: dict[str, dict[str, Json]]  # of the context, growing
+    changed: dict[int, ChainStep] = field(default_factory=dict)  # since the last checkpoint, by position
+    finished: list[ChainStep] = field(default_factory=list)  # those of them whose results are still to be saved
 
     @property
     def over(self) -> bool:
@@ -50,7 +53,37 @@ class Run(Generic[T]):
     def step(self, row: ChainStep) -> Step[T]:
         return self.definition.steps[row.position]
 
+    def glides(self, row: ChainStep) -> bool:
+        """Whether the step's next call may be sent before anything is committed."""
+        step = self.step(row)
+        return step.repeatable and (row.status != StepStatus.PENDING or not (step.lanes or step.final))
+
+    def begin(self, row: ChainStep) -> None:
+        calls = self.step(row).calls(self.context)
+        row.calls = [{"key": call.key, "request": dict(call.request), "state": PENDING} for call in calls]
+        row.status, row.started_at, row.next_attempt_at = StepStatus.RUNNING, utc_now(), None
+        row.attempts = 1 if row.calls else 0
+        self.results[row.name] = {}
+        self.change(row)
+
+    def intend(self, row: ChainStep) -> None:
+        """Its open call is going to be sent."""
+        open_calls(row)[0].update(state=SENT, looks=0)
+        row.status, row.next_attempt_at = StepStatus.RUNNING, None
+        self.change(row)
+
+    def finish(self, row: ChainStep) -> None:
+        row.status, row.finished_at = StepStatus.SUCCEEDED, utc_now()
+        row.error, row.next_attempt_at, row.failures = None, None, 0
+        self.finished.append(row)
+        self.change(row)
+
+    def change(self, row: ChainStep) -> None:
+        """It is saved at the next checkpoint."""
+        self.changed[row.position] = row
+
     def made(self, row: ChainStep, call: dict[str, Any], result: Json) -> None:
+        self.change(row)
         call |= {"state": MADE, "result": result}
         self.results[row.name][call["key"]] = result
 
@@ -63,3 +96,8 @@ class Run(Generic[T]):
             for call in reversed(row.calls or [])
             if call["state"] in (SENT, MADE)
         ]
+
+
+def open_calls(row: ChainStep) -> list[dict[str, Any]]:
+    """Those of a step that has begun which are not made, in order."""
+    return [call for call in row.calls or () if call["state"] != MADE]

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
@@ -63,12 +64,11 @@ _SAVE = (
     .values({name: bindparam(f"new_{name}", type_=_STEP.c[name].type) for name in _SAVED})
 )
 _CREATE = insert(_CHAIN).values(
-    status=ChainStatus.QUEUED,
-    fence=0,
-    lease_until=0.0,
+    lease_until=database_now() + bindparam("lease"),
     next_attempt_at=database_now() + bindparam("delay"),
     deadline=database_now() + bindparam("patience"),
 )
+_PLAN = insert(_STEP)
 _LOAD = select(Chain).where(col(Chain.id) == bindparam("of"))
 _STEPS = select(ChainStep).where(col(ChainStep.chain_id) == bindparam("of")).order_by(col(ChainStep.position))
 _LATEST = select(Chain).where(
@@ -143,19 +143,29 @@ class Store:
         delay: float = 0.0,
     ) -> str:
         """A new chain in the caller's transaction, to be claimed `delay` seconds after that commits. Returns its id."""
-        chain_id = new_id("chn")
-        now = utc_now()
-        chain = {"id": chain_id, "subject": subject, "operation": operation, "input": given}
-        session.connection().execute(
-            _CREATE, {**chain, "patience": self.patience, "delay": delay, "created_at": now, "updated_at": now}
+        chain = {"subject": subject, "operation": operation, "input": given, "status": ChainStatus.QUEUED, "fence": 0}
+        return self._create(session, steps, {**chain, "owner": None, "lease": 0.0, "delay": delay})
+
+    def begin(
+        self, session: Session, subject: str, operation: str, steps: Sequence[str], given: Mapping[str, Any]
+    ) -> Claim:
+        """A new chain in the caller's transaction that is claimed from the start, to be run when that has committed."""
+        begun = time.monotonic()
+        chain = {"subject": subject, "operation": operation, "input": given, "status": ChainStatus.RUNNING, "fence": 1}
+        owned = {"owner": self.owner, "lease": self.lease, "delay": 0.0}
+        return Claim(
+            self._create(session, steps, chain | owned), 1, begun + self.lease, saved_at=begun, subject=subject
         )
-        session.connection().execute(
-            insert(_STEP),
-            [
-                {"chain_id": chain_id, "position": position, "name": name, "status": StepStatus.PENDING}
-                for position, name in enumerate(steps)
-            ],
-        )
+
+    def _create(self, session: Session, steps: Sequence[str], values: Mapping[str, Any]) -> str:
+        chain_id, now = new_id("chn"), utc_now()
+        chain = {**values, "id": chain_id, "patience": self.patience, "created_at": now, "updated_at": now}
+        session.connection().execute(_CREATE, chain)
+        rows = [
+            {"chain_id": chain_id, "position": position, "name": name, "status": StepStatus.PENDING}
+            for position, name in enumerate(steps)
+        ]
+        session.connection().execute(_PLAN, rows)
         return chain_id
 
     def load(self, claim: Claim) -> tuple[Chain, list[ChainStep]]:
@@ -189,10 +199,12 @@ class Store:
     # Checkpoints
 
     @contextmanager
-    def checkpoint(self, claim: Claim, rows: Sequence[ChainStep] = (), **changes: Any) -> Iterator[Session]:
+    def checkpoint(
+        self, claim: Claim, rows: Mapping[int, ChainStep] = MappingProxyType({}), **changes: Any
+    ) -> Iterator[Session]:
         """One durable moment: a chain's own row (`changes`), what the caller writes, and its steps `rows`.
 
-        The rows are saved as they are when the caller's block ends; it may add to the list until then.
+        The rows are saved as they are when the caller's block ends; it may add to them until then.
         """
         begun = time.monotonic()
         with self.database.write() as session:
@@ -202,7 +214,7 @@ class Store:
                 self.change(session, claim, **changes)
             yield session
             if rows:
-                session.connection().execute(_SAVE, [_values(row) for row in rows])
+                session.connection().execute(_SAVE, [_values(row) for row in rows.values()])
         claim.saved_at = time.monotonic()
         claim.valid_until = begun + self.lease
 

@@ -38,7 +38,9 @@ class Workers(Generic[T]):
         self._close = close
         self._running: dict[str, Claim] = {}  # by thread
         self._stop = threading.Event()
-        self._due = threading.Event()
+        self._news = threading.Condition()  # of the next two, or of the stop
+        self._begun = deque[Claim]()  # claimed already, they wait for a worker
+        self._look_at = 0.0  # when the database is asked for a due chain (monotonic seconds)
         self._leading = threading.Lock()
         self._endings: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
         self._endings_lock = threading.Lock()
@@ -53,17 +55,29 @@ class Workers(Generic[T]):
         return len(self._running)
 
     @property
+    def spare(self) -> bool:
+        """Whether a worker has nothing to do."""
+        return self.alive and not self.stopping() and len(self._running) + len(self._begun) < len(self._threads)
+
+    @property
     def alive(self) -> bool:
         return self._heart.is_alive() and all(thread.is_alive() for thread in self._threads)
 
     def start(self) -> None:
         for thread in (*self._threads, self._heart):
             thread.start()
-        self.nudge()
 
     def nudge(self) -> None:
-        """There is a chain to run."""
-        self._due.set()
+        """There is a chain to claim."""
+        with self._news:
+            self._look_at = 0.0
+            self._news.notify()
+
+    def take(self, claim: Claim) -> None:
+        """There is a chain to run, which is claimed already."""
+        with self._news:
+            self._begun.append(claim)
+            self._news.notify()
 
     def stop(self, timeout: float) -> bool:
         """Lets each worker end the call it is in, and gives its chain back. Whether all ended in time.
@@ -71,7 +85,8 @@ class Workers(Generic[T]):
         A worker that did not keeps its chain until the lease runs out; then another process takes it up.
         """
         self._stop.set()
-        self._due.set()
+        with self._news:
+            self._news.notify()
         self._wake_all()
         until = time.monotonic() + timeout
         for thread in (*self._threads, self._heart):
@@ -151,29 +166,43 @@ class Workers(Generic[T]):
             self._close(tools)
 
     def _next(self) -> Claim | None:
-        """The next due chain, claimed; None when the process stops."""
+        """The next chain to run, claimed; None when the process stops."""
+        me = threading.current_thread().name
         with self._leading:
             while True:
-                self._due.wait(POLL)
-                if self._stop.is_set():
-                    return None
-                self._due.clear()
-                try:
-                    claim = self._engine.store.claim()
-                except SQLAlchemyError as error:
-                    log.error("cannot_claim", kind=type(error).__name__)
-                    self._stop.wait(AFTER_FAILURE)
-                    continue
-                if claim is not None:
-                    self._running[threading.current_thread().name] = claim
-                    if claim.more:
-                        self.nudge()
-                    return claim
+                with self._news:
+                    self._news.wait_for(self._is_news, self._look_at - time.monotonic())
+                    if self._begun:
+                        claim = self._running[me] = self._begun.popleft()
+                        return claim
+                    if self.stopping():
+                        return None
+                    self._look_at = time.monotonic() + POLL
+                found = self._claim()
+                if found is not None:
+                    self._running[me] = found
+                    return found
+
+    def _is_news(self) -> bool:
+        return bool(self._begun) or self.stopping() or self._look_at <= time.monotonic()
+
+    def _claim(self) -> Claim | None:
+        try:
+            claim = self._engine.store.claim()
+        except SQLAlchemyError as error:
+            log.error("cannot_claim", kind=type(error).__name__)
+            self._stop.wait(AFTER_FAILURE)
+            return None
+        if claim is not None and claim.more:
+            self.nudge()
+        return claim
 
     def _beat(self) -> None:
         while not self._stop.wait(self._engine.store.lease / 3) or self._running:
             try:
-                self._engine.store.renew(list(self._running.values()))
+                with self._news:
+                    mine = [*self._begun, *self._running.values()]
+                self._engine.store.renew(mine)
             except SQLAlchemyError as error:
                 log.error("cannot_renew", kind=type(error).__name__)
             if self._stop.is_set():

@@ -50,7 +50,11 @@ class Acceptance:
     async def schedule(self, client: Client, document: RecordingDocument, key: str | None, wait: float) -> Response:
         """201 with a new recording, 200 with one that was there, 202 with one that goes on, or its problem."""
         draft = service.draft(client.name, document, self.default_zone)  # refused before anything is written
-        return await self._run(client, lambda session: service.accept(session, self.store, draft, key), wait)
+
+        def accept(session: Session) -> Accepted:
+            return service.accept(session, self.store, draft, key, claim=self.workers.spare)
+
+        return await self._run(client, accept, wait)
 
     async def resume(self, client: Client, recording_id: str, wait: float) -> Response:
         def accept(session: Session) -> Accepted:
@@ -152,7 +156,10 @@ class Acceptance:
     def _begin(self, *accepted: Accepted) -> None:
         for one in accepted:  # the one line that a request's id and a chain's stand on together
             log.info("accepted", recording_id=one.recording_id, chain_id=one.chain_id, new=one.made)
-        self.workers.nudge()
+            if one.claim is not None:
+                self.workers.take(one.claim)
+        if any(one.claim is None for one in accepted):
+            self.workers.nudge()
 
     async def _ended(self, accepted: Accepted, wait: float) -> None:
         is_over = partial(self._is_over, accepted.chain_id)

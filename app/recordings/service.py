@@ -15,7 +15,7 @@ from app.calendar.occurrences import Occurrence as Planned
 from app.calendar.plan import PlannedEvent, plan
 from app.chains.models import ChainStatus
 from app.chains.steps import Definition
-from app.chains.store import Store, latest_chains
+from app.chains.store import Claim, Store, latest_chains
 from app.db import new_id, utc_now
 from app.errors import IdempotencyKeyReused, NotFound, NothingToResume, ReferenceInUse
 from app.kaltura.types import CLASSIFICATIONS
@@ -47,13 +47,14 @@ _SCHEDULED = (
 class Accepted:
     """A recording and the chain to wait for: `begun` by this request, with the recording if that is `made` by it.
 
-    `unchanged`: it is already what the request asks for, and there is nothing to wait for.
+    `claim`: the chain belongs to this process already. `unchanged`: it is already what the request asks for, and there is nothing to wait for.
     """
 
     recording_id: str
     chain_id: str
     begun: bool
     made: bool = False
+    claim: Claim | None = None
     unchanged: bool = False
 
 
@@ -119,20 +120,24 @@ def _occurrence(booking_id: str, found: Planned) -> dict[str, Any]:
     }
 
 
-def accept(session: Session, store: Store, draft: Draft, key: str | None) -> Accepted:
+def accept(session: Session, store: Store, draft: Draft, key: str | None, *, claim: bool = False) -> Accepted:
     """The document's recording: the one that it made before, or a new one with its chain, ready to run.
 
-    Raises IdempotencyKeyReused and ReferenceInUse. A client's documents are to be accepted one after another, so that
+    With `claim`, a new chain is this process's from the start. Raises IdempotencyKeyReused and ReferenceInUse. A client's documents are to be accepted one after another, so that
     two equal ones at once find each other.
     """
     before = _made_before(session, draft, key)
-    recording_id = before or draft.recording_id
-    chain_id = latest_chains(session, [before])[before].id if before else _make(session, store, draft)
+    if before is not None:
+        accepted = Accepted(before, latest_chains(session, [before])[before].id, begun=False)
+    else:
+        accepted = _make(session, store, draft, claim)
     if key is not None and session.get(IdempotencyKey, (draft.client, key)) is None:
         session.add(
-            IdempotencyKey(client=draft.client, key=key, fingerprint=draft.fingerprint, recording_id=recording_id)
+            IdempotencyKey(
+                client=draft.client, key=key, fingerprint=draft.fingerprint, recording_id=accepted.recording_id
+            )
         )
-    return Accepted(recording_id, chain_id, begun=before is None, made=before is None)
+    return accepted
 
 
 def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
@@ -147,12 +152,16 @@ def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
     return alive.id if alive else None
 
 
-def _make(session: Session, store: Store, draft: Draft) -> str:
+def _make(session: Session, store: Store, draft: Draft, claim: bool) -> Accepted:
     for statement, rows in draft.rows:
         if rows:
             session.connection().execute(statement, rows)
     names = [step.name for step in SCHEDULE]
-    return store.create(session, draft.recording_id, "schedule", names, draft.input)
+    if claim:
+        claimed = store.begin(session, draft.recording_id, "schedule", names, draft.input)
+        return Accepted(draft.recording_id, claimed.chain_id, begun=True, made=True, claim=claimed)
+    chain_id = store.create(session, draft.recording_id, "schedule", names, draft.input)
+    return Accepted(draft.recording_id, chain_id, begun=True, made=True)
 
 
 def by_reference(session: Session, client: str, reference_id: str | None) -> Recording | None:
