@@ -28,7 +28,7 @@ from app.kaltura.errors import KalturaError
 from app.kaltura.gate import Gate
 from app.kaltura.observing import Observe, Permissions, outcome_of, unobserved
 from app.kaltura.session import Credentials, Sessions
-from app.kaltura.transport import http_client
+from app.kaltura.transport import Http, http_client
 from app.keys import Keys, Scope
 from app.metrics import Metrics
 from app.metrics import router as metrics_router
@@ -101,7 +101,7 @@ class Kaltura:
         self.permissions.observe(service, action, error, seconds)
         self._count(service, action, error, seconds)
 
-    def _http(self) -> httpx.Client:
+    def _http(self) -> Http:
         settings = self._settings
         return http_client(
             settings.kaltura_url or EMBEDDED,

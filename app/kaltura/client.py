@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeVar
 
-import httpx
 from pydantic import Field, TypeAdapter, ValidationError
 
 from app.kaltura.errors import KalturaError, Refused, SessionRefused, Transient, Unknown, harmless
 from app.kaltura.filters import filtered, given
 from app.kaltura.observing import Observe, observed, unobserved
 from app.kaltura.session import Sessions
-from app.kaltura.transport import MAX_BYTES, TOTAL_SECONDS, exchange
+from app.kaltura.transport import MAX_BYTES, TOTAL_SECONDS, Http, exchange
 from app.kaltura.types import (
     ACTIVE,
     OCCURRENCE,
@@ -67,7 +66,7 @@ class KalturaClient:
 
     def __init__(
         self,
-        http: httpx.Client,
+        http: Http,
         sessions: Sessions,
         *,
         observe: Observe = unobserved,

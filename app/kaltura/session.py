@@ -16,12 +16,10 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from time import monotonic, time
 
-import httpx
-
 from app.kaltura.errors import KalturaError, Refused, SessionRefused, SignInFailed, Unknown, harmless
 from app.kaltura.gate import Gate, growing_pause
 from app.kaltura.observing import Observe, observed, unobserved
-from app.kaltura.transport import exchange
+from app.kaltura.transport import Http, exchange
 
 SESSION_SECONDS = 3600
 """Asked for at each sign-in; an app token's own duration may make it shorter."""
@@ -89,7 +87,7 @@ class Sessions:
 
     def __init__(
         self,
-        http: httpx.Client,
+        http: Http,
         credentials: Credentials,
         *,
         gate: Gate | None = None,

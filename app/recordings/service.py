@@ -47,7 +47,8 @@ _SCHEDULED = (
 class Accepted:
     """A recording and the chain to wait for: `begun` by this request, with the recording if that is `made` by it.
 
-    `claim`: the chain belongs to this process already. `unchanged`: it is already what the request asks for, and there is nothing to wait for.
+    `claim`: the chain is this process's from the start. `unchanged`: it is already what the request asks for, and
+    there is nothing to wait for.
     """
 
     recording_id: str
@@ -123,8 +124,8 @@ def _occurrence(booking_id: str, found: Planned) -> dict[str, Any]:
 def accept(session: Session, store: Store, draft: Draft, key: str | None, *, claim: bool = False) -> Accepted:
     """The document's recording: the one that it made before, or a new one with its chain, ready to run.
 
-    With `claim`, a new chain is this process's from the start. Raises IdempotencyKeyReused and ReferenceInUse. A client's documents are to be accepted one after another, so that
-    two equal ones at once find each other.
+    With `claim`, a new chain is this process's from the start. A client's documents are to be accepted one after
+    another, so that two equal ones at once find each other. Raises IdempotencyKeyReused and ReferenceInUse.
     """
     before = _made_before(session, draft, key)
     if before is not None:

@@ -1,7 +1,7 @@
 """Whatever bytes and values come: a result in its shape, or a KalturaError. Nothing else."""
 
-import contextlib
 import json
+from contextlib import closing, suppress
 
 import httpx
 import pytest
@@ -33,7 +33,7 @@ ANSWERS = VALUES | ERRORS | ALMOST | st.builds(lambda n, o: {"totalCount": n, "o
 def test_any_value(name: str, value: object) -> None:
     upstream = Upstream()
     kaltura = upstream.will(*[answer(value)] * 20)
-    with contextlib.suppress(KalturaError):
+    with suppress(KalturaError):
         (CALLS.get(name) or LISTS[name])[0](kaltura)
     kaltura.close()
 
@@ -42,7 +42,7 @@ def test_any_value(name: str, value: object) -> None:
 @given(body=st.binary() | VALUES.map(json.dumps).map(str.encode), status=st.sampled_from([200, 200, 200, 429, 500]))
 def test_any_bytes(body: bytes, status: int) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))
-    with http_client("https://kaltura.example", transport=transport) as http, contextlib.suppress(KalturaError):
+    with closing(http_client("https://kaltura.example", transport=transport)) as http, suppress(KalturaError):
         json.dumps(exchange(http, Gate(), "system", "ping", {}))
 
 

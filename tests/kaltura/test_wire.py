@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -40,7 +40,7 @@ def server(behave: Callable[[socket.socket], object]) -> Iterator[str]:
 
 
 def failure(url: str, read: float = 5.0) -> KalturaError:
-    with http_client(url, read=read) as http, pytest.raises(KalturaError) as caught:
+    with closing(http_client(url, read=read)) as http, pytest.raises(KalturaError) as caught:
         exchange(http, Gate(), "system", "ping", {})
     return caught.value
 
@@ -79,8 +79,15 @@ def test_a_connection_that_breaks_after_sending_is_unknown(
     assert "canary" not in str(error)
 
 
+def test_no_proxy_of_the_environment_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with server(lambda connection: connection.sendall(ANSWER)) as url, closing(http_client(url)) as http:
+        assert exchange(http, Gate(), "system", "ping", {}) is True
+
+
 def test_a_connection_that_was_closed_while_idle_is_simply_opened_again() -> None:
-    with server(lambda connection: connection.sendall(ANSWER)) as url, http_client(url) as http:
+    with server(lambda connection: connection.sendall(ANSWER)) as url, closing(http_client(url)) as http:
         for _ in range(3):
             assert exchange(http, Gate(), "system", "ping", {}) is True
             SILENCE.wait(0.05)
