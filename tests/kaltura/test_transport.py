@@ -15,7 +15,6 @@ import respx
 from app.kaltura.errors import CODES, KalturaError, Refused, SessionRefused, Transient, Unknown
 from app.kaltura.gate import SPREAD, Gate
 from app.kaltura.transport import Http, exchange, http_client, retry_after
-from app.sandbox import Sandbox, running
 
 URL = "https://kaltura.example/api_v3/service/media/action/get"
 SESSION = "the-session"
@@ -112,15 +111,6 @@ def test_a_connection_that_fails_says_why_without_a_name(address: str, says: str
         error = failure(http)
     assert isinstance(error, Transient)
     assert error.reason == f"Kaltura cannot be reached: {says} (ConnectError)"
-
-
-def test_a_server_that_speaks_no_tls_is_named() -> None:
-    sandbox = Sandbox()
-    with running(sandbox) as url, closing(http_client(url.replace("http:", "https:"))) as http:
-        error = failure(http)
-    sandbox.close()
-    assert isinstance(error, Transient)
-    assert "does not speak TLS" in error.reason
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,13 @@ def test_a_closed_port_and_an_unknown_host_mean_not_sent() -> None:
         assert not error.sent
 
 
+def test_a_server_that_speaks_no_tls_is_named() -> None:
+    with server(lambda connection: connection.sendall(ANSWER)) as url:
+        error = failure(url.replace("http:", "https:"))
+    assert isinstance(error, Transient)
+    assert "does not speak TLS" in error.reason
+
+
 SILENCE = threading.Event()
 
 
