@@ -21,7 +21,7 @@ leave nothing to undo, share an intent and a result: those of a second.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -239,7 +239,7 @@ class Engine(Generic[T]):
         self.watch.step(run.chain.operation, row.name, _between(row.started_at, row.finished_at))
 
     def _take_lanes(self, run: Run[T], session: Session, row: ChainStep) -> bool:
-        keys, before = _lanes(run, row), [key for one in run.rows[: row.position] for key in _lanes(run, one)]
+        keys, before = run.lanes(row), [key for one in run.rows[: row.position] for key in run.lanes(one)]
         if keys and before and min(keys) <= max(before):
             raise ValueError(f"the lanes of {row.name} do not sort after those before it")
         taken = self.store.take_lanes(session, run.claim, keys) if keys else None
@@ -379,11 +379,6 @@ class Engine(Generic[T]):
         names = [step.name for step in sweep.steps]
         subject = f"sweep:{run.chain.subject}"
         self.store.create(session, subject, sweep.operation, names, given, self.pauses.sweep)
-
-
-def _lanes(run: Run[T], row: ChainStep) -> Sequence[str]:
-    named = run.step(row).lanes
-    return named(run.context) if named else ()
 
 
 def _between(begun: datetime | None, ended: datetime | None) -> float:

@@ -1,6 +1,6 @@
 """One chain in the hands of one worker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -56,7 +56,11 @@ class Run(Generic[T]):
     def glides(self, row: ChainStep) -> bool:
         """Whether the step's next call may be sent before anything is committed."""
         step = self.step(row)
-        return step.repeatable and (row.status != StepStatus.PENDING or not (step.lanes or step.final))
+        return step.repeatable and (row.status != StepStatus.PENDING or not (step.final or self.lanes(row)))
+
+    def lanes(self, row: ChainStep) -> Sequence[str]:
+        named = self.step(row).lanes
+        return named(self.context) if named else ()
 
     def begin(self, row: ChainStep) -> None:
         calls = self.step(row).calls(self.context)

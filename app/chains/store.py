@@ -83,13 +83,13 @@ _UNFINISHED = select(_CHAIN.c.subject).where(
     _CHAIN.c.status.not_in((ChainStatus.SUCCEEDED, ChainStatus.FAILED)),
 )
 _HOLD = select(_CHAIN.c.id).where(_CHAIN.c.subject == bindparam("of")).order_by(_CHAIN.c.id).with_for_update()
-_HELD = select(_LANE.c.key).where(_LANE.c.chain_id == bindparam("of")).order_by(_LANE.c.key).with_for_update()
 _HEIRS = (
     select(_CHAIN.c.waiting_for, _CHAIN.c.id)
-    .where(_CHAIN.c.waiting_for.in_(select(_LANE.c.key).where(_LANE.c.chain_id == bindparam("of"))))
+    .where(_CHAIN.c.waiting_for.in_(bindparam("keys", expanding=True)))
     .order_by(_CHAIN.c.next_attempt_at.desc(), _CHAIN.c.id.desc())  # of each lane, the last one is the first in line
 )
-_GIVE_UP = delete(_LANE).where(_LANE.c.chain_id == bindparam("of"))
+# Who waits for one either has said so by now, or finds it gone: it looks under the lock that this takes, too.
+_GIVE_UP = delete(_LANE).where(_LANE.c.chain_id == bindparam("of")).returning(_LANE.c.key)
 # Locked, so that the holder's hand-over either sees who waits or has happened already.
 _HOLDER = select(_LANE.c.chain_id).where(_LANE.c.key == bindparam("lane")).with_for_update()
 
@@ -283,17 +283,15 @@ class Store:
 
     def _hand_on_lanes(self, session: Session, claim: Claim) -> None:
         """Gives each lane of a chain that ends to the one that has waited longest for it, or up."""
-        connection, mine = session.connection(), {"of": claim.chain_id}
-        if not connection.execute(_HELD, mine).all():
-            return
-        heirs = {row.waiting_for: row.id for row in connection.execute(_HEIRS, mine)}
+        connection = session.connection()
+        keys = connection.execute(_GIVE_UP, {"of": claim.chain_id}).scalars().all()
+        heirs = {row.waiting_for: row.id for row in connection.execute(_HEIRS, {"keys": keys})} if keys else {}
         claim.handed_on = bool(heirs)
         for key, heir in heirs.items():
-            connection.execute(update(_LANE).where(_LANE.c.key == key).values(chain_id=heir))
+            connection.execute(insert(_LANE).values(key=key, chain_id=heir))
             # Its patience begins now: it could not try anything while it stood in line.
             begins = {"waiting_for": None, "deadline": self.deadline}
             connection.execute(update(_CHAIN).where(_CHAIN.c.id == heir).values(**begins))
-        connection.execute(_GIVE_UP, mine)
 
 
 def _values(row: ChainStep) -> dict[str, Any]:

@@ -155,7 +155,7 @@ def test_locked_after_a_call(own: House, other: sqlite3.Connection, key: str) ->
         if moment == "done" and own.world.calls[-1] == ("make", key):
             other.execute("BEGIN IMMEDIATE")
 
-    own.create()
+    own.create("one", "room")
     own.world.tick = lock
     with pytest.raises(OperationalError):
         own.run()

@@ -7,6 +7,7 @@ import pytest
 from app.chains import engine
 from app.chains.models import ChainStatus
 from app.chains.steps import Call
+from app.chains.store import Claim
 from tests.chains.test_crashes import watched
 from tests.chains.test_stops import ask_to_stop
 from tests.chains.world import STEPS, Crash, House, Watched, retry
@@ -26,9 +27,9 @@ def house(house: House) -> House:
     return house
 
 
-def commits(house: House, watched: Watched) -> list[str]:
+def commits(house: House, watched: Watched, claim: Claim | None = None) -> list[str]:
     """Runs the chain: what it commits, after its claim, and what it sends meanwhile."""
-    claim, moments = house.claim(), list[str]()
+    claim, moments = claim or house.claim(), list[str]()
     watched.tick = house.world.tick = moments.append
     assert house.engine().run(claim, house.world)
     return [moment for moment in moments if moment in ("committed", "sending")]
