@@ -30,7 +30,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 from sqlmodel import Session
 
-from app.chains.models import ChainStatus, ChainStep, StepStatus
+from app.chains.models import ChainStatus, StepState, StepStatus
 from app.chains.run import MADE, PENDING, SENT, UNDONE, Run, open_calls
 from app.chains.steps import Call, Context, Definition, Done, Failed, Json, Retry, Unknown
 from app.chains.store import Claim, LeaseLost, Store
@@ -169,7 +169,7 @@ class Engine(Generic[T]):
                 self._finish(run, row)
         return False
 
-    def _resume(self, run: Run[T], row: ChainStep) -> bool:
+    def _resume(self, run: Run[T], row: StepState) -> bool:
         """Goes on in the middle of a step. Whether there is something to send now."""
         call = open_calls(row)[0]
         if run.chain.status == ChainStatus.QUEUED and not self._take_lanes_again(run):
@@ -234,11 +234,11 @@ class Engine(Generic[T]):
                 save(session, run.context)
         run.finished.clear()
 
-    def _finish(self, run: Run[T], row: ChainStep) -> None:
+    def _finish(self, run: Run[T], row: StepState) -> None:
         run.finish(row)
         self.watch.step(run.chain.operation, row.name, _between(row.started_at, row.finished_at))
 
-    def _take_lanes(self, run: Run[T], session: Session, row: ChainStep) -> bool:
+    def _take_lanes(self, run: Run[T], session: Session, row: StepState) -> bool:
         keys, before = run.lanes(row), [key for one in run.rows[: row.position] for key in run.lanes(one)]
         if keys and before and min(keys) <= max(before):
             raise ValueError(f"the lanes of {row.name} do not sort after those before it")
@@ -254,7 +254,7 @@ class Engine(Generic[T]):
 
     # Looking up, waiting
 
-    def _settle(self, run: Run[T], row: ChainStep, call: dict[str, Any]) -> bool:
+    def _settle(self, run: Run[T], row: StepState, call: dict[str, Any]) -> bool:
         """Looks up what became of a call that is found as sent. Whether there is no more to wait for.
 
         Then it is made; or pending, not found in `LOOKS` looks; or still sent, in a step that can't look it up.
@@ -279,7 +279,7 @@ class Engine(Generic[T]):
         call["state"] = PENDING
         return True
 
-    def _try(self, run: Run[T], row: ChainStep, call: dict[str, Any], act: Callable[..., Any], *more: Json) -> Any:
+    def _try(self, run: Run[T], row: StepState, call: dict[str, Any], act: Callable[..., Any], *more: Json) -> Any:
         waited = (utc_now() - row.started_at).total_seconds() if row.started_at else 0.0
         try:
             return act(
@@ -292,7 +292,7 @@ class Engine(Generic[T]):
             log.exception("step_raised", chain_id=run.chain.id, step=row.name)
             return Unknown(MISTAKE)
 
-    def _wait(self, run: Run[T], row: ChainStep, outcome: Retry | Unknown | Failed, pause: float | None = None) -> None:
+    def _wait(self, run: Run[T], row: StepState, outcome: Retry | Unknown | Failed, pause: float | None = None) -> None:
         """Gives the chain back for a while; for good (stuck) when its patience is over."""
         if isinstance(outcome, Failed):
             reason = str(outcome.error.get("detail"))
@@ -320,12 +320,12 @@ class Engine(Generic[T]):
 
     # Undoing
 
-    def _refuse(self, run: Run[T], row: ChainStep, error: Mapping[str, Json]) -> None:
+    def _refuse(self, run: Run[T], row: StepState, error: Mapping[str, Json]) -> None:
         with self._checkpoint(run, **self._refused(run, row, error)):
             pass
         self._undo(run)
 
-    def _refused(self, run: Run[T], row: ChainStep, error: Mapping[str, Json]) -> dict[str, Any]:
+    def _refused(self, run: Run[T], row: StepState, error: Mapping[str, Json]) -> dict[str, Any]:
         """Marks the step as what the chain is undone for. What changes in the chain's own row."""
         row.status, row.finished_at = StepStatus.FAILED, utc_now()
         row.error, row.next_attempt_at, row.failures = dict(error), None, 0
@@ -385,5 +385,5 @@ def _between(begun: datetime | None, ended: datetime | None) -> float:
     return (ended - begun).total_seconds() if begun and ended else 0.0
 
 
-def _refusal(row: ChainStep) -> dict[str, Any]:
+def _refusal(row: StepState) -> dict[str, Any]:
     return {**(row.error or {}), "step": row.name}

@@ -1,5 +1,7 @@
 """What a chain is in SQL: `chain`, its `chain_step` rows, and the `lane`s that chains hold."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -79,6 +81,37 @@ class ChainStep(SQLModel, table=True):
     started_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     finished_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     next_attempt_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+
+
+@dataclass(slots=True)
+class ChainState:
+    """What a worker knows of its chain. Plain, as `StepState`: the mapped classes note each change by itself."""
+
+    id: str
+    subject: str
+    operation: str
+    status: ChainStatus
+    input: Mapping[str, Any]
+    created_at: datetime
+    error: dict[str, Any] | None = None
+    stop: bool = False
+
+
+@dataclass(slots=True)
+class StepState:
+    """A `chain_step` in the hands of a worker, who saves it at the next checkpoint."""
+
+    chain_id: str
+    position: int
+    name: str
+    status: StepStatus = StepStatus.PENDING
+    attempts: int = 0
+    failures: int = 0
+    calls: list[dict[str, Any]] | None = None
+    error: dict[str, Any] | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    next_attempt_at: datetime | None = None
 
 
 class Lane(SQLModel, table=True):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from app.chains.models import Chain, ChainStatus, ChainStep, StepStatus
+from app.chains.models import ChainState, ChainStatus, StepState, StepStatus
 from app.chains.steps import Context, Definition, Json, Outcome, Step
 from app.chains.store import Claim
 from app.db import utc_now
@@ -19,24 +19,24 @@ class Run(Generic[T]):
     """One claimed chain in the hands of one worker."""
 
     claim: Claim
-    chain: Chain
-    rows: list[ChainStep]
+    chain: ChainState
+    rows: list[StepState]
     definition: Definition[T]
     context: Context[T]
     results: dict[str, dict[str, Json]]  # of the context, growing
-    changed: dict[int, ChainStep] = field(default_factory=dict)  # since the last checkpoint, by position
-    finished: list[ChainStep] = field(default_factory=list)  # those of them whose results are still to be saved
+    changed: dict[int, StepState] = field(default_factory=dict)  # since the last checkpoint, by position
+    finished: list[StepState] = field(default_factory=list)  # those of them whose results are still to be saved
 
     @property
     def over(self) -> bool:
         return self.chain.status in (ChainStatus.SUCCEEDED, ChainStatus.FAILED, ChainStatus.STUCK)
 
     @property
-    def refused(self) -> ChainStep | None:
+    def refused(self) -> StepState | None:
         return next((row for row in self.rows if row.status == StepStatus.FAILED), None)
 
     @property
-    def current(self) -> ChainStep | None:
+    def current(self) -> StepState | None:
         """The step to go on with, or the refused one of a chain that is being undone."""
         return next((row for row in self.rows if row.status not in (StepStatus.SUCCEEDED, StepStatus.UNDONE)), None)
 
@@ -50,19 +50,19 @@ class Run(Generic[T]):
         """Whether it is asked to stop, and can."""
         return self.claim.stop and self.returns
 
-    def step(self, row: ChainStep) -> Step[T]:
+    def step(self, row: StepState) -> Step[T]:
         return self.definition.steps[row.position]
 
-    def glides(self, row: ChainStep) -> bool:
+    def glides(self, row: StepState) -> bool:
         """Whether the step's next call may be sent before anything is committed."""
         step = self.step(row)
         return step.repeatable and (row.status != StepStatus.PENDING or not (step.final or self.lanes(row)))
 
-    def lanes(self, row: ChainStep) -> Sequence[str]:
+    def lanes(self, row: StepState) -> Sequence[str]:
         named = self.step(row).lanes
         return named(self.context) if named else ()
 
-    def begin(self, row: ChainStep) -> None:
+    def begin(self, row: StepState) -> None:
         calls = self.step(row).calls(self.context)
         row.calls = [{"key": call.key, "request": dict(call.request), "state": PENDING} for call in calls]
         row.status, row.started_at, row.next_attempt_at = StepStatus.RUNNING, utc_now(), None
@@ -70,28 +70,28 @@ class Run(Generic[T]):
         self.results[row.name] = {}
         self.change(row)
 
-    def intend(self, row: ChainStep) -> None:
+    def intend(self, row: StepState) -> None:
         """Its open call is going to be sent."""
         open_calls(row)[0].update(state=SENT, looks=0)
         row.status, row.next_attempt_at = StepStatus.RUNNING, None
         self.change(row)
 
-    def finish(self, row: ChainStep) -> None:
+    def finish(self, row: StepState) -> None:
         row.status, row.finished_at = StepStatus.SUCCEEDED, utc_now()
         row.error, row.next_attempt_at, row.failures = None, None, 0
         self.finished.append(row)
         self.change(row)
 
-    def change(self, row: ChainStep) -> None:
+    def change(self, row: StepState) -> None:
         """It is saved at the next checkpoint."""
         self.changed[row.position] = row
 
-    def made(self, row: ChainStep, call: dict[str, Any], result: Json) -> None:
+    def made(self, row: StepState, call: dict[str, Any], result: Json) -> None:
         self.change(row)
         call |= {"state": MADE, "result": result}
         self.results[row.name][call["key"]] = result
 
-    def to_undo(self) -> list[tuple[ChainStep, dict[str, Any], Callable[..., Outcome]]]:
+    def to_undo(self) -> list[tuple[StepState, dict[str, Any], Callable[..., Outcome]]]:
         """What is, or may be, there to be removed, and how: newest first."""
         return [
             (row, call, undo)
@@ -102,6 +102,6 @@ class Run(Generic[T]):
         ]
 
 
-def open_calls(row: ChainStep) -> list[dict[str, Any]]:
+def open_calls(row: StepState) -> list[dict[str, Any]]:
     """Those of a step that has begun which are not made, in order."""
     return [call for call in row.calls or () if call["state"] != MADE]

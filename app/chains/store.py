@@ -10,9 +10,10 @@ Statements that run for every chain are built once: building one costs more than
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +21,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, inser
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
-from app.chains.models import Chain, ChainStatus, ChainStep, StepStatus
+from app.chains.models import Chain, ChainState, ChainStatus, StepState
 from app.db import Database, database_now, new_id, utc_now
 
 _CHAIN, _STEP, _LANE = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step", "lane"))
@@ -57,6 +58,8 @@ _RENEW = (
     .values(lease_until=database_now() + bindparam("lease"), updated_at=bindparam("at"))
     .returning(_CHAIN.c.stop)
 )
+_PLANNED = ("chain_id", "position", "name", "status")
+_GIVEN = ("id", "subject", "operation", "status", "input", "created_at")
 _SAVED = ("status", "attempts", "failures", "calls", "error", "started_at", "finished_at", "next_attempt_at")
 _SAVE = (
     update(_STEP)
@@ -68,9 +71,12 @@ _CREATE = insert(_CHAIN).values(
     next_attempt_at=database_now() + bindparam("delay"),
     deadline=database_now() + bindparam("patience"),
 )
-_PLAN = insert(_STEP)
-_LOAD = select(Chain).where(col(Chain.id) == bindparam("of"))
-_STEPS = select(ChainStep).where(col(ChainStep.chain_id) == bindparam("of")).order_by(col(ChainStep.position))
+_LOAD = select(*(_CHAIN.c[field.name] for field in fields(ChainState))).where(_CHAIN.c.id == bindparam("of"))
+_STEPS = (
+    select(*(_STEP.c[field.name] for field in fields(StepState)))
+    .where(_STEP.c.chain_id.in_(bindparam("of", expanding=True)))
+    .order_by(_STEP.c.chain_id, _STEP.c.position)
+)
 _LATEST = select(Chain).where(
     col(Chain.id).in_(
         select(func.max(col(Chain.id)))
@@ -110,6 +116,7 @@ class Claim:
     subject: str = ""  # for the log
     more: bool = False  # whether others were due when it was claimed
     handed_on: bool = False  # whether its end has made others due
+    loaded: "Loaded | None" = None  # as it is in the database, if that is known
 
     def guard(self) -> None:
         """To be called right before anything is sent: a process that was stopped past its lease sends nothing."""
@@ -118,6 +125,9 @@ class Claim:
 
     def since_checkpoint(self) -> float:
         return time.monotonic() - self.saved_at
+
+
+Loaded = tuple[ChainState, list[StepState]]
 
 
 class Store:
@@ -143,34 +153,31 @@ class Store:
         delay: float = 0.0,
     ) -> str:
         """A new chain in the caller's transaction, to be claimed `delay` seconds after that commits. Returns its id."""
-        chain = {"subject": subject, "operation": operation, "input": given, "status": ChainStatus.QUEUED, "fence": 0}
-        return self._create(session, steps, {**chain, "owner": None, "lease": 0.0, "delay": delay})
+        chain, rows = _new(subject, operation, steps, given, ChainStatus.QUEUED)
+        self._insert(session, chain, rows, owner=None, fence=0, lease=0.0, delay=delay)
+        return chain.id
 
     def begin(
         self, session: Session, subject: str, operation: str, steps: Sequence[str], given: Mapping[str, Any]
     ) -> Claim:
         """A new chain in the caller's transaction that is claimed from the start, to be run when that has committed."""
         begun = time.monotonic()
-        chain = {"subject": subject, "operation": operation, "input": given, "status": ChainStatus.RUNNING, "fence": 1}
-        owned = {"owner": self.owner, "lease": self.lease, "delay": 0.0}
-        return Claim(
-            self._create(session, steps, chain | owned), 1, begun + self.lease, saved_at=begun, subject=subject
-        )
+        chain, rows = _new(subject, operation, steps, given, ChainStatus.RUNNING)
+        self._insert(session, chain, rows, owner=self.owner, fence=1, lease=self.lease, delay=0.0)
+        return Claim(chain.id, 1, begun + self.lease, saved_at=begun, subject=subject, loaded=(chain, rows))
 
-    def _create(self, session: Session, steps: Sequence[str], values: Mapping[str, Any]) -> str:
-        chain_id, now = new_id("chn"), utc_now()
-        chain = {**values, "id": chain_id, "patience": self.patience, "created_at": now, "updated_at": now}
-        session.connection().execute(_CREATE, chain)
-        rows = [
-            {"chain_id": chain_id, "position": position, "name": name, "status": StepStatus.PENDING}
-            for position, name in enumerate(steps)
-        ]
-        session.connection().execute(_PLAN, rows)
-        return chain_id
+    def _insert(self, session: Session, chain: ChainState, rows: Sequence[StepState], **owned: Any) -> None:
+        connection, since = session.connection(), {"updated_at": chain.created_at, "patience": self.patience}
+        connection.execute(_CREATE, {**{name: getattr(chain, name) for name in _GIVEN}, **since, **owned})
+        connection.execute(insert(_STEP), [{name: getattr(row, name) for name in _PLANNED} for row in rows])
 
-    def load(self, claim: Claim) -> tuple[Chain, list[ChainStep]]:
+    def load(self, claim: Claim) -> Loaded:
+        loaded, claim.loaded = claim.loaded, None
+        if loaded is not None:
+            return loaded
         with self.database.read() as session:
-            return session.execute(_LOAD, {"of": claim.chain_id}).scalar_one(), steps_of(session, claim.chain_id)
+            chain = ChainState(*session.connection().execute(_LOAD, {"of": claim.chain_id}).one())
+            return chain, steps_of(session, [chain.id])[chain.id]
 
     # Owning
 
@@ -200,7 +207,7 @@ class Store:
 
     @contextmanager
     def checkpoint(
-        self, claim: Claim, rows: Mapping[int, ChainStep] = MappingProxyType({}), **changes: Any
+        self, claim: Claim, rows: Mapping[int, StepState] = MappingProxyType({}), **changes: Any
     ) -> Iterator[Session]:
         """One durable moment: a chain's own row (`changes`), what the caller writes, and its steps `rows`.
 
@@ -294,13 +301,21 @@ class Store:
             connection.execute(update(_CHAIN).where(_CHAIN.c.id == heir).values(**begins))
 
 
-def _values(row: ChainStep) -> dict[str, Any]:
+def _new(subject: str, operation: str, steps: Sequence[str], given: Mapping[str, Any], status: ChainStatus) -> Loaded:
+    chain = ChainState(new_id("chn"), subject, operation, status, given, utc_now())
+    return chain, [StepState(chain.id, position, name) for position, name in enumerate(steps)]
+
+
+def _values(row: StepState) -> dict[str, Any]:
     return {"of": row.chain_id, "nth": row.position, **{f"new_{name}": getattr(row, name) for name in _SAVED}}
 
 
-def steps_of(session: Session, chain_id: str) -> list[ChainStep]:
-    """A chain's steps in order."""
-    return list(session.execute(_STEPS, {"of": chain_id}).scalars())
+def steps_of(session: Session, chain_ids: Iterable[str]) -> Mapping[str, list[StepState]]:
+    """Each chain's steps, in order."""
+    found = defaultdict(list)
+    for row in session.connection().execute(_STEPS, {"of": list(chain_ids)}):
+        found[row.chain_id].append(StepState(*row))
+    return found
 
 
 def latest_chains(session: Session, subjects: Iterable[str]) -> dict[str, Chain]:

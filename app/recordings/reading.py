@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -15,8 +15,8 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy import BindParameter, bindparam, func, select
 from sqlmodel import Session, SQLModel, col
 
-from app.chains.models import Chain, ChainStep
-from app.chains.store import latest_chains
+from app.chains.models import Chain, StepState
+from app.chains.store import latest_chains, steps_of
 from app.db import utc_now
 from app.errors import WAITING, problem
 from app.fields import Line, Moment
@@ -42,11 +42,6 @@ _EXTENTS = (
     select(col(Occurrence.booking_id), func.count(), func.min(col(Occurrence.start)), func.max(col(Occurrence.end)))
     .where(col(Occurrence.booking_id).in_(_THESE), col(Occurrence.status).in_(WANTED))
     .group_by(col(Occurrence.booking_id))
-)
-_STEPS = (
-    select(ChainStep)
-    .where(col(ChainStep.chain_id).in_(_THESE))
-    .order_by(col(ChainStep.chain_id), col(ChainStep.position))
 )
 _RESOURCES = select(Resource).where(col(Resource.id).in_(_THESE))
 
@@ -131,7 +126,7 @@ def views(session: Session, recordings: Sequence[Recording]) -> list[RecordingVi
     ids = [recording.id for recording in recordings]
     chains = latest_chains(session, ids)
     drift = drift_of(session, ids)
-    steps = _steps(session, [chain.id for chain in chains.values()])
+    steps = steps_of(session, [chain.id for chain in chains.values()])
     resources = _by_id(session, {r.resource_id for r in recordings if r.resource_id is not None})
     events = defaultdict(list)
     for event in session.connection().execute(_EVENTS, {"of": ids}):
@@ -171,7 +166,7 @@ def history(session: Session, recording: Recording) -> list[ChainView]:
         select(Chain).where(col(Chain.subject) == recording.id).order_by(col(Chain.id).desc())
     ).scalars()
     found = list(chains)
-    steps = _steps(session, [chain.id for chain in found])
+    steps = steps_of(session, [chain.id for chain in found])
     return [_chain(chain, steps) for chain in found]
 
 
@@ -202,14 +197,7 @@ def _occurrence(recording: Recording, row: Occurrence) -> OccurrenceView:
     )
 
 
-def _steps(session: Session, chain_ids: Sequence[str]) -> dict[str, list[ChainStep]]:
-    found = defaultdict(list)
-    for row in session.execute(_STEPS, {"of": list(chain_ids)}).scalars():
-        found[row.chain_id].append(row)
-    return found
-
-
-def _chain(chain: Chain, steps: dict[str, list[ChainStep]]) -> ChainView:
+def _chain(chain: Chain, steps: Mapping[str, list[StepState]]) -> ChainView:
     return ChainView(
         id=chain.id,
         operation=chain.operation,
@@ -220,7 +208,7 @@ def _chain(chain: Chain, steps: dict[str, list[ChainStep]]) -> ChainView:
     )
 
 
-def _step(row: ChainStep) -> StepView:
+def _step(row: StepState) -> StepView:
     return StepView.model_validate(
         {
             "name": row.name,
@@ -235,7 +223,7 @@ def _step(row: ChainStep) -> StepView:
     )
 
 
-def _kaltura_id(row: ChainStep) -> int | str | None:
+def _kaltura_id(row: StepState) -> int | str | None:
     made = next((call.get("result") for call in row.calls or () if call.get("result") is not None), None)
     found = made.get("id") if isinstance(made, dict) else made
     return found if isinstance(found, int | str) else None

@@ -19,7 +19,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, del
 from sqlmodel import Session, SQLModel
 
 from app.chains.engine import Engine, Pauses
-from app.chains.models import Chain, ChainStatus, ChainStep
+from app.chains.models import Chain, ChainStatus, StepState
 from app.chains.steps import Call, Context, Definition, Done, Failed, Outcome, Retry, Step, Unknown
 from app.chains.store import Claim, Store, steps_of
 from app.db import Database, database_now
@@ -279,9 +279,10 @@ class House:
             session.execute(delete(NOTES))
         return found
 
-    def rows(self, chain_id: str | None = None) -> dict[str, ChainStep]:
+    def rows(self, chain_id: str | None = None) -> dict[str, StepState]:
         with self.database.read() as session:
-            return {row.name: row for row in steps_of(session, chain_id or self.chain().id)}
+            of = chain_id or self.chain().id
+            return {row.name: row for row in steps_of(session, [of])[of]}
 
     def states(self) -> dict[str, str]:
         """The state of each call of the only chain, by key."""
