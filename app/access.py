@@ -22,7 +22,7 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import keys, rates
+from app import rates, scopes
 from app.errors import Forbidden, Problem, TooManyRequests, Unauthorized, render
 from app.keys import LOCAL, Client, Keys
 from app.rates import Rates
@@ -146,7 +146,7 @@ async def _client(
     return client
 
 
-Reader = Annotated[Client, Security(_client, scopes=[keys.Scope.RECORDINGS_READ.value])]
-Writer = Annotated[Client, Security(_client, scopes=[keys.Scope.RECORDINGS_WRITE.value])]
-Encoder = Annotated[Client, Security(_client, scopes=[keys.Scope.SCHEDULE_READ.value])]
-Admin = Annotated[Client, Security(_client, scopes=[keys.Scope.ADMIN.value])]
+Reader = Annotated[Client, Security(_client, scopes=[scopes.Scope.RECORDINGS_READ.value])]
+Writer = Annotated[Client, Security(_client, scopes=[scopes.Scope.RECORDINGS_WRITE.value])]
+Encoder = Annotated[Client, Security(_client, scopes=[scopes.Scope.SCHEDULE_READ.value])]
+Admin = Annotated[Client, Security(_client, scopes=[scopes.Scope.ADMIN.value])]

@@ -3,25 +3,30 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app import keys
-from app.db import Database
-from app.main import migrate
-from app.settings import Settings
+from app.scopes import Scope
+
+if TYPE_CHECKING:  # its commands import what they need, as those in app/cli.py
+    from app.db import Database
+    from app.keys import ApiKey
+    from app.settings import Settings
 
 HEADINGS = ("id", "name", "scopes", "resources", "created", "revoked")
 
 
-def commands(settings: Callable[[], Settings]) -> typer.Typer:
+def commands(settings: "Callable[[], Settings]") -> typer.Typer:
     """The sub-commands; `settings` reads the settings, or exits."""
     app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys. A running service notices soon.")
 
     @contextmanager
-    def database() -> Iterator[Database]:
+    def database() -> "Iterator[Database]":
         """With its tables. A ValueError inside is said, and ends the command."""
+        from app.db import Database
+        from app.main import migrate
+
         with closing(Database(settings().database_url)) as found:
             migrate(found)
             try:
@@ -34,7 +39,7 @@ def commands(settings: Callable[[], Settings]) -> typer.Typer:
     def create(
         name: Annotated[str, typer.Option(help="The client: recordings belong to this name, whichever key it uses.")],
         scope: Annotated[
-            list[str], typer.Option(help=f"What it may be used for: {', '.join(keys.Scope)}. Repeat it for several.")
+            list[str], typer.Option(help=f"What it may be used for: {', '.join(Scope)}. Repeat it for several.")
         ],
         resource: Annotated[
             list[str] | None,
@@ -42,6 +47,8 @@ def commands(settings: Callable[[], Settings]) -> typer.Typer:
         ] = None,
     ) -> None:
         """Make a key, and print it: this once, it is not kept."""
+        from app import keys
+
         with database() as found, found.write() as session:
             made, key = keys.create(session, name, scope, resource or [])
         typer.echo(f"Made key {made.id} of {made.name}. Keep it now, it is not shown again:", err=True)
@@ -50,6 +57,8 @@ def commands(settings: Callable[[], Settings]) -> typer.Typer:
     @app.command(name="list")
     def show() -> None:
         """Every key that was ever made with this command; without the keys themselves."""
+        from app import keys
+
         with database() as found, found.read() as session:
             rows = [HEADINGS, *map(_row, keys.every(session))]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -59,6 +68,8 @@ def commands(settings: Callable[[], Settings]) -> typer.Typer:
     @app.command()
     def revoke(id: Annotated[str, typer.Argument(help="The key's id, as `lectern keys list` shows it.")]) -> None:
         """End a key. It does not work any more about a second later."""
+        from app import keys
+
         with database() as found, found.write() as session:
             ended = keys.revoke(session, id)
         typer.echo(f"Revoked key {ended.id} of {ended.name}.")
@@ -66,8 +77,8 @@ def commands(settings: Callable[[], Settings]) -> typer.Typer:
     return app
 
 
-def _row(key: keys.ApiKey) -> tuple[str, ...]:
-    narrowed = ", ".join(key.resources) if key.resources else "all" if keys.Scope.SCHEDULE_READ in key.scopes else ""
+def _row(key: "ApiKey") -> tuple[str, ...]:
+    narrowed = ", ".join(key.resources) if key.resources else "all" if Scope.SCHEDULE_READ in key.scopes else ""
     return key.id, key.name, ", ".join(key.scopes), narrowed, _shown(key.created_at), _shown(key.revoked_at)
 
 

@@ -14,7 +14,6 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 import structlog
@@ -23,6 +22,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Field, Session, SQLModel, col
 
 from app.db import Database, UtcDateTime, utc_now
+from app.scopes import Scope
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -32,15 +32,6 @@ SECRET_BYTES = 32
 SHORTEST_KEY = 32  # characters of one that is chosen by somebody: nobody guesses that
 LOOK_EVERY = 1.0  # seconds
 LONGEST_NAME = 100  # characters
-
-
-class Scope(StrEnum):
-    """What a key may be used for. `admin` stands for all of them, and for everybody's recordings."""
-
-    RECORDINGS_READ = "recordings:read"
-    RECORDINGS_WRITE = "recordings:write"
-    SCHEDULE_READ = "schedule:read"
-    ADMIN = "admin"
 
 
 EVERYTHING = frozenset(Scope)

@@ -29,7 +29,7 @@ from app.kaltura.gate import Gate
 from app.kaltura.observing import Observe, Permissions, outcome_of, unobserved
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import Http, http_client
-from app.keys import Keys, Scope
+from app.keys import Keys
 from app.metrics import Metrics
 from app.metrics import router as metrics_router
 from app.rates import Rates
@@ -42,6 +42,7 @@ from app.resources.mirror import Mirror
 from app.resources.polling import Feed, Shortcut
 from app.resources.refreshing import Refreshers
 from app.resources.router import router as resources
+from app.scopes import Scope
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)

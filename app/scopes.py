@@ -1,0 +1,12 @@
+"""What a key may be used for."""
+
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """`admin` stands for all of them, and for everybody's recordings."""
+
+    RECORDINGS_READ = "recordings:read"
+    RECORDINGS_WRITE = "recordings:write"
+    SCHEDULE_READ = "schedule:read"
+    ADMIN = "admin"
