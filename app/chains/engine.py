@@ -16,8 +16,8 @@ A chain's states:
 
 For each call: its intent is committed, then it is sent, then its result is committed together with the intent of
 the next. No transaction is open while something is sent. What is found as an intent without a result has an
-unknown outcome, and is looked up before anything is sent again. Calls of one step that are harmless to repeat, and
-leave nothing to undo, share an intent and a result: those of a second.
+unknown outcome, and is looked up before anything is sent again. Calls that are harmless to repeat, and leave nothing
+to undo, share an intent and a result, those of several steps too: those of a second.
 """
 
 import random
