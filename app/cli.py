@@ -61,6 +61,7 @@ def serve() -> None:
         raise typer.Exit(2) from None
     gc.enable()
     gc.freeze()  # nor looked at again
+    gc.set_threshold(10_000, 20, 20)  # not after each 700 new objects, which is many times in a request
     # uvicorn raises the signal once more when it has shut down, which would make a stop asked for look like a crash.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     Server(app, settings).run()
