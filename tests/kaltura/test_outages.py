@@ -162,7 +162,7 @@ def test_refused_sign_ins_cost_little_and_no_dead_session_is_sent(campus: Campus
 
 def test_the_service_holds_its_breath_and_says_so(tmp_path: Path) -> None:  # 7
     with lectern(tmp_path) as service:
-        service.schedule()
+        service.get("/resources")  # signs in, and gives the mirror nothing to look at
         service.fault("http_429", times=1, retry_after=2)
         service.calls()
         problem(service.client.get("/resources"), 503, "kaltura_unavailable")
