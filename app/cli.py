@@ -50,16 +50,17 @@ main.add_typer(cli_keys.commands(_settings), name="keys")
 def serve() -> None:
     """Run the service, with the settings in LECTERN_* variables or `.env`."""
     gc.disable()  # nothing that is imported is garbage: a fifth of the time until the service is ready
-    from app.main import create_app
-    from app.server import Server
-
-    settings = _settings()
     try:
+        from app.main import create_app
+        from app.server import Server
+
+        settings = _settings()
         app = create_app(settings)
     except ValueError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
-    gc.enable()
+    finally:
+        gc.enable()
     gc.freeze()  # nor looked at again
     gc.set_threshold(10_000, 20, 20)  # not after each 700 new objects, which is many times in a request
     # uvicorn raises the signal once more when it has shut down, which would make a stop asked for look like a crash.

@@ -22,7 +22,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -271,17 +271,7 @@ def _engine(url: str) -> Engine:
     engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(make_url(url))
     # Many rows are one statement: each statement is a round trip, or a thread's place in Python given up.
     engine.dialect.use_insertmanyvalues_wo_returning = True
-    # By itself the dialect compiles each savepoint's statement anew, which costs more than a checkpoint's others.
-    engine.dialect.do_savepoint = _named("SAVEPOINT")  # type: ignore[method-assign, assignment]
-    engine.dialect.do_release_savepoint = _named("RELEASE SAVEPOINT")  # type: ignore[method-assign, assignment]
     return engine
-
-
-def _named(statement: str) -> Callable[[Connection, str], None]:
-    def execute(connection: Connection, name: str) -> None:
-        connection.exec_driver_sql(f"{statement} {name}")
-
-    return execute
 
 
 def _sqlite(url: str) -> Engine:

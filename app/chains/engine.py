@@ -222,7 +222,7 @@ class Engine(Generic[T]):
     @contextmanager
     def _checkpoint(self, run: Run[T], **changes: Any) -> Iterator[Session]:
         """`Store.checkpoint`, with all that the run has come to since the last one."""
-        with self.store.checkpoint(run.claim, run.changed, **changes) as session:
+        with self.store.checkpoint(run.claim, run.changed.values(), **changes) as session:
             self._save(run, session)
             yield session
         run.changed.clear()

@@ -11,10 +11,9 @@ Statements that run for every chain are built once: building one costs more than
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
@@ -104,6 +103,9 @@ class LeaseLost(Exception):  # noqa: N818
     """Another owner has the chain now. Whoever meets this stops at once and changes nothing more."""
 
 
+Loaded = tuple[ChainState, list[StepState]]
+
+
 @dataclass(slots=True)
 class Claim:
     """A chain that this process owns until `valid_until` (monotonic seconds), longer each time it is renewed."""
@@ -116,7 +118,7 @@ class Claim:
     subject: str = ""  # for the log
     more: bool = False  # whether others were due when it was claimed
     handed_on: bool = False  # whether its end has made others due
-    loaded: "Loaded | None" = None  # as it is in the database, if that is known
+    loaded: Loaded | None = None  # as it is in the database, if that is known
 
     def guard(self) -> None:
         """To be called right before anything is sent: a process that was stopped past its lease sends nothing."""
@@ -125,9 +127,6 @@ class Claim:
 
     def since_checkpoint(self) -> float:
         return time.monotonic() - self.saved_at
-
-
-Loaded = tuple[ChainState, list[StepState]]
 
 
 class Store:
@@ -206,9 +205,7 @@ class Store:
     # Checkpoints
 
     @contextmanager
-    def checkpoint(
-        self, claim: Claim, rows: Mapping[int, StepState] = MappingProxyType({}), **changes: Any
-    ) -> Iterator[Session]:
+    def checkpoint(self, claim: Claim, rows: Collection[StepState] = (), **changes: Any) -> Iterator[Session]:
         """One durable moment: a chain's own row (`changes`), what the caller writes, and its steps `rows`.
 
         The rows are saved as they are when the caller's block ends; it may add to them until then.
@@ -221,7 +218,7 @@ class Store:
                 self.change(session, claim, **changes)
             yield session
             if rows:
-                session.connection().execute(_SAVE, [_values(row) for row in rows.values()])
+                session.connection().execute(_SAVE, [_values(row) for row in rows])
         claim.saved_at = time.monotonic()
         claim.valid_until = begun + self.lease
 

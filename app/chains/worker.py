@@ -57,7 +57,7 @@ class Workers(Generic[T]):
     @property
     def spare(self) -> bool:
         """Whether a worker has nothing to do."""
-        return self.alive and not self.stopping() and len(self._running) + len(self._begun) < len(self._threads)
+        return self.alive and not self.stopping() and len(self._held()) < len(self._threads)
 
     @property
     def alive(self) -> bool:
@@ -130,7 +130,11 @@ class Workers(Generic[T]):
                     del self._endings[chain_id]
 
     def _runs(self, chain_id: str) -> bool:
-        return any(claim.chain_id == chain_id for claim in list(self._running.values()))
+        return any(claim.chain_id == chain_id for claim in self._held())
+
+    def _held(self) -> list[Claim]:
+        with self._news:
+            return [*self._begun, *self._running.values()]
 
     def _wake(self, chain_id: str) -> None:
         with self._endings_lock:
@@ -198,11 +202,9 @@ class Workers(Generic[T]):
         return claim
 
     def _beat(self) -> None:
-        while not self._stop.wait(self._engine.store.lease / 3) or self._running:
+        while not self._stop.wait(self._engine.store.lease / 3) or self._held():
             try:
-                with self._news:
-                    mine = [*self._begun, *self._running.values()]
-                self._engine.store.renew(mine)
+                self._engine.store.renew(self._held())
             except SQLAlchemyError as error:
                 log.error("cannot_renew", kind=type(error).__name__)
             if self._stop.is_set():
