@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from app.chains import engine
-from app.chains.models import StepStatus
+from app.chains.models import ChainStatus, StepStatus
 from app.chains.steps import Done, Step
 from tests.chains.test_crashes import watched
 from tests.chains.test_repeatable import commits
@@ -69,3 +69,14 @@ def test_after_a_crash_the_row_is_done_again(row: House) -> None:
     row.let_time_pass()
     assert row.run("other")
     assert row.world.count("make") == Counter(look=5, thing=1)
+
+
+def test_what_stands_there_as_done_has_been_saved(row: House) -> None:
+    """A crash after the commit finds nothing of the row to be done any more."""
+    row.world.script["make", "thing"] = [Crash()]
+    with pytest.raises(Crash):
+        row.engine().run(row.begin(), row.world)
+    assert row.statuses() == ["succeeded", "succeeded", "running", "pending"]
+    assert row.notes() == ["more"]
+    assert row.run_to_the_end().status == ChainStatus.SUCCEEDED
+    assert row.notes() == ["one succeeded"]
