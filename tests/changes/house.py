@@ -123,7 +123,7 @@ def _hurry(connection: Any, _record: object) -> None:
 
 @contextmanager
 def house(folder: Path) -> Iterator[House]:
-    sandbox = Sandbox(str(folder / "sandbox.db"))
+    sandbox = Sandbox(str(folder / "sandbox.db"), server_zone="UTC")  # as in tests/service.py
     kaltura = embedded(sandbox).sign_in()
     app = create_app(settings(folder), transport=SandboxTransport(sandbox))
     event.listen(app.state.database.engine, "connect", _hurry)

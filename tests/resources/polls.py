@@ -49,7 +49,10 @@ def book(service: Lectern, start: datetime, minutes: int = 60, **values: Any) ->
 
 
 def refresh(service: Lectern) -> None:
-    """One refresh, by the service's own threads, and everything that was remembered before is old."""
+    """One refresh, by the service's own threads, and everything that was remembered before is old.
+
+    One that is under way already loses its claim, or its end would put off the one that is asked for here.
+    """
     service.client.get(PATH)  # it is known from then on
     database = service.app.state.database
     before = service.app.state.mirror.clock()
@@ -63,7 +66,7 @@ def refresh(service: Lectern) -> None:
         session.execute(
             update(Mirror)
             .where(col(Mirror.resource_id) == RESOURCE_ID)
-            .values(due_at=0.0, claimed_at=0.0, lease_until=0.0, failure=None)
+            .values(due_at=0.0, claimed_at=0.0, lease_until=0.0, fence=Mirror.fence + 1, failure=None)
         )
     assert eventually(refreshed)
     service.app.state.feed.versions.expire()
