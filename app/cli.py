@@ -51,6 +51,7 @@ def serve() -> None:
     """Run the service, with the settings in LECTERN_* variables or `.env`."""
     gc.disable()  # nothing that is imported is garbage: a fifth of the time until the service is ready
     try:
+        from app.cpu import keep_to_one_cpu
         from app.main import create_app
         from app.server import Server
 
@@ -63,6 +64,8 @@ def serve() -> None:
         gc.enable()
     gc.freeze()  # nor looked at again
     gc.set_threshold(10_000, 20, 20)  # not after each 700 new objects, which is many times in a request
+    if settings.one_cpu:
+        keep_to_one_cpu()
     # uvicorn raises the signal once more when it has shut down, which would make a stop asked for look like a crash.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     Server(app, settings).run()

@@ -73,6 +73,11 @@ class Settings(BaseSettings):
     )
     docs: bool = Field(True, description="Whether `/docs`, `/static` and `/openapi.json` are served.")
     workers: int = Field(8, ge=1, le=64, description="Chains run at once in this process.")
+    one_cpu: bool = Field(
+        True,
+        description="Whether the process keeps to one CPU, the one that the system finds best at the moment. Its "
+        "threads take turns anyway; across several CPUs that costs a third more. Linux only.",
+    )
     lease_seconds: float = Field(
         10.0, ge=1, le=600, description="How long a chain stays a silent owner's before another takes it up."
     )

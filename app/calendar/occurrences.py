@@ -68,10 +68,11 @@ def _zone_names() -> frozenset[str]:
 
 def place(local: datetime, tz: ZoneInfo) -> tuple[datetime, Anomaly | None]:
     """The instant (UTC) of a naive wall-clock time in `tz`, and whether the clocks skip or repeat that time."""
-    first, second = (local.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1))
-    if first == second:
-        return first, None
-    return first, "gap" if first > second else "overlap"
+    before, after = (local.replace(tzinfo=tz, fold=fold).utcoffset() or timedelta(0) for fold in (0, 1))
+    instant = (local - before).replace(tzinfo=UTC)
+    if before == after:
+        return instant, None
+    return instant, "gap" if before < after else "overlap"
 
 
 def occurrences(
@@ -98,7 +99,7 @@ def occurrences(
         found[instant] = Occurrence(
             start=instant,
             end=instant + duration,
-            local=instant.astimezone(tz).replace(tzinfo=None, fold=0),
+            local=instant.astimezone(tz).replace(tzinfo=None, fold=0) if anomaly == "gap" else wanted,
             anomaly=anomaly,
             excluded_by=excluded(wanted.date()),
             wanted=wanted if anomaly == "gap" else None,
