@@ -18,6 +18,7 @@ gone: what comes of it is SQLAlchemy's `TimeoutError` or `OperationalError`.
 """
 
 import secrets
+import selectors
 import sqlite3
 import threading
 import time
@@ -30,7 +31,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy import URL, Connection, DateTime, Dialect, Engine, Float, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -310,8 +311,8 @@ def _postgresql(url: URL) -> Engine:
     engine = create_engine(
         url,
         connect_args={name: value for name, value in noticed.items() if name not in url.query},
-        pool_pre_ping=True,
         pool_size=CONNECTIONS,
+        pool_use_lifo=True,  # the one used last has its statements prepared and its caches filled
         max_overflow=0,
         pool_timeout=BUSY_TIMEOUT,
         hide_parameters=True,
@@ -326,6 +327,15 @@ def _postgresql(url: URL) -> Engine:
         ):
             connection.execute("SELECT set_config(%s, %s, false)", [name, f"{seconds * 1000:.0f}"])
         connection.commit()
+
+    @event.listens_for(engine, "checkout")
+    def _checkout(connection: Any, _record: object, _proxy: object) -> None:
+        # What is sent on an idle connection is the server's last word: another one is made. To ask each time whether
+        # the server still answers would cost as much as a statement.
+        with selectors.DefaultSelector() as selector:
+            selector.register(connection, selectors.EVENT_READ)
+            if selector.select(0):
+                raise DisconnectionError
 
     return engine
 
