@@ -22,6 +22,7 @@ from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainState, ChainStatus, StepState
 from app.db import Database, database_now, new_id, utc_now
+from app.rows import insert_rows, update_rows
 
 _CHAIN, _STEP, _LANE = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step", "lane"))
 
@@ -59,11 +60,9 @@ _RENEW = (
 )
 _PLANNED = ("chain_id", "position", "name", "status")
 _GIVEN = ("id", "subject", "operation", "status", "input", "created_at")
-_SAVED = ("status", "attempts", "failures", "calls", "error", "started_at", "finished_at", "next_attempt_at")
-_SAVE = (
-    update(_STEP)
-    .where(_STEP.c.chain_id == bindparam("of"), _STEP.c.position == bindparam("nth"))
-    .values({name: bindparam(f"new_{name}", type_=_STEP.c[name].type) for name in _SAVED})
+_SAVED = (
+    *("chain_id", "position", "status", "attempts", "failures"),
+    *("calls", "error", "started_at", "finished_at", "next_attempt_at"),
 )
 _CREATE = insert(_CHAIN).values(
     lease_until=database_now() + bindparam("lease"),
@@ -168,7 +167,7 @@ class Store:
     def _insert(self, session: Session, chain: ChainState, rows: Sequence[StepState], **owned: Any) -> None:
         connection, since = session.connection(), {"updated_at": chain.created_at, "patience": self.patience}
         connection.execute(_CREATE, {**{name: getattr(chain, name) for name in _GIVEN}, **since, **owned})
-        connection.execute(insert(_STEP), [{name: getattr(row, name) for name in _PLANNED} for row in rows])
+        insert_rows(connection, _STEP, [_values(row, _PLANNED) for row in rows])
 
     def load(self, claim: Claim) -> Loaded:
         loaded, claim.loaded = claim.loaded, None
@@ -217,8 +216,7 @@ class Store:
             if changes:
                 self.change(session, claim, **changes)
             yield session
-            if rows:
-                session.connection().execute(_SAVE, [_values(row) for row in rows])
+            update_rows(session.connection(), _STEP, [_values(row, _SAVED) for row in rows])
         claim.saved_at = time.monotonic()
         claim.valid_until = begun + self.lease
 
@@ -303,8 +301,8 @@ def _new(subject: str, operation: str, steps: Sequence[str], given: Mapping[str,
     return chain, [StepState(chain.id, position, name) for position, name in enumerate(steps)]
 
 
-def _values(row: StepState) -> dict[str, Any]:
-    return {"of": row.chain_id, "nth": row.position, **{f"new_{name}": getattr(row, name) for name in _SAVED}}
+def _values(row: StepState, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
 
 
 def steps_of(session: Session, chain_ids: Iterable[str]) -> Mapping[str, list[StepState]]:

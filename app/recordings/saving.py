@@ -6,13 +6,14 @@ Its statements run for every recording and are built once: building one costs mo
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, bindparam, case, cast, insert, update
+from sqlalchemy import JSON, BigInteger, bindparam, case, cast, update
 from sqlmodel import Session, SQLModel
 
 from app.db import json_pairs, utc_now
 from app.recordings.work import Ctx, planned, room
 from app.resources.lookup import remember
 from app.resources.models import OccurrenceStatus, Resource
+from app.rows import insert_rows
 
 _RECORDING, _BOOKING, _OCCURRENCE, _EVENT = (
     SQLModel.metadata.tables[name] for name in ("recording", "booking", "occurrence", "schedule_event")
@@ -28,7 +29,6 @@ _SAVE_ENTRY = [
     update(table).where(table.c.id == bindparam("of")).values(template_entry_id=bindparam("entry"))
     for table in (_RECORDING, _BOOKING)
 ]
-_SAVE_EVENTS = insert(_EVENT)
 _PLACES = json_pairs(bindparam("places", type_=JSON)).table_valued("key", "value").alias("place")
 _SAVE_PLACES = (
     update(_OCCURRENCE)
@@ -75,8 +75,7 @@ def save_events(session: Session, context: Ctx) -> None:
         }
         for number, event_id in context.results["events"].items()
     ]
-    if rows:
-        session.connection().execute(_SAVE_EVENTS, rows)
+    insert_rows(session.connection(), _EVENT, rows)
 
 
 def save_occurrences(session: Session, context: Ctx) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Insert, bindparam, delete, insert, select, update
+from sqlalchemy import Table, bindparam, delete, select, update
 from sqlmodel import Session, SQLModel, col
 
 from app.calendar.occurrences import Occurrence as Planned
@@ -26,11 +26,12 @@ from app.recordings.schemas import RecordingDocument
 from app.recordings.steps import SCHEDULE
 from app.recordings.work import Tools, as_input
 from app.resources.models import Occurrence, OccurrenceStatus
+from app.rows import insert_rows
 
-# Built once: building a statement costs more than running it.
 _RECORDING, _BOOKING, _TAG, _OCCURRENCE = (
-    insert(SQLModel.metadata.tables[name]) for name in ("recording", "booking", "recording_tag", "occurrence")
+    SQLModel.metadata.tables[name] for name in ("recording", "booking", "recording_tag", "occurrence")
 )
+# Built once: building a statement costs more than running it.
 _BY_REFERENCE = select(Recording).where(
     col(Recording.client) == bindparam("of"), col(Recording.active_reference) == bindparam("reference")
 )
@@ -70,7 +71,7 @@ class Draft:
     reference_id: str | None
     fingerprint: str
     recording_id: str
-    rows: tuple[tuple[Insert, list[dict[str, Any]]], ...]
+    rows: tuple[tuple[Table, list[dict[str, Any]]], ...]
     input: Mapping[str, Any]
 
 
@@ -154,9 +155,8 @@ def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
 
 
 def _make(session: Session, store: Store, draft: Draft, claim: bool) -> Accepted:
-    for statement, rows in draft.rows:
-        if rows:
-            session.connection().execute(statement, rows)
+    for table, rows in draft.rows:
+        insert_rows(session.connection(), table, rows)
     names = [step.name for step in SCHEDULE]
     if claim:
         claimed = store.begin(session, draft.recording_id, "schedule", names, draft.input)
