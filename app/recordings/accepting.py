@@ -35,7 +35,11 @@ log = structlog.get_logger(__name__)
 
 # What is asked of every chain, built once and without its input: both cost more than the asking.
 _DUE = select(col(Chain.next_attempt_at)).where(col(Chain.id) == bindparam("of"))
-_OUTCOME = select(col(Chain.status), col(Chain.error)).where(col(Chain.id) == bindparam("of"))
+_OUTCOME = (
+    select(Recording, col(Chain.status), col(Chain.error))
+    .join(Chain, col(Chain.subject) == col(Recording.id))
+    .where(col(Chain.id) == bindparam("of"))
+)
 
 LOOK_AGAIN = "2"  # seconds: a chain that Kaltura answers promptly takes less
 
@@ -172,11 +176,10 @@ class Acceptance:
 
     def _answer(self, accepted: Accepted, occurrence_id: str | None, refusable: bool, at_once: bool) -> Response:
         with self.database.read() as session:
-            recording = session.get_one(Recording, accepted.recording_id)
-            chain = session.connection().execute(_OUTCOME, {"of": accepted.chain_id}).one()
-            refused = recording.status == RecordingStatus.FAILED or (accepted.begun and chain.error)
-            if refusable and chain.status == ChainStatus.FAILED and chain.error and refused:
-                raise problem({**chain.error, "recording_id": recording.id})
+            recording, outcome, error = session.execute(_OUTCOME, {"of": accepted.chain_id}).one()
+            refused = recording.status == RecordingStatus.FAILED or (accepted.begun and error)
+            if refusable and outcome == ChainStatus.FAILED and error and refused:
+                raise problem({**error, "recording_id": recording.id})
             view = (
                 reading.views(session, [recording])[0]
                 if occurrence_id is None
@@ -184,6 +187,6 @@ class Acceptance:
             )
         headers = {"Location": f"/recordings/{recording.id}", "ETag": changing.etag(recording)}
         status = 201 if accepted.made else 200
-        if at_once or (accepted.begun and chain.status != ChainStatus.SUCCEEDED):
+        if at_once or (accepted.begun and outcome != ChainStatus.SUCCEEDED):
             status, headers["Retry-After"] = 202, LOOK_AGAIN
         return Response(view.model_dump_json(), status, headers, media_type="application/json")
