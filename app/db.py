@@ -35,7 +35,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, Opera
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement, GenericFunction
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
@@ -82,18 +82,6 @@ def _now_sqlite(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
 def _now_postgresql(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
     # Not clock_timestamp(), which is volatile and would keep indexes from being used.
     return "extract(epoch from statement_timestamp())::float8"
-
-
-class json_pairs(GenericFunction[Any]):  # noqa: N801 - reads as a SQL function
-    """The keys and values of a JSON object as rows of a table: any number of them in one statement."""
-
-    name = "json_each_text"  # PostgreSQL's
-    inherit_cache = True
-
-
-@compiles(json_pairs, "sqlite")
-def _pairs_sqlite(element: json_pairs, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"json_each{compiler.function_argspec(element, **kw)}"
 
 
 class Database:

@@ -3,17 +3,16 @@
 Its statements run for every recording and are built once: building one costs more than running it.
 """
 
-from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, bindparam, case, cast, update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, SQLModel
 
-from app.db import json_pairs, utc_now
+from app.db import utc_now
 from app.recordings.work import Ctx, planned, room
 from app.resources.lookup import remember
 from app.resources.models import OccurrenceStatus, Resource
-from app.rows import insert_rows
+from app.rows import insert_rows, update_rows
 
 _RECORDING, _BOOKING, _OCCURRENCE, _EVENT = (
     SQLModel.metadata.tables[name] for name in ("recording", "booking", "occurrence", "schedule_event")
@@ -29,21 +28,6 @@ _SAVE_ENTRY = [
     update(table).where(table.c.id == bindparam("of")).values(template_entry_id=bindparam("entry"))
     for table in (_RECORDING, _BOOKING)
 ]
-_PLACES = json_pairs(bindparam("places", type_=JSON)).table_valued("key", "value").alias("place")
-_SAVE_PLACES = (
-    update(_OCCURRENCE)
-    .where(_OCCURRENCE.c.id == _PLACES.c.key)
-    .values(event_id=cast(_PLACES.c.value, BigInteger), series_id=bindparam("series"))
-)
-_PLANNED = _OCCURRENCE.c.status == OccurrenceStatus.PLANNED
-_SAVE_LINKS = (
-    update(_OCCURRENCE)
-    .where(_OCCURRENCE.c.booking_id == bindparam("of"))
-    .values(
-        resource_id=bindparam("room"),
-        status=case((_PLANNED, OccurrenceStatus.SCHEDULED), else_=_OCCURRENCE.c.status),
-    )
-)
 
 
 def remember_resource(session: Session, context: Ctx) -> None:
@@ -78,16 +62,20 @@ def save_events(session: Session, context: Ctx) -> None:
     insert_rows(session.connection(), _EVENT, rows)
 
 
-def save_occurrences(session: Session, context: Ctx) -> None:
-    places: dict[int | None, dict[str, int]] = defaultdict(dict)
-    for row, place in in_kaltura(context).items():
-        places[place["series_id"]][row] = place["event_id"]
-    for series, events in places.items():
-        session.connection().execute(_SAVE_PLACES, {"places": events, "series": series})
-
-
 def save_links(session: Session, context: Ctx) -> None:
-    session.connection().execute(_SAVE_LINKS, {"of": context.subject, "room": room(context)})
+    """From now on everybody sees its sessions: on the resource, each with its event in Kaltura."""
+    stay = {
+        session_id for event in planned(context).values() for *_, session_id, wanted in event["occurrences"] if wanted
+    }
+    rows = [
+        {
+            **place,
+            "resource_id": room(context),
+            "status": OccurrenceStatus.SCHEDULED if session_id in stay else OccurrenceStatus.EXCLUDED,
+        }
+        for session_id, place in in_kaltura(context).items()
+    ]
+    update_rows(session.connection(), _OCCURRENCE, rows)
 
 
 def in_kaltura(context: Ctx) -> dict[str, dict[str, Any]]:

@@ -20,7 +20,7 @@ from app.kaltura.errors import Refused
 from app.recordings.discretion import discreet
 from app.recordings.models import Recording
 from app.recordings.outcomes import at, conflict, outcome
-from app.recordings.saving import save_entry, save_events, save_links, save_occurrences, save_resource
+from app.recordings.saving import save_entry, save_events, save_links, save_resource
 from app.recordings.work import Ctx, Tools, booked, instant, planned, room, shown, template_entry, together, wanted
 from app.resources.conflicts import Booked, find_conflicts, known_bookings
 from app.resources.references import reference
@@ -314,7 +314,7 @@ SCHEDULE: Sequence[Step[Tools]] = (
     CONFLICTS,
     Step("template_entry", _entry_calls, _make_entry, _find_entry, _delete_entry, save=save_entry),
     EVENTS,
-    replace(OCCURRENCES, save=save_occurrences),
+    OCCURRENCES,
     EXCLUSIONS,
     replace(LINKS, save=save_links),
 )
