@@ -90,8 +90,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         # SQLite's readers see one state as they are, PostgreSQL's have to ask for it.
-        level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-        self._reader = self.engine.execution_options(**{_READ_ONLY: True, **level})
+        view = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reader = self.engine.execution_options(**{_READ_ONLY: True, **view})
         self._line = _Line()
         self._sqlite = _Sqlite(self.engine, self._line)
 
@@ -106,9 +106,17 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A consistent view that holds up nobody. What is changed in it is lost."""
-        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+        """A consistent view that holds up nobody. What is changed in it is lost, or refused."""
+        with (
+            self._reader.begin() as connection,
+            Session(
+                connection, expire_on_commit=False, autoflush=False, join_transaction_mode="rollback_only"
+            ) as session,
+        ):
             yield session
+            if self.is_sqlite:
+                connection.rollback()
+            # PostgreSQL's is read only, and committed: psycopg forgets at a ROLLBACK what it has prepared.
 
     @contextmanager
     def write(self, turn: str | Collection[str] | None = None) -> Iterator[Session]:
