@@ -18,7 +18,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import defer
 from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainState, ChainStatus, StepState
@@ -76,16 +75,11 @@ _STEPS = (
     .where(_STEP.c.chain_id.in_(bindparam("of", expanding=True)))
     .order_by(_STEP.c.chain_id, _STEP.c.position)
 )
-_LATEST = (
-    select(Chain)
-    # Much, and of interest to the chain alone. SQLModel types a class's attributes by their values.
-    .options(defer(Chain.input))  # type: ignore[arg-type]
-    .where(
-        col(Chain.id).in_(
-            select(func.max(col(Chain.id)))
-            .where(col(Chain.subject).in_(bindparam("of", expanding=True)))
-            .group_by(col(Chain.subject))
-        )
+_LATEST = select(Chain).where(
+    col(Chain.id).in_(
+        select(func.max(col(Chain.id)))
+        .where(col(Chain.subject).in_(bindparam("of", expanding=True)))
+        .group_by(col(Chain.subject))
     )
 )
 _UNFINISHED = select(_CHAIN.c.subject).where(

@@ -35,11 +35,6 @@ log = structlog.get_logger(__name__)
 
 # What is asked of every chain, built once and without its input: both cost more than the asking.
 _DUE = select(col(Chain.next_attempt_at)).where(col(Chain.id) == bindparam("of"))
-_OUTCOME = (
-    select(Recording, col(Chain.status), col(Chain.error))
-    .join(Chain, col(Chain.subject) == col(Recording.id))
-    .where(col(Chain.id) == bindparam("of"))
-)
 
 LOOK_AGAIN = "2"  # seconds: a chain that Kaltura answers promptly takes less
 
@@ -123,8 +118,8 @@ class Acceptance:
 
     def _answer_all(self, accepted: Sequence[Accepted], waited: bool) -> Response:
         with self.database.read() as session:
-            recordings = [session.get_one(Recording, one.recording_id) for one in accepted]
-            view = BatchView(items=reading.views(session, recordings))
+            found = {one.recording.id: one for one in reading.shown(session, [one.recording_id for one in accepted])}
+            view = BatchView(items=reading.views(session, [found[one.recording_id] for one in accepted]))
         going = not (waited and all(self._is_over(one.chain_id) for one in accepted))
         headers = {"Retry-After": LOOK_AGAIN} if going else {}
         return Response(view.model_dump_json(), 202 if going else 200, headers, media_type="application/json")
@@ -176,17 +171,20 @@ class Acceptance:
 
     def _answer(self, accepted: Accepted, occurrence_id: str | None, refusable: bool, at_once: bool) -> Response:
         with self.database.read() as session:
-            recording, outcome, error = session.execute(_OUTCOME, {"of": accepted.chain_id}).one()
-            refused = recording.status == RecordingStatus.FAILED or (accepted.begun and error)
-            if refusable and outcome == ChainStatus.FAILED and error and refused:
-                raise problem({**error, "recording_id": recording.id})
+            (found,) = reading.shown(session, [accepted.recording_id])
+            recording, chain = found.recording, found.chain
+            if chain.id != accepted.chain_id:
+                chain = session.get_one(Chain, accepted.chain_id)
+            refused = recording.status == RecordingStatus.FAILED or (accepted.begun and chain.error)
+            if refusable and chain.status == ChainStatus.FAILED and chain.error and refused:
+                raise problem({**chain.error, "recording_id": recording.id})
             view = (
-                reading.views(session, [recording])[0]
+                reading.views(session, [found])[0]
                 if occurrence_id is None
                 else reading.occurrence(session, recording, occurrence_id)
             )
         headers = {"Location": f"/recordings/{recording.id}", "ETag": changing.etag(recording)}
         status = 201 if accepted.made else 200
-        if at_once or (accepted.begun and outcome != ChainStatus.SUCCEEDED):
+        if at_once or (accepted.begun and chain.status != ChainStatus.SUCCEEDED):
             status, headers["Retry-After"] = 202, LOOK_AGAIN
         return Response(view.model_dump_json(), status, headers, media_type="application/json")

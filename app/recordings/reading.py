@@ -7,16 +7,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy import BindParameter, bindparam, func, select
+from sqlalchemy.orm import defer
 from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, StepState
-from app.chains.store import latest_chains, steps_of
+from app.chains.store import steps_of
 from app.db import utc_now
 from app.errors import WAITING, problem
 from app.fields import Line, Moment
@@ -43,7 +44,16 @@ _EXTENTS = (
     .where(col(Occurrence.booking_id).in_(_THESE), col(Occurrence.status).in_(WANTED))
     .group_by(col(Occurrence.booking_id))
 )
-_RESOURCES = select(Resource).where(col(Resource.id).in_(_THESE))
+_LATEST = select(func.max(col(Chain.id))).where(col(Chain.subject) == col(Recording.id)).correlate(Recording)
+_SHOWN = (
+    select(Recording, Chain, Resource)
+    .join(Chain, col(Chain.id) == _LATEST.scalar_subquery())
+    .outerjoin(Resource, col(Resource.id) == col(Recording.resource_id))
+    .where(col(Recording.id).in_(_THESE))
+    .order_by(col(Recording.id).desc())
+    # Much, and of interest to the chain alone. SQLModel types a class's attributes by their values.
+    .options(defer(Chain.input))  # type: ignore[arg-type]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,7 @@ def page(
     session: Session, client: Client, filters: Filters, limit: int, cursor: str | None
 ) -> tuple[list[RecordingView], str | None]:
     """The client's recordings, the latest first, and the cursor of the next page (None on the last)."""
-    statement = select(Recording)
+    statement = select(col(Recording.id))
     if not client.sees_all:
         statement = statement.where(col(Recording.client) == client.name)
     if filters.status is not None:
@@ -102,9 +112,9 @@ def page(
         statement = statement.where(col(Recording.first_start) < filters.begins_before)
     if cursor is not None:
         statement = statement.where(col(Recording.id) < _read_cursor(cursor))
-    rows = list(session.execute(statement.order_by(col(Recording.id).desc()).limit(limit + 1)).scalars())
-    more = _cursor(rows[limit - 1].id) if len(rows) > limit else None
-    return views(session, rows[:limit]), more
+    found = list(session.execute(statement.order_by(col(Recording.id).desc()).limit(limit + 1)).scalars())
+    more = _cursor(found[limit - 1]) if len(found) > limit else None
+    return views(session, shown(session, found[:limit])), more
 
 
 def _cursor(recording_id: str) -> str:
@@ -122,12 +132,23 @@ def _read_cursor(cursor: str) -> str:
     return recording_id
 
 
-def views(session: Session, recordings: Sequence[Recording]) -> list[RecordingView]:
-    ids = [recording.id for recording in recordings]
-    chains = latest_chains(session, ids)
+class Shown(NamedTuple):
+    """What there is one of in a recording: its latest chain, and its resource, as soon as that is known."""
+
+    recording: Recording
+    chain: Chain
+    resource: Resource | None
+
+
+def shown(session: Session, ids: Sequence[str]) -> list[Shown]:
+    """The recordings with these ids, the latest first."""
+    return [Shown(*row) for row in session.execute(_SHOWN, {"of": list(ids)})]
+
+
+def views(session: Session, found: Sequence[Shown]) -> list[RecordingView]:
+    ids = [one.recording.id for one in found]
     drift = drift_of(session, ids)
-    steps = steps_of(session, [chain.id for chain in chains.values()])
-    resources = _by_id(session, {r.resource_id for r in recordings if r.resource_id is not None})
+    steps = steps_of(session, [one.chain.id for one in found])
     events = defaultdict(list)
     for event in session.connection().execute(_EVENTS, {"of": ids}):
         events[event.recording_id].append({"id": event.event_id, "kind": event.kind, "occurrences": event.occurrences})
@@ -144,19 +165,19 @@ def views(session: Session, recordings: Sequence[Recording]) -> list[RecordingVi
                 "id": recording.id,
                 "status": recording.status,
                 "time_zone": recording.time_zone,
-                "resource": _room(recording, resources),
+                "resource": _room(recording, resource),
                 "kaltura": {
                     "template_entry_id": recording.template_entry_id,
                     "events": events[recording.id],
                 },
-                "chain": _chain(chains[recording.id], steps) if recording.id in chains else None,
+                "chain": _chain(chain, steps),
                 "problem": problem(recording.problem).document() if recording.problem else None,
                 "drift": drift.get(recording.id, []),
                 "created_at": recording.created_at,
                 "updated_at": recording.updated_at,
             }
         )
-        for recording in recordings
+        for recording, chain, resource in found
     ]
 
 
@@ -229,19 +250,14 @@ def _kaltura_id(row: StepState) -> int | str | None:
     return found if isinstance(found, int | str) else None
 
 
-def _room(recording: Recording, resources: dict[int, Resource]) -> dict[str, Any]:
+def _room(recording: Recording, known: Resource | None) -> dict[str, Any]:
     """The resource as Kaltura knows it; before it was asked, as the document names it."""
-    known = resources.get(recording.resource_id) if recording.resource_id is not None else None
     if known:
         return {"id": known.id, "system_name": known.system_name, "name": known.name}
     asked = recording.document["resource"]
     if isinstance(asked, dict):
         return {"id": None, "system_name": asked.get("system_name"), "name": asked.get("name")}
     return {"id": None, "system_name": asked if isinstance(asked, str) else None, "name": None}
-
-
-def _by_id(session: Session, ids: set[int]) -> dict[int, Resource]:
-    return {resource.id: resource for resource in session.execute(_RESOURCES, {"of": list(ids)}).scalars()}
 
 
 def _utc(value: datetime) -> datetime:

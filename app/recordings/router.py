@@ -250,7 +250,7 @@ def get_recording(id: RecordingId, response: Response, client: Reader, session: 
     """The document that was sent, what became of it, and what stands in Kaltura for it."""
     recording = service.find(session, client, id)
     response.headers["ETag"] = changing.etag(recording)
-    return reading.views(session, [recording])[0]
+    return reading.views(session, reading.shown(session, [recording.id]))[0]
 
 
 @router.get(
