@@ -349,12 +349,13 @@ ReadSession = Annotated[Session, Depends(_reading, scope="function")]
 """An endpoint's view of the database, closed before the answer is sent."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_PAIRS = [one + other for one in _ALPHABET for other in _ALPHABET]  # of digits, for 10 bits
 
 
 def new_id(prefix: str) -> str:
     """`<prefix>_` and 26 characters that sort by time of making: 48 bits of milliseconds, 80 random ones."""
     number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    return prefix + "_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return prefix + "_" + "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def utc_now() -> datetime:

@@ -68,8 +68,8 @@ def _zone_names() -> frozenset[str]:
 
 def place(local: datetime, tz: ZoneInfo) -> tuple[datetime, Anomaly | None]:
     """The instant (UTC) of a naive wall-clock time in `tz`, and whether the clocks skip or repeat that time."""
-    before, after = (local.replace(tzinfo=tz, fold=fold).utcoffset() or timedelta(0) for fold in (0, 1))
-    instant = (local - before).replace(tzinfo=UTC)
+    before, after = (tz.utcoffset(run) or timedelta(0) for run in (local, local.replace(fold=1)))
+    instant = local.replace(tzinfo=UTC) - before
     if before == after:
         return instant, None
     return instant, "gap" if before < after else "overlap"

@@ -258,10 +258,16 @@ def _periods(rule: Rule, first: date, last: date) -> Iterator[Sequence[date]]:
 def _chosen(rule: Rule, period: Sequence[date]) -> Sequence[date]:
     """Those days of one period that `rule` means."""
     length = len(period)
+    every = {day.weekday for day in rule.days if day.ordinal is None}
+    numbered = [day for day in rule.days if day.ordinal is not None]
     days = [
         day
         for day in period
-        if (not rule.days or any(wanted.matches(day, length) for wanted in rule.days))
+        if (
+            not rule.days
+            or WEEKDAYS[day.weekday()] in every
+            or (numbered and any(wanted.matches(day, length) for wanted in numbered))
+        )
         and (not rule.month_days or day.day in rule.month_days or day.day - length - 1 in rule.month_days)
     ]
     if not rule.positions:
