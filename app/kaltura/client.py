@@ -290,11 +290,6 @@ class KalturaClient:
         link = {"objectType": "KalturaScheduleEventResource", "eventId": event_id, "resourceId": resource_id}
         return self._ask(LINKS, "add", {"scheduleEventResource": link}, _LINK, writes=True)
 
-    def delete_link(self, event_id: int, resource_id: int) -> None:
-        """Refused: INVALID_OBJECT_ID when it is not there (#315, #317)."""
-        params = {"scheduleEventId": event_id, "scheduleResourceId": resource_id}
-        self._ask(LINKS, "delete", params, _NOTHING, writes=True)
-
     def list_links(self, event_id: int) -> list[Link]:
         """The event's own links; an occurrence's inherited one is its series' (#309)."""
         wanted = {"eventIdEqual": event_id, "orderBy": "+createdAt"}

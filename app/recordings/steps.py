@@ -271,12 +271,6 @@ def _link(context: Ctx, call: Call) -> Outcome:
     return Done()
 
 
-@outcome(*GONE)
-def _unlink(context: Ctx, call: Call, _made: None) -> Outcome:
-    context.tools.kaltura.delete_link(call.request["event_id"], call.request["resource_id"])
-    return Done()
-
-
 def _making_lanes(context: Ctx) -> list[str]:
     """Chains that may make one resource look for it one after another: Kaltura might take its name twice (#105)."""
     asked = context.input["resource"] or {}
@@ -307,7 +301,7 @@ CONFLICTS = Step("conflicts", _conflict_calls, _check_conflicts, lanes=_lanes)
 EVENTS = Step("events", _event_calls, _make_event, _find_event, _delete_event, save=save_events)
 OCCURRENCES = Step("occurrences", _each_event, _read_back)
 EXCLUSIONS = Step("exclusions", _exclusion_calls, _cancel)
-LINKS = Step("links", _link_calls, _link, undo=_unlink)
+LINKS = Step("links", _link_calls, _link)  # nothing to undo: a link goes with its event (#473, #499)
 
 SCHEDULE: Sequence[Step[Tools]] = (
     RESOURCE,

@@ -112,7 +112,6 @@ def test_the_calls_of_a_chain_and_its_undoing(sandbox: Sandbox, credentials: Cre
     assert len(kaltura.list_children(parent.id)) == 5
     assert kaltura.get_conflicts([room.id], series("other", START + timedelta(minutes=10))) == shown
 
-    kaltura.delete_link(parent.id, room.id)
     kaltura.delete_event(parent.id)
     kaltura.delete_entry(entry.id)
     assert kaltura.get_event(parent.id) is None
