@@ -15,10 +15,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import httpx
 
@@ -33,6 +33,29 @@ SIGN_IN = {
 }
 
 
+class Process(Protocol):
+    """What of `subprocess.Popen` is used here."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+def command(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> Process:
+    """The ``lectern`` command, as it was installed."""
+    executable = Path(sys.executable).with_name("lectern")
+    with log.open("ab") as file:
+        return subprocess.Popen([executable, *arguments], cwd=folder, env=environment, stdout=file, stderr=file)
+
+
+launch: Callable[[Sequence[str], Path, Mapping[str, str], Path], Process] = command
+"""How a program is started. Under pytest: forked from a process that has imported it all (tests/forks.py)."""
+
+
 class Program:
     """One ``lectern`` process. It is ready, or ``RuntimeError`` tells with the end of its log why it is not."""
 
@@ -41,7 +64,7 @@ class Program:
     ) -> None:
         self.name, self.url, self.log = name, f"http://127.0.0.1:{port}", tmp / f"{name}.log"
         self._ready, self._folder = self.url + ready, tmp
-        self._command = [str(Path(sys.executable).with_name("lectern")), *arguments]
+        self._arguments = arguments
         self._environment = {k: v for k, v in os.environ.items() if not k.startswith("LECTERN_")}
         self._environment |= {"PYTHONUNBUFFERED": "1", **environment}
         self.process = self._start()
@@ -68,9 +91,8 @@ class Program:
         """The last of what it wrote."""
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:])
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(self._command, cwd=self._folder, env=self._environment, stdout=log, stderr=log)
+    def _start(self) -> "Process":
+        process = launch(self._arguments, self._folder, self._environment, self.log)
         deadline = time.monotonic() + READY_SECONDS
         with httpx.Client(timeout=2, trust_env=False) as client:  # one: each loads all certificates
             while not self._answers(client):

@@ -5,7 +5,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.processes import start_sandbox, start_service
+from tests import processes
+from tests.forks import Fork
+from tests.processes import command, start_sandbox, start_service
+
+
+@pytest.fixture(autouse=True, params=[command, Fork])
+def launched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In either way; all other tests have theirs forked."""
+    monkeypatch.setattr(processes, "launch", request.param)
 
 
 def test_a_service_is_killed_restarted_and_stopped_on_one_port_with_one_database(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from app.db import utc_now
 from app.main import create_app
+from app.resources import polling
 from app.resources.schemas import UpcomingView
 from app.sandbox import RESOURCE_ID, Sandbox, SandboxTransport
 from tests.recordings.documents import LEFT_OUT, SINGLE, example
@@ -65,7 +66,8 @@ def test_a_recording_is_there_after_its_chain_and_kaltura_was_looked_at(service:
 # What is not known
 
 
-def test_a_resource_that_was_never_seen_is_a_503_until_it_is(service: Lectern) -> None:
+def test_a_resource_that_was_never_seen_is_a_503_until_it_is(service: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "FIRST_WAIT", 0.5)
     service.get("/resources/EXTRON-100-ABC")
     service.fault("html", "schedule_scheduleEvent", "list")
     answer = service.client.get(PATH)
