@@ -3,6 +3,9 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
 
+# Each process of a test would compile Lectern and the tests anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check bench soak lock openapi clean
 
 run: $(VENV)/ready

@@ -4,6 +4,7 @@ Every test that uses a database runs on each kind. Of a test with many cases eac
 `--every-case` runs each on all.
 """
 
+import gc
 import os
 import secrets
 import shutil
@@ -20,12 +21,15 @@ import structlog
 from sqlmodel import SQLModel
 from structlog.processors import KeyValueRenderer, add_log_level, format_exc_info
 
+from app import db
 from app.db import Database
 from app.main import migrate
 from app.resources import polling
 from tests import processes
+from tests.engines import that_share
 from tests.forks import Fork
 from tests.postgres import NoPostgres, Server, server
+from tests.service import hurry
 
 LONGEST = ("tests/soak", "tests/crash", "tests/changes", "tests/security")  # they come first, or all wait for them
 KINDS = ("sqlite", "postgresql")
@@ -111,6 +115,7 @@ def shared_database(databases: Databases) -> Iterator[Database]:
     """One for all tests: a new engine would compile every statement anew, which takes longer than most tests."""
     with databases.one() as url:
         database = Database(url)
+        hurry(database)
         yield database
         database.close()
 
@@ -127,8 +132,14 @@ def pytest_configure() -> None:
     """What makes tests faster, or surer."""
     # structlog's own way to show an exception draws every local variable: seconds for one of a request.
     structlog.configure(processors=[add_log_level, format_exc_info, KeyValueRenderer()])
+    db._engine = that_share(db._engine)  # type: ignore[assignment]
     processes.launch = Fork  # a service is ready two seconds sooner
+    gc.set_threshold(10_000, 20, 20)  # as in the service
     polling.FIRST_WAIT = 20.0  # there are many tests at once: a first look may take its time
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # hundreds of thousands of objects that are there to the end
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,15 +11,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-_NURSERY = multiprocessing.get_context("forkserver")
-_NURSERY.set_forkserver_preload(["app.main", "app.server", "app.sandbox.server", "tests.forks"])
+NURSERY = multiprocessing.get_context("forkserver")
+NURSERY.set_forkserver_preload(["app.main", "app.server", "app.sandbox.server", "tests.forks"])
 
 
 class Fork:
     """What of `subprocess.Popen` tests use."""
 
     def __init__(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> None:
-        self._process = _NURSERY.Process(target=_run, args=(arguments, folder, environment, log), daemon=True)
+        self._process = NURSERY.Process(target=_run, args=(arguments, folder, environment, log), daemon=True)
         self._process.start()
         assert self._process.pid
         self.pid = self._process.pid

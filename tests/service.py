@@ -6,20 +6,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 from typing import Any, TypeVar
 from unittest import mock
 
 import structlog
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
-from httpx2 import Response
+from httpx2 import Client, Response
+from sqlalchemy import event
 
-from app.main import create_app
+from app.db import Database
+from app.main import create_app, migrate
 from app.recordings.schemas import EXAMPLE
 from app.sandbox import DEFAULT_SEED, Sandbox, SandboxTransport, Seed
 from app.settings import PREFIX, Settings
+from tests.client import client_of
 from tests.sandbox.kaltura import Kaltura, embedded
 
 PROBLEM = "application/problem+json"
@@ -44,7 +48,7 @@ class Lectern:
     """`client` sends requests to the service, `kaltura` calls its sandbox directly, as somebody else would."""
 
     app: FastAPI
-    client: TestClient
+    client: Client
     sandbox: Sandbox
     kaltura: Kaltura
     _seen: int = field(default=0)
@@ -147,6 +151,30 @@ def settings(folder: Path, **values: Any) -> Settings:
         return Settings(_env_file=None, **own | values)
 
 
+@cache
+def _tables() -> bytes:
+    """A SQLite database that has them: making them takes longer than most tests."""
+    with TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/template.db")
+        migrate(database)
+        database.close()
+        return Path(folder, "template.db").read_bytes()
+
+
+def with_tables(folder: Path) -> Path:
+    """The folder, in which is a database that `settings` names."""
+    path = folder / "lectern.db"
+    if not path.exists():
+        path.write_bytes(_tables())
+    return folder
+
+
+def hurry(database: Database) -> None:
+    """A crash of the machine is none of those that are tried here."""
+    if database.is_sqlite:
+        event.listen(database.engine, "connect", lambda opened, _record: opened.execute("PRAGMA synchronous=OFF"))
+
+
 @contextmanager
 def lectern(folder: Path, *, seed: Seed = DEFAULT_SEED, server_zone: str = "UTC", **values: Any) -> Iterator[Lectern]:
     """The service, started; stopped at the end. A mistake in it is an answer 500, as it is in production.
@@ -156,8 +184,9 @@ def lectern(folder: Path, *, seed: Seed = DEFAULT_SEED, server_zone: str = "UTC"
     """
     sandbox = Sandbox(seed=seed, server_zone=server_zone)
     kaltura = embedded(sandbox).sign_in()
-    app = create_app(settings(folder, **values), transport=SandboxTransport(sandbox))
-    with TestClient(app, raise_server_exceptions=False) as client:
+    app = create_app(settings(with_tables(folder), **values), transport=SandboxTransport(sandbox))
+    hurry(app.state.database)
+    with client_of(app) as client:
         service = Lectern(app, client, sandbox, kaltura)
         service.calls()
         yield service

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.exceptions import HTTPException
-from fastapi.testclient import TestClient
+from httpx2 import Client
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from structlog.testing import capture_logs
@@ -21,6 +21,7 @@ from app import errors
 from app.errors import CATALOGUE, Internal, Problem, responses
 from app.problems import add_handlers
 from app.telemetry import add_request_ids
+from tests.client import client_of
 from tests.service import Lectern, lectern, problem
 
 SECRET = "swordfish"
@@ -34,7 +35,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lectern]:
 
 
 @contextmanager
-def raising(error: Exception) -> Iterator[TestClient]:
+def raising(error: Exception) -> Iterator[Client]:
     """A service whose only address, `/`, raises that."""
     app = FastAPI(redirect_slashes=False)
     add_handlers(app)
@@ -44,7 +45,7 @@ def raising(error: Exception) -> Iterator[TestClient]:
     def address() -> None:
         raise error
 
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with client_of(app) as client:
         yield client
 
 

@@ -1,11 +1,9 @@
 """Migrations make what the models say, from nothing and from what is there, as often as one likes."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import date, datetime
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -20,6 +18,7 @@ from sqlmodel import SQLModel
 from app.db import Database
 from app.main import MIGRATIONS, migrate
 from tests.conftest import Databases
+from tests.forks import NURSERY
 from tests.service import lectern
 
 
@@ -60,32 +59,21 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
     assert repr(tables()) == once
 
 
-MIGRATE = """
-import sys
-from app.db import Database
-from app.main import migrate
-
-database = Database(sys.argv[1])
-print("ready", flush=True)
-sys.stdin.readline()
-migrate(database)
-"""
+def _migrate(url: str, start: Barrier) -> None:
+    database = Database(url)
+    start.wait()
+    migrate(database)
 
 
 def test_several_processes_may_start_at_once(databases: Databases) -> None:
     with databases.one(with_tables=False) as url:
-        command = [sys.executable, "-c", MIGRATE, url]
-        processes = [
-            subprocess.Popen(command, cwd=MIGRATIONS.parent, text=True, stdin=PIPE, stdout=PIPE, stderr=PIPE)
-            for _ in range(3)
-        ]
-        assert [process.stdout and process.stdout.readline() for process in processes] == ["ready\n"] * 3
+        start = NURSERY.Barrier(3)
+        processes = [NURSERY.Process(target=_migrate, args=(url, start)) for _ in range(3)]
         for process in processes:
-            assert process.stdin
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        errors = [process.communicate()[1] for process in processes]
-        assert [process.returncode for process in processes] == [0] * 3, errors
+            process.start()
+        for process in processes:
+            process.join()
+        assert [process.exitcode for process in processes] == [0] * 3
         made = Database(url)
         assert differences(made) == []
         made.close()

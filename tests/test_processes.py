@@ -6,14 +6,13 @@ import httpx
 import pytest
 
 from tests import processes
-from tests.forks import Fork
 from tests.processes import command, start_sandbox, start_service
 
 
-@pytest.fixture(autouse=True, params=[command, Fork])
-def launched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In either way; all other tests have theirs forked."""
-    monkeypatch.setattr(processes, "launch", request.param)
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command itself; all other tests have theirs forked."""
+    monkeypatch.setattr(processes, "launch", command)
 
 
 def test_a_service_is_killed_restarted_and_stopped_on_one_port_with_one_database(tmp_path: Path) -> None:

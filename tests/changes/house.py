@@ -16,12 +16,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from fastapi.testclient import TestClient
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from app.chains.engine import Engine, Pauses
 from app.chains.store import Store
-from app.main import create_app, migrate
+from app.main import create_app
 from app.recordings import changing
 from app.recordings.schemas import EXAMPLE
 from app.recordings.service import DEFINITIONS
@@ -29,8 +28,9 @@ from app.recordings.work import Tools
 from app.sandbox import Sandbox, SandboxTransport
 from tests.chains.world import Crash, Watched
 from tests.changes.scene import SIGN_IN
+from tests.client import client_of
 from tests.sandbox.kaltura import embedded
-from tests.service import Json, Lectern, found, settings
+from tests.service import Json, Lectern, found, hurry, settings, with_tables
 
 _OWNERS = count(1)
 
@@ -116,21 +116,15 @@ class House(Lectern):
         return shown
 
 
-def _hurry(connection: Any, _record: object) -> None:
-    """A crash of the machine is none of those that are tried here."""
-    connection.execute("PRAGMA synchronous=OFF")
-
-
 @contextmanager
 def house(folder: Path) -> Iterator[House]:
     sandbox = Sandbox(str(folder / "sandbox.db"), server_zone="UTC")  # as in tests/service.py
     kaltura = embedded(sandbox).sign_in()
-    app = create_app(settings(folder), transport=SandboxTransport(sandbox))
-    event.listen(app.state.database.engine, "connect", _hurry)
-    migrate(app.state.database)
+    app = create_app(settings(with_tables(folder)), transport=SandboxTransport(sandbox))
+    hurry(app.state.database)
     app.state.keys.look()
-    client = TestClient(app, headers={"Prefer": "respond-async"})  # not entered: nothing is started
-    yield House(app, client, sandbox, kaltura, folder=folder)
+    with client_of(app, started=False, headers={"Prefer": "respond-async"}) as client:
+        yield House(app, client, sandbox, kaltura, folder=folder)
     app.state.database.close()
     kaltura.client.close()
     sandbox.close()

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
 from app.db import utc_now
 from app.main import create_app
 from app.resources import polling
 from app.resources.schemas import UpcomingView
 from app.sandbox import RESOURCE_ID, Sandbox, SandboxTransport
+from tests.client import client_of
 from tests.recordings.documents import LEFT_OUT, SINGLE, example
 from tests.resources.polls import PATH, book, pass_time, poll, refresh, tag, upcoming
 from tests.sandbox.kaltura import embedded, weekly
@@ -28,7 +28,7 @@ def started(folder: Path, url: str, sandbox: Sandbox, ahead: timedelta = timedel
     """A service over that database and that Kaltura, with a clock that is ahead."""
     app = create_app(settings(folder, database_url=url), transport=SandboxTransport(sandbox))
     pass_time(app, ahead)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with client_of(app) as client:
         yield Lectern(app, client, sandbox, embedded(sandbox))
 
 
