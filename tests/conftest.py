@@ -21,17 +21,22 @@ import structlog
 from sqlmodel import SQLModel
 from structlog.processors import KeyValueRenderer, add_log_level, format_exc_info
 
-from app import db
 from app.db import Database
 from app.main import migrate
 from app.resources import polling
 from tests import processes
-from tests.engines import that_share
 from tests.forks import Fork
 from tests.postgres import NoPostgres, Server, server
 from tests.service import hurry
+from tests.sharing import share
 
-LONGEST = ("tests/soak", "tests/crash", "tests/changes", "tests/security")  # they come first, or all wait for them
+LONGEST = (  # they come first, or all wait for them
+    "tests/recordings/test_sweep",
+    "tests/soak",
+    "tests/crash",
+    "tests/changes",
+    "tests/security",
+)
 KINDS = ("sqlite", "postgresql")
 
 for part in ("chains", "resources", "recordings"):
@@ -132,7 +137,7 @@ def pytest_configure() -> None:
     """What makes tests faster, or surer."""
     # structlog's own way to show an exception draws every local variable: seconds for one of a request.
     structlog.configure(processors=[add_log_level, format_exc_info, KeyValueRenderer()])
-    db._engine = that_share(db._engine)  # type: ignore[assignment]
+    share()
     processes.launch = Fork  # a service is ready two seconds sooner
     gc.set_threshold(10_000, 20, 20)  # as in the service
     polling.FIRST_WAIT = 20.0  # there are many tests at once: a first look may take its time

@@ -22,12 +22,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
-# Nothing here has to outlive a power cut.
+# Nothing here has to outlive a power cut, or a day.
 CONFIGURATION = """
 max_connections = 300
 fsync = off
 synchronous_commit = off
 full_page_writes = off
+autovacuum = off
+jit = off
 """
 
 

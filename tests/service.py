@@ -78,8 +78,8 @@ class Lectern:
 
     def calls(self) -> list[str]:
         """What Kaltura was asked since the last look, in order: `media.add`."""
-        requests = self.sandbox.requests()
-        new, self._seen = requests[self._seen :], len(requests)
+        new = self.sandbox.requests(self._seen)
+        self._seen += len(new)
         return [f"{request['service'].removeprefix('schedule_')}.{request['action']}" for request in new]
 
     def writes(self) -> list[str]:

@@ -185,10 +185,13 @@ class Sandbox:
 
     # --- looking in from outside
 
-    def requests(self) -> list[dict[str, Any]]:
-        """What was called, in order, without secrets: [{"service", "action", "params", "at"}], `at` epoch seconds."""
+    def requests(self, after: int = 0) -> list[dict[str, Any]]:
+        """What was called, in order, without secrets: [{"service", "action", "params", "at"}], `at` epoch seconds.
+
+        `after`: but for so many that were first.
+        """
         with self._lock:
-            logged = list(self._log)
+            logged = list(self._log)[after:]
         return [
             {"service": service, "action": action, "params": without_secrets(params), "at": at}
             for service, action, params, at in logged

@@ -1,7 +1,9 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import update
 
+from app.resources.models import Mirror
 from tests.changes.scene import Scene, begun
 from tests.conftest import Databases
 from tests.service import Lectern, lectern
@@ -18,6 +20,8 @@ def running(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> I
 def service(running: Lectern) -> Iterator[Lectern]:
     """One for all tests of a module: each has rooms of its own in it, and takes what it booked with it."""
     yield running
+    with running.app.state.database.write() as session:
+        session.execute(update(Mirror).values(asked_at=None, due_at=None))  # nobody looks at what is taken away here
     running.heal()
     running.sandbox.watch = None
     for one in running.sandbox.state()["events"]:
