@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from app.settings import Settings
 
+KEEP_ALIVE_SECONDS = 75  # longer than a minute, in which encoders poll and proxies keep a connection that nobody uses
 GRACEFUL_SECONDS = 18  # for requests in flight at a stop; a supervisor waits 20 and more
 
 
@@ -21,6 +22,7 @@ class Server(uvicorn.Server):
             port=settings.port,
             log_config=None,
             access_log=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
             server_header=False,
         )

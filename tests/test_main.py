@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from app.cli import main
 from app.main import create_app
 from app.sandbox import Sandbox, SandboxTransport
+from app.server import Server
 from tests.service import found, lectern, logs_as_they_are, problem, settings
 
 
@@ -32,6 +33,12 @@ def test_nothing_is_opened_before_it_starts_and_all_is_stopped_after(tmp_path: P
     assert workers() == []
     assert sandbox.requests() == [], "Kaltura is asked when there is something to ask"
     sandbox.close()
+
+
+def test_who_asks_once_a_minute_keeps_its_connection(tmp_path: Path) -> None:
+    """It may be sent on as it is closed otherwise, which no client can tell from a failure."""
+    chosen = settings(tmp_path)
+    assert Server(create_app(chosen), chosen).config.timeout_keep_alive > 60
 
 
 def test_without_an_address_of_kaltura_the_sandbox_is_embedded(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ parent's, looked up whenever it is shown (#221). The index knows a child by its 
 import json
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from .calls import Call
@@ -43,6 +44,11 @@ class Shown(dict[str, Any]):
 
     own: Body
     parent: "Shown | None" = None
+
+    @cached_property
+    def handed_down(self) -> Body:
+        """What its children show unless they have their own."""
+        return {name: value for name, value in self.own.items() if name not in NOT_INHERITED}
 
 
 def stored(body: Body) -> Body:
@@ -194,7 +200,7 @@ def show(call: Call, body: Body) -> Shown:
     parent = _parent(call, body)
     values: Body = body
     if parent is not None:
-        values = {name: value for name, value in parent.own.items() if name not in NOT_INHERITED} | body
+        values = parent.handed_down | body
     if "blackoutConflicts" in kind.properties:
         values = values | {"blackoutConflicts": _blackouts(call, body)}
     shown = Shown((name, values[name]) for name in kind.order if name in values)
