@@ -248,7 +248,10 @@ def document(scene: Scene, holidays: Sequence[int] = (), **changes: Any) -> Json
 
 
 def begun(service: Lectern, *, ahead: timedelta = 3 * HOUR, holidays: Sequence[int] = (), **changes: Any) -> Scene:
-    """A recording whose session number 16 is to begin so far ahead; the sessions of `holidays` are excluded."""
+    """A recording whose session number 16 is to begin so far ahead; the sessions of `holidays` are excluded.
+
+    It begins with a minute: what is said to lie one ahead may be there before it is looked at.
+    """
     began = (utc_now() + ahead - timedelta(days=PAST)).astimezone(ZONE).replace(tzinfo=None, second=0, microsecond=0)
     scene = Scene(service, next(_NUMBERS), began)
     for name in (scene.room, scene.other):

@@ -198,7 +198,7 @@ def test_a_later_start_date_leaves_the_past_as_it_was(scene: Scene) -> None:
 
 def test_what_begins_while_kaltura_is_away_stays_as_it_was(service: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
     """A retime is asked for right before a session, and Kaltura answers again after it has begun."""
-    scene = begun(service, ahead=timedelta(minutes=1))
+    scene = begun(service, ahead=timedelta(minutes=2))
     soon = scene.start(TODAY)
     monkeypatch.setattr("app.recordings.retiring.utc_now", lambda: soon + timedelta(seconds=30))
     scene.changed(start=scene.local(hours=2), resource=scene.other)

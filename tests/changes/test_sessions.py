@@ -194,7 +194,7 @@ def test_an_exclusion_of_a_moved_session_s_date_ends_it(scene: Scene) -> None:
 
 def test_a_session_moved_ahead_survives_its_own_date(service: Lectern) -> None:
     """Today's session was put off to next week; then today passes, and the title changes."""
-    scene = begun(service, ahead=timedelta(minutes=1))
+    scene = begun(service, ahead=timedelta(minutes=2))
     found(scene.move(TODAY, start=scene.local(23, hours=2)))
     with service.app.state.database.write() as session:  # as if that had been long ago
         row = session.get_one(Occurrence, scene.uids[TODAY]["id"])
