@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -213,6 +214,23 @@ def test_sqlite_keeps_what_it_has_committed(on_sqlite: Database) -> None:
     assert pragma("synchronous") == 2, "FULL: not even a power cut loses a checkpoint"
     assert pragma("foreign_keys") == 1
     assert pragma("busy_timeout") == 5000
+
+
+def test_sqlite_s_new_file_may_be_opened_by_several_at_once(tmp_path: Path) -> None:
+    """As by services that start together. Without care each fifth time one is refused: "database is locked"."""
+
+    def opens(url: str, start: threading.Barrier) -> None:
+        database = Database(url)
+        start.wait()
+        with database.read():
+            pass
+        database.close()
+
+    with ThreadPoolExecutor(3) as pool:
+        for number in range(40):
+            url, start = f"sqlite:///{tmp_path / str(number)}.db", threading.Barrier(3)
+            for opened_once in [pool.submit(opens, url, start) for _ in range(3)]:
+                opened_once.result()
 
 
 # PostgreSQL
