@@ -1,6 +1,6 @@
-"""The `lectern` command in processes of its own that are forked from one which has imported it all.
+"""The `lectern` command in processes of its own that are forked from one which has run it (tests/nursery.py).
 
-They are killed, stopped and restarted as any other; only the two seconds of importing are spent once, not each time.
+They are killed, stopped and restarted as any other; only the two seconds of getting to know it all are spent once.
 """
 
 import multiprocessing
@@ -15,7 +15,7 @@ ROOT = str(Path(__file__).parents[1])
 if ROOT not in sys.path:  # where a test is at work somewhere else, the nursery finds this module all the same
     sys.path.append(ROOT)
 NURSERY = multiprocessing.get_context("forkserver")
-NURSERY.set_forkserver_preload(["app.main", "app.server", "app.sandbox.server", "tests.forks"])
+NURSERY.set_forkserver_preload(["tests.forks", "tests.nursery"])
 
 
 class Fork:

@@ -1,9 +1,12 @@
 """What each application works out for itself, and a thousand tests need once: it took a third of their time."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from fastapi import routing
+from httpx import create_ssl_context
+from httpx._transports import default as httpx_transports
 from sqlalchemy import Dialect, Engine, event
 
 from app import db
@@ -14,6 +17,7 @@ from app.resources.router import router as resources
 
 def share() -> None:
     db._engine = _engines(db._engine)  # type: ignore[assignment]
+    vars(httpx_transports)["create_ssl_context"] = cache(create_ssl_context)  # no test has certificates of its own
     _share_routes()
 
 

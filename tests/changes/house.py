@@ -104,6 +104,7 @@ class House(Lectern):
         return tuple(kept)
 
     def back_to(self, moment: Moment) -> None:
+        self.heal()
         for path, memory in moment:
             with closing(sqlite3.connect(path)) as database:
                 database.execute("PRAGMA synchronous=OFF")

@@ -111,9 +111,9 @@ class Scene:
 
     # What is seen
 
-    def look(self) -> None:
-        """Remembers the sessions' ids, and what is past in Kaltura."""
-        self.recording = self.service.get(self.path)
+    def look(self, recording: Json | None = None) -> None:
+        """Remembers the recording, its sessions' ids, and what is past in Kaltura."""
+        self.recording = recording or self.service.get(self.path)
         self.uids = self.occurrences()
         self.before = self.past()
 
@@ -258,8 +258,7 @@ def begun(service: Lectern, *, ahead: timedelta = 3 * HOUR, holidays: Sequence[i
         service.kaltura(
             "schedule_scheduleResource", "add", scheduleResource={**CAMERA, "name": name, "systemName": name}
         )
-    scene.recording = service.made(document(scene, holidays, **changes))
-    scene.look()
+    scene.look(service.made(document(scene, holidays, **changes)))
     service.calls()
     return scene
 

@@ -3,66 +3,85 @@
 In one process, which abandons the chain where it stands: tests/changes/test_kill.py does the same with real ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
-from tests.changes.cases import CASES, Case, picture, prepared
-from tests.changes.house import House, die, house
+from tests.changes.cases import CASES, picture, prepared
+from tests.changes.house import House, Moment, die, house
 from tests.changes.scene import Scene
 from tests.service import READING, Json, found
 
 each_case = pytest.mark.parametrize("name", CASES)
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[House]:
-    with house(tmp_path) as running:
+@dataclass(frozen=True)
+class Rehearsal:
+    """A case as it begins, and what the change comes to when nothing disturbs it."""
+
+    scene: Scene
+    start: Moment
+    before: Json
+    after: Json
+    moments: list[str]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One for all tests: each takes it back to where its case begins."""
+    with house(tmp_path_factory.mktemp("house")) as running:
         yield running
 
 
-def rehearsed(service: House, scene: Scene, case: Case) -> tuple[Json, list[str]]:
-    """What an undisturbed change comes to, and its moments."""
-    service.calls()
-    found(case.act(scene), 202)
-    moments = service.settle()
-    assert tuple(service.writes()) == case.calls
-    return picture(scene), moments
+@pytest.fixture(scope="module")
+def rehearsed(service: House) -> Callable[[str], Rehearsal]:
+    empty = service.keep()
+
+    @cache
+    def rehearse(name: str) -> Rehearsal:
+        service.back_to(empty)
+        case = CASES[name]
+        scene = prepared(service, case, service.settle)
+        start, before = service.keep(), picture(scene)
+        service.calls()
+        found(case.act(scene), 202)
+        moments = service.settle()
+        assert tuple(service.writes()) == case.calls
+        return Rehearsal(scene, start, before, picture(scene), moments)
+
+    return rehearse
 
 
 @each_case
-def test_rows_1_and_2_killed_at_any_moment_it_comes_to_the_same(service: House, name: str) -> None:
-    case = CASES[name]
-    scene = prepared(service, case, service.settle)
-    start = service.keep()
-    wanted, moments = rehearsed(service, scene, case)
-    for number, moment in enumerate(moments):
+def test_rows_1_and_2_killed_at_any_moment_it_comes_to_the_same(
+    service: House, rehearsed: Callable[[str], Rehearsal], name: str
+) -> None:
+    case, it = CASES[name], rehearsed(name)
+    for number, moment in enumerate(it.moments):
         if moment.rpartition(".")[2] in READING and name != "retime":
             continue  # to die before a question is to die after the commit before it
-        service.back_to(start)
-        found(case.act(scene), 202)
+        service.back_to(it.start)
+        found(case.act(it.scene), 202)
         assert len(service.settle(number, die)) > number
-        assert picture(scene) == wanted, f"killed at {number}, {moment} of {moments}"
+        assert picture(it.scene) == it.after, f"killed at {number}, {moment} of {it.moments}"
 
 
 @each_case
 @pytest.mark.parametrize("fault", ["drop_after", "http_500"])
 def test_rows_3_and_6_an_answer_that_is_lost_changes_nothing_about_the_end(
-    service: House, name: str, fault: str
+    service: House, rehearsed: Callable[[str], Rehearsal], name: str, fault: str
 ) -> None:
-    case = CASES[name]
-    scene = prepared(service, case, service.settle)
-    start = service.keep()
-    wanted, moments = rehearsed(service, scene, case)
-    for number, (moment, call) in enumerate(pairwise(moments)):
+    case, it = CASES[name], rehearsed(name)
+    for number, (moment, call) in enumerate(pairwise(it.moments)):
         if moment == "commit" and call != "commit" and call.split(".")[1] not in READING:
-            service.back_to(start)
-            found(case.act(scene), 202)
+            service.back_to(it.start)
+            found(case.act(it.scene), 202)
             service.settle(number, lambda: service.fault(fault, times=1))
             service.sweep()
-            assert picture(scene) == wanted, f"{fault} at {call}, {number} of {moments}"
+            assert picture(it.scene) == it.after, f"{fault} at {call}, {number} of {it.moments}"
 
 
 # Undone
@@ -76,22 +95,20 @@ REFUSED = {
 @pytest.mark.parametrize("step", REFUSED)
 @pytest.mark.parametrize("name", ["room", "retime", "exclusions", "move again", "restore"])
 def test_rows_1_and_2_killed_at_any_moment_of_its_undoing_everything_is_as_before(
-    service: House, name: str, step: str
+    service: House, rehearsed: Callable[[str], Rehearsal], name: str, step: str
 ) -> None:
-    case = CASES[name]
-    scene = prepared(service, case, service.settle)
-    start, before = service.keep(), picture(scene)
+    case, it = CASES[name], rehearsed(name)
     refused = f"{REFUSED[step][0].removeprefix('schedule_')}.{REFUSED[step][1]}"
-    number = rehearsed(service, scene, case)[1].index(refused)
+    number = it.moments.index(refused)
     moments: list[str] = []
     while number <= len(moments):  # the first time it is not killed
-        service.back_to(start)
-        found(case.act(scene), 202)
+        service.back_to(it.start)
+        found(case.act(it.scene), 202)
         service.fault("error", *REFUSED[step], code="INVALID_PARAMETER_CHAR")
         there = service.settle(number if moments else None)
         service.heal()
-        chain = service.get(scene.path)["chain"]
+        chain = service.get(it.scene.path)["chain"]
         assert (chain["status"], [one["name"] for one in chain["steps"] if one["error"]]) == ("failed", [step])
-        assert picture(scene) == before, f"killed at {number} of {there}"
+        assert picture(it.scene) == it.before, f"killed at {number} of {there}"
         number += bool(moments)
         moments = moments or there

@@ -1,0 +1,26 @@
+"""What the process knows from which programs are forked: imported there, and nowhere else.
+
+One recording is made in it from beginning to end. So what a process finds out once (compiled statements, validators,
+certificates) is found out before all forks, not in each.
+"""
+
+import gc
+import threading
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from structlog.testing import capture_logs
+
+import app.sandbox.server
+import app.server  # noqa: F401
+from app.kaltura.transport import http_client
+from tests.service import lectern
+from tests.sharing import share
+
+share()
+http_client("http://sandbox.invalid").close()
+with TemporaryDirectory() as folder, capture_logs(), lectern(Path(folder)) as service:
+    service.made()
+assert threading.active_count() == 1, threading.enumerate()  # others would not be there in a fork, but their locks
+gc.collect()
+gc.freeze()
