@@ -6,13 +6,17 @@ BIN = $(VENV)/bin
 # Each process of a test would compile Lectern and the tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check bench soak lock openapi clean
+.PHONY: run test test-rest check bench soak lock openapi clean
 
 run: $(VENV)/ready
 	$(BIN)/lectern serve
 
 test: $(VENV)/ready
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
+
+# What `make test` leaves out: each case on the other kind of database.
+test-rest: $(VENV)/ready
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --the-rest
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .

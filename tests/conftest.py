@@ -1,7 +1,7 @@
 """What tests of several parts share: databases with Lectern's tables, of every kind that Lectern runs on.
 
-Every test that uses a database runs on each kind. Of a test with many cases each case runs on one kind, in turn;
-`--every-case` runs each on all.
+Tests that use a database run on one kind, the next on the other; of a test with many cases so does each case. What is
+about databases runs on both, but for tests with many cases. `--the-rest` runs what is left out, `--every-case` all.
 """
 
 import gc
@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -38,6 +38,10 @@ LONGEST = (  # they come first, or all wait for them
     "tests/security",
 )
 KINDS = ("sqlite", "postgresql")
+ABOUT_DATABASES = (
+    *("tests/chains", "tests/crash", "tests/soak", "tests/resources/test_mirror"),
+    *("tests/test_db", "tests/test_migrations", "tests/test_rows"),
+)
 
 for part in ("chains", "resources", "recordings"):
     import_module(f"app.{part}.models")
@@ -148,6 +152,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--the-rest", action="store_true", help="what is left out without this: the other half")
     parser.addoption("--every-case", action="store_true", help="each case of a test on each kind of database")
 
 
@@ -155,14 +160,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
     if config.getoption("--every-case"):
         return
+    rest, wants_rest = left_out(items), config.getoption("--the-rest")
+    config.hook.pytest_deselected(items=[item for item in items if (item in rest) != wants_rest])
+    items[:] = [item for item in items if (item in rest) == wants_rest]
+
+
+def left_out(items: Sequence[pytest.Item]) -> set[pytest.Item]:
+    """Each case on the kind of database whose turn it is not."""
     cases: dict[str, dict[str, None]] = defaultdict(dict)
     for item in items:
         if kind_of(item):
-            cases[function_of(item)][case_of(item)] = None
+            is_about_them = item.nodeid.startswith(ABOUT_DATABASES)
+            cases[function_of(item) if is_about_them else file_of(item)][case_of(item)] = None
     turns = {case: KINDS[number % 2] for found in cases.values() if len(found) > 1 for number, case in enumerate(found)}
-    left_out = {item for item in items if turns.get(case_of(item), kind_of(item)) != kind_of(item)}
-    items[:] = [item for item in items if item not in left_out]
-    config.hook.pytest_deselected(items=list(left_out))
+    return {item for item in items if turns.get(case_of(item), kind_of(item)) != kind_of(item)}
 
 
 def params_of(item: pytest.Item) -> Mapping[str, Any]:
@@ -172,6 +183,10 @@ def params_of(item: pytest.Item) -> Mapping[str, Any]:
 def kind_of(item: pytest.Item) -> str | None:
     """The kind of database that it runs on."""
     return params_of(item).get("databases")
+
+
+def file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def function_of(item: pytest.Item) -> str:

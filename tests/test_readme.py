@@ -40,9 +40,9 @@ def test_the_sandbox_s_own_names_and_secrets_are_told(readme: str) -> None:
 
 
 def test_every_command_of_make_and_lectern_that_it_names_is_there(readme: str) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert (
-        set(re.findall(r"\bmake ([a-z]+)`", readme)) | set(re.findall(r"^make ([a-z]+)", readme, re.MULTILINE))
+        set(re.findall(r"\bmake ([a-z-]+)`", readme)) | set(re.findall(r"^make ([a-z-]+)", readme, re.MULTILINE))
         <= targets
     )
     commands = getattr(get_command(main), "commands")  # noqa: B009 - a group, which the types do not say
