@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -30,13 +30,8 @@ from tests.postgres import NoPostgres, Server, server
 from tests.service import hurry
 from tests.sharing import share
 
-LONGEST = (  # they come first, or all wait for them
-    "tests/recordings/test_sweep",
-    "tests/soak",
-    "tests/crash",
-    "tests/changes",
-    "tests/security",
-)
+WAITING = ("tests/recordings/test_sweep", "tests/soak", "tests/crash")  # most of their time
+LONGEST = ("tests/changes", "tests/security", "tests/test_processes", "tests/test_telemetry")  # of the others
 KINDS = ("sqlite", "postgresql")
 ABOUT_DATABASES = (
     *("tests/chains", "tests/crash", "tests/soak", "tests/resources/test_mirror"),
@@ -157,12 +152,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    places = in_order(dict.fromkeys(map(file_of, items)))
+    items.sort(key=lambda item: places[file_of(item)])
     if config.getoption("--every-case"):
         return
     rest, wants_rest = left_out(items), config.getoption("--the-rest")
     config.hook.pytest_deselected(items=[item for item in items if (item in rest) != wants_rest])
     items[:] = [item for item in items if (item in rest) == wants_rest]
+
+
+def in_order(files: Iterable[str]) -> Mapping[str, float]:
+    """Where each comes, from 0 to 1. Those that wait are spread among the others, and long ones do not come last."""
+    waiting = [file for begin in WAITING for file in files if file.startswith(begin)]
+    computing = sorted((file for file in files if file not in waiting), key=lambda file: not file.startswith(LONGEST))
+    return {file: 0.6 * number / len(waiting) for number, file in enumerate(waiting)} | {
+        file: number / len(computing) for number, file in enumerate(computing)
+    }
 
 
 def left_out(items: Sequence[pytest.Item]) -> set[pytest.Item]:
