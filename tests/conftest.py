@@ -1,7 +1,7 @@
 """What tests of several parts share: databases with Lectern's tables, of every kind that Lectern runs on.
 
 Tests that use a database run on one kind, the next on the other; of a test with many cases so does each case. What is
-about databases runs on both, but for tests with many cases. `--the-rest` runs what is left out, `--every-case` all.
+about databases runs on both, but for tests with many cases. `--the-rest` runs what that leaves out.
 """
 
 import gc
@@ -148,14 +148,11 @@ def pytest_collection_finish() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--the-rest", action="store_true", help="what is left out without this: the other half")
-    parser.addoption("--every-case", action="store_true", help="each case of a test on each kind of database")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     places = in_order(dict.fromkeys(map(file_of, items)))
     items.sort(key=lambda item: places[file_of(item)])
-    if config.getoption("--every-case"):
-        return
     rest, wants_rest = left_out(items), config.getoption("--the-rest")
     config.hook.pytest_deselected(items=[item for item in items if (item in rest) != wants_rest])
     items[:] = [item for item in items if (item in rest) == wants_rest]

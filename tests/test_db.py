@@ -229,8 +229,8 @@ def test_sqlite_s_new_file_may_be_opened_by_several_at_once(tmp_path: Path) -> N
     with ThreadPoolExecutor(3) as pool:
         for number in range(40):
             url, start = f"sqlite:///{tmp_path / str(number)}.db", threading.Barrier(3)
-            for opened_once in [pool.submit(opens, url, start) for _ in range(3)]:
-                opened_once.result()
+            for opening in [pool.submit(opens, url, start) for _ in range(3)]:
+                opening.result()
 
 
 # PostgreSQL
