@@ -20,7 +20,7 @@ RUN python -m venv --without-pip /opt/lectern \
 FROM python:3.11-slim
 COPY --from=build /opt/lectern /opt/lectern
 
-# /data is the one place that is written to: the SQLite file and, without a Kaltura, the sandbox's.
+# /data is the one place that is written to: lectern.db or, without a Kaltura, lectern-sandbox.db and sandbox.db.
 RUN install -d -o 10001 -g 10001 /data
 WORKDIR /data
 VOLUME /data
@@ -30,8 +30,7 @@ ENV PATH=/opt/lectern/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     LECTERN_HOST=0.0.0.0 \
-    LECTERN_PORT=8000 \
-    LECTERN_DATABASE_URL=sqlite:////data/lectern.db
+    LECTERN_PORT=8000
 EXPOSE 8000
 
 # http.client and not urllib: it asks no proxy from the environment.

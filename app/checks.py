@@ -4,18 +4,19 @@ It goes through what a chain needs, in the chain's own order, and on after a ref
 Kaltura gives no answer, the rest of it would only repeat that.
 """
 
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.account import Account, difference, kept_account, way_on
 from app.chains.models import Chain
 from app.chains.store import stuck_chains
 from app.db import Database, utc_now
@@ -25,8 +26,10 @@ from app.kaltura.observing import FORBIDDEN, lacking, to_ask_for
 from app.kaltura.types import EntryDraft, EventDraft
 
 T = TypeVar("T")
+Id = TypeVar("Id", int, str)
 
-REFERENCE = "lectern-check"
+REFERENCE = "lectern-check-write"
+"""Of all that `--write` ever adds, and of nothing else: so the next check finds what one that was killed has left."""
 
 SKEW = timedelta(seconds=5)
 """Between two clocks that are both set right, with room for an answer's way."""
@@ -49,10 +52,18 @@ class Finding:
     what_to_do: str = ""
 
 
-def check(database: Database, migrations: Path, kaltura: KalturaClient, *, write: bool = False) -> Iterator[Finding]:
-    """`write`: also adds an entry and an event of its own to Kaltura, and removes both. Else it changes nothing."""
+def check(
+    database: Database, migrations: Path, kaltura: KalturaClient, account: Account, *, write: bool = False
+) -> Iterator[Finding]:
+    """`account` is the one that `kaltura` speaks to; it is not asked for anything if the database is another one's.
+
+    `write`: also adds an entry and an event of its own to Kaltura, and removes both. Else it changes nothing.
+    """
     yield from _database(database, migrations)
-    yield from _kaltura(kaltura, write)
+    whose = _account(database, account)
+    yield from whose
+    if all(finding.ok for finding in whose):
+        yield from _kaltura(kaltura, write)
 
 
 # The database
@@ -78,6 +89,19 @@ def _database(database: Database, migrations: Path) -> Iterator[Finding]:
         kind = type(getattr(error, "orig", None) or error).__name__
         todo = "Check LECTERN_DATABASE_URL, and that the database runs."
         yield Finding(False, f"the database does not answer ({kind})", todo)
+
+
+def _account(database: Database, account: Account) -> list[Finding]:
+    """Nothing where the database does not answer, which was told."""
+    try:
+        kept = kept_account(database)
+    except SQLAlchemyError:
+        return []
+    if kept is None:
+        return [Finding(True, f"the database belongs to no Kaltura account yet; `lectern serve` gives it {account}")]
+    if kept == account:
+        return [Finding(True, f"the database belongs to {account}, as it is set up")]
+    return [Finding(False, difference(kept, account), way_on(kept, account))]
 
 
 def _stuck(chains: list[Chain]) -> Iterator[Finding]:
@@ -137,25 +161,95 @@ def _reading(kaltura: KalturaClient) -> Iterator[Finding]:
         yield _tried(action, what, ask)[0]
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[Id]):
+    """What `--write` adds one of. `find`: the ids of those that carry REFERENCE, exactly; `gone`: there is none."""
+
+    name: str
+    service: str
+    gone: str
+    look: str
+    find: Callable[[], Sequence[Id]]
+    add: Callable[[], Id]
+    delete: Callable[[Id], None]
+
+    def remove(self, ids: Sequence[Id]) -> None:
+        """Harmless to repeat; another check may have been faster."""
+        for each in ids:
+            try:
+                self.delete(each)
+            except Refused as refusal:
+                if refusal.code != self.gone:
+                    raise
+
+
 def _writing(kaltura: KalturaClient) -> Iterator[Finding]:
-    """Adds what a chain adds, under a reference of Lectern's own, and removes it at once."""
-    reference = f"{REFERENCE}-{secrets.token_hex(8)}"
+    """Adds what a chain adds and removes it at once, and before that what a check that was killed has left.
+
+    The event is harmless as long as it is there: a minute, a year ahead, and linked to nothing.
+    """
     start = utc_now().replace(microsecond=0) + timedelta(days=365)
-    entry = EntryDraft(name="Lectern check", reference_id=reference)
-    event = EventDraft(summary="Lectern check", start=start, end=start + timedelta(minutes=1), reference_id=reference)
+    entry = EntryDraft(name="Lectern check", reference_id=REFERENCE)
+    event = EventDraft(summary="Lectern check", start=start, end=start + timedelta(minutes=1), reference_id=REFERENCE)
+    yield from _added_and_removed(
+        _Kind(
+            *("entries", "media", "ENTRY_ID_NOT_FOUND", "baseEntry.listByReferenceId"),
+            find=lambda: [each.id for each in kaltura.find_entries(REFERENCE)],
+            add=lambda: kaltura.add_entry(entry).id,
+            delete=kaltura.delete_entry,
+        )
+    )
+    yield from _added_and_removed(
+        _Kind(
+            *("schedule events", EVENTS, "INVALID_OBJECT_ID", f"{EVENTS}.list"),
+            find=lambda: [each.id for each in kaltura.find_events(REFERENCE)],
+            add=lambda: kaltura.add_event(event).id,
+            delete=kaltura.delete_event,
+        )
+    )
+
+
+def _added_and_removed(kind: _Kind[Id]) -> Iterator[Finding]:
+    may_look, left = _tried(kind.look, f"may look for {kind.name}", kind.find)
+    if left is None:
+        yield may_look
+        return
+    if left:
+        removed = _removed(kind, left, f"removed {kind.name} that an earlier check had left: {_listed(left)}")
+        yield removed
+        if not removed.ok:
+            return  # one more would only stay beside them
+    yield from _one_added(kind)
+
+
+def _one_added(kind: _Kind[Id]) -> list[Finding]:
+    """A list, so that nobody is told anything before the one is gone again: who listens may never ask on."""
     try:
-        finding, made = _tried("media.add", "may add entries", partial(kaltura.add_entry, entry))
-        yield finding
-        if made:
-            yield _tried("media.delete", "may delete entries", partial(kaltura.delete_entry, made.id))[0]
-        finding, added = _tried(f"{EVENTS}.add", "may add schedule events", partial(kaltura.add_event, event))
-        yield finding
-        if added:
-            delete = partial(kaltura.delete_event, added.id)
-            yield _tried(f"{EVENTS}.delete", "may delete schedule events", delete)[0]
+        may_add, made = _tried(f"{kind.service}.add", f"may add {kind.name}", kind.add)
+        return [may_add] if made is None else [may_add, _removed(kind, [made], f"may delete {kind.name}")]
     except KalturaError as error:
-        todo = f"Look in Kaltura for an entry and an event with the reference id {reference}, and delete them."
-        yield Finding(False, f"it is not known what was added: {error}", todo)
+        return [Finding(False, f"it is not known whether {kind.name} may be added and deleted: {error}", _undone(kind))]
+    except BaseException:
+        # Told to stop: whatever call that has interrupted, nothing stays.
+        with suppress(KalturaError):
+            kind.remove(kind.find())
+        raise
+
+
+def _removed(kind: _Kind[Id], ids: Sequence[Id], checked: str) -> Finding:
+    finding, _ = _tried(f"{kind.service}.delete", checked, partial(kind.remove, ids))
+    return finding if finding.ok else replace(finding, checked=f"{finding.checked}; what stays there: {_listed(ids)}")
+
+
+def _undone(kind: _Kind[Id]) -> str:
+    """An answer was lost: removes what it may have made, as far as that is found, and says what else to do."""
+    with suppress(KalturaError):
+        kind.remove(kind.find())
+    return f"Run it again later: it looks for {kind.name} with the reference id {REFERENCE}, and removes them."
+
+
+def _listed(ids: Sequence[Id]) -> str:
+    return ", ".join(map(str, ids))
 
 
 def _tried(action: str, what: str, ask: Callable[[], T]) -> tuple[Finding, T | None]:

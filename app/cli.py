@@ -8,13 +8,14 @@ import json
 import signal
 import sqlite3
 import sys
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app import cli_keys, sandbox
+from app import cli_account, cli_keys, sandbox
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -44,6 +45,7 @@ def _settings() -> "Settings":
 
 
 main.add_typer(cli_keys.commands(_settings), name="keys")
+main.add_typer(cli_account.commands(_settings), name="account")
 
 
 @main.command()
@@ -51,12 +53,19 @@ def serve() -> None:
     """Run the service, with the settings in LECTERN_* variables or `.env`."""
     gc.disable()  # nothing that is imported is garbage: a fifth of the time until the service is ready
     try:
+        from sqlalchemy.exc import SQLAlchemyError
+
         from app.cpu import keep_to_one_cpu
+        from app.db import refuses
         from app.main import create_app
         from app.server import Server
 
         settings = _settings()
         app = create_app(settings)
+        try:
+            app.state.prepare()
+        except SQLAlchemyError as error:
+            raise ValueError(refuses(error)) from None
     except ValueError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
@@ -112,10 +121,25 @@ def _json(file: Path) -> object:
         raise ValueError(f"{file} is not JSON: {error}") from None
 
 
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl+C does, by an exception: what it has to tidy up is tidied up."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @main.command()
 def check(
     write: Annotated[
-        bool, typer.Option("--write", help="Also add an entry and a schedule event to Kaltura, and remove them.")
+        bool,
+        typer.Option(
+            "--write",
+            help="Also add an entry and a schedule event to Kaltura, and remove them, and those of a check that was "
+            "killed.",
+        ),
     ] = False,
 ) -> None:
     """Can it work? Asks the database and Kaltura for what a chain needs, and says what to do. Changes nothing."""
@@ -126,8 +150,8 @@ def check(
     settings = _settings()
     database, kaltura = Database(settings.database_url), Kaltura(settings, None)
     all_ok = True
-    with closing(database), closing(kaltura.sessions), closing(kaltura.client()) as client:
-        for finding in checks.check(database, MIGRATIONS, client, write=write):
+    with _stoppable(), closing(database), closing(kaltura.sessions), closing(kaltura.client()) as client:
+        for finding in checks.check(database, MIGRATIONS, client, kaltura.account, write=write):
             all_ok = all_ok and finding.ok
             typer.echo(f"{'ok' if finding.ok else 'NOT OK':7} {finding.checked}")
             if finding.what_to_do:

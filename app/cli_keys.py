@@ -28,8 +28,8 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
         from app.main import migrate
 
         with closing(Database(settings().database_url)) as found:
-            migrate(found)
             try:
+                migrate(found)
                 yield found
             except ValueError as error:
                 typer.echo(str(error), err=True)

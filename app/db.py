@@ -27,11 +27,12 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy import URL, Connection, DateTime, Dialect, Engine, Float, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -103,6 +104,11 @@ class Database:
     def kind(self) -> str:
         """`sqlite` or `postgresql`."""
         return self.engine.dialect.name
+
+    @property
+    def exists(self) -> bool:
+        """False for a SQLite file that is not there, which a look into it would make."""
+        return not self.is_sqlite or Path(self.engine.url.database or "").exists()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -261,6 +267,14 @@ class _Sqlite:
 def unavailable(error: DBAPIError) -> bool:
     """Whether it is not the statement's fault: a lock, a time-out, a full disk, or the database is gone."""
     return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+
+
+def refuses(error: SQLAlchemyError) -> str:
+    """In words for whoever runs a command: the driver's first line names the server, and no value of a row."""
+    said = str(getattr(error, "orig", None) or error).partition("\n")[0]
+    return (
+        f"The database does not do what it is asked ({said}). Check LECTERN_DATABASE_URL, and that the database runs."
+    )
 
 
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:turn, 0))")

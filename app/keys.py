@@ -14,7 +14,6 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 from sqlalchemy import JSON, Column, inspect, select, update
@@ -240,8 +239,7 @@ NEEDED = (
 
 def _may_have_keys(database: Database) -> bool:
     """Whether a key that works could be in the database; True if that does not answer. Leaves nothing behind."""
-    file = database.engine.url.database
-    if database.is_sqlite and not (file and Path(file).exists()):
+    if not database.exists:
         return False
     try:
         if not inspect(database.engine).has_table(_TABLE.name):

@@ -5,6 +5,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import httpx
 import structlog
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from fastapi import FastAPI
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
+from sqlmodel import col
 from starlette.concurrency import run_in_threadpool
 
 from app import access, docs, headers, hosts, limits, problems, readiness, sandbox, telemetry
+from app.account import Account, account_of, take
 from app.calendar.occurrences import zone
 from app.chains.engine import Engine, Pauses
 from app.chains.store import Store, unfinished
@@ -36,6 +40,7 @@ from app.rates import Rates
 from app.recordings import changing, service
 from app.recordings.accepting import Acceptance
 from app.recordings.calendars import router as calendars
+from app.recordings.models import Recording
 from app.recordings.router import router as recordings
 from app.recordings.work import Tools
 from app.resources.mirror import Mirror
@@ -55,7 +60,10 @@ EMBEDDED = "http://sandbox.invalid"
 
 
 def migrate(database: Database) -> None:
-    """Brings the database's tables to this version's. Harmless to repeat, and to run in several processes at once."""
+    """Brings the database's tables to this version's. Harmless to repeat, and to run in several processes at once.
+
+    Raises ValueError, in words, if they are a newer version's.
+    """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.engine.connect() as connection, _alterable(database, connection), connection.begin():
@@ -65,7 +73,10 @@ def migrate(database: Database) -> None:
             connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError:  # it knows of no such revision
+            raise ValueError("The database's tables are a newer version's. Run that version of Lectern.") from None
 
 
 @contextmanager
@@ -82,13 +93,16 @@ def _alterable(database: Database, connection: Connection) -> Iterator[None]:
 
 
 class Kaltura:
-    """How this process reaches Kaltura: the real one, or the sandbox inside it."""
+    """How this process reaches Kaltura, the real one or the sandbox inside it, and which account it is."""
 
     def __init__(self, settings: Settings, transport: httpx.BaseTransport | None, count: Observe = unobserved) -> None:
         self._settings = settings
         self._transport = transport
+        self.account = account_of(settings)
         if transport is None and settings.embedded_sandbox:
-            self._transport = sandbox.SandboxTransport(sandbox.Sandbox(settings.sandbox_database))
+            embedded = sandbox.Sandbox(settings.sandbox_database)
+            self._transport = sandbox.SandboxTransport(embedded)
+            self.account = account_of(settings, embedded.identity)
         self._count = count
         self.gate = Gate(settings.kaltura_calls_per_second, settings.kaltura_calls_at_once)
         self.permissions = Permissions()
@@ -126,10 +140,24 @@ def _credentials(settings: Settings) -> Credentials:
     )
 
 
+def claim(database: Database, named: Account) -> None:
+    """The database is that account's, or becomes it. Raises ValueError if it is another one's.
+
+    One that an older version filled kept no account; it was at work with the one that is set up.
+    """
+    if not take(database, named):
+        return
+    with database.read() as session:
+        filled = session.execute(select(col(Recording.id)).limit(1)).first() is not None
+    detail = f"From now on the database belongs to this Kaltura account, and to no other: {named}."
+    log.info("account", detail=detail, had_recordings=filled)
+
+
 def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = None) -> FastAPI:
     """The service. `transport` stands in for the network to Kaltura.
 
-    Raises ValueError for settings that contradict each other. Nothing is opened before the application starts.
+    Raises ValueError for settings that contradict each other. Nothing is opened before the application starts, which
+    calls `app.state.prepare()`; whoever wants to tell in words why it does not start calls it before.
     """
     try:
         zone(settings.time_zone)
@@ -164,9 +192,15 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     refreshers = Refreshers(mirror, kaltura.client)
     feed = Feed(database, refreshers.ask)
 
+    @cache
+    def prepare() -> None:
+        """The tables, and whose they are: before anything is sent. Raises ValueError if they are another account's."""
+        migrate(database)
+        claim(database, kaltura.account)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(migrate, database)
+        await run_in_threadpool(prepare)
         await run_in_threadpool(keys.start)
         workers.start()
         refreshers.start()
@@ -194,6 +228,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.state.prepare = prepare
     app.state.settings = settings
     app.state.keys = keys
     app.state.failures = Rates(access.FAILURES_PER_MINUTE)

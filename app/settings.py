@@ -7,13 +7,14 @@ made from the descriptions here.
 import ipaddress
 import os
 import socket
-from typing import Self
-from urllib.parse import urlsplit
+from typing import Any, Self
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 PREFIX = "LECTERN_"
+SANDBOXS_OWN = "sqlite:///lectern-sandbox.db"  # so that a first try is never the database of a real account
 _HOST = r"(\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
 
 
@@ -50,7 +51,8 @@ class Settings(BaseSettings):
         "sqlite:///lectern.db",
         pattern=r"^(sqlite:///|postgresql\+psycopg://)",
         repr=False,
-        description="Where Lectern keeps its state: `sqlite:///file` or `postgresql+psycopg://user:password@host/name`.",
+        description="Where Lectern keeps its state: `sqlite:///file` or `postgresql+psycopg://user:password@host/name`."
+        f" It belongs to one Kaltura account. Left out with the embedded sandbox, it is `{SANDBOXS_OWN}`.",
     )
     sandbox_database: str = Field("sandbox.db", description="Where the embedded sandbox keeps its state.")
 
@@ -100,11 +102,19 @@ class Settings(BaseSettings):
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _database_of_its_own(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """A first try with the embedded sandbox leaves nothing where a real account's database will be."""
+        return given if given.get("kaltura_url") else {"database_url": SANDBOXS_OWN} | given
+
     @field_validator("kaltura_url")
     @classmethod
     def _address(cls, value: str) -> str:
         url = urlsplit(value)
-        if value and (url.scheme not in ("http", "https") or not url.hostname or url.query or url.username):
+        if value and (
+            url.scheme not in ("http", "https") or not url.hostname or url.query or url.username or not _has_port(url)
+        ):
             raise ValueError("must be an http(s) address without credentials or query")
         return value.rstrip("/")
 
@@ -132,6 +142,14 @@ class Settings(BaseSettings):
         return self.embedded_sandbox or (
             is_loopback(self.host) and is_loopback(urlsplit(self.kaltura_url).hostname or "")
         )
+
+
+def _has_port(url: SplitResult) -> bool:
+    """Whether its port is one, or left out."""
+    try:
+        return url.port != 0
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

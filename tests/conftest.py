@@ -35,7 +35,7 @@ LONGEST = ("tests/changes", "tests/security", "tests/test_processes", "tests/tes
 KINDS = ("sqlite", "postgresql")
 ABOUT_DATABASES = (
     *("tests/chains", "tests/crash", "tests/soak", "tests/resources/test_mirror"),
-    *("tests/test_db", "tests/test_migrations", "tests/test_rows"),
+    *("tests/test_db", "tests/test_migrations", "tests/test_rows", "tests/test_account"),
 )
 
 for part in ("chains", "resources", "recordings"):

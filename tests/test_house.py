@@ -20,7 +20,7 @@ APP = ROOT / "app"
 MAX_LINES = 400
 
 BASE = {"settings", "db", "errors", "problems", "headers", "hosts", "limits", "access", "telemetry", "metrics"}
-BASE |= {"fields", "docs", "keys", "rates", "scopes", "cpu", "rows"}
+BASE |= {"account", "fields", "docs", "keys", "rates", "scopes", "cpu", "rows"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     "kaltura": set(),
@@ -32,7 +32,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recordings": BASE | {"kaltura", "calendar", "chains", "resources"},
 }
 KNOWS_EVERYTHING = {
-    *("app/main.py", "app/server.py", "app/cli.py", "app/cli_keys.py", "app/checks.py", "app/readiness.py"),
+    *(
+        "app/main.py",
+        "app/server.py",
+        "app/cli.py",
+        "app/cli_keys.py",
+        "app/cli_account.py",
+        "app/checks.py",
+        "app/readiness.py",
+    ),
     "app/gauges.py",
     *("app/__main__.py", "migrations/env.py"),
 }
@@ -298,7 +306,7 @@ def test_it_runs_as_nobody_special_and_writes_to_its_volume_only(stages: list[li
     assert final["WORKDIR"] == final["VOLUME"] == "/data"
     assert f"-o {user} -g {group} /data" in final["RUN"]
     environment = dict(pair.split("=", 1) for pair in final["ENV"].split())
-    assert environment["LECTERN_DATABASE_URL"] == "sqlite:////data/lectern.db"
+    assert "LECTERN_DATABASE_URL" not in environment, "it is chosen by whether there is a Kaltura, in the folder /data"
     assert environment["LECTERN_HOST"] == "0.0.0.0"  # noqa: S104
     assert environment["PYTHONDONTWRITEBYTECODE"] == "1"
     assert final["EXPOSE"] == environment["LECTERN_PORT"]

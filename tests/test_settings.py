@@ -37,7 +37,7 @@ def test_nothing_has_to_be_set() -> None:
     assert settings.embedded_sandbox
     assert settings.may_be_open
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 8)
-    assert (settings.database_url, settings.time_zone) == ("sqlite:///lectern.db", "UTC")
+    assert settings.time_zone == "UTC"
 
 
 def test_every_setting_is_described() -> None:
@@ -51,9 +51,28 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_is_empty_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Settings()
     for name in list_settings():
         monkeypatch.setenv(name, "")
-    assert Settings() == Settings.model_construct()
+    assert Settings() == plain
+
+
+@pytest.mark.parametrize(
+    ("values", "url"),
+    [
+        ({}, "sqlite:///lectern-sandbox.db"),
+        (KALTURA | TOKEN, "sqlite:///lectern.db"),
+        ({"database_url": "sqlite:///lectern.db"}, "sqlite:///lectern.db"),
+        (KALTURA | TOKEN | {"database_url": "sqlite:///mine.db"}, "sqlite:///mine.db"),
+    ],
+)
+def test_a_first_try_with_the_embedded_sandbox_has_a_database_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, Any], url: str
+) -> None:
+    assert Settings(**values).database_url == url
+    for name, value in values.items():
+        monkeypatch.setenv(PREFIX + name.upper(), str(value))
+    assert Settings().database_url == url
 
 
 @pytest.mark.parametrize("name", ["kaltura_app_token", "kaltura_admin_secret", "api_keys", "database_url"])
@@ -71,6 +90,8 @@ def test_secrets_are_not_shown(name: str) -> None:
         ({"kaltura_url": f"https://user:{SECRET}@kaltura.example"}, "KALTURA_URL"),
         ({"kaltura_url": f"https://kaltura.example?ks={SECRET}"}, "KALTURA_URL"),
         ({"kaltura_url": SECRET}, "KALTURA_URL"),
+        ({"kaltura_url": f"https://kaltura.example:{SECRET}"}, "KALTURA_URL"),
+        ({"kaltura_url": "https://kaltura.example:65536"}, "KALTURA_URL"),
         ({"kaltura_partner_id": SECRET}, "KALTURA_PARTNER_ID"),
         ({"kaltura_url": "https://kaltura.example"} | TOKEN, "KALTURA_PARTNER_ID"),
         (KALTURA, "KALTURA_APP_TOKEN_ID"),

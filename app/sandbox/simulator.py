@@ -93,6 +93,12 @@ class Sandbox:
                 plant(self._call(), self._seed)
                 self._store.set_meta("planted", "1")
 
+    @property
+    def identity(self) -> str:
+        """Tells it from all others, in which the same ids mean something else. A reset gives it a new one."""
+        with self._lock, self._store.transaction():
+            return self._store.identity()
+
     def _call(self) -> Call:
         return Call(
             store=self._store,

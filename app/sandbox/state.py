@@ -150,6 +150,14 @@ class Store:
             self.set_meta("signing_key", key)
         return bytes.fromhex(key)
 
+    def identity(self) -> str:
+        """Tells it from other sandboxes. Made when it is first asked for, and forgotten with all else."""
+        found = self.meta("identity")
+        if found is None:
+            found = secrets.token_hex(8)
+            self.set_meta("identity", found)
+        return found
+
     def see_user(self, partner: int, user: str) -> None:
         """A user that does not exist yet is made without a word (#867)."""
         self.run("INSERT OR IGNORE INTO users VALUES (?, ?)", (partner, user))
