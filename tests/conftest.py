@@ -34,7 +34,7 @@ WAITING = ("tests/recordings/test_sweep", "tests/soak", "tests/crash")  # most o
 LONGEST = ("tests/changes", "tests/security", "tests/test_processes", "tests/test_telemetry")  # of the others
 KINDS = ("sqlite", "postgresql")
 ABOUT_DATABASES = (
-    *("tests/chains", "tests/crash", "tests/soak", "tests/resources/test_mirror"),
+    *("tests/chains", "tests/crash", "tests/soak", "tests/resources/test_mirror", "tests/changes/test_clocks"),
     *("tests/test_db", "tests/test_migrations", "tests/test_rows", "tests/test_account"),
 )
 

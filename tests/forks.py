@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
 ROOT = str(Path(__file__).parents[1])
 if ROOT not in sys.path:  # where a test is at work somewhere else, the nursery finds this module all the same
     sys.path.append(ROOT)
@@ -50,7 +52,10 @@ class Fork:
 
 def _run(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> None:
     from app.cli import main
+    from tests.clocks import OFF_BY, set_clock
 
+    if OFF_BY in environment:
+        set_clock(float(environment[OFF_BY]), pytest.MonkeyPatch())
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

@@ -1,6 +1,6 @@
 """The stage of an accident: the service as a process of its own, its sandbox in this one, where it can be watched."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Self
 import httpx
 
 from app.sandbox import Sandbox, running
+from tests.clocks import OFF_BY
 from tests.crash.rehearsal import REFRESHES, Json, Rehearsal, look_at_no_room, standing
 from tests.crash.watching import SIGN_IN, Point, Watch
 from tests.processes import Program, start_service
@@ -93,19 +94,23 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path, **settings: object) -> Iterator[Stage]:
+def stage(folder: Path, **settings: Any) -> Iterator[Stage]:
     """The service, started, in front of a sandbox in memory; its files are in `folder`."""
     with stages(folder, 1, **settings) as (it,):
         yield it
 
 
 @contextmanager
-def stages(folder: Path, count: int, **settings: object) -> Iterator[list[Stage]]:
-    """The same with several services over one database."""
+def stages(folder: Path, count: int, *, off_by: Sequence[float] = (), **settings: object) -> Iterator[list[Stage]]:
+    """The same with several services over one database; their clocks are off by so many seconds."""
     sandbox, url = Sandbox(), str(settings.setdefault("database_url", database_in(folder)))
     with running(sandbox) as kaltura_url, ExitStack() as stack:
         own, names = environment(**settings), ["service", *(f"replica-{number}" for number in range(1, count))]
-        services = [stack.enter_context(start_service(folder, kaltura_url, own, name)) for name in names]
+        clocks = [{OFF_BY: str(seconds)} for seconds in off_by] or [{}] * count
+        services = [
+            stack.enter_context(start_service(folder, kaltura_url, own | clock, name))
+            for name, clock in zip(names, clocks, strict=True)
+        ]
         clients = [stack.enter_context(client_of(service)) for service in services]
         first = Stage(sandbox, services[0], clients[0], url).quiet()
         rest = zip(services[1:], clients[1:], strict=True)
