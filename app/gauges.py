@@ -18,8 +18,8 @@ from app.kaltura.gate import Gate
 from app.kaltura.session import Sessions
 from app.recordings.work import Tools
 from app.resources.comparing import DriftKind
+from app.resources.drift import counted
 from app.resources.freshness import freshness
-from app.resources.models import Drift
 
 UNFINISHED = (
     *(ChainStatus.QUEUED, ChainStatus.RUNNING, ChainStatus.WAITING),
@@ -82,16 +82,12 @@ def _of_mirrors(session: Session) -> Iterator[Metric]:
 
 
 def _of_drift(session: Session) -> Iterator[Metric]:
-    rows = session.execute(
-        select(col(Drift.kind), func.count()).where(col(Drift.confirmed)).group_by(col(Drift.kind))
-    ).all()
-    counts = {str(row[0]): row[1] for row in rows}
-    drift = GaugeMetricFamily("lectern_drift_sessions", "Sessions that Kaltura has otherwise.", labels=["kind"])
+    kinds, recordings = counted(session)
+    drift = GaugeMetricFamily("lectern_drift_sessions", "What Kaltura has otherwise, by kind.", labels=["kind"])
     for kind in DriftKind:
-        drift.add_metric([str(kind)], counts.get(str(kind), 0))
+        drift.add_metric([str(kind)], kinds.get(str(kind), 0))
     yield drift
-    recordings = select(func.count(col(Drift.booking_id).distinct())).where(col(Drift.confirmed))
-    yield _one("lectern_drift_recordings", "Recordings with such sessions.", session.execute(recordings).scalar_one())
+    yield _one("lectern_drift_recordings", "Recordings of which it has something otherwise.", recordings)
 
 
 def _one(name: str, text: str, value: float | None) -> Metric:

@@ -11,7 +11,7 @@ import hashlib
 import re
 import secrets
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -54,11 +54,19 @@ class Client:
         """Whether that client's recordings are there for this one."""
         return self.sees_all or client == self.name
 
-    def may_see(self, resource_id: int, system_name: str | None) -> bool:
-        """Whether it may read this resource's schedule, if it may read any."""
-        if self.resources is None:
+    def may_see(self, resource_id: int, system_name: str | None, is_id: Callable[[str], bool]) -> bool:
+        """Whether it may read this resource's schedule, if it may read any.
+
+        A number that it is narrowed to is an id, if there is such a resource (`is_id`), and not the name of another.
+        """
+        if self.resources is None or str(resource_id) in self.resources:
             return True
-        return str(resource_id) in self.resources or (system_name is not None and system_name.lower() in self.resources)
+        name = (system_name or "").lower()
+        return name in self.resources and not (name.isdigit() and is_id(name))
+
+    def may_name(self, reference: str) -> bool:
+        """Whether it may learn that what this id or name means could not be found out."""
+        return self.resources is None or reference.lower() in self.resources
 
 
 LOCAL = Client("local")  # who asks an open service

@@ -43,9 +43,12 @@ from app.recordings.calendars import router as calendars
 from app.recordings.models import Recording
 from app.recordings.router import router as recordings
 from app.recordings.work import Tools
+from app.resources import entries, listing
 from app.resources.mirror import Mirror
+from app.resources.paths import Paths
 from app.resources.polling import Feed, Shortcut
 from app.resources.refreshing import Refreshers
+from app.resources.rounds import ENTRIES, RESOURCES, Rounds
 from app.resources.router import router as resources
 from app.scopes import Scope
 from app.settings import Settings
@@ -189,7 +192,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     mirror = Mirror(
         database, owner, per_second=settings.refreshes_per_second, default_zone=settings.time_zone, busy=unfinished
     )
-    refreshers = Refreshers(mirror, kaltura.client)
+    work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (entries.EVERY, entries.read)}
+    refreshers = Refreshers(mirror, Rounds(database, owner, work, busy=unfinished), kaltura.client)
     feed = Feed(database, refreshers.ask)
 
     @cache
@@ -236,6 +240,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.workers = workers
     app.state.mirror = mirror
     app.state.feed = feed
+    app.state.refreshers = refreshers
     app.state.kaltura = kaltura.client()
     ask = readiness.Asking(app.state.kaltura, kaltura.permissions)
     metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers))
@@ -259,6 +264,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     problems.add_schema(app)
     if settings.docs:
         docs.add_docs(app)
+    app.add_middleware(Paths)
     app.add_middleware(headers.Head)
     app.add_middleware(limits.BodyLimit)
     app.add_middleware(access.Door, keys=keys, settings=settings)
@@ -279,4 +285,4 @@ def _may_see(keys: Keys, feed: Feed, authorization: str | None, resource_id: int
     client = access.client_of(keys, authorization)
     if client is None or Scope.SCHEDULE_READ not in client.scopes:
         return False
-    return client.may_see(resource_id, feed.versions.resources[resource_id].system_name)
+    return client.may_see(resource_id, feed.versions.resources[resource_id].system_name, feed.versions.is_id)

@@ -20,6 +20,7 @@ from app.kaltura.session import Sessions
 from app.kaltura.transport import MAX_BYTES, TOTAL_SECONDS, Http, exchange
 from app.kaltura.types import (
     ACTIVE,
+    ANY_ENTRY,
     OCCURRENCE,
     RESOURCE_TYPES,
     SINGLE,
@@ -30,9 +31,11 @@ from app.kaltura.types import (
     Event,
     EventDraft,
     Link,
+    Listed,
     Moment,
     Page,
     Resource,
+    RoomPage,
     epoch,
 )
 
@@ -57,6 +60,7 @@ _ASSIGNMENT = TypeAdapter(Assignment)
 _RESOURCE, _RESOURCE_PAGE = TypeAdapter(Resource), TypeAdapter(Page[Resource])
 _ENTRY, _ENTRY_PAGE = TypeAdapter(Entry), TypeAdapter(Page[Entry])
 _EVENT, _EVENT_PAGE = TypeAdapter(Event), TypeAdapter(Page[Event])
+_ROOM_PAGE: TypeAdapter[Page[Event]] = TypeAdapter(RoomPage)
 _LINK, _LINK_PAGE = TypeAdapter(Link), TypeAdapter(Page[Link])
 _CATEGORY_PAGE = TypeAdapter(Page[Category])
 
@@ -150,6 +154,11 @@ class KalturaClient:
         found = self._pages("baseEntry", "listByReferenceId", wanted, _ENTRY_PAGE)
         return [entry for entry in found if entry.reference_id == reference_id]
 
+    def list_entries(self, ids: Sequence[str]) -> list[Entry]:
+        """Those with these ids, in any status, as far as the search engine knows: `get_entry` knows all."""
+        wanted = filtered("KalturaMediaEntryFilter", {"idIn": ",".join(ids), "statusIn": ANY_ENTRY})
+        return [entry for entry in self._list("media", wanted, _ENTRY_PAGE) if entry.id in ids]
+
     def update_entry(self, entry_id: str, words: Mapping[str, object]) -> Entry:
         """Changes words and people, as `entry_words` writes them (#844 to #847). Refused: ENTRY_ID_NOT_FOUND (#845)."""
         return self._ask("media", "update", {"entryId": entry_id, "mediaEntry": words}, _ENTRY, writes=True)
@@ -206,14 +215,11 @@ class KalturaClient:
         found = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
         return sorted((event for event in found if event.parent_id == parent_id), key=_by_start)
 
-    def list_events_on_resource(
-        self, resource_id: int, start: datetime, end: datetime, *, complete: bool = False
-    ) -> list[Event]:
-        """Active single events and occurrences on it that touch [start, end], by start, live streams included.
+    def list_events_on_resource(self, resource_id: int, start: datetime, end: datetime) -> Listed[Event]:
+        """Active single events and occurrences on it that touch [start, end], by start, of every kind.
 
         `resourceIdsLike` also finds what is on several resources or on one with a parent (#310, #311, #322).
-        `complete`: Transient when there are fewer than Kaltura says. Refused: QUERY_EXCEEDED_MAX_MATCHES_ALLOWED
-        when there are more than MAX_MATCHES, which takes one call to see.
+        Refused: QUERY_EXCEEDED_MAX_MATCHES_ALLOWED when there are more than MAX_MATCHES, which takes one call to see.
         """
         wanted = {
             "resourceIdsLike": str(resource_id) if resource_id > 0 else "",
@@ -223,13 +229,12 @@ class KalturaClient:
             "endDateGreaterThanOrEqual": epoch(start),
             "orderBy": "+startDate",
         }
-        params = {"filter": filtered("KalturaScheduleEventFilter", wanted)}
-        found = self._pages(EVENTS, "list", params, _EVENT_PAGE, whole=complete)
+        found = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _ROOM_PAGE)
         # A stale index answers with cancelled ones too (#655).
-        return sorted(
-            (event for event in found if event.active and event.recurrence_type in (SINGLE, OCCURRENCE)),
-            key=_by_start,
-        )
+        shown = (event for event in found if event.active and event.recurrence_type in (SINGLE, OCCURRENCE))
+        listed = Listed(sorted(shown, key=_by_start))
+        listed.missing = found.missing
+        return listed
 
     def update_event(self, event_id: int, changes: Mapping[str, object]) -> Event:
         """Changes an event or a whole series, whose occurrences are generated anew (#380 to #412, #436 to #440).
@@ -290,11 +295,18 @@ class KalturaClient:
         link = {"objectType": "KalturaScheduleEventResource", "eventId": event_id, "resourceId": resource_id}
         return self._ask(LINKS, "add", {"scheduleEventResource": link}, _LINK, writes=True)
 
-    def list_links(self, event_id: int) -> list[Link]:
-        """The event's own links; an occurrence's inherited one is its series' (#309)."""
-        wanted = {"eventIdEqual": event_id, "orderBy": "+createdAt"}
+    def list_links(self, *event_ids: int) -> list[Link]:
+        """The events' own links; an occurrence's inherited one is its series' (#309)."""
+        one = {"eventIdEqual": event_ids[0]} if len(event_ids) == 1 else {"eventIdIn": ",".join(map(str, event_ids))}
+        wanted = {**one, "orderBy": "+createdAt"}
         found = self._list(LINKS, filtered("KalturaScheduleEventResourceFilter", wanted), _LINK_PAGE)
-        return [link for link in found if link.event_id == event_id]
+        return [link for link in found if link.event_id in event_ids]
+
+    def list_links_on(self, resource_id: int, since: datetime) -> list[Link]:
+        """The links on a resource that were made since then, read from the database, as all links are (#309, #671)."""
+        wanted = {"resourceIdEqual": resource_id, "createdAtGreaterThanOrEqual": epoch(since)}
+        found = self._list(LINKS, filtered("KalturaScheduleEventResourceFilter", wanted), _LINK_PAGE)
+        return [link for link in found if link.resource_id == resource_id]
 
     def _get(
         self, service: str, params: Mapping[str, int | str], shape: TypeAdapter[Identified], unknown: str
@@ -309,14 +321,11 @@ class KalturaClient:
             raise Transient(f"{service}.get: the answer is about another object", sent=True)
         return found
 
-    def _list(self, service: str, wanted: Mapping[str, object], shape: TypeAdapter[Page[M]]) -> list[M]:
+    def _list(self, service: str, wanted: Mapping[str, object], shape: TypeAdapter[Page[M]]) -> Listed[M]:
         return self._pages(service, "list", {"filter": wanted}, shape)
 
-    def _pages(
-        self, service: str, action: str, params: Mapping[str, object], shape: TypeAdapter[Page[M]], whole: bool = False
-    ) -> list[M]:
-        """Every object of every page, each once. Pages are counted by the total: a stale index leaves gaps in them,
-        which with `whole` are Transient."""
+    def _pages(self, service: str, action: str, params: Mapping[str, object], shape: TypeAdapter[Page[M]]) -> Listed[M]:
+        """Every object of every page, each once. Pages are counted by the total: a stale index leaves gaps in them."""
         found: dict[M, None] = {}
         first_total = None
         for index in range(1, MAX_MATCHES // PAGE_SIZE + 1):
@@ -328,10 +337,10 @@ class KalturaClient:
             if page.total > MAX_MATCHES:
                 break
             found.update(dict.fromkeys(page.objects))
-            if whole and len(found) < min(index * PAGE_SIZE, page.total):
-                raise Transient(f"{service}.{action}: a page is shorter than the total says", sent=True)
             if index * PAGE_SIZE >= page.total:
-                return list(found)
+                listed = Listed(found)
+                listed.missing = max(0, page.total - len(found))
+                return listed
         raise Refused("QUERY_EXCEEDED_MAX_MATCHES_ALLOWED", f"more than {MAX_MATCHES} objects")
 
     def _ask(

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 SINGLE, SERIES, OCCURRENCE = 0, 1, 2
 """recurrenceType: an event of its own, the parent of a series, one of its generated children."""
@@ -108,6 +117,9 @@ class Resource(_Read):
 NO_CONTENT = 7
 """An entry's status before there is media in it (#829)."""
 
+ANY_ENTRY = "-2,-1,0,1,2,4,5,6,7"
+"""Every status that an entry can have, but for 3, deleted. A list that is asked for none shows those with media."""
+
 
 class Entry(_Read):
     """A media entry (#81)."""
@@ -124,6 +136,9 @@ class Recurrence(_Read):
     """What an event shows of its series' rule (#218, #221): the zone, which nobody has checked (#237)."""
 
     time_zone: OptionalText = Field(None, alias="timeZone")
+
+
+_ANY_EVENT = r"^Kaltura\w*ScheduleEvent$"
 
 
 class Event(_Read):
@@ -145,7 +160,7 @@ class Event(_Read):
     template_entry_id: OptionalText = Field(None, alias="templateEntryId")
     tags: Tags = ()
     recurrence: Recurrence | None = None
-    object_type: str = Field("KalturaRecordScheduleEvent", alias="objectType", pattern=r"^Kaltura\w*ScheduleEvent$")
+    object_type: str = Field("KalturaRecordScheduleEvent", alias="objectType", pattern=_ANY_EVENT)
 
     @property
     def active(self) -> bool:
@@ -155,6 +170,11 @@ class Event(_Read):
     def live(self) -> bool:
         """Whether it is a live stream's event, not a recording's."""
         return self.object_type == "KalturaLiveStreamScheduleEvent"
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it is something for an encoder to do: not a blackout, a meeting, or what takes no time."""
+        return self.end > self.start and (self.live or self.object_type == "KalturaRecordScheduleEvent")
 
 
 class Category(_Read):
@@ -189,6 +209,31 @@ class Page(_Read, Generic[T]):
 
     total: int = Field(alias="totalCount", ge=0)
     objects: list[T]
+
+
+def _readable(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(value)
+    except ValidationError:
+        if isinstance(value, dict) and re.fullmatch(_ANY_EVENT, str(value.get("objectType"))):
+            return None
+        raise  # it is a list of something else
+
+
+def _without_gaps(found: list[object]) -> list[object]:
+    return [one for one in found if one is not None]
+
+
+class RoomPage(Page[Event]):
+    """One page of what is on a resource. Anybody may have put it there: one that cannot be read hides no other."""
+
+    objects: Annotated[list[Annotated[Event, WrapValidator(_readable)]], AfterValidator(_without_gaps)]
+
+
+class Listed(list[T]):
+    """All that a list shows. `missing` is how many more there are by its total, which is its index's word (#655)."""
+
+    missing: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,13 +26,13 @@ from app.recordings.discretion import discreet
 from app.recordings.models import Recording
 from app.recordings.parts import NewResource, OnConflict
 from app.recordings.schemas import RecordingDocument
-from app.recordings.service import Accepted, find, held, resource_input
+from app.recordings.service import Accepted, find, held, resource_input, resource_reference
 from app.recordings.state import aim, events_of, excluded_dates, own_conflicts, rows_of
 from app.recordings.targets import SCHEDULED, Made
 from app.recordings.views import RecordingView
 from app.recordings.work import booked
 from app.resources.conflicts import Booked, find_conflicts, known_bookings
-from app.resources.lookup import kaltura_answers
+from app.resources.lookup import in_kaltura, kaltura_answers
 from app.resources.references import reference
 
 Room = int | str | None
@@ -184,13 +184,9 @@ def _planned(
 def _room(kaltura: KalturaClient, document: RecordingDocument) -> Room:
     """As the chain's first step will find it. Raises ResourceNotFound, AmbiguousResource."""
     asked = document.resource
-    named = asked.system_name if isinstance(asked, NewResource) else asked
+    named, is_name = resource_reference(document)
     with kaltura_answers():
-        if isinstance(named, int):
-            known = kaltura.get_resource(named)
-            found = [known] if known else []
-        else:
-            found = kaltura.list_resources(system_name=named)
+        found = in_kaltura(kaltura, named, is_name=is_name)
     if len(found) > 1:
         raise AmbiguousResource("Kaltura has several such resources. Name one by its id.")
     if found:

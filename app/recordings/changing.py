@@ -40,7 +40,7 @@ from app.recordings.service import (
 )
 from app.recordings.sweep import SWEEP
 from app.recordings.work import Tools
-from app.resources.drift import drift_of
+from app.resources import drift
 from app.resources.models import Occurrence, OccurrenceStatus
 
 SCHEDULED, CANCELLED = OccurrenceStatus.SCHEDULED, OccurrenceStatus.CANCELLED
@@ -120,12 +120,12 @@ def change(
 def resume(session: Session, store: Store, client: Client, recording_id: str) -> Accepted:
     """Takes a chain that is stuck or waiting up again; of a scheduled recording, mends its drift."""
     recording = find(session, client, recording_id)
-    drift = drift_of(session, [recording.id]).get(recording.id)
-    if recording.status != RecordingStatus.SCHEDULED or not drift:
+    found = drift.drift_of(session, [recording.id]).get(recording.id)
+    if recording.status != RecordingStatus.SCHEDULED or not found:
         return take_up(session, store, client, recording_id)
     held(session, store, recording)
     _changeable(session, recording)
-    for one in drift:
+    for one in found:
         if one["kind"] == "replaced":  # at its time, under another id: that is where it is now
             mine = col(Occurrence.id) == one["occurrence_id"]
             session.execute(update(Occurrence).where(mine).values(event_id=one["event_id"]))
@@ -140,8 +140,8 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
         "change": {
             "document": recording.document,
             "zone": recording.time_zone,
-            "afresh": [one["occurrence_id"] for one in drift if one["kind"] in ("missing", "moved")],
-            "extra": [one["event_id"] for one in drift if one["kind"] == "extra"],
+            "afresh": [one["occurrence_id"] for one in found if one["kind"] in ("missing", "moved")],
+            "extra": [one["event_id"] for one in found if one["kind"] == "extra"],
         },
     }
     return _begin(session, store, recording, "mend", given)
@@ -326,6 +326,8 @@ def _change_ended(session: Session, subject: str, status: ChainStatus, error: Ma
         _set_unless_cancelling(session, subject, RecordingStatus.STUCK, error)
         return
     _set_unless_cancelling(session, subject, RecordingStatus.SCHEDULED, None)
+    if status == ChainStatus.SUCCEEDED:
+        drift.doubt(session, subject)
     if status == ChainStatus.FAILED:
         _take_reference_back(session, subject)
 
@@ -357,6 +359,8 @@ def _cancel_ended(session: Session, subject: str, status: ChainStatus, error: Ma
     values: dict[str, Any] = {"status": RecordingStatus.CANCELLED, "problem": None, "active_reference": None}
     if status == ChainStatus.STUCK:
         values = {"status": RecordingStatus.STUCK, "problem": error}
+    else:
+        drift.doubt(session, subject)
     session.execute(update(Recording).where(col(Recording.id) == subject).values(updated_at=utc_now(), **values))
 
 

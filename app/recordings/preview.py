@@ -21,8 +21,9 @@ from app.recordings.discretion import discreet
 from app.recordings.models import Recording
 from app.recordings.parts import NewResource
 from app.recordings.schemas import RecordingDocument, Schedule
+from app.recordings.service import resource_reference
 from app.resources.conflicts import Booked, find_conflicts, known_bookings
-from app.resources.lookup import kaltura_answers, known_resources
+from app.resources.lookup import in_kaltura, kaltura_answers, known_resources
 
 # Kaltura's columns are utf8mb3: what lies beyond is stored as question marks (#145, #146).
 _BEYOND = 0xFFFF
@@ -206,15 +207,15 @@ def _resource(
 ) -> tuple[int | None, list[PreviewWarning]]:
     """The resource's id, as far as it is known, and what there is to say of it."""
     asked = document.resource
-    named = asked.system_name if isinstance(asked, NewResource) else asked
+    named, is_name = resource_reference(document)
     try:
         with kaltura_answers():
-            found = _found(kaltura, named)
+            found = [resource.id for resource in in_kaltura(kaltura, named, is_name=is_name)]
     except KalturaUnavailable:
         detail = "Kaltura does not answer, so the resource could not be looked up."
         unchecked = PreviewWarning(code=WarningCode.RESOURCE_UNCHECKED, pointer="/resource", detail=detail)
         with database.read() as session:
-            seen = known_resources(session, str(named))
+            seen = known_resources(session, named)
         return seen[0].id if len(seen) == 1 else None, [unchecked]
     if len(found) > 1:
         detail = f"Kaltura has several: {', '.join(map(str, found))}. Name one by its id."
@@ -229,10 +230,3 @@ def _resource(
         ]
     detail = "Kaltura has no such resource. An object here would make it."
     raise ResourceNotFound(detail, errors=[{"pointer": "/resource", "detail": detail}])
-
-
-def _found(kaltura: KalturaClient, named: int | str) -> list[int]:
-    """The ids that Kaltura knows, as the chain's first step will find them."""
-    if isinstance(named, int):
-        return [named] if kaltura.get_resource(named) else []
-    return [resource.id for resource in kaltura.list_resources(system_name=named)]

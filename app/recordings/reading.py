@@ -25,7 +25,7 @@ from app.keys import Client
 from app.recordings.models import Recording, RecordingStatus, RecordingTag
 from app.recordings.views import ChainView, OccurrenceView, RecordingView, StepView
 from app.resources.drift import drift_of
-from app.resources.lookup import known_resources
+from app.resources.lookup import ever_known
 from app.resources.models import Occurrence, OccurrenceStatus, Resource
 
 RECORDING_ID = re.compile("rec_[0-9a-z]{26}")
@@ -103,7 +103,7 @@ def page(
     if filters.reference_id is not None:
         statement = statement.where(col(Recording.reference_id) == filters.reference_id)
     if filters.resource is not None:
-        ids = [resource.id for resource in known_resources(session, filters.resource)]
+        ids = [resource.id for resource in ever_known(session, filters.resource)]
         statement = statement.where(col(Recording.resource_id).in_(ids))
     if filters.tag is not None:
         tagged = select(col(RecordingTag.recording_id)).where(col(RecordingTag.tag) == filters.tag)

@@ -233,6 +233,8 @@ def list_recordings(
     ] = None,
 ) -> RecordingPage:
     """Your recordings, the latest first, failed and cancelled ones too. With `admin`, everybody's."""
+    if filters.resource is not None:
+        request.app.state.refreshers.ask()  # what it means is to be true
     items, more = reading.page(session, client, filters, limit, cursor)
     if more:
         following = request.url.include_query_params(cursor=more)

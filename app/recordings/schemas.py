@@ -202,7 +202,8 @@ class RecordingDocument(In, DocumentFields):
 
     resource: Resource = Field(
         description="The camera or encoder that records: its Kaltura id, its system name, or an object with the "
-        "system name, from which it is made if Kaltura does not know it yet.",
+        "system name, from which it is made if Kaltura does not know it yet. A number is an id if there is such a "
+        "resource, and else a name.",
         examples=[EXAMPLE["resource"], 562931, "EXTRON-100-ABC"],
     )
 

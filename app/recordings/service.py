@@ -230,6 +230,12 @@ def resource_input(document: RecordingDocument) -> dict[str, Any]:
     return {"id": asked} if isinstance(asked, int) else {"system_name": asked}
 
 
+def resource_reference(document: RecordingDocument) -> tuple[int | str, bool]:
+    """How the document names its resource, and whether that is a system name for sure."""
+    asked = document.resource
+    return (asked.system_name, True) if isinstance(asked, NewResource) else (asked, False)
+
+
 def find(session: Session, client: Client, recording_id: str) -> Recording:
     """One of the client's recordings. Another client's is as if it were not there, but for an `admin`."""
     # A made-up id may hold what a database refuses to compare (NUL).

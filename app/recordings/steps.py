@@ -23,6 +23,7 @@ from app.recordings.outcomes import at, conflict, outcome
 from app.recordings.saving import save_entry, save_events, save_links, save_resource
 from app.recordings.work import Ctx, Tools, booked, instant, planned, room, shown, template_entry, together, wanted
 from app.resources.conflicts import Booked, find_conflicts, known_bookings
+from app.resources.lookup import in_kaltura
 from app.resources.references import reference
 
 GONE = {"INVALID_OBJECT_ID", "ENTRY_ID_NOT_FOUND", "SCHEDULE_EVENT_ID_NOT_FOUND"}
@@ -39,15 +40,12 @@ INDEX_LAG, LOOKS = 60.0, 5
 def _find_or_make_resource(context: Ctx, call: Call) -> Outcome:
     """Harmless to repeat: a system name is taken once (#105), so what was made unseen is found the next time."""
     client, asked = context.tools.kaltura, call.request
-    if "id" in asked:
-        known = client.get_resource(asked["id"])
-        found = [known] if known else []
-    else:
-        found = client.list_resources(system_name=asked["system_name"])
+    makes = asked.get("kind") is not None
+    found = list(in_kaltura(client, asked.get("id") or asked["system_name"], is_name=makes))
     if len(found) > 1:
         ids = ", ".join(str(resource.id) for resource in found)
         return at("ambiguous_resource", "/resource", f"Kaltura has several: {ids}. Name one by its id.")
-    if not found and asked.get("kind") is None:
+    if not found and not makes:
         return at("resource_not_found", "/resource", "Kaltura has no such resource. An object here would make it.")
     if not found:
         try:

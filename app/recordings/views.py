@@ -9,6 +9,7 @@ from app.fields import Instant, Out, Page, ZonedTime
 from app.recordings.models import RecordingStatus
 from app.recordings.parts import ZoneName
 from app.recordings.schemas import DocumentFields
+from app.resources.comparing import DriftKind
 
 
 class FailureView(Out):
@@ -107,13 +108,16 @@ class Standing(BaseModel):
 class DriftView(Out):
     """Where Kaltura has something else than Lectern scheduled, because somebody changed it there."""
 
-    kind: Literal["missing", "moved", "replaced", "extra"] = Field(
-        description="`missing`: not in Kaltura; `moved`: at another time there; `replaced`: at its time, under another "
-        "id; `extra`: there, though it is cancelled, excluded or nobody's.",
+    kind: DriftKind = Field(
+        description="Of a session, `missing`: not in Kaltura; `moved`: at another time there; `replaced`: at its time, "
+        "under another id; `extra`: there, though it is cancelled, excluded or nobody's. Of the whole recording, "
+        "`resource_gone`: the resource of sessions ahead was deleted in Kaltura; `template_entry_gone`: its template "
+        "entry was.",
         examples=["missing"],
     )
     occurrence_id: str | None = Field(
-        description="The session; null for what is nobody's.", examples=["occ_01kantf3wqz6t4s8w2v1x0y9ab"]
+        description="The session; null for what is nobody's, and for what is about the whole recording.",
+        examples=["occ_01kantf3wqz6t4s8w2v1x0y9ab"],
     )
     start: Instant | None = Field(description="When it begins as Lectern has it.", examples=["2027-01-13T14:00:00Z"])
     end: Instant | None = Field(description="When it ends as Lectern has it.", examples=["2027-01-13T14:50:00Z"])
@@ -141,7 +145,7 @@ class RecordingView(Out, DocumentFields, Standing):
         description="Why it failed, or what it is stuck at; null when all is well.", examples=[None]
     )
     drift: list[DriftView] = Field(
-        description="Where Kaltura has something else, as two refreshes in a row saw it; `resume` mends it.",
+        description="Where Kaltura has something else, seen twice; `resume` mends it.",
         examples=[[]],
     )
     created_at: Instant = Field(description="When it was asked for.", examples=["2026-11-22T14:03:07Z"])

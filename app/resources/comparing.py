@@ -29,6 +29,8 @@ class DriftKind(StrEnum):
     MOVED = "moved"  # Kaltura has it at another time
     REPLACED = "replaced"  # Kaltura has it at its time, under another id
     EXTRA = "extra"  # Kaltura has one that Lectern has cancelled, excluded or never asked for
+    RESOURCE_GONE = "resource_gone"  # of a whole recording: the resource of sessions ahead is not in Kaltura any more
+    TEMPLATE_ENTRY_GONE = "template_entry_gone"  # of a whole recording: nor is its template entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +149,17 @@ def _day(event: Event, where: ZoneInfo) -> date:
 # Everyone else's
 
 
-def follow(resource_id: int, rows: Sequence[Occurrence], events: Iterable[Event], default: ZoneInfo) -> Plan:
+def follow(
+    resource_id: int,
+    rows: Sequence[Occurrence],
+    events: Iterable[Event],
+    default: ZoneInfo,
+    unsure: Collection[str] = (),
+) -> Plan:
     """`rows` are the resource's occurrences of others as SQL has them, `events` those that Kaltura has.
 
-    An event whose series names no zone is in `default`.
+    An event whose series names no zone is in `default`. What no encoder records is there too: it keeps the room. Rows
+    in `unsure` that have no event stay as they are.
     """
     bookings: dict[str, Booking] = {}
     added, changed, kept = [], [], set[str]()
@@ -169,12 +178,13 @@ def follow(resource_id: int, rows: Sequence[Occurrence], events: Iterable[Event]
         as_it_is = (row.booking_id, row.start, row.end, row.event_id, row.series_id)
         if as_it_is != (booking_id, event.start, event.end, event.id, event.parent_id):
             changed.append(_occurrence(row.id, resource_id, booking_id, event, row.slot))
+    needed = bookings.keys() | {row.booking_id for row in rows if row.id in unsure}
     return Plan(
         bookings=[booking for booking in bookings.values() if booking.id not in before],
         added=added,
         changed=changed,
-        gone=sorted(taken - kept),
-        unused_bookings=sorted(before - bookings.keys()),
+        gone=sorted(taken - kept - set(unsure)),
+        unused_bookings=sorted(before - needed),
     )
 
 
@@ -200,7 +210,7 @@ def _matched(
 
 def _words(event: Event, where: ZoneInfo) -> dict[str, Any]:
     return {
-        "kind": "live" if event.live else "recording",
+        "kind": ("live" if event.live else "recording") if event.recorded else "other",
         "title": event.summary or "",
         "description": event.description,
         "tags": list(event.tags),

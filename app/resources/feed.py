@@ -74,10 +74,14 @@ class Content:
 
 
 def page(session: Session, resource_id: int, window: Window, now: datetime) -> Page:
-    """The occurrences that touch the window and have not ended, by start."""
+    """The occurrences that an encoder has to do with, that touch the window and have not ended, by start."""
     start, end = window.at(now)
     after = max(start, now)
-    here = col(Occurrence.resource_id) == resource_id, col(Occurrence.status) == OccurrenceStatus.SCHEDULED
+    here = (
+        col(Occurrence.resource_id) == resource_id,
+        col(Occurrence.status) == OccurrenceStatus.SCHEDULED,
+        col(Booking.kind) != "other",
+    )
     wanted: list[ColumnElement[bool]] = [
         *here,
         col(Occurrence.end) > after,
@@ -99,7 +103,9 @@ def page(session: Session, resource_id: int, window: Window, now: datetime) -> P
     changes = [moment for row, _ in rows for moment in (row.start, row.end) if moment > now]
     if window.start is None and window.end is None and len(rows) <= window.limit:
         following = session.execute(
-            select(func.min(col(Occurrence.start))).where(*here, col(Occurrence.start) >= end)
+            select(func.min(col(Occurrence.start)))
+            .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
+            .where(*here, col(Occurrence.start) >= end)
         ).scalar_one()
         changes += [following - WINDOW] if following else []
     elif window.start is None and window.end is not None:
@@ -109,7 +115,7 @@ def page(session: Session, resource_id: int, window: Window, now: datetime) -> P
 
 
 def content(resource: ResourceName, path: str, window: Window, found: Page, now: datetime) -> Content:
-    """What is shown of a page. `path` is where it was asked for, as its next page will be."""
+    """What is shown of a page. `path` is where it was asked for, encoded, as its next page will be."""
     shown = _OCCURRENCES.dump_json([_shown(occurrence, booking, now) for occurrence, booking in found.rows])
     name = resource.model_dump_json().encode()
     more = show_cursor(found.more) if found.more else ""
@@ -162,7 +168,8 @@ def _instant(moment: datetime) -> bytes:
 def _link(path: str, span: tuple[datetime, datetime], limit: int, cursor: str) -> str:
     """RFC 8288, relative to the service: who asked under which host's name stays out of what is kept for others."""
     start, end = (moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for moment in span)
-    return f'<{quote(path)}?{urlencode({"from": start, "to": end, "limit": limit, "cursor": cursor})}>; rel="next"'
+    query = urlencode({"from": start, "to": end, "limit": limit, "cursor": cursor})
+    return f'<{quote(path, safe="/%")}?{query}>; rel="next"'
 
 
 def show_cursor(cursor: Cursor) -> str:

@@ -1,23 +1,46 @@
-"""Finding resources: in SQL those that Lectern has seen, in Kaltura all others."""
+"""Finding resources: in SQL those that Lectern has seen, in Kaltura all others.
 
-from collections.abc import Iterable, Iterator
+What SQL says of them is revised by the list of all resources (app/resources/listing.py), and by nothing else: whoever
+has read one alone may write it later than that list was read.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
-from app.db import Database, utc_now
-from app.errors import AmbiguousResource, KalturaUnavailable, NotFound, RefusedByKaltura
+from app.db import Database, database_now, utc_now
+from app.errors import KalturaUnavailable, RefusedByKaltura
 from app.kaltura import types as kaltura
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError, Refused
+from app.keys import Client
 from app.resources.models import Resource
+from app.resources.naming import as_id, meant, only
+from app.resources.rounds import RESOURCES, was_read
 
-_RESOURCE = SQLModel.metadata.tables["resource"]
+_RESOURCE, _ROUND = (SQLModel.metadata.tables[name] for name in ("resource", "mirror_round"))
+REVISED = ("system_name", "name", "description", "kind")
 
-NO_RESOURCE = "Kaltura has no such resource."
-MAX_ID = 2**31 - 1  # Kaltura's ids are 32-bit
+# Built once: building a statement costs more than running it.
+_OTHERWISE = (
+    update(_ROUND)
+    .where(
+        _ROUND.c.name == RESOURCES,
+        select(_RESOURCE.c.id)
+        .where(
+            _RESOURCE.c.id == bindparam("of"),
+            or_(
+                _RESOURCE.c.gone_since.is_not(None),
+                *(_RESOURCE.c[name].is_distinct_from(bindparam(f"found_{name}")) for name in REVISED),
+            ),
+        )
+        .exists(),
+    )
+    .values(due_at=database_now())
+)
 
 
 @contextmanager
@@ -31,77 +54,118 @@ def kaltura_answers() -> Iterator[None]:
         raise KalturaUnavailable("Kaltura does not answer. Try again later.") from None
 
 
-def known_resources(session: Session, reference: str) -> list[Resource]:
-    """Those in SQL with this Kaltura id or system name (in any case). A number is an id first."""
-    # SQLite's lower() knows ASCII alone: other letters have to be spelt as they are, or Kaltura is asked.
-    by_name = or_(col(Resource.system_name) == reference, func.lower(col(Resource.system_name)) == reference.lower())
+def in_kaltura(client: KalturaClient, reference: int | str, *, is_name: bool = False) -> Sequence[kaltura.Resource]:
+    """Those that Kaltura knows by this id or name now; by this name, if it is known to be one. Raises KalturaError."""
+
+    def named(name: str) -> Sequence[kaltura.Resource]:
+        return client.list_resources(system_name=name)
+
+    return named(str(reference)) if is_name else meant(reference, client.get_resource, named)
+
+
+def known_resources(session: Session, reference: int | str) -> Sequence[Resource]:
+    """Those in SQL that are not gone."""
+    return _meant(session, reference, [row for row in _rows(session, reference) if row.gone_since is None])
+
+
+def ever_known(session: Session, reference: int | str) -> Sequence[Resource]:
+    """Those in SQL; of what is gone only where the reference means nothing else now."""
+    rows = _rows(session, reference)
+    there = [row for row in rows if row.gone_since is None]
+    return _meant(session, reference, there) or _meant(session, reference, rows)
+
+
+def is_id(session: Session, reference: str) -> bool:
+    """Whether it is the id of a resource, or could be one that was never seen here."""
     number = as_id(reference)
-    found = session.execute(
-        select(Resource).where(or_(by_name, col(Resource.id) == number) if number else by_name)
-    ).scalars()
-    rows = list(found)
-    return [row for row in rows if row.id == number] or rows
+    if number is None:
+        return False
+    row = session.get(Resource, number)
+    return row.gone_since is None if row else not was_read(session, RESOURCES)
 
 
-def look_up(database: Database, client: KalturaClient, reference: int | str) -> list[Resource]:
-    """The resources that an id or a name means; Kaltura is asked only for one that Lectern has never seen.
+def _rows(session: Session, reference: int | str) -> list[Resource]:
+    # SQLite's lower() knows ASCII alone: other letters have to be spelt as they are, or Kaltura is asked.
+    name, number = str(reference), as_id(reference)
+    by_name = or_(col(Resource.system_name) == name, func.lower(col(Resource.system_name)) == name.lower())
+    found = session.execute(select(Resource).where(or_(by_name, col(Resource.id) == number) if number else by_name))
+    return list(found.scalars())
 
-    Writes nothing. Raises KalturaUnavailable.
+
+def _meant(session: Session, reference: int | str, rows: Sequence[Resource]) -> Sequence[Resource]:
+    """Before the list of all was read, nobody can say here that a number is no id."""
+    by_id = {row.id: row for row in rows}
+    return meant(
+        reference,
+        by_id.get,
+        lambda _name: rows if as_id(reference) is None or was_read(session, RESOURCES) else [],
+    )
+
+
+def find_resources(
+    database: Database, client: KalturaClient, reference: str, who: Client | None = None
+) -> Sequence[Resource]:
+    """Those that a path names, remembered; Kaltura is asked where SQL does not know. Raises KalturaUnavailable.
+
+    Unless `who` asks may name it so: for them there is nothing, whether SQL knows it or not.
     """
-    return _known(database, reference) or _ask(client, reference)
+    with database.read() as session:
+        found = known_resources(session, reference)
+    if found:
+        return found
+    try:
+        with kaltura_answers():
+            theirs = in_kaltura(client, reference)
+    except (KalturaUnavailable, RefusedByKaltura):
+        if who is None or who.may_name(reference):
+            raise
+        theirs = []
+    return _remembered(database, theirs)
 
 
-def find_resource(database: Database, client: KalturaClient, reference: str) -> Resource:
-    """The resource that a path names, remembered. Raises NotFound, AmbiguousResource, KalturaUnavailable."""
-    found = _known(database, reference) or _remember(database, _ask(client, reference))
-    if len(found) > 1:
-        raise AmbiguousResource(resource_ids=sorted(resource.id for resource in found))
-    if not found:
-        raise NotFound(NO_RESOURCE)
-    return found[0]
+def find_resource(database: Database, client: KalturaClient, reference: str, who: Client) -> Resource:
+    """The one that a path names. Raises NotFound, AmbiguousResource, KalturaUnavailable."""
+    found = {row.id: row for row in find_resources(database, client, reference, who)}
+
+    def known_as_id(name: str) -> bool:
+        with database.read() as session:
+            return is_id(session, name)
+
+    named = [(row.id, row.system_name) for row in found.values()]
+    return found[only(named, lambda number, name: who.may_see(number, name, known_as_id))]
 
 
-def all_resources(database: Database, client: KalturaClient) -> list[Resource]:
-    """Every resource that Kaltura knows, by id."""
+def all_resources(database: Database, client: KalturaClient, who: Client) -> list[Resource]:
+    """Every resource that Kaltura knows and that they may see, by id."""
     with kaltura_answers():
         theirs = client.list_resources()
-    return _remember(database, [_row(resource) for resource in theirs])
-
-
-def _known(database: Database, reference: int | str) -> list[Resource]:
-    with database.read() as session:
-        return known_resources(session, str(reference))
-
-
-def _ask(client: KalturaClient, reference: int | str) -> list[Resource]:
-    number = as_id(str(reference))
-    with kaltura_answers():
-        by_id = client.get_resource(number) if number else None
-        if by_id or isinstance(reference, int):
-            return [_row(by_id)] if by_id else []
-        return [_row(resource) for resource in client.list_resources(system_name=reference)]
+    ids = {str(resource.id) for resource in theirs}
+    return [row for row in _remembered(database, theirs) if who.may_see(row.id, row.system_name, ids.__contains__)]
 
 
 def remember(session: Session, found: Iterable[Resource]) -> None:
-    """Writes them as Kaltura has them, whoever else may be writing them at the same moment."""
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    new = dialect.insert(_RESOURCE)
-    known = new.on_conflict_do_update(
-        index_elements=["id"], set_={column.name: column for column in new.excluded if column.name != "id"}
-    )
+    """Writes those that were never seen, whoever else may be writing them at the same moment.
+
+    Of one that SQL has otherwise, the list of all resources is wanted at once: it knows which is newer.
+    """
     # In order, so that two who write the same ones never wait for each other.
     rows = [row.model_dump() for row in sorted(found, key=lambda row: row.id)]
-    session.connection().execute(known, rows)
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    session.connection().execute(dialect.insert(_RESOURCE).on_conflict_do_nothing(), rows)
+    session.connection().execute(
+        _OTHERWISE, [{"of": row["id"], **{f"found_{name}": row[name] for name in REVISED}} for row in rows]
+    )
 
 
-def _remember(database: Database, rows: list[Resource]) -> list[Resource]:
+def _remembered(database: Database, theirs: Iterable[kaltura.Resource]) -> Sequence[Resource]:
+    rows = [as_row(resource) for resource in theirs]
     if rows:
         with database.write() as session:
             remember(session, rows)
     return rows
 
 
-def _row(resource: kaltura.Resource) -> Resource:
+def as_row(resource: kaltura.Resource) -> Resource:
     return Resource(
         id=resource.id,
         system_name=resource.system_name,
@@ -110,10 +174,3 @@ def _row(resource: kaltura.Resource) -> Resource:
         kind=resource.kind,
         seen_at=utc_now(),
     )
-
-
-def as_id(reference: str) -> int | None:
-    """What is a number that an id could be is an id, before it is a name."""
-    if not (reference.isascii() and reference.isdigit() and len(reference) <= 10):
-        return None
-    return int(reference) if 0 < int(reference) <= MAX_ID else None

@@ -11,8 +11,8 @@ MOST_ANSWERS = 30_000
 MOST_BYTES = 32 * 1024 * 1024  # of content; an answer that has lost its own is still good for a 304
 
 Form = Literal["json", "ics"]
-Key = tuple[str, bytes]
-"""Path and query of a request, as they came."""
+Key = tuple[bytes, bytes]
+"""Path and query of a request, as they came: decoded, two paths may look alike."""
 
 
 @dataclass(slots=True)

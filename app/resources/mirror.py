@@ -5,8 +5,9 @@
        ▲                                                     │ claimed           │ 60 s later
        │ nobody has asked for an hour                        ▼                   │
        └──────────────────────────────────────────────── refreshing ────────────┘
-                                                             │ fails, or looks broken: the old state stays
-                                                             └──▶ due again
+                                                             │ fails: the old state stays
+                                                             │ looks odd: app/resources/doubting.py
+                                                             └──▶ due again, within seconds at first
 
 Every process refreshes. A resource is claimed by one conditional UPDATE in the database's time, so that one process
 at a time has it; the same statement keeps all of them together within so many refreshes per second. The longest
@@ -16,7 +17,7 @@ A refresh reads Kaltura outside of any transaction and writes in one, if the res
 was claimed: if it is not, a chain has changed something meanwhile, and all that was read may be older than that.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -29,21 +30,20 @@ from app.calendar.occurrences import zone
 from app.db import Database, database_now, utc_now
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError, Refused
-from app.kaltura.types import Event
-from app.resources import comparing, drift
-from app.resources.models import Booking, Occurrence, OccurrenceStatus
+from app.kaltura.types import Event, Listed
+from app.resources import comparing, doubting, drift
+from app.resources.models import URGENT, Booking, Occurrence
 from app.resources.references import recording_of
+from app.resources.rounds import Busy
 
 log = structlog.get_logger(__name__)
 
 EVERY = 60.0  # seconds between two refreshes of a resource that is being asked for
-AGAIN = 2.0  # seconds until the next try for one that has never been seen: somebody is waiting for it
+AGAIN = 2.0  # seconds until the next look after one that could not be believed, or that failed while somebody waits
 INTEREST = 3600.0  # seconds for which a resource stays of interest after it was asked for
-URGENT = 3600.0  # seconds that what is wanted at once has waited already; also in migration 0003
 LEASE = 60.0  # seconds after which another process takes over
 BEFORE = timedelta(minutes=5)  # clocks differ
 HORIZON = datetime(2100, 1, 1, tzinfo=UTC)  # no document and no window goes further
-LOOKED_UP = 20  # events, each of another series, that are looked up when many have vanished
 
 _MIRROR = SQLModel.metadata.tables["mirror"]
 _DUE = (
@@ -69,7 +69,11 @@ _CLAIM = (
         claimed_at=database_now(),
         lease_until=database_now() + LEASE,
     )
-    .returning(_MIRROR.c.resource_id, _MIRROR.c.fence, _MIRROR.c.version)
+    .returning(
+        *(_MIRROR.c[name] for name in ("resource_id", "fence", "version", "as_of", "failures", "doubts")),
+        func.coalesce(database_now() - _MIRROR.c.doubted_at, 0.0),
+        _MIRROR.c.odd,
+    )
 )
 # Waits for nobody: one that is locked is being claimed, or changed, which makes it due too.
 _UNLOCKED = select(_MIRROR.c.resource_id).where(_MIRROR.c.resource_id == bindparam("of"))
@@ -92,9 +96,6 @@ _BOOKED = (
     )
 )
 
-Busy = Callable[[Session, Collection[str]], Collection[str]]
-"""Those of the recordings that a chain is working on, or will be: what Kaltura has of them is on its way."""
-
 
 class LeaseLost(Exception):  # noqa: N818
     """Another process refreshes this resource now: what this one has read is not written."""
@@ -102,9 +103,29 @@ class LeaseLost(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Claim:
+    """A resource's mirror as it was when it was claimed.
+
+    For `doubted_for` seconds, and `doubts` times, its list was odd; by `odd` when it was believed last.
+    """
+
     resource_id: int
     fence: int
     version: int
+    as_of: datetime | None = None
+    failures: int = 0
+    doubts: int = 0
+    doubted_for: float = 0.0
+    odd: int = 0
+
+    def believes(self, seen: doubting.Seen) -> bool:
+        """Whether a list is as odd as lists of this resource are. Nothing is lost of one that was never read."""
+        usual = seen.odd <= self.odd or (self.doubts >= doubting.LOOKS and self.doubted_for >= doubting.LONG)
+        return usual or (self.as_of is None and not seen.short)
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next look, if this one is not believed."""
+        return min(EVERY, AGAIN * 2.0 ** min(self.failures, 10))
 
 
 class Mirror:
@@ -153,33 +174,43 @@ class Mirror:
         with self._database.read() as session:
             own, others, zones = _rows(session, claim.resource_id, began)
         try:
-            events = everything(client, claim.resource_id, began - BEFORE, HORIZON)
-            failure = doubt(client, claim.resource_id, [*own, *others], events, began)
+            listed = everything(client, claim.resource_id, began - BEFORE, HORIZON)
+            with self._database.read() as session:
+                busy = self._busy(session, {row.booking_id for row in own} | _recordings(listed))
+            rows = [row for row in (*own, *others) if row.booking_id not in busy]
+            seen = doubting.look_closer(client, claim.resource_id, rows, listed, began, claim.as_of)
         except KalturaError as error:
-            failure = str(error)
-        if failure is not None:
-            self._fail(claim, failure)
+            self._fail(claim, str(error))
             return
-        with self._database.read() as session:
-            busy = self._busy(session, {row.booking_id for row in own} | _recordings(events))
-        ours, theirs = comparing.split(events, own, busy)
-        settled = [row for row in own if row.booking_id not in busy]
+        ours, theirs = comparing.split(seen.events, own, busy)
+        settled = [row for row in own if row.booking_id not in busy and row.id not in seen.unsure]
         differences = comparing.differences(settled, ours, zones, began)
-        plan = comparing.follow(claim.resource_id, others, theirs, self._default_zone)
+        plan = comparing.follow(claim.resource_id, others, theirs, self._default_zone, seen.unsure)
         with self._database.write() as session:
             if self._locked_version(session, claim) != claim.version:
                 self._settle(session, claim, due_at=database_now() - URGENT)
                 return
             _write(session, plan)
-            drift.write(session, claim.resource_id, differences, began)
-            self._settle(session, claim, as_of=began, failure=None, due_at=_next())
+            drift.write(session, claim.resource_id, differences, began, busy)
+            if claim.believes(seen):
+                believed = {"failure": None, "failures": 0, "doubts": 0, "doubted_at": None, "odd": seen.odd}
+                self._settle(session, claim, as_of=began, due_at=_next(), **believed)
+            else:
+                doubted = {
+                    "doubts": claim.doubts + 1,
+                    "doubted_at": func.coalesce(_MIRROR.c.doubted_at, database_now()),
+                }
+                self._look_again(session, claim, str(seen.why), claim.pause, **doubted)
 
     def _fail(self, claim: Claim, failure: str) -> None:
-        log.warning("mirror_not_refreshed", resource_id=claim.resource_id, reason=failure)
         with self._database.write() as session:
             self._locked_version(session, claim)
-            pause = case((_MIRROR.c.as_of.is_(None), AGAIN), else_=EVERY)
-            self._settle(session, claim, failure=failure, due_at=database_now() + pause)
+            self._look_again(session, claim, failure, EVERY if claim.as_of else claim.pause)
+
+    def _look_again(self, session: Session, claim: Claim, failure: str, pause: float, **changes: object) -> None:
+        log.warning("mirror_not_refreshed", resource_id=claim.resource_id, reason=failure)
+        due = {"failures": claim.failures + 1, "due_at": database_now() + pause}
+        self._settle(session, claim, failure=failure, **due, **changes)
 
     def _locked_version(self, session: Session, claim: Claim) -> int:
         """The resource's version, which nobody changes until the end of this transaction. Raises LeaseLost."""
@@ -208,48 +239,21 @@ def _next() -> object:
 # Reading
 
 
-def everything(client: KalturaClient, resource_id: int, start: datetime, end: datetime) -> list[Event]:
-    """All that Kaltura has on the resource between two instants; in halves, where that is more than it lists."""
+def everything(client: KalturaClient, resource_id: int, start: datetime, end: datetime) -> Listed[Event]:
+    """All that Kaltura lists on the resource between two instants; in halves, where that is more than it lists."""
     try:
-        return client.list_events_on_resource(resource_id, start, end, complete=True)
+        return client.list_events_on_resource(resource_id, start, end)
     except Refused as refusal:
         if refusal.code != "QUERY_EXCEEDED_MAX_MATCHES_ALLOWED" or end - start < timedelta(days=1):
             raise
     middle = start + (end - start) / 2
     halves = everything(client, resource_id, start, middle), everything(client, resource_id, middle, end)
-    return list({event.id: event for half in halves for event in half}.values())
+    both = Listed({event.id: event for half in halves for event in half}.values())
+    both.missing = sum(half.missing for half in halves)
+    return both
 
 
-def doubt(
-    client: KalturaClient, resource_id: int, rows: Sequence[Occurrence], events: Sequence[Event], now: datetime
-) -> str | None:
-    """Why a list is not believed in which most of what was there has vanished; None when it is.
-
-    Where less than half is left of more than ten, some of the missing are looked up in Kaltura's database, past its
-    index: a list is wrong that leaves out what is still active and still on the resource.
-    """
-    before = [row for row in rows if row.status == OccurrenceStatus.SCHEDULED and row.event_id and row.end > now]
-    if len(before) <= 10 or len(events) * 2 >= len(before):
-        return None
-    there = {event.id for event in events}
-    one_of_each: dict[int | None, int] = {}
-    for row in sorted(before, key=lambda row: row.start):
-        if row.event_id and row.event_id not in there:
-            one_of_each.setdefault(row.series_id or row.event_id, row.event_id)
-    for event_id in list(one_of_each.values())[:LOOKED_UP]:
-        event = client.get_event(event_id)
-        if event and event.active and event.end > now and _is_linked(client, resource_id, event):
-            return f"Kaltura lists {len(events)} of {len(before)} events, and still has the others"
-    return None
-
-
-def _is_linked(client: KalturaClient, resource_id: int, event: Event) -> bool:
-    """An occurrence's own links replace those of its series."""
-    links = client.list_links(event.id) or (client.list_links(event.parent_id) if event.parent_id else [])
-    return any(link.resource_id == resource_id for link in links)
-
-
-def _recordings(events: Sequence[Event]) -> set[str]:
+def _recordings(events: Iterable[Event]) -> set[str]:
     return {found for event in events if (found := recording_of(event.reference_id))}
 
 

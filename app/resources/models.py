@@ -2,15 +2,15 @@
 
     mirror 1 ── 1 resource 1 ── * occurrence * ── 1 booking
        1
-       └── * drift
+       └── * drift                 round: what is asked about all of them at once
 
 A booking is what stands on a resource under one title: a recording of Lectern's, or an event that someone made in
 Kaltura. Its words are kept once, however many occurrences it has. Recordings are written by app/recordings, all else
 by app/resources/mirror.py.
 
-Triggers in the database (migration 0003) hold these together, so that no writer can forget to: a resource has a
-mirror from its first row on; whatever changes what is shown of a resource raises its mirror's `version`; and where
-that was a scheduled occurrence, the mirror is due for a look at Kaltura at once.
+Triggers in the database (migrations 0003 and 0009) hold these together, so that no writer can forget to: a resource
+has a mirror from its first row on; whatever changes what is shown of a resource raises its mirror's `version`; and
+where that was a scheduled occurrence, the mirror is due for a look at Kaltura at once.
 """
 
 from datetime import date, datetime
@@ -20,6 +20,8 @@ from sqlalchemy import JSON, BigInteger, Column, Float, Index, Text
 from sqlmodel import Field, SQLModel
 
 from app.db import UtcDateTime, utc_now
+
+URGENT = 3600.0  # seconds that a mirror which is wanted at once has waited already; also in migration 0003
 
 
 class OccurrenceStatus(StrEnum):
@@ -35,7 +37,11 @@ def _changed_at() -> Column[datetime]:
 
 
 class Resource(SQLModel, table=True):
-    """A Kaltura schedule resource as Lectern last saw it. `id` is Kaltura's."""
+    """A Kaltura schedule resource as Lectern last saw it. `id` is Kaltura's.
+
+    `gone_since` is when it was first missing in Kaltura; from then on its id and its name mean it no more. Its row
+    stays: recordings name it.
+    """
 
     id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     system_name: str | None = Field(default=None, index=True)
@@ -43,12 +49,13 @@ class Resource(SQLModel, table=True):
     description: str | None = Field(default=None, sa_type=Text)
     kind: str
     seen_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
+    gone_since: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
 class Booking(SQLModel, table=True):
     """`id` is the recording's id where `source` is `lectern`; else (`kaltura`) it says which event and which words.
 
-    `kind` is `recording` or `live`.
+    `kind` is `recording`, `live`, or `other` for what is no encoder's business and keeps the room all the same.
     """
 
     id: str = Field(primary_key=True)
@@ -94,6 +101,9 @@ class Mirror(SQLModel, table=True):
     did. `as_of` is when Kaltura was last asked with success (null: never), `failure` why that did not succeed since.
     `asked_at` is when somebody last wanted to see it, about; `due_at` since when the next refresh is wanted (null: it
     is not). Whoever's `fence` stands here refreshes it until `lease_until`.
+
+    `failures` are the looks in a row that nobody could believe; `doubts` are those of them, since `doubted_at`, whose
+    list was odd. `odd` is how many events the list that was believed last has wrong: app/resources/doubting.py.
     """
 
     __table_args__ = (
@@ -115,13 +125,38 @@ class Mirror(SQLModel, table=True):
     owner: str | None = None
     fence: int = 0
     lease_until: float = Field(default=0.0, sa_column=Column(Float(53), nullable=False))
+    failures: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    doubts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    doubted_at: float | None = Field(default=None, sa_column=Column(Float(53)))
+    odd: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+
+
+class Round(SQLModel, table=True):
+    """What is asked of Kaltura about all resources at once, by one process at a time: app/resources/rounds.py.
+
+    Times are seconds of the database's clock: `as_of` when it was last asked with success (null: never), `asked_at`
+    when somebody last wanted to know, `due_at` since when the next one is wanted (null: it is not). `failure` is why
+    it did not succeed since. Whoever's `fence` stands here is at it until `lease_until`.
+    """
+
+    __tablename__ = "mirror_round"
+
+    name: str = Field(primary_key=True)
+    as_of: float | None = Field(default=None, sa_column=Column(Float(53)))
+    failure: str | None = None
+    asked_at: float | None = Field(default=None, sa_column=Column(Float(53)))
+    due_at: float | None = Field(default=None, sa_column=Column(Float(53)))
+    owner: str | None = None
+    fence: int = 0
+    lease_until: float = Field(default=0.0, sa_column=Column(Float(53), nullable=False))
 
 
 class Drift(SQLModel, table=True):
-    """Where Kaltura differs from what Lectern has scheduled on a resource; `kind` is one of app/resources/drift.py.
+    """Where Kaltura differs from what Lectern has scheduled on a resource; `kind` is one of app/resources/comparing.py.
 
-    `occurrence_id` is null for an event too many. `event_id`, `found_start` and `found_end` are what Kaltura has
-    instead, null where it has nothing. `confirmed`: two refreshes in a row saw it, so it is no lagging index.
+    `occurrence_id` is null for an event too many, and for what is about a whole recording. `event_id`, `found_start`
+    and `found_end` are what Kaltura has instead, null where it has nothing; `template_entry_id` is the one that is
+    gone. `confirmed`: it was seen twice, so it is no lagging index.
     """
 
     resource_id: int = Field(primary_key=True, sa_type=BigInteger)
@@ -132,5 +167,6 @@ class Drift(SQLModel, table=True):
     event_id: int | None = Field(default=None, sa_type=BigInteger)
     found_start: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     found_end: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    template_entry_id: str | None = None
     since: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
     confirmed: bool = False

@@ -11,7 +11,7 @@ too, it leaves to that.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from fastapi import Response
@@ -21,11 +21,11 @@ from sqlmodel import col
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.db import Database, utc_now
-from app.errors import AmbiguousResource, NotFound, ScheduleUnknown
+from app.errors import ScheduleUnknown
 from app.resources import etags, feed, ics
-from app.resources.lookup import NO_RESOURCE
 from app.resources.memory import Answer, Form, Key, Memory
 from app.resources.models import Mirror, Resource
+from app.resources.naming import only
 from app.resources.schemas import ResourceName
 from app.resources.versions import NEVER, Known, Versions
 
@@ -65,10 +65,10 @@ class Feed:
         window: feed.Window,
         form: Form,
         if_none_match: str | None,
-        find: Callable[[str], Resource],
+        find: Callable[[str], Sequence[Resource]],
         may_see: Callable[[int, str | None], bool],
     ) -> Response:
-        """The schedule of the resource that `reference` names; `find` looks for one that SQL does not know.
+        """The schedule of the resource that `reference` names; `find` looks for those that are not known here.
 
         `may_see`: whether whoever asks may, by the resource's id and system name.
 
@@ -76,17 +76,13 @@ class Feed:
         """
         window.at(self.clock())
         await self.versions.look()
-        resource_id = self.versions.resolve(reference)
-        if resource_id is None:
-            found = await self.versions.run(find, reference)
-            resource_id, system_name = found.id, found.system_name
-        else:
-            system_name = self.versions.resources[resource_id].system_name
-        if not may_see(resource_id, system_name):
-            raise NotFound(NO_RESOURCE)
+        named: Sequence[Known | Resource] = self.versions.named(reference)
+        if not named:
+            named = await self.versions.run(find, reference)
+        resource_id = only([(one.id, one.system_name) for one in named], may_see)
         known = await self._mirrored(resource_id)
         answer = await self.versions.run(self._make, key, reference, resource_id, window, form)
-        if len(key[1]) <= LONGEST_QUERY:
+        if len(named) == 1 and len(key[1]) <= LONGEST_QUERY:  # whoever asks, it means the same one
             self.memory.keep(key, answer)
         status, headers, body = self._render(answer, known, if_none_match)
         response = Response(body, status)
@@ -130,10 +126,7 @@ class Feed:
     def _still_named(self, answer: Answer) -> bool:
         names = self.versions.names
         if answer.names is not names:
-            try:
-                if self.versions.resolve(answer.reference) != answer.resource_id:
-                    return False
-            except AmbiguousResource:
+            if [one.id for one in self.versions.named(answer.reference)] != [answer.resource_id]:
                 return False
             answer.names = names
         return True
@@ -151,7 +144,7 @@ class Feed:
         name = ResourceName(id=resource.id, system_name=resource.system_name, name=resource.name)
         content: feed.Content | bytes
         if form == "json":
-            content = feed.content(name, key[0], window, found, now)
+            content = feed.content(name, key[0].decode("latin-1"), window, found, now)
             etag, link, size = content.etag, content.link, len(content.occurrences)
         else:
             content = ics.calendar(resource.name, found.rows, {resource.id: resource.name})
@@ -215,7 +208,7 @@ class Shortcut:
         return told
 
     async def _found(self, scope: Scope) -> tuple[int, Headers, bytes] | None:
-        key = scope["path"], scope["query_string"]
+        key = scope["raw_path"], scope["query_string"]
         answer = self._feed.memory.answers.get(key)
         if answer is None:
             return None

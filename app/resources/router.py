@@ -1,8 +1,10 @@
 """`/resources`: what Kaltura can record with, and what each has to record next."""
 
 from typing import Annotated
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BeforeValidator
 
 from app.access import REFUSALS, Encoder
 from app.db import Database
@@ -27,7 +29,11 @@ from app.resources.schemas import ResourcePage, ResourceView, UpcomingView
 
 router = APIRouter(prefix="/resources", tags=["resources"])
 
-ResourceId = Annotated[Line, Path(description="Kaltura id or system name.", examples=["EXTRON-100-ABC"])]
+ResourceId = Annotated[
+    Line,
+    BeforeValidator(unquote),  # app/resources/paths.py leaves it as it came
+    Path(description="Kaltura id or system name, percent-encoded.", examples=["EXTRON-100-ABC"]),
+]
 _LINK = {"Link": {"description": '`rel="next"`: where the next page is.', "schema": {"type": "string"}}}
 LOOKING_UP = (
     *(*REFUSALS, NotFound, AmbiguousResource, InvalidDocument, RefusedByKaltura),
@@ -49,11 +55,9 @@ State = Annotated[Database, Depends(_database)]
 Kaltura = Annotated[KalturaClient, Depends(_kaltura)]
 
 
-def _resource(id: ResourceId, client: Encoder, database: State, kaltura: Kaltura) -> Resource:
-    found = lookup.find_resource(database, kaltura, id)
-    if not client.may_see(found.id, found.system_name):
-        raise NotFound(lookup.NO_RESOURCE)
-    return found
+def _resource(id: ResourceId, client: Encoder, request: Request, database: State, kaltura: Kaltura) -> Resource:
+    request.app.state.refreshers.ask()  # what it means is to be true
+    return lookup.find_resource(database, kaltura, id, client)
 
 
 Named = Annotated[Resource, Depends(_resource)]
@@ -67,7 +71,7 @@ Named = Annotated[Resource, Depends(_resource)]
 )
 def list_resources(client: Encoder, database: State, kaltura: Kaltura) -> ResourcePage:
     """Every schedule resource that Kaltura knows and that your key may see, by id. All on one page."""
-    found = [row for row in lookup.all_resources(database, kaltura) if client.may_see(row.id, row.system_name)]
+    found = lookup.all_resources(database, kaltura, client)
     return ResourcePage(items=[ResourceView.model_validate(row.model_dump()) for row in found], next_cursor=None)
 
 
@@ -104,15 +108,16 @@ def _span(after: After = None, before: Before = None, limit: Limit = 1000) -> fe
 
 async def _answer(request: Request, client: Encoder, reference: str, window: feed.Window, form: Form) -> Response:
     given = request.headers.getlist("If-None-Match")
-    found: Feed = request.app.state.feed
+    state = request.app.state
+    found: Feed = state.feed
     return await found.answer(
-        (request.url.path, request.scope["query_string"]),
+        (request.scope["raw_path"], request.scope["query_string"]),
         reference,
         window,
         form,
         ", ".join(given) if given else None,
-        lambda named: lookup.find_resource(request.app.state.database, request.app.state.kaltura, named),
-        client.may_see,
+        lambda named: lookup.find_resources(state.database, state.kaltura, named, client),
+        lambda number, name: client.may_see(number, name, found.versions.is_id),
     )
 
 

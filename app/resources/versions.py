@@ -1,4 +1,4 @@
-"""Every resource's version as this process knows it, so that nobody asks the database for one alone.
+"""Every resource's version and name as this process knows it, so that nobody asks the database for one alone.
 
 The versions of all resources are looked at together, at most every `LOOK_EVERY` seconds, by whoever wants to know first
 after that. A look costs as much as there are resources that have changed since the one before.
@@ -7,7 +7,7 @@ after that. A look costs as much as there are resources that have changed since 
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,21 +17,24 @@ from sqlalchemy import bindparam, select
 from sqlmodel import SQLModel
 
 from app.db import Database, database_now
-from app.errors import AmbiguousResource
-from app.resources.lookup import as_id
+from app.resources.naming import as_id, meant
+from app.resources.rounds import RESOURCES
 
 LOOK_EVERY = 0.25  # seconds
 OVERLAP = 10.0  # seconds that a transaction may take from its change to its end, to be seen by the next look
 SWEEP_EVERY = 60.0  # seconds between two looks at everything: for a transaction that took longer
 THREADS = 4  # of its own, so that requests that wait for Kaltura are not in the way
 
-_MIRROR, _RESOURCE = (SQLModel.metadata.tables[name] for name in ("mirror", "resource"))
+_MIRROR, _RESOURCE, _ROUND = (SQLModel.metadata.tables[name] for name in ("mirror", "resource", "mirror_round"))
 _CHANGED = (
-    select(_MIRROR.c.resource_id, _MIRROR.c.version, _MIRROR.c.as_of, _RESOURCE.c.system_name, _RESOURCE.c.name)
+    select(
+        *(_MIRROR.c.resource_id, _MIRROR.c.version, _MIRROR.c.as_of),
+        *(_RESOURCE.c.system_name, _RESOURCE.c.name, _RESOURCE.c.gone_since),
+    )
     .join(_RESOURCE, _RESOURCE.c.id == _MIRROR.c.resource_id)
     .where(_MIRROR.c.changed_at >= bindparam("since"))
 )
-_NOW = select(database_now())
+_NOW = select(database_now(), select(_ROUND.c.as_of).where(_ROUND.c.name == RESOURCES).scalar_subquery().is_not(None))
 
 T = TypeVar("T")
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -39,13 +42,14 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(slots=True)
 class Known:
-    """A resource as of the latest look. `as_of` is NEVER while it was not mirrored."""
+    """A resource as of the latest look. `as_of` is NEVER while it was not mirrored; `gone`: not in Kaltura any more."""
 
     id: int
     version: int
     as_of: datetime
     system_name: str | None
     name: str
+    gone: bool
     told: float = float("-inf")  # when it was last noted that somebody asks for it (monotonic)
 
 
@@ -59,7 +63,8 @@ class Versions:
         self._looked = self._swept = self._not_before = float("-inf")  # monotonic
         self._since = 0.0  # by the database's clock
         self.resources: dict[int, Known] = {}
-        self.names: dict[str, list[int]] = {}  # a new one whenever a name changes
+        self.names: dict[str, list[int]] = {}  # a new one whenever one comes, goes, or is called otherwise
+        self._listed = False  # whether the list of all resources was ever read
 
     def close(self) -> None:
         self._pool.shutdown(wait=False)
@@ -77,7 +82,7 @@ class Versions:
                 return
             began = time.monotonic()
             sweep = began - self._swept >= SWEEP_EVERY
-            now, rows = await self.run(self._read, 0.0 if sweep else self._since)
+            now, self._listed, rows = await self.run(self._read, 0.0 if sweep else self._since)
             self._learn(rows)
             self._since, self._looked = now - OVERLAP, began
             self._swept = began if sweep else self._swept
@@ -89,25 +94,35 @@ class Versions:
     def _is_fresh(self, within: float) -> bool:
         return self._looked > self._not_before and time.monotonic() - self._looked < within
 
-    def resolve(self, reference: str) -> int | None:
-        """The resource that a path names; a number is an id first. Raises AmbiguousResource."""
-        by_id = as_id(reference)
-        if by_id in self.resources:
-            return by_id
-        found = self.names.get(reference.lower(), [])
-        if len(found) > 1:
-            raise AmbiguousResource(resource_ids=sorted(found))
-        return found[0] if found else None
+    def named(self, reference: str) -> Sequence[Known]:
+        """The resources that a path names. None where that is not known here: Kaltura has to be asked."""
+        return meant(reference, self._by_id, self._by_name)
 
-    def _read(self, since: float) -> tuple[float, list[Known]]:
-        """The time, and then what has changed since that other one and is not known here as it is now."""
+    def is_id(self, reference: str) -> bool:
+        """Whether it is the id of a resource, or could be one that was never seen here."""
+        number = as_id(reference)
+        if number is None:
+            return False
+        return self._by_id(number) is not None or not (self._listed or number in self.resources)
+
+    def _by_id(self, number: int) -> Known | None:
+        known = self.resources.get(number)
+        return None if known is None or known.gone else known
+
+    def _by_name(self, name: str) -> Sequence[Known]:
+        return [] if self.is_id(name) else [self.resources[number] for number in self.names.get(name.lower(), ())]
+
+    def _read(self, since: float) -> tuple[float, bool, list[Known]]:
+        """The time, whether the list of all was read, and then what has changed since that other time and is not known
+        here as it is now."""
         with self._database.read() as session:
-            now: float = session.connection().execute(_NOW).scalar_one()
+            now, listed = session.connection().execute(_NOW).one()
             rows = session.connection().execute(_CHANGED, {"since": since}).all()
         found = (
-            Known(of, version, as_of or NEVER, system_name, name) for of, version, as_of, system_name, name in rows
+            Known(of, version, as_of or NEVER, system_name, name, gone_since is not None)
+            for of, version, as_of, system_name, name, gone_since in rows
         )
-        return now, [one for one in found if not self._is_known(one)]
+        return now, bool(listed), [one for one in found if not self._is_known(one)]
 
     def _is_known(self, found: Known) -> bool:
         known = self.resources.get(found.id)
@@ -117,12 +132,12 @@ class Versions:
         renamed = False
         for one in found:
             before = self.resources.get(one.id)
-            renamed |= before is None or before.system_name != one.system_name
+            renamed |= before is None or (before.system_name, before.gone) != (one.system_name, one.gone)
             one.told = before.told if before else one.told
             self.resources[one.id] = one
         if renamed:
             names = defaultdict(list)
             for known in self.resources.values():
-                if known.system_name is not None:
+                if known.system_name is not None and not known.gone:
                     names[known.system_name.lower()].append(known.id)
             self.names = dict(names)

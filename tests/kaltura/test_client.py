@@ -175,10 +175,27 @@ def test_a_list_that_kaltura_does_not_show_to_its_end_is_given_up_at_once(upstre
         upstream.will(page(total=10_001)).list_children(9000)
 
 
-@pytest.mark.parametrize("objects", [range(1, 3), []])
-def test_a_complete_list_of_a_room_has_all_that_kaltura_says_there_is(upstream: Upstream, objects: list[int]) -> None:
-    with pytest.raises(Transient, match="shorter"):
-        upstream.will(page(*map(event, objects), total=3)).list_events_on_resource(9, START, START, complete=True)
+@pytest.mark.parametrize(("objects", "missing"), [(range(1, 4), 0), (range(1, 3), 1), ([], 3)])
+def test_a_list_of_a_room_says_how_many_more_there_are_by_its_total(
+    upstream: Upstream, objects: list[int], missing: int
+) -> None:
+    found = upstream.will(page(*map(event, objects), total=3)).list_events_on_resource(9, START, START)
+    assert ([each.id for each in found], found.missing) == (list(objects), missing)
+
+
+def test_an_event_of_somebody_s_that_cannot_be_read_hides_no_other(upstream: Upstream) -> None:
+    odd = event(1, startDate=-1)
+    found = upstream.will(page(odd, event(2))).list_events_on_resource(9, START, START)
+    assert ([each.id for each in found], found.missing) == ([2], 1)
+
+
+def test_links_of_many_events_are_one_list(upstream: Upstream) -> None:
+    assert len(upstream.will(recorded(309)).list_links(1989, 1990)) == 2
+    assert upstream.sent["filter"] == {
+        "objectType": "KalturaScheduleEventResourceFilter",
+        "eventIdIn": "1989,1990",
+        "orderBy": "+createdAt",
+    }
 
 
 # Nothing empty is ever sent: Kaltura would answer with everything
@@ -195,6 +212,8 @@ EMPTY: list[Callable[[KalturaClient], object]] = [
     lambda k: k.list_events_on_resource(-1, START, START),
     lambda k: k.get_conflicts([], EVENT),
     lambda k: k.list_links(0),
+    lambda k: k.list_links(),
+    lambda k: k.list_links_on(0, START),
 ]
 
 

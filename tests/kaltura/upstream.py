@@ -214,6 +214,16 @@ LISTS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, An
         "category.list",
         {"objectType": "KalturaCategoryFilter", "fullNameEqual": "canvas>SITE>channels>1234"},
     ),
+    "list_entries": (
+        lambda k: k.list_entries(["0_m4v0ekwu", "0_tjua5fnm"]),
+        87,
+        "media.list",
+        {
+            "objectType": "KalturaMediaEntryFilter",
+            "idIn": "0_m4v0ekwu,0_tjua5fnm",
+            "statusIn": "-2,-1,0,1,2,4,5,6,7",
+        },
+    ),
     "find_events": (
         lambda k: k.find_events("link-1"),
         299,
@@ -244,6 +254,16 @@ LISTS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, An
             "startDateLessThanOrEqual": 1_799_848_800 + 86_400,
             "endDateGreaterThanOrEqual": 1_799_848_800,
             "orderBy": "+startDate",
+        },
+    ),
+    "list_links_on": (
+        lambda k: k.list_links_on(9, START),
+        309,
+        "schedule_scheduleEventResource.list",
+        {
+            "objectType": "KalturaScheduleEventResourceFilter",
+            "resourceIdEqual": 9,
+            "createdAtGreaterThanOrEqual": 1_799_848_800,
         },
     ),
     "list_links": (

@@ -5,7 +5,12 @@ from typing import Any
 from sqlalchemy import update
 
 from app.resources.models import Mirror
+from app.resources.rounds import ENTRIES, RESOURCES
+from app.sandbox import RESOURCE_ID
 from tests.recordings.documents import example
+from tests.resources.mirrored import DAY
+from tests.resources.polls import make_round, poll
+from tests.sandbox.kaltura import HOUR, MONDAY, event
 from tests.service import Json, Lectern, eventually, found
 
 
@@ -41,6 +46,46 @@ def test_a_session_that_was_cancelled_in_kaltura_is_made_again(service: Lectern)
     assert len(again) == 36
     assert lost["startDate"] in [event["startDate"] for event in again]
     assert len(service.left()["event_resources"]) == 2
+
+
+def test_what_resume_has_mended_is_not_in_its_answer(service: Lectern) -> None:
+    recording = service.made(example())
+    lost = children(service)[0]
+    service.kaltura("schedule_scheduleEvent", "cancel", scheduleEventId=lost["id"])
+    next_day = {"startDate": MONDAY + DAY, "endDate": MONDAY + DAY + HOUR}
+    given = event(referenceId=f"lectern-{recording['id']}-9", **next_day)
+    extra = service.kaltura("schedule_scheduleEvent", "add", scheduleEvent=given)
+    link = {"objectType": "KalturaScheduleEventResource", "eventId": extra["id"], "resourceId": RESOURCE_ID}
+    service.kaltura("schedule_scheduleEventResource", "add", scheduleEventResource=link)
+    found_out = eventually(lambda: all_of(service, recording["id"], 2), 30)
+    assert sorted(one["kind"] for one in found_out) == ["extra", "missing"]
+    assert mended(service, recording)["drift"] == []
+    assert eventually(lambda: all_of(service, recording["id"], 0) == [])
+
+
+def all_of(service: Lectern, recording_id: str, count: int) -> list[Json] | None:
+    with service.app.state.database.write() as session:
+        session.execute(update(Mirror).values(due_at=0.0, claimed_at=0.0))
+    shown: list[Json] = service.get(f"/recordings/{recording_id}")["drift"]
+    return shown if len(shown) == count else None
+
+
+def test_a_recording_whose_resource_or_template_entry_is_gone_says_so(service: Lectern) -> None:
+    recording = service.made(example())
+    poll(service)
+    make_round(service)
+    service.kaltura("schedule_scheduleResource", "delete", scheduleResourceId=RESOURCE_ID)
+    service.kaltura("media", "delete", entryId=recording["kaltura"]["template_entry_id"])
+    for name in (RESOURCES, ENTRIES):
+        make_round(service, name)
+    shown = service.get(f"/recordings/{recording['id']}")["drift"]
+    assert sorted(one["kind"] for one in shown) == ["resource_gone", "template_entry_gone"]
+    assert {one["occurrence_id"] or one["event_id"] for one in shown} == {None}
+    figures = service.client.get("/metrics").text
+    for kind in ("resource_gone", "template_entry_gone"):
+        assert f'lectern_drift_sessions{{kind="{kind}"}} 1.0' in figures
+    assert "lectern_drift_recordings 1.0" in figures
+    assert found(service.client.delete(f"/recordings/{recording['id']}"))["drift"] == []
 
 
 def test_row_23_a_series_that_was_deleted_in_kaltura_is_made_again(service: Lectern) -> None:

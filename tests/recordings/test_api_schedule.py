@@ -179,7 +179,7 @@ def test_an_unknown_resource_is_made_from_an_object(
     assert recording["resource"] == {"id": made["id"], "system_name": "NEW-1", "name": name}
 
 
-@pytest.mark.parametrize("resource", [999, "NOWHERE", "562931"])
+@pytest.mark.parametrize("resource", [999, "NOWHERE", "999"])
 def test_an_unknown_resource_by_id_or_name_is_refused(service: Lectern, resource: object) -> None:
     shown = problem(service.schedule(SINGLE | {"resource": resource}), 422, "resource_not_found")
     assert pointers(shown) == ["/resource"]

@@ -403,7 +403,7 @@ def test_nothing_is_reserved(quiet: Lectern) -> None:
         example(recurrence={"frequency": "monthly", "month_days": [30], "days": ["5MO"], "positions": [2], "count": 1}),
         example(exclude=[{"from": "2027-01-01", "to": "2027-12-31"}]),
         example(resource="NOWHERE"),
-        example(resource="562931"),  # a name, not an id
+        example(resource="999"),  # neither an id nor a name
         example(resource=999),
     ],
 )

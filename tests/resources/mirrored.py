@@ -14,11 +14,12 @@ from app.db import Database
 from app.kaltura.client import KalturaClient
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import http_client
-from app.resources import feed
+from app.resources import entries, feed, listing
 from app.resources.drift import drift_of
 from app.resources.mirror import Claim, Mirror
-from app.resources.models import Booking, Occurrence, Resource
+from app.resources.models import Booking, Occurrence, Resource, Round
 from app.resources.models import Mirror as Row
+from app.resources.rounds import ENTRIES, RESOURCES, RoundClaim, Rounds
 from app.resources.schemas import ResourceName
 from app.sandbox import ADMIN_SECRET, PARTNER_ID, RESOURCE_ID, Sandbox, SandboxTransport
 from tests.sandbox.kaltura import HOUR, MONDAY, Kaltura, embedded
@@ -43,8 +44,11 @@ class Room:
     now: datetime = START - timedelta(days=1)
     busy: set[str] = field(default_factory=set)
     mirror: Mirror = field(init=False)
+    rounds: Rounds = field(init=False)
 
     def __post_init__(self) -> None:
+        work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (entries.EVERY, entries.read)}
+        self.rounds = Rounds(self.database, "one", work, busy=self._busy, clock=lambda: self.now)
         self.mirror = Mirror(
             self.database,
             "one",
@@ -79,6 +83,18 @@ class Room:
         """One refresh, and what is shown then."""
         self.mirror.refresh(self.client, self.due(resource_id))
         return self.shown(resource_id)
+
+    def round(self, name: str = RESOURCES) -> None:
+        """One round of it, as if it had waited for long."""
+        self.rounds.ask()
+        with self.database.write() as session:
+            fence = session.execute(
+                update(Round)
+                .where(col(Round.name) == name)
+                .values(fence=col(Round.fence) + 1)
+                .returning(col(Round.fence))
+            ).scalar_one()
+        self.rounds.run(self.client, RoundClaim(name, fence))
 
     def shown(self, resource_id: int = RESOURCE_ID, limit: int = 20_000) -> list[Json]:
         window = feed.Window(self.now, self.now + timedelta(days=3650), limit)

@@ -197,12 +197,12 @@ def test_a_transaction_that_ends_late_is_seen_all_the_same(database: Database) -
     with database.write() as session:
         session.add(Resource(id=1, name="before", system_name="one", kind="camera"))
     versions = Versions(database)
-    now, first = versions._read(0.0)
+    now, _, first = versions._read(0.0)
     versions._learn(first)
     with database.write() as session:
         session.execute(text("UPDATE resource SET name = 'after'"))
         session.execute(update(Mirror).values(changed_at=now - 8))
-    _, second = versions._read(now - 10)
+    _, _, second = versions._read(now - 10)
     assert [(one.id, one.name) for one in second] == [(1, "after")]
     versions.close()
 
@@ -228,7 +228,7 @@ def answer(size: int) -> Answer:
 
 def test_content_goes_first_then_answers_the_longest_unused_ones_each_time() -> None:
     memory = Memory(most_answers=4, most_bytes=100)
-    keys = [("/a", b""), ("/b", b""), ("/c", b""), ("/d", b""), ("/e", b"")]
+    keys = [(b"/a", b""), (b"/b", b""), (b"/c", b""), (b"/d", b""), (b"/e", b"")]
     for key in keys[:3]:
         memory.keep(key, answer(40))
     assert [memory.answers[key].content is None for key in keys[:3]] == [True, False, False]
@@ -245,9 +245,9 @@ def test_content_goes_first_then_answers_the_longest_unused_ones_each_time() -> 
 def test_keeping_an_answer_again_counts_it_once() -> None:
     memory = Memory(most_answers=4, most_bytes=100)
     for _ in range(10):
-        memory.keep(("/a", b""), answer(60))
+        memory.keep((b"/a", b""), answer(60))
     assert len(memory.answers) == 1
-    assert memory.answers["/a", b""].content
+    assert memory.answers[b"/a", b""].content
 
 
 def test_many_polls_at_once_are_answered_alike(service: Lectern) -> None:

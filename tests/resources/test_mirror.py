@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.db import Database
+from app.resources.conflicts import find_conflicts, known_bookings
 from app.sandbox import RESOURCE_ID
 from tests.resources.mirrored import DAY, OTHER_ROOM, OWN, START, Json, Room, at, room_of
 from tests.sandbox.kaltura import HOUR, MONDAY
@@ -70,6 +71,45 @@ def test_live_streams_are_shown_as_such_and_blackouts_are_not(room: Room) -> Non
     room.book(objectType="KalturaLiveStreamScheduleEvent", summary="Graduation")
     room.book(objectType="KalturaBlackoutScheduleEvent", resource_id=None)
     assert [(each["title"], each["kind"]) for each in room.refresh()] == [("Graduation", "live")]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"objectType": "KalturaBlackoutScheduleEvent"},
+        {"objectType": "KalturaMeetingScheduleEvent"},
+        {"endDate": MONDAY},
+        {"objectType": "KalturaLiveStreamScheduleEvent", "endDate": MONDAY},
+    ],
+    ids=["blackout", "meeting", "no length", "stream without length"],
+)
+def test_what_is_no_encoder_s_business_is_not_shown_and_keeps_the_room(room: Room, values: Json) -> None:
+    room.book(summary="lecture", startDate=MONDAY + 2 * HOUR, endDate=MONDAY + 3 * HOUR)
+    made = room.book(summary="not for encoders", **values)
+    for _ in range(2):
+        assert [each["title"] for each in room.refresh()] == ["lecture"]
+    assert room.row().failure is None
+    with room.database.read() as session:
+        known = known_bookings(session, RESOURCE_ID, START - timedelta(hours=1), START + timedelta(hours=2))
+    assert [(one.title, one.event_id, one.source) for one in known] == [("not for encoders", made["id"], "kaltura")]
+    assert find_conflicts([(START - timedelta(minutes=5), START + timedelta(minutes=5))], known)
+
+
+def test_what_becomes_an_encoder_s_business_is_shown(room: Room) -> None:
+    made = room.book(endDate=MONDAY)
+    assert room.refresh() == []
+    room.kaltura.update(made["id"], endDate=MONDAY + HOUR)
+    assert starts(room.refresh()) == [at()]
+    room.kaltura.update(made["id"], endDate=MONDAY)
+    assert room.refresh() == []
+
+
+def test_what_is_no_encoder_s_business_does_not_fill_a_page(room: Room) -> None:
+    for _ in range(3):
+        room.book(objectType="KalturaMeetingScheduleEvent")
+    room.book(startDate=MONDAY + HOUR, endDate=MONDAY + 2 * HOUR)
+    room.refresh()
+    assert starts(room.shown(limit=1)) == [at(hour=1)]
 
 
 def test_an_event_in_two_rooms_is_shown_in_both(room: Room) -> None:

@@ -213,7 +213,7 @@ def test_the_threads_refresh_what_is_asked_for_and_stop(room: Room) -> None:
         made.append(room.client)
         return room.client
 
-    refreshers = Refreshers(room.mirror, client)
+    refreshers = Refreshers(room.mirror, room.rounds, client)
     refreshers.start()
     assert refreshers.alive
     refreshers.ask(RESOURCE_ID)
@@ -225,7 +225,7 @@ def test_the_threads_refresh_what_is_asked_for_and_stop(room: Room) -> None:
 
 
 def test_a_mistake_of_ours_ends_no_thread(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    refreshers = Refreshers(room.mirror, lambda: room.client, 1)
+    refreshers = Refreshers(room.mirror, room.rounds, lambda: room.client, 1)
     failing = threading.Event()
 
     def mistaken(*_given: object) -> None:
@@ -245,7 +245,7 @@ def test_a_mistake_of_ours_ends_no_thread(room: Room, monkeypatch: pytest.Monkey
 def test_many_resources_are_each_refreshed(room: Room) -> None:
     add(room.database, *range(1, 31))
     room.mirror = Mirror(room.database, "one", per_second=1000, clock=lambda: room.now + timedelta(hours=1))
-    refreshers = Refreshers(room.mirror, lambda: room.client)
+    refreshers = Refreshers(room.mirror, room.rounds, lambda: room.client)
     refreshers.start()
     for number in range(1, 31):
         refreshers.ask(number)

@@ -1,0 +1,39 @@
+"""What a reference means: in paths, documents, keys and filters alike, and wherever the resources are looked for."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from app.errors import AmbiguousResource, NotFound
+
+NO_RESOURCE = "Kaltura has no such resource."
+MAX_ID = 2**31 - 1  # Kaltura's ids are 32-bit
+
+T = TypeVar("T")
+
+
+def as_id(reference: int | str) -> int | None:
+    """The id that it could be: a number as ids are written."""
+    text = str(reference)
+    if not (text.isascii() and text.isdigit() and len(text) <= 10) or text.startswith("0"):
+        return None
+    return int(text) if int(text) <= MAX_ID else None
+
+
+def meant(reference: int | str, by_id: Callable[[int], T | None], by_name: Callable[[str], Sequence[T]]) -> Sequence[T]:
+    """The resources that it means: a number is an id if there is such a resource, and else a name."""
+    number = as_id(reference)
+    found = by_id(number) if number else None
+    return by_name(str(reference)) if found is None else [found]
+
+
+def only(found: Iterable[tuple[int, str | None]], may_see: Callable[[int, str | None], bool]) -> int:
+    """The one among them, by id and system name, that whoever asks may see.
+
+    Raises NotFound and AmbiguousResource; what nobody may see is as if it were not there.
+    """
+    ids = sorted(number for number, system_name in found if may_see(number, system_name))
+    if not ids:
+        raise NotFound(NO_RESOURCE)
+    if len(ids) > 1:
+        raise AmbiguousResource(resource_ids=ids)
+    return ids[0]
