@@ -1,7 +1,7 @@
 """Resources that are gone, lists that are doubted, and what is asked of Kaltura in rounds.
 
-Revision ID: 0009
-Revises: 0004
+Revision ID: 0007
+Revises: 0006
 """
 
 # ruff: noqa: S608 - no value in these statements comes from outside
@@ -10,8 +10,8 @@ from alembic import op
 
 from app.db import UtcDateTime
 
-revision = "0009"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
