@@ -311,8 +311,8 @@ class Engine(Generic[T]):
         run.change(row)
         with self._checkpoint(run) as session:
             if hopeless or self.store.patience_is_over(session, run.claim):
-                error = {**(run.chain.error or {}), **(hopeless or {"code": "stuck", "detail": reason}), "step": row.name}
-                self._end(session, run, ChainStatus.STUCK, error)
+                why = hopeless or {"code": "stuck", "detail": reason}
+                self._end(session, run, ChainStatus.STUCK, {**(run.chain.error or {}), **why, "step": row.name})
                 return
             status = ChainStatus.UNDOING if run.refused else ChainStatus.WAITING
             self.store.release(session, run.claim, pause, status=status)

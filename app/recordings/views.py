@@ -107,9 +107,10 @@ class Standing(BaseModel):
 class DriftView(Out):
     """Where Kaltura has something else than Lectern scheduled, because somebody changed it there."""
 
-    kind: Literal["missing", "moved", "replaced", "extra"] = Field(
+    kind: Literal["missing", "moved", "replaced", "extra", "template_entry_gone", "resource_gone"] = Field(
         description="`missing`: not in Kaltura; `moved`: at another time there; `replaced`: at its time, under another "
-        "id; `extra`: there, though it is cancelled, excluded or nobody's.",
+        "id; `extra`: there, though it is cancelled, excluded or nobody's; `template_entry_gone`, `resource_gone`: "
+        "somebody deleted the recording's template entry, or its resource.",
         examples=["missing"],
     )
     occurrence_id: str | None = Field(
