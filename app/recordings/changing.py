@@ -40,7 +40,7 @@ from app.recordings.service import (
 )
 from app.recordings.sweep import SWEEP
 from app.recordings.work import Tools
-from app.resources.drift import drift_of
+from app.resources.drift import drift_of, forget_extra
 from app.resources.models import Occurrence, OccurrenceStatus
 
 SCHEDULED, CANCELLED = OccurrenceStatus.SCHEDULED, OccurrenceStatus.CANCELLED
@@ -122,8 +122,8 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
     recording = find(session, client, recording_id)
     drift = drift_of(session, [recording.id]).get(recording.id, [])
     extra = [one["event_id"] for one in drift if one["kind"] == "extra"]
-    if recording.status in (RecordingStatus.CANCELLED, RecordingStatus.FAILED) and extra:
-        _at_rest(session, held(session, store, recording))
+    is_over = recording.status in (RecordingStatus.CANCELLED, RecordingStatus.FAILED)
+    if is_over and extra and _latest(session, held(session, store, recording)).finished_at is not None:
         clearing = {"resource_id": recording.resource_id, "change": {"cancel": True, "extra": extra}}
         return _begin(session, store, recording, "clear", clearing)
     if recording.status != RecordingStatus.SCHEDULED or not drift:
@@ -366,9 +366,11 @@ def _cancel_ended(session: Session, subject: str, status: ChainStatus, error: Ma
 
 
 def _clear_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-    """The recording is as over as it was; what could not be cleared stands in it."""
+    """The recording is as over as it was; that something could not be cleared stands in it."""
     if status == ChainStatus.STUCK:
         session.execute(update(Recording).where(col(Recording.id) == subject).values(problem=error))
+    else:
+        forget_extra(session, subject)
 
 
 def _sweep_ended(_session: Session, _subject: str, _status: ChainStatus, _error: Mapping[str, Any] | None) -> None:

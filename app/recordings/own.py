@@ -21,8 +21,8 @@ from app.recordings.outcomes import Foreign, Ignored, outcome
 from app.recordings.work import Ctx
 from app.resources.references import recording_of
 
-# What Kaltura keeps as it is sent: no markup, which it may clean, and no four-byte character.
-_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 .,:()/-]{0,100}[A-Za-z0-9])?")
+# What Kaltura surely keeps as it is sent: nothing that it may clean, trim, cut or store as question marks.
+_PLAIN = re.compile(r"[A-Za-z0-9](?: ?[A-Za-z0-9.,:()/-]){0,99}")
 
 
 @outcome()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 from sqlmodel import Session, col
 
 from app.resources.comparing import Difference
@@ -62,6 +62,11 @@ def drift_of(session: Session, booking_ids: Iterable[str]) -> dict[str, list[dic
             }
         )
     return dict(found)
+
+
+def forget_extra(session: Session, booking_id: str) -> None:
+    """What a recording that is over had too much is cancelled. Should it stand still, the next refresh says so."""
+    session.execute(delete(Drift).where(col(Drift.booking_id) == booking_id, col(Drift.kind) == "extra"))
 
 
 def _row(resource_id: int, difference: Difference, now: datetime) -> Drift:

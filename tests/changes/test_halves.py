@@ -184,10 +184,30 @@ def test_what_stands_of_a_cancelled_recording_is_cancelled_by_resume(service: Le
     assert (extra["kind"], extra["event_id"]) == ("extra", again["id"])
     shown = found(service.client.post(f"{scene.path}/resume"))
     assert (shown["status"], shown["chain"]["operation"], shown["problem"]) == ("cancelled", "clear", None)
+    assert shown["drift"] == []
     assert standing(scene) == [one for one in standing(scene) if one["startDate"] < datetime.now(UTC).timestamp()]
     eventually(lambda: drift_of(service, scene.path) == [], 20.0)
     assert len(scene.past()) == PAST
     problem(service.client.post(f"{scene.path}/resume"), 409, "nothing_to_resume")
+
+
+def test_a_clearing_that_waits_for_kaltura_is_taken_up_by_resume(service: Lectern) -> None:
+    scene = begun(service)
+    scene.deleted()
+    again = service.kaltura.add_event(referenceId=f"lectern-{scene.id}-1")
+    row = {"resource_id": scene.recording["resource"]["id"], "key": f"event:{again['id']}", "booking_id": scene.id}
+    with service.app.state.database.write() as session:
+        session.add(Drift(**row, kind="extra", event_id=again["id"], confirmed=True))
+    service.fault("http_500", "schedule_scheduleEvent", "cancel")
+    found(service.client.post(f"{scene.path}/resume", headers={"Prefer": "wait=0"}), 202)
+
+    def waits() -> bool:
+        return bool(service.get(scene.path)["chain"]["status"] == "waiting")
+
+    eventually(waits)
+    service.heal()
+    assert found(service.client.post(f"{scene.path}/resume"))["chain"]["status"] == "succeeded"
+    assert [one["operation"] for one in service.get(f"{scene.path}/history")["items"]].count("clear") == 1
 
 
 @pytest.mark.parametrize("mine", [True, False])
