@@ -171,7 +171,7 @@ class _Kind(Generic[Id]):
     look: str
     find: Callable[[], Sequence[Id]]
     add: Callable[[], Id]
-    delete: Callable[[Id], None]
+    delete: Callable[[Id], object]
 
     def remove(self, ids: Sequence[Id]) -> None:
         """Harmless to repeat; another check may have been faster."""

@@ -4,7 +4,7 @@
     ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
     ├── Conflict 409
     │   ├── ReferenceInUse · ScheduleConflict · AmbiguousResource · ChainRunning · NothingToResume
-    │   └── NotChangeable · OccurrenceOver · Cancelled
+    │   └── NotChangeable · OccurrenceOver · Cancelled · NotOurs
     ├── PreconditionFailed 412
     ├── PayloadTooLarge 413 · UnsupportedMediaType 415
     ├── InvalidDocument 422
@@ -139,6 +139,17 @@ class Cancelled(Conflict):
     advice = "Nothing: it was asked for. Send the document again to schedule it after all."
 
 
+class NotOurs(Conflict):
+    """`kaltura_ids` are the entries and events that bear another `referenceId` than this recording's."""
+
+    code, title = "not_ours", "What stands in Kaltura there is not this recording's"
+    when = "Under an id that Lectern knows, Kaltura has something that Lectern did not make. Nothing of it is touched."
+    advice = (
+        "Find out whether a backup was put back or Kaltura was reset; once Kaltura is right again, send it again or "
+        "POST /recordings/{id}/resume."
+    )
+
+
 class PreconditionFailed(Problem):
     status, code, title = 412, "precondition_failed", "The recording is not as your If-Match says"
     when = "Somebody changed the recording after you read the `ETag` that you sent as `If-Match`."
@@ -201,10 +212,16 @@ class ResourceNotFound(RefusedByKaltura):
 
 
 class ScheduleDiffers(Problem):
-    """`wanted` and `got` are lists of `[start, end]`. Everything made for the recording is removed again."""
+    """`wanted` and `got` are lists of `[start, end]`; of a change that Kaltura ignores there are none.
+
+    Everything made for the recording is removed again.
+    """
 
     status, code, title = 502, "schedule_differs", "Kaltura made other occurrences than were asked for"
-    when = "What Kaltura generated is not what was asked for; `wanted` and `got` list both. All of it is removed again."
+    when = (
+        "What Kaltura generated is not what was asked for (`wanted` and `got` list both), or it says that it has "
+        "changed something and shows it as it was. All of it is removed again."
+    )
     advice = "Tell whoever looks after Lectern: no change of the document explains it."
 
 

@@ -136,7 +136,7 @@ class Engine(Generic[T]):
         while on and (row := run.current) is not None:
             call = open_calls(row)[0]
             run.claim.guard()
-            outcome = self._try(run, row, call, run.step(row).send)
+            outcome = self._try(run, row, call, run.send(row))
             if isinstance(outcome, Done):
                 run.made(row, call, outcome.result)
                 on = self._go_on(run)
@@ -298,6 +298,7 @@ class Engine(Generic[T]):
 
     def _wait(self, run: Run[T], row: StepState, outcome: Retry | Unknown | Failed, pause: float | None = None) -> None:
         """Gives the chain back for a while; for good (stuck) when its patience is over."""
+        hopeless = outcome.error if isinstance(outcome, Failed) and outcome.hopeless else None
         if isinstance(outcome, Failed):
             reason = str(outcome.error.get("detail"))
         else:
@@ -308,14 +309,14 @@ class Engine(Generic[T]):
             pause = max(asked or 0.0, self.pauses.after(row.failures))
         row.next_attempt_at = utc_now() + timedelta(seconds=pause)
         if row.status != StepStatus.FAILED:  # that one keeps what it was refused for
-            row.error = {"detail": reason}
+            row.error = dict(hopeless or {"detail": reason})
         if row.status == StepStatus.RUNNING:
             row.status = StepStatus.WAITING
         run.change(row)
         with self._checkpoint(run) as session:
-            if run.claim.tried >= self.store.patience:
-                error = {**(run.chain.error or {}), "code": "stuck", "detail": reason, "step": row.name}
-                self._end(session, run, ChainStatus.STUCK, error)
+            if hopeless or run.claim.tried >= self.store.patience:
+                why = hopeless or {"code": "stuck", "detail": reason}
+                self._end(session, run, ChainStatus.STUCK, {**(run.chain.error or {}), **why, "step": row.name})
                 return
             status = ChainStatus.UNDOING if run.refused else ChainStatus.WAITING
             self.store.release(session, run.claim, pause, status=status)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from app.chains.models import ChainState, ChainStatus, StepState, StepStatus
-from app.chains.steps import Context, Definition, Json, Outcome, Step
+from app.chains.steps import Call, Context, Definition, Done, Json, Outcome, Step
 from app.chains.store import Claim
 from app.db import utc_now
 
@@ -26,6 +26,7 @@ class Run(Generic[T]):
     results: dict[str, dict[str, Json]]  # of the context, growing
     changed: dict[int, StepState] = field(default_factory=dict)  # since the last checkpoint, by position
     finished: list[StepState] = field(default_factory=list)  # those of them whose results are still to be saved
+    checked: set[int] = field(default_factory=set)  # steps whose check has let them through, by position
 
     @property
     def over(self) -> bool:
@@ -70,6 +71,23 @@ class Run(Generic[T]):
         self.results[row.name] = {}
         self.change(row)
 
+    def send(self, row: StepState) -> Callable[[Context[T], Call], Outcome]:
+        """How the step's next call is sent: the first one of this run only after the step's check."""
+        step = self.step(row)
+        check = step.check
+        if check is None or row.position in self.checked:
+            return step.send
+        asked = [Call(call["key"], call["request"]) for call in open_calls(row)]
+
+        def after_check(context: Context[T], call: Call) -> Outcome:
+            found = check(context, asked)
+            if not isinstance(found, Done):
+                return found
+            self.checked.add(row.position)
+            return step.send(context, call)
+
+        return after_check
+
     def intend(self, row: StepState) -> None:
         """Its open call is going to be sent."""
         open_calls(row)[0].update(state=SENT, looks=0)
@@ -91,6 +109,7 @@ class Run(Generic[T]):
         self.change(row)
         call |= {"state": MADE, "result": result}
         self.results[row.name][call["key"]] = result
+        self.context.made_here.add((row.name, call["key"]))
 
     def to_undo(self) -> list[tuple[StepState, dict[str, Any], Callable[..., Outcome]]]:
         """What is, or may be, there to be removed, and how: newest first."""

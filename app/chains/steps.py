@@ -56,9 +56,13 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Refused for good. `error` is `{"code", "detail", …}`; the chain is undone."""
+    """Refused for good. `error` is `{"code", "detail", …}`; the chain is undone.
+
+    `hopeless`: trying again would not help. Past its point of no return the chain is stuck at once, with this error.
+    """
 
     error: Mapping[str, Json]
+    hopeless: bool = False
 
 
 Outcome = Done | Retry | Unknown | Failed
@@ -83,6 +87,10 @@ class Context(Generic[T]):
     tools: T
     step_seconds: float = 0.0  # since the step was first tried
     failures: int = 0  # of the step, since anything of it succeeded; outages that all chains wait for are none
+    # What this run knows by itself, forgotten with it: the calls that it got the results of (step, key), and whatever
+    # steps have found out and need not ask again.
+    made_here: set[tuple[str, str]] = field(default_factory=set)
+    seen: set[Json] = field(default_factory=set)
 
     def result(self, step: str, key: str | None = None) -> Json:
         """The result of a call of an earlier step; of its only call, when no key is given."""
@@ -95,6 +103,9 @@ class Step(Generic[T]):
     """An ordered part of a chain: a few calls of one kind.
 
     * `calls` says what to send. Pure: it depends on input and results alone.
+    * `check` says whether they may be sent: `Done`, or what is in the way. It is asked about all open calls of the
+      step before the first of them, once in each run: nothing of it is kept, and after a crash or a pause it is
+      asked anew.
     * `send` does one of them.
     * `find` looks up whether one was done, and answers `Done`, or None if it is not there. A step without `find`
       is harmless to repeat.
@@ -114,6 +125,7 @@ class Step(Generic[T]):
     undo: Callable[[Context[T], Call, Json], Outcome] | None = None
     lanes: Callable[[Context[T]], Sequence[str]] | None = None
     save: Callable[[Session, Context[T]], None] | None = None
+    check: Callable[[Context[T], Sequence[Call]], Outcome] | None = None
     final: bool = False
 
     @property

@@ -133,9 +133,10 @@ class Entry(_Read):
 
 
 class Recurrence(_Read):
-    """What an event shows of its series' rule (#218, #221): the zone, which nobody has checked (#237)."""
+    """What an event shows of its series' rule (#218, #221): the zone, which nobody has checked (#237), and its end."""
 
     time_zone: OptionalText = Field(None, alias="timeZone")
+    until: int | None = None  # epoch seconds
 
 
 _ANY_EVENT = r"^Kaltura\w*ScheduleEvent$"

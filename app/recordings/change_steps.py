@@ -1,15 +1,19 @@
 """The steps that change what stands in Kaltura for a recording: new first, old last.
 
-    resource → state → conflicts → categories → words → assignments → events → occurrences → exclusions → links
-             → switch → retire → mend
+    resource → state → ownership → conflicts → categories → template_entry → words → assignments
+             → events → occurrences → exclusions → links → switch → retire → remains → mend
 
 `state` takes the lanes, reads the recording's rows, and decides what the change comes to (app/recordings/targets.py).
-Until `links` is done everything can be undone, and an undo touches only what this chain made; so a change that Kaltura
-refuses leaves the recording as it was. From `switch` on it only goes forward (app/recordings/retiring.py).
+`ownership` makes sure that what stands in Kaltura under the recording's ids is its own (app/recordings/own.py), and
+looks whether the template entry is still there: if not, `template_entry` makes another, and `words` gives it to the
+events that stay. Until `links` is done everything can be undone, and an undo touches only what this chain made; so a
+change that Kaltura refuses leaves the recording as it was. From `switch` on it only goes forward
+(app/recordings/retiring.py).
 
-    state → switch → retire → mend → entry
+    state → switch → retire → remains → mend → entry
 
-is the end of a recording: there is nothing to make, and nothing to refuse.
+is the end of a recording: there is nothing to make, and nothing to refuse. Without `entry` it clears what Kaltura still
+has of a recording that is over.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,8 +27,9 @@ from app.chains.steps import Call, Done, Failed, Outcome, Step
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import Refused
 from app.kaltura.types import NO_CONTENT, entry_words, event_words
+from app.recordings import own
 from app.recordings.models import Recording
-from app.recordings.outcomes import at, outcome
+from app.recordings.outcomes import NOT_OURS, at, outcome
 from app.recordings.retiring import ENDING
 from app.recordings.saving import remember_resource
 from app.recordings.state import STATE
@@ -36,11 +41,41 @@ from app.recordings.steps import (
     LINKS,
     OCCURRENCES,
     RESOURCE,
+    TEMPLATE_ENTRY,
 )
-from app.recordings.work import Ctx, Tools
+from app.recordings.work import Ctx, Tools, planned, template_entry
 from app.resources.models import Booking, OccurrenceStatus
 
 NO_ENTRY = {"INVALID_ENTRY_ID"}  # what an assignment says of one that was deleted by hand (#833)
+NO_TEMPLATE = {"ENTRY_ID_NOT_FOUND"}  # what an update says of it (#845): this chain has seen that it was there
+
+
+# ownership
+
+
+def _ownership_calls(context: Ctx) -> list[Call]:
+    """The entry only where something is to be recorded with its words."""
+    change, old = context.input["change"], context.result("state")["old"]
+    event_ids = [event["event_id"] for event in old] + list(change.get("extra", ()))
+    calls = [Call("events", {"event_ids": event_ids})] if event_ids else []
+    entry_id = context.input["template_entry_id"]
+    if entry_id and ("document" in change or planned(context)):
+        calls.append(Call("entry", {"entry_id": entry_id}))
+    return calls
+
+
+@outcome()
+def _make_sure(context: Ctx, call: Call) -> Outcome:
+    """The entry's id, None if it is gone."""
+    if call.key == "entry":
+        entry = own.read_entry(context, call.request["entry_id"])
+        return Done(entry and entry.id)
+    own.make_sure(context, call.request["event_ids"])
+    return Done()
+
+
+def _is_entry_gone(context: Ctx) -> bool:
+    return context.results.get("ownership", {}).get("entry", "there") is None
 
 
 # categories: which assignments change
@@ -78,16 +113,25 @@ def _unknown(context: Ctx, place: int) -> Failed:
     return at("category_not_found", f"/categories/{place}", detail)
 
 
+# template_entry: made again with the document's words, people and categories, if somebody has deleted it
+
+
+def _entry_again_calls(context: Ctx) -> Sequence[Call]:
+    return TEMPLATE_ENTRY.calls(context) if _is_entry_gone(context) else []
+
+
 # words
 
 
 def _word_calls(context: Ctx) -> list[Call]:
     new, old = context.input, context.input["before"]
-    entry = {"id": new["template_entry_id"]}
-    calls = [Call("entry", entry)] if new["entry"] != old["entry"] else []
-    if new["entry"]["owner"] and not old["entry"]["owner"]:
-        calls = [Call("owner", entry), *calls]
-    if new["event"] != old["event"]:
+    calls = list[Call]()
+    if not _is_entry_gone(context):
+        entry = {"id": new["template_entry_id"]}
+        calls = [Call("entry", entry)] if new["entry"] != old["entry"] else []
+        if new["entry"]["owner"] and not old["entry"]["owner"]:
+            calls = [Call("owner", entry), *calls]
+    if new["event"] != old["event"] or _is_entry_gone(context):
         calls += [Call(f"event:{event['event_id']}", {"id": event["event_id"]}) for event in _surviving(context)]
     return calls
 
@@ -104,25 +148,30 @@ def _surviving(context: Ctx) -> list[Mapping[str, Any]]:
     ]
 
 
-@outcome(*GONE)
+@outcome(*GONE - NO_TEMPLATE)
 def _write_words(context: Ctx, call: Call) -> Outcome:
     if call.key == "owner":  # whom no document named, so that an undo can name them
-        entry = context.tools.kaltura.get_entry(call.request["id"])
+        entry = own.read_entry(context, call.request["id"])
         return Done(entry and entry.owner)
-    return _words(context, call, context.input)
+    return _words(context, call, context.input, template_entry(context))
 
 
-@outcome(*GONE)
+@outcome(*GONE, NOT_OURS)
 def _write_old_words(context: Ctx, call: Call, _made: str | None) -> Outcome:
-    return Done() if call.key == "owner" else _words(context, call, context.input["before"])
+    if call.key == "owner":
+        return Done()
+    return _words(context, call, context.input["before"], context.input["template_entry_id"])
 
 
-def _words(context: Ctx, call: Call, said: Mapping[str, Any]) -> Outcome:
+def _words(context: Ctx, call: Call, said: Mapping[str, Any], entry_id: str | None) -> Outcome:
     if call.key == "entry":
         owner = said["entry"]["owner"] or context.results["words"].get("owner")
-        context.tools.kaltura.update_entry(call.request["id"], entry_words({**said["entry"], "owner": owner}))
-    else:
-        context.tools.kaltura.update_event(call.request["id"], event_words(said["event"]))
+        own.update_entry(context, call.request["id"], entry_words({**said["entry"], "owner": owner}))
+        return Done()
+    changes = event_words(said["event"])
+    if _is_entry_gone(context):
+        changes["templateEntryId"] = entry_id
+    own.update_event(context, call.request["id"], changes)
     return Done()
 
 
@@ -130,7 +179,7 @@ def _words(context: Ctx, call: Call, said: Mapping[str, Any]) -> Outcome:
 
 
 def _assignment_calls(context: Ctx) -> list[Call]:
-    if not context.results["categories"]:
+    if not context.results["categories"] or _is_entry_gone(context):
         return []
     change = context.result("categories")
     entry = {"entry_id": context.input["template_entry_id"]}
@@ -143,7 +192,7 @@ def _assignment_calls(context: Ctx) -> list[Call]:
     ]
 
 
-@outcome(*GONE, *NO_ENTRY)
+@outcome()
 def _assign(context: Ctx, call: Call) -> Outcome:
     """Whether it had to be changed: what somebody else has assigned already is theirs."""
     adds = call.key.startswith("add:")
@@ -155,19 +204,19 @@ def _assign(context: Ctx, call: Call) -> Outcome:
         raise
 
 
-@outcome(*GONE, *NO_ENTRY, "CATEGORY_NOT_FOUND")
+@outcome(*GONE, *NO_ENTRY, "CATEGORY_NOT_FOUND", NOT_OURS)
 def _assign_back(context: Ctx, call: Call, made: bool | None) -> Outcome:
     removed = call.key.startswith("remove:")
     return _set_assignment(context, call, removed) if removed or made is not False else Done()
 
 
 def _set_assignment(context: Ctx, call: Call, assigned: bool) -> Outcome:
-    client, entry_id, category_id = context.tools.kaltura, call.request["entry_id"], call.request["id"]
+    entry_id, category_id = call.request["entry_id"], call.request["id"]
     try:
         if assigned:
-            client.add_category(entry_id, category_id)
+            own.add_category(context, entry_id, category_id)
         else:
-            client.remove_category(entry_id, category_id)
+            own.remove_category(context, entry_id, category_id)
     except Refused as refusal:
         if refusal.code not in ("CATEGORY_ENTRY_ALREADY_EXISTS", "ENTRY_IS_NOT_ASSIGNED_TO_CATEGORY"):
             raise
@@ -192,11 +241,11 @@ def _entry_calls(context: Ctx) -> list[Call]:
 
 @outcome(*GONE)
 def _delete_entry(context: Ctx, call: Call) -> Outcome:
-    entry = context.tools.kaltura.get_entry(call.request["id"])
+    entry = own.read_entry(context, call.request["id"])
     if entry is not None and entry.status != NO_CONTENT:
         return Done("kept")  # somebody has put media into it
     if entry is not None:
-        context.tools.kaltura.delete_entry(entry.id)
+        own.delete_entry(context, entry.id)
     return Done()
 
 
@@ -209,10 +258,12 @@ def _save_entry(session: Session, context: Ctx) -> None:
 CHANGE: Sequence[Step[Tools]] = (
     replace(RESOURCE, save=remember_resource),
     STATE,
+    Step("ownership", _ownership_calls, _make_sure),
     replace(CONFLICTS, lanes=None),
     Step("categories", _category_calls, _resolve),
-    Step("words", _word_calls, _write_words, undo=_write_old_words),
-    Step("assignments", _assignment_calls, _assign, undo=_assign_back),
+    replace(TEMPLATE_ENTRY, calls=_entry_again_calls, save=None),
+    Step("words", _word_calls, _write_words, undo=_write_old_words, check=own.check),
+    Step("assignments", _assignment_calls, _assign, undo=_assign_back, check=own.check),
     replace(EVENTS, save=None),
     OCCURRENCES,
     EXCLUSIONS,
@@ -222,5 +273,6 @@ CHANGE: Sequence[Step[Tools]] = (
 CANCEL: Sequence[Step[Tools]] = (
     STATE,
     *ENDING,
-    Step("entry", _entry_calls, _delete_entry, save=_save_entry, final=True),
+    Step("entry", _entry_calls, _delete_entry, save=_save_entry, check=own.check, final=True),
 )
+CLEAR: Sequence[Step[Tools]] = (STATE, *ENDING)

@@ -23,7 +23,7 @@ from app.db import utc_now
 from app.errors import ChainRunning, NotChangeable, NotFound, OccurrenceOver, PreconditionFailed, ReferenceInUse
 from app.fields import In, LocalTime
 from app.keys import Client
-from app.recordings.change_steps import CANCEL, CHANGE
+from app.recordings.change_steps import CANCEL, CHANGE, CLEAR
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.schemas import RecordingDocument
 from app.recordings.service import (
@@ -118,9 +118,17 @@ def change(
 
 
 def resume(session: Session, store: Store, client: Client, recording_id: str) -> Accepted:
-    """Takes a chain that is stuck or waiting up again; of a scheduled recording, mends its drift."""
+    """Takes a chain that is stuck or waiting up again; mends the drift of a recording that is scheduled, or over.
+
+    If the resource is gone, what lies ahead moves to the one that the document means now.
+    """
     recording = find(session, client, recording_id)
-    found = drift.drift_of(session, [recording.id]).get(recording.id)
+    found = drift.drift_of(session, [recording.id]).get(recording.id, [])
+    extra = [one["event_id"] for one in found if one["kind"] == "extra"]
+    is_over = recording.status in (RecordingStatus.CANCELLED, RecordingStatus.FAILED)
+    if is_over and extra and _latest(session, held(session, store, recording)).finished_at is not None:
+        clearing = {"resource_id": recording.resource_id, "change": {"cancel": True, "extra": extra}}
+        return _begin(session, store, recording, "clear", clearing)
     if recording.status != RecordingStatus.SCHEDULED or not found:
         return take_up(session, store, client, recording_id)
     held(session, store, recording)
@@ -135,13 +143,13 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
         **words(document),
         "categories": document.categories,
         "on_conflict": document.on_conflict,
-        "resource": None,
+        "resource": resource_input(document) if any(one["kind"] == "resource_gone" for one in found) else None,
         "together": [],
         "change": {
             "document": recording.document,
             "zone": recording.time_zone,
             "afresh": [one["occurrence_id"] for one in found if one["kind"] in ("missing", "moved")],
-            "extra": [one["event_id"] for one in found if one["kind"] == "extra"],
+            "extra": extra,
         },
     }
     return _begin(session, store, recording, "mend", given)
@@ -364,6 +372,14 @@ def _cancel_ended(session: Session, subject: str, status: ChainStatus, error: Ma
     session.execute(update(Recording).where(col(Recording.id) == subject).values(updated_at=utc_now(), **values))
 
 
+def _clear_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
+    """The recording is as over as it was; that something could not be cleared stands in it."""
+    if status == ChainStatus.STUCK:
+        session.execute(update(Recording).where(col(Recording.id) == subject).values(problem=error))
+    else:
+        drift.doubt(session, subject)
+
+
 def _sweep_ended(_session: Session, _subject: str, _status: ChainStatus, _error: Mapping[str, Any] | None) -> None:
     """A sweep changes nothing that anybody is shown."""
 
@@ -374,5 +390,6 @@ DEFINITIONS: Mapping[str, Definition[Tools]] = {
         for operation in ("update", "move_occurrence", "cancel_occurrence", "restore_occurrence", "mend")
     },
     "cancel": Definition("cancel", CANCEL, _cancel_ended),
+    "clear": Definition("clear", CLEAR, _clear_ended),
     "sweep": Definition("sweep", SWEEP, _sweep_ended),
 }

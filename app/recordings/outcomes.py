@@ -1,6 +1,6 @@
 """Kaltura's errors, and what is in the way of a document, as outcomes of a step."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -8,22 +8,49 @@ from app.chains.steps import Done, Failed, Outcome, Retry, Unknown
 from app.kaltura.errors import KalturaError, Refused, Transient
 from app.kaltura.errors import Unknown as UnknownOutcome
 
+NOT_OURS = "not_ours"
+IGNORED_TRIES = 3  # in which Kaltura may show an old state after a change
+
 ADVICE = {
     "SERVICE_FORBIDDEN": "Its sign-in may not do this: ask your Kaltura account manager for the schedule feature.",
     "MAX_CATEGORIES_FOR_ENTRY_REACHED": "Name fewer categories.",
+    "ENTRY_ID_NOT_FOUND": "Somebody deleted the template entry just now: send the change again.",
     "INVALID_PARAMETER_CHAR": "Take unusual characters out of the title and the names.",
     "UNSAFE_HTML_TAGS": "This account takes no HTML: take it out of the title and the description.",
 }
 
 
+class Foreign(Exception):  # noqa: N818 - a verdict, not a mishap
+    """Under these ids Kaltura has what this recording did not make."""
+
+    def __init__(self, ids: Iterable[int | str]) -> None:
+        super().__init__(NOT_OURS)
+        self.ids = list(ids)
+
+
+class Ignored(Exception):  # noqa: N818
+    """Kaltura says that it has changed something, and shows it otherwise: `reason` is one sentence."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 def outcome(*done: str) -> Callable[[Callable[..., Outcome | None]], Callable[..., Any]]:
-    """Translates Kaltura's errors into outcomes; a refusal with a code of `done` says that it is done already."""
+    """Translates Kaltura's errors into outcomes; a refusal with a code of `done` says that it is done already.
+
+    `NOT_OURS` among them: what somebody else has under the id by now is not there any more, for an undo.
+    """
 
     def decorate(act: Callable[..., Outcome | None]) -> Callable[..., Any]:
         @wraps(act)
-        def translated(*args: Any) -> Outcome | None:
+        def translated(context: Any, *args: Any) -> Outcome | None:
             try:
-                return act(*args)
+                return act(context, *args)
+            except Foreign as found:
+                return Done() if NOT_OURS in done else _foreign(found)
+            except Ignored as found:
+                return Retry(found.reason) if context.failures < IGNORED_TRIES else _ignored(found)
             except Refused as refusal:
                 return Done() if refusal.code in done else _refused(refusal)
             except Transient as error:
@@ -50,6 +77,16 @@ def _refused(refusal: Refused) -> Failed:
             "kaltura_code": refusal.code,
         }
     )
+
+
+def _foreign(found: Foreign) -> Failed:
+    some = ", ".join(map(str, found.ids[:5])) + ("…" if len(found.ids) > 5 else "")
+    detail = f"What Kaltura has as {some} is not this recording's: it was not made by it. Nothing of it was touched."
+    return Failed({"code": NOT_OURS, "detail": detail, "kaltura_ids": found.ids[:100]}, hopeless=True)
+
+
+def _ignored(found: Ignored) -> Failed:
+    return Failed({"code": "schedule_differs", "detail": found.reason})
 
 
 def at(code: str, pointer: str, detail: str, **more: Any) -> Failed:

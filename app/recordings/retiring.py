@@ -1,8 +1,9 @@
-"""The end of a change, from which there is no way back: `switch → retire → mend`.
+"""The end of a change, from which there is no way back: `switch → retire → remains → mend`.
 
 `switch` looks at the clock once, for all that follows: what has begun by then, or was to begin, stays as it was. SQL
-then shows the new sessions. `retire` removes from Kaltura what they replace, and `mend` cancels again what an update
-of a series brought back to life.
+then shows the new sessions. `retire` removes from Kaltura what they replace, `remains` cancels what still stands of a
+series that Kaltura has deleted or ended half-way, and `mend` cancels again what an update of a series brought back to
+life.
 
 What `retire` does with an event that sessions leave:
 
@@ -21,9 +22,10 @@ from sqlmodel import Session, col
 from app.chains.steps import Call, Done, Outcome, Step
 from app.db import utc_now
 from app.kaltura.types import wire_recurrence
+from app.recordings import own
 from app.recordings.models import Recording, RecordingTag, ScheduleEvent
 from app.recordings.outcomes import outcome
-from app.recordings.saving import in_kaltura, save_events
+from app.recordings.saving import in_kaltura, save_entry, save_events
 from app.recordings.schemas import RecordingDocument
 from app.recordings.steps import GONE
 from app.recordings.work import Ctx, Tools, instant, planned, room
@@ -58,11 +60,13 @@ def _made(context: Ctx) -> list[tuple[str, int, str]]:
 
 
 def _save_switch(session: Session, context: Ctx) -> None:
-    """The recording, its sessions and its events as the change wants them."""
+    """The recording, its sessions and its events as the change wants them, and its template entry if that is new."""
     _save_rows(session, context)
     if "events" in context.results:
         save_events(session, context)
     _save_document(session, context)
+    if context.results.get("template_entry"):
+        save_entry(session, context)
     lasting = (col(Occurrence.booking_id) == context.subject, col(Occurrence.status) == SCHEDULED)
     first, last = session.execute(
         select(func.min(col(Occurrence.start)), func.max(col(Occurrence.end))).where(*lasting)
@@ -173,17 +177,17 @@ def _cancel(event_id: int) -> Call:
 
 @outcome(*GONE)
 def _retire(context: Ctx, call: Call) -> Outcome:
-    client, event_id = context.tools.kaltura, call.request["event_id"]
+    event_id = call.request["event_id"]
     verb, _, _ = call.key.partition(":")
     if verb == "cancel":
-        client.cancel_event(event_id)
+        own.cancel_event(context, event_id)
         return Done()
     if verb == "delete":
-        client.delete_event(event_id)
+        own.delete_event(context, event_id)
         return Done()
     recurrence = call.request["recurrence"]
     changes = {"objectType": "KalturaRecordScheduleEvent", "recurrence": wire_recurrence(recurrence)}
-    client.update_event(event_id, changes)
+    own.update_event(context, event_id, changes)
     return Done({"recurrence": recurrence, "occurrences": call.request["occurrences"]})
 
 
@@ -201,6 +205,49 @@ def _save_retired(session: Session, context: Ctx) -> None:
             session.execute(update(ScheduleEvent).where(*event).values(**ended))
             later = col(Occurrence.start) > instant(ended["recurrence"]["until"])
             session.execute(update(Occurrence).where(*within, later).values(event_id=None, series_id=None))
+
+
+# remains
+
+
+def _remains_calls(context: Ctx) -> list[Call]:
+    """One for all sessions that went with a series, by their own ids: Kaltura may have left them standing."""
+    left = set(context.result("state")["left"]) - _late(context)
+    series, sessions = list[int](), list[tuple[int, int]]()
+    for key in context.results["retire"]:
+        verb, _, event_id = key.partition(":")
+        if verb != "cancel":
+            series.append(int(event_id))
+            sessions += _went_with(context, int(event_id), left if verb == "end" else None)
+    if not sessions:
+        return []
+    ids, starts = zip(*sessions, strict=True)
+    return [Call("remains", {"series": series, "event_ids": list(ids), "starts": sorted(set(starts))})]
+
+
+def _went_with(context: Ctx, series_id: int, only: set[str] | None) -> list[tuple[int, int]]:
+    """The occurrences of a series: `(event id, start)`. `only`: those of these sessions."""
+    old = [
+        (one["event_id"], one["start"])
+        for event in context.result("state")["old"]
+        if event["event_id"] == series_id
+        for one in event["sessions"]
+        if one["event_id"] and (only is None or one["id"] in only)
+    ]
+    made = [
+        (event_id, start)
+        for number, occurrences in context.results.get("occurrences", {}).items()
+        if context.results["events"][number] == series_id
+        for event_id, start, _ in occurrences
+    ]
+    return [(event_id, start) for event_id, start in (*old, *made) if event_id != series_id]
+
+
+@outcome()
+def _cancel_remains(context: Ctx, call: Call) -> Outcome:
+    asked = call.request
+    own.cancel_left(context, asked["series"], asked["event_ids"], asked["starts"])
+    return Done()
 
 
 # mend
@@ -224,18 +271,18 @@ def _mend_calls(context: Ctx) -> list[Call]:
 
 @outcome(*GONE)
 def _mend(context: Ctx, call: Call) -> Outcome:
-    client, event_id = context.tools.kaltura, call.request["event_id"]
+    event_id = call.request["event_id"]
     event = next(event for event in context.result("state")["old"] if event["event_id"] == event_id)
     left = set(context.result("state")["left"]) - _late(context)
     stays = {one["start"] for one in event["sessions"] if one["status"] == SCHEDULED and one["id"] not in left}
     now = utc_now()
     revived = [
         child
-        for child in client.list_children(event_id)
+        for child in own.children(context, event_id)
         if child.active and child.start > now and int(child.start.timestamp()) not in stays
     ]
     for child in revived:
-        client.cancel_event(child.id)
+        own.cancel_event(context, child.id)
     return Done(len(revived))
 
 
@@ -251,6 +298,7 @@ SWITCH: Step[Tools] = Step(
     save=_save_switch,
     final=True,
 )
-RETIRE = Step("retire", _retire_calls, _retire, save=_save_retired, final=True)
-MEND = Step("mend", _mend_calls, _mend, final=True)
-ENDING: Sequence[Step[Tools]] = (SWITCH, RETIRE, MEND)
+RETIRE = Step("retire", _retire_calls, _retire, save=_save_retired, check=own.check, final=True)
+REMAINS = Step("remains", _remains_calls, _cancel_remains, final=True)
+MEND = Step("mend", _mend_calls, _mend, check=own.check, final=True)
+ENDING: Sequence[Step[Tools]] = (SWITCH, RETIRE, REMAINS, MEND)

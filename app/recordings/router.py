@@ -18,6 +18,7 @@ from app.errors import (
     NotChangeable,
     NotFound,
     NothingToResume,
+    NotOurs,
     OccurrenceOver,
     PayloadTooLarge,
     PreconditionFailed,
@@ -47,7 +48,7 @@ MAKING = (
     DatabaseUnavailable,
 )
 
-CHANGING = (NotFound, ChainRunning, NotChangeable, PreconditionFailed)
+CHANGING = (NotFound, ChainRunning, NotChangeable, NotOurs, PreconditionFailed)
 RecordingId = Annotated[str, Path(description="The recording's id.", examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"])]
 Prefer = Annotated[
     str | None,
@@ -285,7 +286,7 @@ def get_history(id: RecordingId, client: Reader, session: ReadSession) -> Histor
     responses={
         200: {"headers": _LOCATION},
         202: {"model": RecordingView, "description": "Taken up; it goes on.", "headers": _LOCATION | _RETRY},
-        **responses(*READING, NothingToResume, ScheduleConflict, RefusedByKaltura, ScheduleDiffers),
+        **responses(*READING, NothingToResume, NotOurs, ScheduleConflict, RefusedByKaltura, ScheduleDiffers),
     },
 )
 async def resume_recording(
@@ -296,7 +297,9 @@ async def resume_recording(
 ) -> Response:
     """Takes a chain that is stuck, or waits for its next attempt, up again at once, from its open step.
 
-    Of a scheduled recording, mends its `drift`: what is missing in Kaltura is made again, what is extra is cancelled.
+    Of a scheduled recording, mends its `drift`: what is missing in Kaltura is made again, a template entry too, what is
+    extra is cancelled, and what lies ahead moves to the resource that has the document's name now, if the one it was on
+    is gone. Of a cancelled or failed recording, cancels what Kaltura still has of it.
     """
     return await accepting.resume(client, id, wait_of(prefer))
 

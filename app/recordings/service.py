@@ -256,7 +256,7 @@ def take_up(session: Session, store: Store, client: Client, recording_id: str) -
     """Takes a chain that is stuck or waiting up again, from its open step, with new patience."""
     recording = held(session, store, find(session, client, recording_id))
     chain = latest_chains(session, [recording.id])[recording.id]
-    if recording.status in (RecordingStatus.FAILED, RecordingStatus.CANCELLED):
+    if recording.status in (RecordingStatus.FAILED, RecordingStatus.CANCELLED) and chain.finished_at is not None:
         raise NothingToResume()
     taken = store.take_up(session, chain.id)
     if taken and recording.status == RecordingStatus.STUCK:

@@ -17,9 +17,10 @@ from typing import Any
 from app.chains.steps import Call, Done, Failed, Outcome, Retry, Step
 from app.kaltura import types as kaltura
 from app.kaltura.errors import Refused
+from app.recordings import own
 from app.recordings.discretion import discreet
 from app.recordings.models import Recording
-from app.recordings.outcomes import at, conflict, outcome
+from app.recordings.outcomes import NOT_OURS, at, conflict, outcome
 from app.recordings.saving import save_entry, save_events, save_links, save_resource
 from app.recordings.work import Ctx, Tools, booked, instant, planned, room, shown, template_entry, together, wanted
 from app.resources.conflicts import Booked, find_conflicts, known_bookings
@@ -151,9 +152,9 @@ def _find_entry(context: Ctx, call: Call) -> Outcome | None:
     return Done(found[0].id) if found else None
 
 
-@outcome(*GONE)
+@outcome(*GONE, NOT_OURS)
 def _delete_entry(context: Ctx, _call: Call, made: str) -> Outcome:
-    context.tools.kaltura.delete_entry(made)
+    own.delete_entry(context, made)
     return Done()
 
 
@@ -187,9 +188,16 @@ def _find_event(context: Ctx, call: Call) -> Outcome | None:
     return Done(found[0].id) if found else None
 
 
-@outcome(*GONE)
-def _delete_event(context: Ctx, _call: Call, made: int) -> Outcome:
-    context.tools.kaltura.delete_event(made)
+@outcome(*GONE, NOT_OURS)
+def _delete_event(context: Ctx, call: Call, made: int) -> Outcome:
+    read_back = context.results.get("occurrences", {}).get(call.key)
+    own.delete_whole(
+        context,
+        made,
+        [event_id for event_id, *_ in read_back]
+        if read_back
+        else range(made + 1, made + 1 + len(planned(context)[call.key]["occurrences"])),  # they follow it (#218)
+    )
     return Done()
 
 
@@ -241,7 +249,7 @@ def _exclusion_calls(context: Ctx) -> list[Call]:
 
 @outcome(*GONE)
 def _cancel(context: Ctx, call: Call) -> Outcome:
-    context.tools.kaltura.cancel_event(call.request["event_id"])
+    own.cancel_event(context, call.request["event_id"])
     return Done()
 
 
@@ -296,15 +304,16 @@ RESOURCE: Step[Tools] = Step(
     save=save_resource,
 )
 CONFLICTS = Step("conflicts", _conflict_calls, _check_conflicts, lanes=_lanes)
+TEMPLATE_ENTRY = Step("template_entry", _entry_calls, _make_entry, _find_entry, _delete_entry, save=save_entry)
 EVENTS = Step("events", _event_calls, _make_event, _find_event, _delete_event, save=save_events)
 OCCURRENCES = Step("occurrences", _each_event, _read_back)
-EXCLUSIONS = Step("exclusions", _exclusion_calls, _cancel)
-LINKS = Step("links", _link_calls, _link)  # nothing to undo: a link goes with its event (#473, #499)
+EXCLUSIONS = Step("exclusions", _exclusion_calls, _cancel, check=own.check)
+LINKS = Step("links", _link_calls, _link, check=own.check)  # nothing to undo: a link goes with its event (#473, #499)
 
 SCHEDULE: Sequence[Step[Tools]] = (
     RESOURCE,
     CONFLICTS,
-    Step("template_entry", _entry_calls, _make_entry, _find_entry, _delete_entry, save=save_entry),
+    TEMPLATE_ENTRY,
     EVENTS,
     OCCURRENCES,
     EXCLUSIONS,

@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from app.chains.steps import Call, Done, Outcome, Step
 from app.kaltura.types import OCCURRENCE
+from app.recordings import own
 from app.recordings.models import ScheduleEvent
 from app.recordings.outcomes import outcome
 from app.recordings.steps import GONE
@@ -20,6 +21,7 @@ from app.resources.references import reference
 
 MOST = 5_000  # ids that are looked through
 PAGE = 500
+LONGEST = 1_000  # occurrences of a series
 
 
 def _look_calls(context: Ctx) -> list[Call]:
@@ -73,11 +75,15 @@ def _remove_calls(context: Ctx) -> list[Call]:
 
 @outcome(*GONE)
 def _remove(context: Ctx, call: Call) -> Outcome:
+    found = call.request["id"]
     if call.key.startswith("entry:"):
-        context.tools.kaltura.delete_entry(call.request["id"])
+        own.delete_entry(context, found)
     else:
-        context.tools.kaltura.delete_event(call.request["id"])
+        own.delete_whole(context, found, range(found + 1, found + 1 + LONGEST))  # its occurrences follow it (#218)
     return Done()
 
 
-SWEEP: Sequence[Step[Tools]] = (Step("look", _look_calls, _look), Step("remove", _remove_calls, _remove))
+SWEEP: Sequence[Step[Tools]] = (
+    Step("look", _look_calls, _look),
+    Step("remove", _remove_calls, _remove, check=own.check),
+)

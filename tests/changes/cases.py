@@ -22,6 +22,12 @@ class Case:
     begin: Callable[..., Scene] = begun
 
 
+def _delete_entry(scene: Scene) -> Response:
+    """Somebody deletes the template entry; a session is cancelled as well, which needs none."""
+    scene.service.kaltura("media", "delete", entryId=scene.recording["kaltura"]["template_entry_id"])
+    return scene.cancel(25)
+
+
 WORDS = {"title": "New", "owner": "lecturer2", "categories": [CHANNEL]}
 CANCEL, MOVE = (lambda scene: scene.cancel(25)), (lambda scene: scene.move(20, start=scene.local(20, hours=5)))
 CASES = {
@@ -49,6 +55,14 @@ CASES = {
     "exclusions": Case(
         lambda scene: scene.patch(exclude=[scene.day(number) for number in (18, 27)]),
         ("scheduleEvent.add", "scheduleEventResource.add", "scheduleEvent.cancel", "scheduleEvent.cancel"),
+    ),
+    "words without an entry": Case(
+        lambda scene: scene.patch(title="New", start=scene.local(hours=2)),
+        (
+            *("media.add", "scheduleEvent.update", "scheduleEvent.add", "scheduleEvent.cancel", "scheduleEvent.cancel"),
+            *("scheduleEventResource.add", "scheduleEvent.update"),
+        ),
+        prepare=(_delete_entry,),
     ),
     "shorter": Case(lambda scene: scene.patch(recurrence={"count": 24}), ("scheduleEvent.update",)),
     "move": Case(MOVE, ("scheduleEvent.add", "scheduleEventResource.add", "scheduleEvent.cancel")),

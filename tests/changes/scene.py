@@ -169,7 +169,7 @@ class Scene:
         names = {one["id"]: one.get("systemName", "") for one in state["resources"]}
         rooms: dict[int, list[str]] = {}
         for link in state["event_resources"]:
-            rooms.setdefault(link["eventId"], []).append(names[link["resourceId"]])
+            rooms.setdefault(link["eventId"], []).append(names.get(link["resourceId"], ""))
         return sorted(
             Session(
                 datetime.fromtimestamp(one["startDate"], UTC),

@@ -84,6 +84,24 @@ def test_rows_3_and_6_an_answer_that_is_lost_changes_nothing_about_the_end(
             assert picture(it.scene) == it.after, f"{fault} at {call}, {number} of {it.moments}"
 
 
+@pytest.mark.parametrize("name", ["cancel before it begins", "move again", "room"])
+def test_killed_at_any_moment_a_series_that_goes_by_halves_leaves_nothing_standing(
+    service: House, rehearsed: Callable[[str], Rehearsal], name: str
+) -> None:
+    case, it = CASES[name], rehearsed(name)
+    first, number, there = it.moments.index("scheduleEvent.delete"), 0, it.moments
+    while first + number < len(there):
+        service.back_to(it.start)
+        service.sandbox.set_faults({"modes": {"half_delete": True}})
+        found(case.act(it.scene), 202)
+        there = service.settle(first + number, die)
+        seen = picture(it.scene)  # what is active is what SQL has scheduled
+        assert {part: seen[part] for part in ("recording", "rows", "entries")} == {
+            part: it.after[part] for part in ("recording", "rows", "entries")
+        }
+        number += 1
+
+
 # Undone
 
 REFUSED = {

@@ -97,7 +97,8 @@ def test_one_that_was_changed_in_many_ways_goes_as_a_whole(scene: Scene) -> None
 def test_an_entry_that_has_media_stays(service: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = to_come(service)
     entry_id = scene.entry()["id"]
-    filled = Entry(id=entry_id, name="t", status=2, object_type="KalturaMediaEntry")
+    mine = scene.entry()["referenceId"]
+    filled = Entry(id=entry_id, name="t", status=2, reference_id=mine, object_type="KalturaMediaEntry")
     monkeypatch.setattr(KalturaClient, "get_entry", lambda *_: filled)  # the sandbox takes no media
     shown = scene.deleted()
     assert shown["kaltura"] == {"template_entry_id": entry_id, "events": []}
