@@ -27,7 +27,7 @@ from app.recordings.models import Recording
 from app.recordings.parts import NewResource, OnConflict
 from app.recordings.schemas import RecordingDocument
 from app.recordings.service import Accepted, find, held, resource_input
-from app.recordings.state import aim, events_of, excluded_dates, own_conflicts, rows_of
+from app.recordings.state import aim, events_of, own_conflicts, rows_of
 from app.recordings.targets import SCHEDULED, Made
 from app.recordings.views import RecordingView
 from app.recordings.work import booked
@@ -156,7 +156,7 @@ def _planned(
         "zone": document.schedule(changing.zone_for(recording, default_zone)).zone.key,
     }
     same_room = room == recording.resource_id
-    target = aim(wanted, rows, now, same_room=same_room, excluded=excluded_dates(recording))
+    target = aim(wanted, rows, now, same_room=same_room)
     touched = {row.id for row in target.rows} | target.left
     return Planned(
         recording,

@@ -320,7 +320,7 @@ async def change_recording(
     """A merge patch (RFC 7396) of the document: words, people, room, time, recurrence, exclusions.
 
     Sessions that have begun keep their time and room; a new title shows on them too, since Kaltura inherits it.
-    Single sessions that were cancelled or moved stay so. What Kaltura refuses leaves the recording as it was.
+    Single sessions that were cancelled, moved or restored stay so. What Kaltura refuses leaves the recording as it was.
     """
     return await accepting.change(client, id, patch, if_match, wait_of(prefer))
 

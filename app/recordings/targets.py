@@ -4,15 +4,26 @@
                ├── aim_at_document · aim_at_one · aim_at_nothing ──▶ Target
     wanted ────┘
 
-A session is known by its slot, the local date that the rule gives it: its id stays where the date stays.
+A session is known by its slot, the local date that the rule gives it: its id stays where the date stays. What somebody
+decided by hand for one session stays, and it does not matter whether the document said something else before or says
+it afterwards: only another decision about that session, or the end of the recording, takes it back.
+
+    by hand      the document has its date        excludes its date                  has its date no more
+    ──────────   ──────────────────────────────   ────────────────────────────────   ─────────────────────────────
+    nothing      scheduled at the rule's time     excluded                           dropped, and its id with it
+    restored     scheduled at the rule's time     scheduled at the rule's time       scheduled at the time it has
+    moved        scheduled at its own time        scheduled at its own time          scheduled at its own time
+    cancelled    cancelled, at the rule's time    cancelled, at the rule's time      cancelled, at the time it has
+    both         cancelled, at its own time       cancelled, at its own time         cancelled, at its own time
+
+"Both" is moved and cancelled. A retime changes the rule's time, a change of room takes along whatever is ahead. So
+each cell holds in the new room, too, and after any number of documents: a date that is excluded and then is not, or
+that goes and comes back, finds its session as it was decided. Two things come before all of this:
 
     begun                              untouched, whatever the document says
     its new time has passed already    untouched: better one recording too many than one too few
-    cancelled, moved by hand           stays so (its own time, its own cancellation), in the new room too
-    excluded by the document           excluded, also if it was moved; but not if it was restored by hand
-    no date of the document            dropped
-    same time, same room               stays in its event
-    all else                           leaves its event, and gets a new one
+
+What is scheduled at the same time in the same room stays in its event; all else leaves it, and gets a new one.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -36,7 +47,10 @@ _UTC = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A session. `event` is the number of the schedule event that carries it, `event_id` its own id in Kaltura."""
+    """A session. `event` is the number of the schedule event that carries it, `event_id` its own id in Kaltura.
+
+    `moved` and `restored` are decisions by hand, as CANCELLED is.
+    """
 
     id: str
     slot: date | None
@@ -44,6 +58,7 @@ class Row:
     end: datetime
     status: str
     moved: bool = False
+    restored: bool = False
     event: int | None = None
     event_id: int | None = None
 
@@ -77,14 +92,16 @@ def aim_at_document(
     now: datetime,
     *,
     same_room: bool,
-    excluded: Collection[date] = (),
     afresh: Collection[str] = (),
 ) -> Target:
     """What a document's occurrences (`wanted`, all of them) make of a recording's rows.
 
-    `excluded` are the dates on which the document before had an occurrence, and excluded it. The sessions of `afresh`
-    are made anew whatever stands in Kaltura for them.
+    The sessions of `afresh` are made anew whatever stands in Kaltura for them.
     """
+
+    def stays(row: Row) -> bool:
+        return same_room and row.status == SCHEDULED and row.id not in afresh
+
     begun = {row.slot for row in rows if row.start <= now}
     ahead = {row.slot: row for row in rows if row.start > now}
     pattern: list[tuple[Occurrence, Row, bool]] = []  # what the rule yields, its row, whether it stays in its event
@@ -94,19 +111,20 @@ def aim_at_document(
         before = ahead.pop(slot, None)
         if before is None and (slot in begun or occurrence.start <= now):
             continue
-        row = _as_wanted(before, slot, occurrence, restored=slot in excluded)
+        row = _as_wanted(before, slot, occurrence)
         if before is not None and not row.moved and row.status != EXCLUDED and occurrence.start <= now:
             untouched.add(before.id)
             continue
-        stays = same_room and row == before and row.status == SCHEDULED and row.id not in afresh
-        pattern.append((occurrence, row, stays))
-    kept = untouched | {row.id for _, row, stays in pattern if stays}
+        pattern.append((occurrence, row, row == before and stays(row)))
+    dateless = [row for row in ahead.values() if _is_decided(row)]
+    kept = untouched | {row.id for _, row, is_kept in pattern if is_kept} | {row.id for row in dateless if stays(row)}
     left = {row.id for row in rows if row.start > now and row.status == SCHEDULED and row.id not in kept}
     made = [event for run in _runs(pattern) for event in _planned(run, rule, tz)]
-    made += [_made_alone(row, tz) for _, row, stays in pattern if _is_alone(row) and not stays]
+    alone = [row for _, row, _ in pattern if row.moved] + dateless
+    made += [_made_alone(row, tz) for row in alone if row.status == SCHEDULED and row.id not in kept]
     return Target(
-        rows=tuple(row for _, row, _ in pattern),
-        dropped=frozenset(row.id for row in ahead.values()),
+        rows=(*(row for _, row, _ in pattern), *dateless),
+        dropped=frozenset(row.id for row in ahead.values()) - {row.id for row in dateless},
         left=frozenset(left),
         made=tuple(made),
     )
@@ -131,20 +149,22 @@ def slot_of(occurrence: Occurrence) -> date:
     return (occurrence.wanted or occurrence.local).date()
 
 
-def _as_wanted(before: Row | None, slot: date, occurrence: Occurrence, *, restored: bool) -> Row:
-    """The row of a slot as it will be. `restored`: if it is scheduled, then against the document, by hand."""
+def _is_decided(row: Row) -> bool:
+    return row.moved or row.restored or row.status == CANCELLED
+
+
+def _as_wanted(before: Row | None, slot: date, occurrence: Occurrence) -> Row:
+    """The row of a slot as it will be."""
+    status = EXCLUDED if occurrence.excluded_by else SCHEDULED
     if before is None:
-        status = EXCLUDED if occurrence.excluded_by else SCHEDULED
         return Row(new_id("occ"), slot, occurrence.start, occurrence.end, status)
+    if before.moved:
+        return before
     if before.status == CANCELLED:
         status = CANCELLED
-    elif occurrence.excluded_by and not (restored and before.status == SCHEDULED):
-        status = EXCLUDED
-    else:
+    elif before.restored:
         status = SCHEDULED
-    if before.moved and status == before.status:
-        return before
-    return replace(before, start=occurrence.start, end=occurrence.end, status=status, moved=False)
+    return replace(before, start=occurrence.start, end=occurrence.end, status=status)
 
 
 def _runs(pattern: Sequence[tuple[Occurrence, Row, bool]]) -> Iterator[list[tuple[Occurrence, Row]]]:
@@ -167,10 +187,6 @@ def _trimmed(run: Sequence[tuple[Occurrence, Row]]) -> list[tuple[Occurrence, Ro
 
 def _is_made(row: Row) -> bool:
     return row.status == SCHEDULED and not row.moved
-
-
-def _is_alone(row: Row) -> bool:
-    return row.status == SCHEDULED and row.moved
 
 
 def _planned(run: Sequence[tuple[Occurrence, Row]], rule: Rule | None, tz: ZoneInfo) -> Iterator[Made]:

@@ -1,7 +1,7 @@
 """Sessions and documents for the pure tests of targets, in New York, where the clocks change."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -45,14 +45,8 @@ def as_rows(wanted: Schedule) -> list[Row]:
     ]
 
 
-def aimed(
-    rows: list[Row], wanted: Schedule, *, now: datetime = NOW, same_room: bool = True, before: Schedule | None = None
-) -> Target:
-    """`before` is the document as it was, if it excluded something."""
-    excluded = {slot_of(one) for one in before.occurrences if one.excluded_by} if before else set[date]()
-    return aim_at_document(
-        rows, wanted.occurrences, wanted.rule, wanted.zone, now, same_room=same_room, excluded=excluded
-    )
+def aimed(rows: list[Row], wanted: Schedule, *, now: datetime = NOW, same_room: bool = True) -> Target:
+    return aim_at_document(rows, wanted.occurrences, wanted.rule, wanted.zone, now, same_room=same_room)
 
 
 def applied(rows: list[Row], target: Target) -> list[Row]:
