@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import structlog
@@ -88,7 +89,8 @@ class Kaltura:
         self._settings = settings
         self._transport = transport
         if transport is None and settings.embedded_sandbox:
-            self._transport = sandbox.SandboxTransport(sandbox.Sandbox(settings.sandbox_database))
+            embedded = sandbox.Sandbox(settings.sandbox_database, server_zone=settings.kaltura_server_time_zone)
+            self._transport = sandbox.SandboxTransport(embedded)
         self._count = count
         self.gate = Gate(settings.kaltura_calls_per_second, settings.kaltura_calls_at_once)
         self.permissions = Permissions()
@@ -126,15 +128,20 @@ def _credentials(settings: Settings) -> Credentials:
     )
 
 
+def _zone(variable: str, name: str) -> ZoneInfo:
+    try:
+        return zone(name)
+    except ValueError:
+        raise ValueError(f"{variable} must be the IANA name of a time zone, like Europe/Zurich") from None
+
+
 def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = None) -> FastAPI:
     """The service. `transport` stands in for the network to Kaltura.
 
     Raises ValueError for settings that contradict each other. Nothing is opened before the application starts.
     """
-    try:
-        zone(settings.time_zone)
-    except ValueError:
-        raise ValueError("LECTERN_TIME_ZONE must be the IANA name of a time zone, like Europe/Zurich") from None
+    _zone("LECTERN_TIME_ZONE", settings.time_zone)
+    server_zone = _zone("LECTERN_KALTURA_SERVER_TIME_ZONE", settings.kaltura_server_time_zone)
     database = Database(settings.database_url)
     keys = Keys(settings, database)
     metrics = Metrics()
@@ -155,11 +162,16 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     workers = Workers(
         engine,
         settings.workers,
-        lambda: Tools(kaltura.client(), database),
+        lambda: Tools(kaltura.client(), database, server_zone),
         lambda tools: tools.kaltura.close(),
     )
     mirror = Mirror(
-        database, owner, per_second=settings.refreshes_per_second, default_zone=settings.time_zone, busy=unfinished
+        database,
+        owner,
+        per_second=settings.refreshes_per_second,
+        default_zone=settings.time_zone,
+        server_zone=settings.kaltura_server_time_zone,
+        busy=unfinished,
     )
     refreshers = Refreshers(mirror, kaltura.client)
     feed = Feed(database, refreshers.ask)
@@ -204,7 +216,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.kaltura = kaltura.client()
     ask = readiness.Asking(app.state.kaltura, kaltura.permissions)
     metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers))
-    app.state.acceptance = Acceptance(database, store, workers, settings.time_zone)
+    app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone)
     app.include_router(recordings)
     app.include_router(calendars)
     app.include_router(resources)

@@ -17,6 +17,7 @@ from app.errors import (
     InvalidDocument,
     NotChangeable,
     NotFound,
+    NothingAhead,
     NothingToResume,
     OccurrenceOver,
     PayloadTooLarge,
@@ -43,8 +44,8 @@ DEFAULT_WAIT, LONGEST_WAIT = 10.0, 30.0  # seconds
 READING = (*REFUSALS, NotFound, InvalidDocument, DatabaseUnavailable)
 MAKING = (
     *(*REFUSALS, ReferenceInUse, ScheduleConflict, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType),
-    *(InvalidDocument, IdempotencyKeyReused, RefusedByKaltura, CategoryNotFound, ResourceNotFound, ScheduleDiffers),
-    DatabaseUnavailable,
+    *(InvalidDocument, IdempotencyKeyReused, NothingAhead, RefusedByKaltura, CategoryNotFound, ResourceNotFound),
+    *(ScheduleDiffers, DatabaseUnavailable),
 )
 
 CHANGING = (NotFound, ChainRunning, NotChangeable, PreconditionFailed)
@@ -156,8 +157,8 @@ async def create_recording(
     summary="Preview a recording",
     response_description="What it would come to.",
     responses=responses(
-        *(*REFUSALS, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType, InvalidDocument, RefusedByKaltura),
-        *(ResourceNotFound, DatabaseUnavailable),
+        *(*REFUSALS, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType, InvalidDocument, NothingAhead),
+        *(RefusedByKaltura, ResourceNotFound, DatabaseUnavailable),
     ),
 )
 def preview_recording(request: Request, document: Document, client: Writer) -> Preview:
@@ -166,7 +167,8 @@ def preview_recording(request: Request, document: Document, client: Writer) -> P
     Makes nothing, reserves nothing, and asks Kaltura for nothing but the resource.
     """
     state = request.app.state
-    return preview(state.database, state.kaltura, client, document, state.settings.time_zone, utc_now())
+    zones = state.acceptance.default_zone, state.acceptance.server_zone
+    return preview(state.database, state.kaltura, client, document, *zones, utc_now())
 
 
 @router.post(

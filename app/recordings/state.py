@@ -44,7 +44,7 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
         events = events_of(session, recording.id)
         rows = rows_of(session, recording.id, events)
         last_number = _last_number(session, recording.id, events)
-    target = aim(context.input["change"], rows, utc_now(), same_room=same_room)
+    target = aim(context.input["change"], rows, utc_now(), context.tools.server_zone, same_room=same_room)
     if context.input.get("on_conflict") == OnConflict.REJECT:
         refused = conflict(own_conflicts(recording, rows, target))
         if refused:
@@ -74,8 +74,11 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
     )
 
 
-def aim(change: Mapping[str, Any], rows: Sequence[Row], now: datetime, *, same_room: bool) -> Target:
-    """The target of a change: a document, one session (`occurrence`), or an end of it all."""
+def aim(change: Mapping[str, Any], rows: Sequence[Row], now: datetime, server: ZoneInfo, *, same_room: bool) -> Target:
+    """The target of a change: a document, one session (`occurrence`), or an end of it all.
+
+    `server` is the zone of Kaltura's server.
+    """
     if "document" in change:
         wanted = RecordingDocument.model_validate(change["document"]).schedule(change["zone"])
         return aim_at_document(
@@ -83,6 +86,7 @@ def aim(change: Mapping[str, Any], rows: Sequence[Row], now: datetime, *, same_r
             wanted.occurrences,
             wanted.rule,
             wanted.zone,
+            server,
             now,
             same_room=same_room,
             afresh=change.get("afresh", ()),
@@ -94,7 +98,7 @@ def aim(change: Mapping[str, Any], rows: Sequence[Row], now: datetime, *, same_r
         is_held = asked["status"] == SCHEDULED
         restored = is_held and (row.restored or row.status != SCHEDULED)
         aimed = replace(row, start=start, end=end, status=asked["status"], moved=asked["moved"], restored=restored)
-        return aim_at_one(row, aimed, ZoneInfo(change["zone"]))
+        return aim_at_one(row, aimed, ZoneInfo(change["zone"]), server)
     return aim_at_nothing(rows, now)
 
 

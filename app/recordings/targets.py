@@ -28,10 +28,10 @@ What is scheduled at the same time in the same room stays in its event; all else
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from app.calendar.occurrences import Occurrence, place
+from app.calendar.occurrences import Occurrence
 from app.calendar.plan import PlannedEvent, plan, series_of_one
 from app.calendar.recurrence import Rule
 from app.db import new_id
@@ -42,7 +42,6 @@ SCHEDULED, EXCLUDED, CANCELLED = (
     OccurrenceStatus.EXCLUDED,
     OccurrenceStatus.CANCELLED,
 )
-_UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +88,7 @@ def aim_at_document(
     wanted: Sequence[Occurrence],
     rule: Rule | None,
     tz: ZoneInfo,
+    server: ZoneInfo,
     now: datetime,
     *,
     same_room: bool,
@@ -96,6 +96,7 @@ def aim_at_document(
 ) -> Target:
     """What a document's occurrences (`wanted`, all of them) make of a recording's rows.
 
+    `server` is the zone of Kaltura's server.
     The sessions of `afresh` are made anew whatever stands in Kaltura for them.
     """
 
@@ -119,9 +120,9 @@ def aim_at_document(
     dateless = [row for row in ahead.values() if _is_decided(row)]
     kept = untouched | {row.id for _, row, is_kept in pattern if is_kept} | {row.id for row in dateless if stays(row)}
     left = {row.id for row in rows if row.start > now and row.status == SCHEDULED and row.id not in kept}
-    made = [event for run in _runs(pattern) for event in _planned(run, rule, tz)]
+    made = [event for run in _runs(pattern) for event in _planned(run, rule, tz, server)]
     alone = [row for _, row, _ in pattern if row.moved] + dateless
-    made += [_made_alone(row, tz) for row in alone if row.status == SCHEDULED and row.id not in kept]
+    made += [_made_alone(row, tz, server) for row in alone if row.status == SCHEDULED and row.id not in kept]
     return Target(
         rows=(*(row for _, row, _ in pattern), *dateless),
         dropped=frozenset(row.id for row in ahead.values()) - {row.id for row in dateless},
@@ -137,10 +138,10 @@ def aim_at_nothing(rows: Sequence[Row], now: datetime) -> Target:
     return Target(tuple(replace(row, status=CANCELLED) for row in ahead), frozenset(), left, ())
 
 
-def aim_at_one(row: Row, now_wanted: Row, tz: ZoneInfo) -> Target:
+def aim_at_one(row: Row, now_wanted: Row, tz: ZoneInfo, server: ZoneInfo) -> Target:
     """What a change of one session makes of it: moved, cancelled or restored."""
     left = frozenset({row.id}) if row.status == SCHEDULED else frozenset()
-    made = (_made_alone(now_wanted, tz),) if now_wanted.status == SCHEDULED else ()
+    made = (_made_alone(now_wanted, tz, server),) if now_wanted.status == SCHEDULED else ()
     return Target((now_wanted,), frozenset(), left, made)
 
 
@@ -189,31 +190,23 @@ def _is_made(row: Row) -> bool:
     return row.status == SCHEDULED and not row.moved
 
 
-def _planned(run: Sequence[tuple[Occurrence, Row]], rule: Rule | None, tz: ZoneInfo) -> Iterator[Made]:
+def _planned(
+    run: Sequence[tuple[Occurrence, Row]], rule: Rule | None, tz: ZoneInfo, server: ZoneInfo
+) -> Iterator[Made]:
+    """A series of one for each single event: one would be refused beside another that it replaces
+    (SCHEDULE_TIME_IN_USE)."""
     rows = {occurrence.start: row for occurrence, row in run}
-    for event in plan([occurrence for occurrence, _ in run], rule, tz):
+    for event in plan([occurrence for occurrence, _ in run], rule, tz, server):
         mine = [(occurrence, rows[occurrence.start]) for occurrence in event.occurrences]
         wanted = _trimmed(mine)
         if wanted and len(wanted) < len(mine):  # the plan cut the run at a session that is not made
-            yield from _planned(wanted, rule, tz)
+            yield from _planned(wanted, rule, tz, server)
         elif wanted:
             sessions = tuple((None if row.moved else row.id, _is_made(row)) for _, row in mine)
-            yield Made(_alone(event.start, event.end, tz) if event.kind == "single" else event, sessions)
+            is_single = event.kind == "single"
+            yield Made(series_of_one(event.occurrences[0], tz, server) if is_single else event, sessions)
 
 
-def _made_alone(row: Row, tz: ZoneInfo) -> Made:
-    return Made(_alone(row.start, row.end, tz), ((row.id, True),))
-
-
-def _alone(start: datetime, end: datetime, tz: ZoneInfo) -> PlannedEvent:
-    """A series of one: a single event would be refused beside one that it replaces (SCHEDULE_TIME_IN_USE).
-
-    At a time that the zone's clocks repeat it is written in UTC, where each instant has one name.
-    """
-    _, anomaly = place(_on_the_clock(start, tz), tz)
-    where = _UTC if anomaly else tz
-    return series_of_one(Occurrence(start.astimezone(UTC), end.astimezone(UTC), _on_the_clock(start, where)), where)
-
-
-def _on_the_clock(instant: datetime, tz: ZoneInfo) -> datetime:
-    return instant.astimezone(tz).replace(tzinfo=None, fold=0)
+def _made_alone(row: Row, tz: ZoneInfo, server: ZoneInfo) -> Made:
+    local = row.start.astimezone(tz).replace(tzinfo=None, fold=0)
+    return Made(series_of_one(Occurrence(row.start, row.end, local), tz, server), ((row.id, True),))

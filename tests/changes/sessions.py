@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.calendar.server import STEADY
 from app.recordings.schemas import RecordingDocument, Schedule
 from app.recordings.targets import CANCELLED, EXCLUDED, SCHEDULED, Row, Target, aim_at_document, slot_of
 
@@ -45,8 +46,10 @@ def as_rows(wanted: Schedule) -> list[Row]:
     ]
 
 
-def aimed(rows: list[Row], wanted: Schedule, *, now: datetime = NOW, same_room: bool = True) -> Target:
-    return aim_at_document(rows, wanted.occurrences, wanted.rule, wanted.zone, now, same_room=same_room)
+def aimed(
+    rows: list[Row], wanted: Schedule, *, now: datetime = NOW, same_room: bool = True, server: ZoneInfo = STEADY
+) -> Target:
+    return aim_at_document(rows, wanted.occurrences, wanted.rule, wanted.zone, server, now, same_room=same_room)
 
 
 def applied(rows: list[Row], target: Target) -> list[Row]:

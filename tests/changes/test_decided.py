@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.calendar.server import STEADY
 from app.recordings.state import aim
 from app.recordings.targets import CANCELLED, EXCLUDED, SCHEDULED, Row
 from tests.changes.sessions import NOW, WEEKLY, ZONE, aimed, applied, as_rows, at, schedule
@@ -41,7 +42,7 @@ def by_hand(rows: list[Row], act: str) -> list[Row]:
         "status": CANCELLED if act == "cancel" else SCHEDULED,
         "moved": row.moved or act == "move",
     }
-    return applied(rows, aim({"occurrence": asked, "zone": ZONE.key}, rows, NOW, same_room=True))
+    return applied(rows, aim({"occurrence": asked, "zone": ZONE.key}, rows, NOW, STEADY, same_room=True))
 
 
 def said(rows: list[Row], *, same_room: bool = True, **changes: Any) -> list[Row]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.calendar.server import STEADY
 from app.recordings.targets import CANCELLED, EXCLUDED, SCHEDULED, aim_at_nothing, aim_at_one
 from tests.calendar.support import generated
 from tests.changes.sessions import (
@@ -247,7 +248,7 @@ def test_a_session_at_a_clock_change_is_made_as_a_series_too(start: str, day: st
 def test_a_moved_session_leaves_its_event_and_gets_a_series_of_one() -> None:
     row = ROWS[7]
     wanted = replace(row, start=row.start + timedelta(days=40), end=row.end + timedelta(days=40), moved=True)
-    target = aim_at_one(row, wanted, ZONE)
+    target = aim_at_one(row, wanted, ZONE, STEADY)
     assert (target.rows, target.left, target.dropped) == ((wanted,), frozenset({row.id}), NONE)
     (made,) = target.made
     assert (made.planned.kind, made.sessions, len(made.planned.occurrences)) == ("series", ((row.id, True),), 1)
@@ -264,7 +265,7 @@ def test_a_moved_session_leaves_its_event_and_gets_a_series_of_one() -> None:
 )
 def test_a_session_that_is_cancelled_or_restored(before: str, after: str, leaves: bool, makes: int) -> None:
     row = replace(ROWS[7], status=before)
-    target = aim_at_one(row, replace(row, status=after), ZONE)
+    target = aim_at_one(row, replace(row, status=after), ZONE, STEADY)
     assert (len(target.left), len(target.made)) == (leaves, makes)
 
 
