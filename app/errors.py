@@ -8,7 +8,7 @@
     ├── PreconditionFailed 412
     ├── PayloadTooLarge 413 · UnsupportedMediaType 415
     ├── InvalidDocument 422
-    │   ├── IdempotencyKeyReused
+    │   ├── IdempotencyKeyReused · NothingAhead
     │   └── RefusedByKaltura
     │       └── CategoryNotFound · ResourceNotFound
     ├── TooManyRequests 429
@@ -189,6 +189,12 @@ class IdempotencyKeyReused(InvalidDocument):
     code, title = "idempotency_key_reused", "This Idempotency-Key came with another document"
     when = "The same `Idempotency-Key` came before, with another document."
     advice = "Use a new Idempotency-Key for each document."
+
+
+class NothingAhead(InvalidDocument):
+    code, title = "nothing_ahead", "There is nothing left to record"
+    when = "All sessions of the document are over; or a change would end a recording that still has some ahead."
+    advice = "Correct the dates. To end a recording, DELETE it: what was recorded stays."
 
 
 class RefusedByKaltura(InvalidDocument):

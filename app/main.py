@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import structlog
@@ -103,7 +104,7 @@ class Kaltura:
         self._transport = transport
         self.account = account_of(settings)
         if transport is None and settings.embedded_sandbox:
-            embedded = sandbox.Sandbox(settings.sandbox_database)
+            embedded = sandbox.Sandbox(settings.sandbox_database, server_zone=settings.kaltura_server_time_zone)
             self._transport = sandbox.SandboxTransport(embedded)
             self.account = account_of(settings, embedded.identity)
         self._count = count
@@ -156,16 +157,21 @@ def claim(database: Database, named: Account) -> None:
     log.info("account", detail=detail, had_recordings=filled)
 
 
+def _zone(variable: str, name: str) -> ZoneInfo:
+    try:
+        return zone(name)
+    except ValueError:
+        raise ValueError(f"{variable} must be the IANA name of a time zone, like Europe/Zurich") from None
+
+
 def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = None) -> FastAPI:
     """The service. `transport` stands in for the network to Kaltura.
 
     Raises ValueError for settings that contradict each other. Nothing is opened before the application starts, which
     calls `app.state.prepare()`; whoever wants to tell in words why it does not start calls it before.
     """
-    try:
-        zone(settings.time_zone)
-    except ValueError:
-        raise ValueError("LECTERN_TIME_ZONE must be the IANA name of a time zone, like Europe/Zurich") from None
+    _zone("LECTERN_TIME_ZONE", settings.time_zone)
+    server_zone = _zone("LECTERN_KALTURA_SERVER_TIME_ZONE", settings.kaltura_server_time_zone)
     database = Database(settings.database_url)
     keys = Keys(settings, database)
     metrics = Metrics()
@@ -186,11 +192,16 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     workers = Workers(
         engine,
         settings.workers,
-        lambda: Tools(kaltura.client(), database),
+        lambda: Tools(kaltura.client(), database, server_zone),
         lambda tools: tools.kaltura.close(),
     )
     mirror = Mirror(
-        database, owner, per_second=settings.refreshes_per_second, default_zone=settings.time_zone, busy=unfinished
+        database,
+        owner,
+        per_second=settings.refreshes_per_second,
+        default_zone=settings.time_zone,
+        server_zone=settings.kaltura_server_time_zone,
+        busy=unfinished,
     )
     work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (entries.EVERY, entries.read)}
     refreshers = Refreshers(mirror, Rounds(database, owner, work, busy=unfinished), kaltura.client)
@@ -244,7 +255,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.kaltura = kaltura.client()
     ask = readiness.Asking(app.state.kaltura, kaltura.permissions)
     metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers))
-    app.state.acceptance = Acceptance(database, store, workers, settings.time_zone)
+    app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone)
     app.include_router(recordings)
     app.include_router(calendars)
     app.include_router(resources)

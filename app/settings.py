@@ -36,6 +36,11 @@ class Settings(BaseSettings):
     kaltura_app_token: SecretStr = Field(SecretStr(""), description="The app token itself.")
     kaltura_admin_secret: SecretStr = Field(SecretStr(""), description="Admin secret: the other sign-in.")
     kaltura_user: str = Field("lectern", description="The Kaltura user that Lectern acts as.")
+    kaltura_server_time_zone: str = Field(
+        "America/New_York",
+        description="The zone by whose clocks Kaltura's server keeps times (IANA). A hosted one's are New York's. What "
+        "lies in the hour that they repeat in autumn is sent so that it comes back as it was sent.",
+    )
     kaltura_connect_timeout: float = Field(5.0, gt=0, le=60, description="Seconds to wait for a connection to Kaltura.")
     kaltura_read_timeout: float = Field(
         30.0, gt=0, le=300, description="Seconds to wait for Kaltura's answer, at most."

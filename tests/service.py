@@ -184,6 +184,7 @@ def lectern(folder: Path, *, seed: Seed = DEFAULT_SEED, server_zone: str = "UTC"
     """
     sandbox = Sandbox(seed=seed, server_zone=server_zone)
     kaltura = embedded(sandbox).sign_in()
+    values.setdefault("kaltura_server_time_zone", server_zone)
     app = create_app(settings(with_tables(folder), **values), transport=SandboxTransport(sandbox))
     hurry(app.state.database)
     with client_of(app) as client:

@@ -141,6 +141,37 @@ def test_row_22_every_version_with_rows_in_it_leads_to_the_models(database: Data
             assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
 
 
+def test_sessions_that_were_restored_before_there_was_a_column_for_it_are_known(database: Database) -> None:
+    """From the chains that restored them; one that was cancelled again afterwards, or never restored, is none."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    chains = [
+        ("restore_occurrence", "succeeded", "occ_restored"),
+        ("restore_occurrence", "failed", "occ_refused"),
+        ("restore_occurrence", "succeeded", "occ_cancelled_again"),
+        ("move_occurrence", "succeeded", "occ_moved"),
+    ]
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        fill(connection)
+        tables = MetaData()
+        tables.reflect(connection, only=["chain", "occurrence"])
+        chain, occurrence = tables.tables["chain"], tables.tables["occurrence"]
+        one = {column.name: value(column) for column in chain.columns}
+        each = {column.name: value(column) for column in occurrence.columns}
+        for number, (operation, status, uid) in enumerate(chains):
+            change = {"change": {"occurrence": {"id": uid}}}
+            row = {**one, "id": f"chn_{number}", "operation": operation, "status": status, "input": change}
+            connection.execute(chain.insert(), row)
+            held = "cancelled" if uid == "occ_cancelled_again" else "scheduled"
+            connection.execute(occurrence.insert(), {**each, "id": uid, "status": held})
+    migrate(database)
+    with database.engine.connect() as connection:
+        restored = connection.execute(text("SELECT id FROM occurrence WHERE restored")).scalars().all()
+        assert restored == ["occ_restored"]
+
+
 def test_every_table_has_a_primary_key(database: Database) -> None:
     migrate(database)
     found = inspect(database.engine)

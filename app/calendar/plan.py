@@ -4,6 +4,7 @@ Kaltura's generator leaves RFC 5545 in known ways: it ends a series after two ye
 wrong day when it counts, and stays an hour off once its walk has stepped into a spring gap. So a plan
 
     sends an occurrence in a gap or an overlap as a single event and begins a new series after it,
+    the same with one that begins or ends in the hour that Kaltura's server repeats (app/calendar/server.py),
     begins a series at its own first occurrence and ends it by `until` at its last, never by `count`,
     ends a series before two years are over, and before its walk steps into a gap,
     names each day once, and takes only the patterns below.
@@ -20,7 +21,7 @@ month whose first day is in a gap: its occurrences are series of one. Only the g
 the rule merely proposes a pattern: a series ends where the pattern and the occurrences part.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from itertools import groupby, pairwise, takewhile
@@ -29,17 +30,20 @@ from zoneinfo import ZoneInfo
 
 from app.calendar.occurrences import Occurrence, place
 from app.calendar.recurrence import WEEKDAYS, Day, Rule, walk, with_defaults
+from app.calendar.server import as_sent
 
 MAX_SPAN = timedelta(seconds=63_072_000)  # Kaltura's two years
 
 _FREQUENCIES = {"daily": "days", "weekly": "weeks", "monthly": "months"}
 _ALL_DAYS = tuple(map(Day, WEEKDAYS))
+_UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedEvent:
-    """One event to add. `start` and `end` (UTC) are those of its first occurrence.
+    """One event to add. `start` and `end` (UTC) are those of its first occurrence, as they are sent.
 
+    An event of one occurrence may be sent at other times than its occurrence has (`is_elsewhere`), all others never.
     `recurrence` has Kaltura's names and values, `until` in epoch seconds; it is None for a single event.
     `occurrences` are those that the event generates, excluded ones too: they are cancelled afterwards.
     """
@@ -50,31 +54,46 @@ class PlannedEvent:
     recurrence: Mapping[str, str | int] | None
     occurrences: tuple[Occurrence, ...]
 
+    @property
+    def is_elsewhere(self) -> bool:
+        first = self.occurrences[0]
+        return (self.start, self.end) != (first.start, first.end)
 
-def plan(occurrences: Sequence[Occurrence], rule: Rule | None, tz: ZoneInfo) -> tuple[PlannedEvent, ...]:
+
+def plan(
+    occurrences: Sequence[Occurrence], rule: Rule | None, tz: ZoneInfo, server: ZoneInfo
+) -> tuple[PlannedEvent, ...]:
     """Events, ascending, that together generate each of `occurrences` once and nothing else.
 
     `occurrences` may be any part of a recurrence, say its tail; `rule` is the rule they came from, None if there is
-    none, and then each is a single event.
+    none, and then each is a single event. `server` is the zone of Kaltura's server.
     """
     rest = sorted(occurrences, key=lambda occurrence: occurrence.start)
+    alone = {occurrence.start for occurrence in rest if occurrence.anomaly or _is_elsewhere(occurrence, server)}
     events = []
     while rest:
-        event = _single(rest[0]) if rule is None or rest[0].anomaly else _longest_series(rest, rule, tz)
+        if rule is None or rest[0].start in alone:
+            event = _single(rest[0], server)
+        else:
+            event = _longest_series(rest, rule, tz, alone)
         events.append(event)
         rest = rest[len(event.occurrences) :]
     return tuple(events)
 
 
-def series_of_one(occurrence: Occurrence, tz: ZoneInfo) -> PlannedEvent:
+def series_of_one(occurrence: Occurrence, tz: ZoneInfo, server: ZoneInfo) -> PlannedEvent:
     """One occurrence as a series, which Kaltura never refuses as SCHEDULE_TIME_IN_USE, as it might a single event.
 
-    In an overlap it is a single event all the same: a series could take the second instant.
+    At a time that the zone's clocks repeat, and where it is sent at other times than its own, it is written in UTC,
+    where each instant has one name.
     """
-    if occurrence.anomaly == "overlap":
-        return _single(occurrence)
-    day = Day(WEEKDAYS[occurrence.local.weekday()])
-    return _series([occurrence], Rule("weekly", days=(day,), count=1, week_start=day.weekday), tz)
+    start, end = as_sent(occurrence.start, occurrence.end, server)
+    repeats = place(_on_the_clock(start, tz), tz)[1] is not None
+    where = _UTC if repeats or _is_elsewhere(occurrence, server) else tz
+    sent = replace(occurrence, start=start, end=end, local=_on_the_clock(start, where))
+    day = Day(WEEKDAYS[sent.local.weekday()])
+    series = _series([sent], Rule("weekly", days=(day,), count=1, week_start=day.weekday), where)
+    return replace(series, occurrences=(occurrence,))
 
 
 def describe(events: Sequence[PlannedEvent]) -> str:
@@ -88,8 +107,9 @@ def describe(events: Sequence[PlannedEvent]) -> str:
         part = f"one {kind}" if len(alike) == 1 else f"{len(alike)} {kind}{'s' * (kind == 'single event')}"
         if kind not in ("single event", "series of one occurrence"):
             part += f", {len(sessions):,} occurrences"
-        reasons = _reasons_for_single(sessions) if kind == "single event" else _reasons_for_cut(alike)
-        parts.append(part + (f" because {' and '.join(reasons)}" if reasons else ""))
+        reasons = [*map(_reason_for_single, alike)] if kind == "single event" else _reasons_for_cut(alike)
+        told = " and ".join(filter(None, reasons))
+        parts.append(part + (f" because {told}" if told else ""))
     return ", then ".join(parts)
 
 
@@ -106,14 +126,13 @@ def _kind(event: PlannedEvent) -> str:
     return {"weeks": "weekly series", "months": "monthly series"}[unit]
 
 
-def _reasons_for_single(sessions: Sequence[Occurrence]) -> list[str]:
-    reasons = []
-    for session in sessions:
-        asked = session.wanted or session.local
-        if session.anomaly:
-            verb = "does not exist" if session.anomaly == "gap" else "happens twice"
-            reasons.append(f"{asked:%H:%M} {verb} on {asked.day} {asked:%B %Y}")
-    return reasons
+def _reason_for_single(event: PlannedEvent) -> str:
+    (session,) = event.occurrences
+    asked = session.wanted or session.local
+    day = f"{asked.day} {asked:%B %Y}"
+    if session.anomaly:
+        return f"{asked:%H:%M} {'does not exist' if session.anomaly == 'gap' else 'happens twice'} on {day}"
+    return f"Kaltura's own clocks repeat an hour on {day}" if event.is_elsewhere else ""
 
 
 def _reasons_for_cut(alike: Sequence[PlannedEvent]) -> list[str]:
@@ -121,8 +140,16 @@ def _reasons_for_cut(alike: Sequence[PlannedEvent]) -> list[str]:
     return ["Kaltura ends a series after two years"] if too_long else []
 
 
-def _single(occurrence: Occurrence) -> PlannedEvent:
-    return PlannedEvent("single", occurrence.start, occurrence.end, None, (occurrence,))
+def _is_elsewhere(occurrence: Occurrence, server: ZoneInfo) -> bool:
+    return as_sent(occurrence.start, occurrence.end, server) != (occurrence.start, occurrence.end)
+
+
+def _on_the_clock(instant: datetime, tz: ZoneInfo) -> datetime:
+    return instant.astimezone(tz).replace(tzinfo=None, fold=0)
+
+
+def _single(occurrence: Occurrence, server: ZoneInfo) -> PlannedEvent:
+    return PlannedEvent("single", *as_sent(occurrence.start, occurrence.end, server), None, (occurrence,))
 
 
 def _series(run: Sequence[Occurrence], pattern: Rule, tz: ZoneInfo) -> PlannedEvent:
@@ -145,21 +172,21 @@ def _series(run: Sequence[Occurrence], pattern: Rule, tz: ZoneInfo) -> PlannedEv
     return PlannedEvent("series", first.start, first.end, recurrence, tuple(run))
 
 
-def _longest_series(rest: Sequence[Occurrence], rule: Rule, tz: ZoneInfo) -> PlannedEvent:
-    """The series that generates most of the leading occurrences, the first of which is neither in a gap nor overlap."""
-    run = _within_caps(rest)
+def _longest_series(rest: Sequence[Occurrence], rule: Rule, tz: ZoneInfo, alone: Collection[datetime]) -> PlannedEvent:
+    """The series that generates most of the leading occurrences, the first of which begins at no time in `alone`."""
+    run = _within_caps(rest, alone)
     runs = [(_reproduced(pattern, run, tz), pattern) for pattern in _patterns(rule, run)]
     length, pattern = max(runs, key=lambda candidate: candidate[0])
-    return _series(run[:length], pattern, tz) if length > 1 else series_of_one(run[0], tz)
+    return _series(run[:length], pattern, tz) if length > 1 else series_of_one(run[0], tz, _UTC)
 
 
-def _within_caps(rest: Sequence[Occurrence]) -> Sequence[Occurrence]:
-    """The leading occurrences up to a gap or an overlap, as far as Kaltura lets one series go.
+def _within_caps(rest: Sequence[Occurrence], alone: Collection[datetime]) -> Sequence[Occurrence]:
+    """The leading occurrences up to one that goes alone, as far as Kaltura lets one series go.
 
     At one a day they stay below Kaltura's 1,000 by themselves.
     """
     limit = rest[0].start + MAX_SPAN
-    return list(takewhile(lambda occurrence: not occurrence.anomaly and occurrence.start < limit, rest))
+    return list(takewhile(lambda occurrence: occurrence.start not in alone and occurrence.start < limit, rest))
 
 
 def _patterns(rule: Rule, run: Sequence[Occurrence]) -> Iterator[Rule]:

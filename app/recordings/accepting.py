@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import Response
@@ -45,10 +46,12 @@ class Acceptance:
     store: Store
     workers: Workers[Tools]
     default_zone: str
+    server_zone: ZoneInfo
 
     async def schedule(self, client: Client, document: RecordingDocument, key: str | None, wait: float) -> Response:
         """201 with a new recording, 200 with one that was there, 202 with one that goes on, or its problem."""
-        draft = service.draft(client.name, document, self.default_zone)  # refused before anything is written
+        # Refused before anything is written.
+        draft = service.draft(client.name, document, self.default_zone, self.server_zone)
 
         def accept(session: Session) -> Accepted:
             return service.accept(session, self.store, draft, key, claim=self.workers.spare)
@@ -99,14 +102,16 @@ class Acceptance:
 
     async def put(self, client: Client, document: RecordingDocument, wait: float) -> Response:
         """201 with a new recording, 200 with a changed one, 204 for one that is as the document says."""
-        draft = service.draft(client.name, document, self.default_zone)
+        draft = service.draft(client.name, document, self.default_zone, self.server_zone)
         return await self._run(
             client, lambda session: changing.put(session, self.store, document, draft, self.default_zone), wait
         )
 
     async def batch(self, client: Client, kaltura: KalturaClient, asked: Batch, wait: float) -> Response:
         """200 with all recordings once every change has ended, 202 while one goes on; or the conflicts of all."""
-        planned = await run_in_threadpool(batch.check, self.database, kaltura, client, asked, self.default_zone)
+        planned = await run_in_threadpool(
+            batch.check, self.database, kaltura, client, asked, self.default_zone, self.server_zone
+        )
         accepted = await run_in_threadpool(self._commit_all, client, planned)
         self._begin(*accepted)
         await asyncio.gather(*(self._ended(one, wait) for one in accepted))

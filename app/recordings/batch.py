@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
@@ -16,22 +17,23 @@ from sqlmodel import Session
 
 from app.chains.store import Store
 from app.db import Database, utc_now
-from app.errors import AmbiguousResource, ChainRunning, ResourceNotFound, ScheduleConflict
+from app.errors import AmbiguousResource, ChainRunning, NothingAhead, ResourceNotFound, ScheduleConflict
 from app.fields import In, Line, Out, each_once
 from app.kaltura.client import KalturaClient
 from app.kaltura.types import EventDraft
 from app.keys import Client
 from app.recordings import changing
+from app.recordings.ahead import ensure_ahead
 from app.recordings.discretion import discreet
 from app.recordings.models import Recording
 from app.recordings.parts import NewResource, OnConflict
 from app.recordings.schemas import RecordingDocument
 from app.recordings.service import Accepted, find, held, resource_input, resource_reference
-from app.recordings.state import aim, events_of, excluded_dates, own_conflicts, rows_of
+from app.recordings.state import aim, events_of, own_conflicts, rows_of
 from app.recordings.targets import SCHEDULED, Made
 from app.recordings.views import RecordingView
 from app.recordings.work import booked
-from app.resources.conflicts import Booked, find_conflicts, known_bookings
+from app.resources.conflicts import Booked, at_their_times, find_conflicts, known_bookings
 from app.resources.lookup import in_kaltura, kaltura_answers
 from app.resources.references import reference
 
@@ -86,7 +88,14 @@ class Planned:
     pairs: list[dict[str, Any]]
 
 
-def check(database: Database, kaltura: KalturaClient, client: Client, batch: Batch, default_zone: str) -> list[Planned]:
+def check(
+    database: Database,
+    kaltura: KalturaClient,
+    client: Client,
+    batch: Batch,
+    default_zone: str,
+    server_zone: ZoneInfo,
+) -> list[Planned]:
     """What the batch comes to. Raises ScheduleConflict with every conflict of its final state.
 
     What is wrong with one patch (422, 404) is raised too, with its place.
@@ -95,7 +104,7 @@ def check(database: Database, kaltura: KalturaClient, client: Client, batch: Bat
     planned = []
     for index, one in enumerate(batch.changes):
         with _at(index):
-            planned.append(_planned(database, kaltura, client, one, default_zone, now))
+            planned.append(_planned(database, kaltura, client, one, default_zone, server_zone, now))
     found = [
         {"recording_id": one.recording.id, **pair}
         for one in planned
@@ -135,6 +144,9 @@ def _at(index: int) -> Iterator[None]:
     except (ResourceNotFound, AmbiguousResource) as refusal:
         errors = [{"pointer": f"/changes/{index}/patch/resource", "detail": refusal.detail}]
         raise type(refusal)(refusal.detail, errors=errors) from None
+    except NothingAhead as refusal:
+        errors = [{"pointer": f"/changes/{index}/patch", "detail": refusal.detail}]
+        raise NothingAhead(refusal.detail, errors=errors) from None
 
 
 def _planned(
@@ -143,6 +155,7 @@ def _planned(
     client: Client,
     change: BatchChange,
     default_zone: str,
+    server_zone: ZoneInfo,
     now: datetime,
 ) -> Planned:
     with database.read() as session:
@@ -151,12 +164,15 @@ def _planned(
     document = changing.patched(recording, change.patch)
     stays = resource_input(document) == resource_input(RecordingDocument.model_validate(recording.document))
     room = recording.resource_id if stays else _room(kaltura, document)
+    schedule = document.schedule(changing.zone_for(recording, default_zone))
+    if document.fingerprint() != recording.fingerprint:
+        ensure_ahead(schedule, now, recording)
     wanted = {
         "document": document.model_dump(mode="json", exclude_unset=True),
-        "zone": document.schedule(changing.zone_for(recording, default_zone)).zone.key,
+        "zone": schedule.zone.key,
     }
     same_room = room == recording.resource_id
-    target = aim(wanted, rows, now, same_room=same_room, excluded=excluded_dates(recording))
+    target = aim(wanted, rows, now, server_zone, same_room=same_room)
     touched = {row.id for row in target.rows} | target.left
     return Planned(
         recording,
@@ -218,7 +234,8 @@ def _in_the_way(database: Database, kaltura: KalturaClient, one: Planned, planne
         for made in one.made:
             events += kaltura.get_conflicts([one.room], _draft(one, made), kind="blackout")
     theirs = [other for other in map(booked, events) if other.event_id not in told and other.recording_id not in ids]
-    return [*batch, *own, *theirs]
+    with database.read() as session:
+        return [*batch, *own, *at_their_times(session, theirs)]
 
 
 def _draft(one: Planned, made: Made) -> EventDraft:

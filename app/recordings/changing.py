@@ -23,6 +23,7 @@ from app.db import utc_now
 from app.errors import ChainRunning, NotChangeable, NotFound, OccurrenceOver, PreconditionFailed, ReferenceInUse
 from app.fields import In, LocalTime
 from app.keys import Client
+from app.recordings.ahead import ensure_ahead
 from app.recordings.change_steps import CANCEL, CHANGE, CLEAR
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.schemas import RecordingDocument
@@ -90,14 +91,17 @@ def change(
 ) -> Accepted:
     """Makes the recording what `document` says. `together`: recordings changed at once, which are in nobody's way.
 
-    A new `reference_id` is the recording's from now on, so that nobody else takes it while the chain runs.
+    A new `reference_id` is the recording's from now on, so that nobody else takes it while the chain runs. Raises
+    ReferenceInUse, NothingAhead, and what `_changeable` does.
     """
     _changeable(session, recording)
     if document.fingerprint() == recording.fingerprint:
         return _as_it_is(session, recording)
     before = RecordingDocument.model_validate(recording.document)
     same_room = resource_input(before) == resource_input(document)
-    zone_name = document.schedule(zone_for(recording, default_zone)).zone.key
+    schedule = document.schedule(zone_for(recording, default_zone))
+    ensure_ahead(schedule, utc_now(), recording)
+    zone_name = schedule.zone.key
     if document.reference_id != recording.active_reference:
         other = by_reference(session, recording.client, document.reference_id)
         if other is not None:

@@ -3,25 +3,26 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
-from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from app.calendar.occurrences import Exclusion, Occurrence
-from app.calendar.plan import describe, plan
+from app.calendar.plan import PlannedEvent, describe, plan
 from app.calendar.recurrence import WEEKDAYS
 from app.db import Database
 from app.errors import AmbiguousResource, KalturaUnavailable, ResourceNotFound
 from app.fields import Instant, Out, ZonedTime
 from app.kaltura.client import KalturaClient
 from app.keys import Client
+from app.recordings.ahead import ensure_ahead
 from app.recordings.discretion import discreet
-from app.recordings.models import Recording
 from app.recordings.parts import NewResource
 from app.recordings.schemas import RecordingDocument, Schedule
-from app.recordings.service import resource_reference
+from app.recordings.service import by_reference, resource_reference
 from app.resources.conflicts import Booked, find_conflicts, known_bookings
 from app.resources.lookup import in_kaltura, kaltura_answers, known_resources
 
@@ -54,6 +55,8 @@ class WarningCode(StrEnum):
     EXCLUSION_UNUSED = "exclusion_unused"
     FIRST_DAY = "first_day"
     PAST = "past"
+    SESSIONS_OVERLAP = "sessions_overlap"
+    SERVER_HOUR = "server_hour"
     CHARACTERS = "characters"
     REFERENCE_IN_USE = "reference_in_use"
     NEW_RESOURCE = "new_resource"
@@ -93,34 +96,35 @@ def preview(
     client: Client,
     document: RecordingDocument,
     default_zone: str,
+    server_zone: ZoneInfo,
     now: datetime,
 ) -> Preview:
-    """Raises what `POST /recordings` would answer about the document and its resource."""
+    """Raises what `POST /recordings` would answer about the document and its resource.
+
+    `server_zone` is the zone of Kaltura's server.
+    """
     schedule = document.schedule(default_zone)
-    wanted = [(found.start, found.end) for found in schedule.occurrences if not found.excluded_by]
+    wanted = [(found.start, found.end) for found in schedule.wanted]
+    with database.read() as session:
+        alive = by_reference(session, client.name, document.reference_id)
+    ensure_ahead(schedule, now, alive)
+    own = alive.id if alive else None
     resource_id, about_resource = _resource(database, kaltura, document)
     with database.read() as session:
-        own = _alive(session, client.name, document.reference_id)
         conflicts = find_conflicts(wanted, _booked(session, resource_id, wanted, own))
         told = discreet(session, client.owns, conflicts)
-    events = plan(schedule.occurrences, schedule.rule, schedule.zone)
+    events = [
+        event
+        for event in plan(schedule.occurrences, schedule.rule, schedule.zone, server_zone)
+        if not all(one.excluded_by for one in event.occurrences)
+    ]
+    about_time = *_about_time(schedule, now), *_about_length(document, schedule), *_about_server(events)
     return Preview(
         occurrences=[_shown(found, schedule) for found in schedule.occurrences],
-        plan=describe([event for event in events if not all(one.excluded_by for one in event.occurrences)]),
-        warnings=[*_about_time(schedule, now), *_about_words(document), *_about_reference(own), *about_resource],
+        plan=describe(events),
+        warnings=[*about_time, *_about_words(document), *_about_reference(own), *about_resource],
         conflicts=told,
     )
-
-
-def _alive(session: Session, client: str, reference_id: str | None) -> str | None:
-    """The client's recording that has this reference already; its sessions are in nobody's way here."""
-    if reference_id is None:
-        return None
-    return session.execute(
-        select(col(Recording.id)).where(
-            col(Recording.client) == client, col(Recording.active_reference) == reference_id
-        )
-    ).scalar_one_or_none()
 
 
 def _booked(
@@ -181,6 +185,30 @@ def _about_time(schedule: Schedule, now: datetime) -> Iterator[PreviewWarning]:
     if past:
         detail = f"{len(past)} session(s) are over already, the first on {_day(past[0].local)}."
         yield PreviewWarning(code=WarningCode.PAST, pointer="/start", detail=detail)
+
+
+def _about_length(document: RecordingDocument, schedule: Schedule) -> Iterator[PreviewWarning]:
+    """24 hours every day overlap themselves where the clocks are put forward."""
+    pointer = "/end" if document.end else "/duration_minutes"
+    for one, following in pairwise(schedule.wanted):
+        if following.start < one.end:
+            minutes = int((one.end - following.start).total_seconds() / 60)
+            detail = (
+                f"The session of {_day(one.local)} ends {minutes} minute(s) after that of {_day(following.local)} has "
+                "begun: they overlap, and both are recorded."
+            )
+            yield PreviewWarning(code=WarningCode.SESSIONS_OVERLAP, pointer=pointer, detail=detail)
+
+
+def _about_server(events: Iterable[PlannedEvent]) -> Iterator[PreviewWarning]:
+    for event in events:
+        if event.is_elsewhere:
+            day = _day(event.occurrences[0].local)
+            detail = (
+                f"Kaltura's own clocks repeat an hour on {day}: there that session is from "
+                f"{event.start:%H:%M:%S} to {event.end:%H:%M:%S} UTC, encoders get it at its own time."
+            )
+            yield PreviewWarning(code=WarningCode.SERVER_HOUR, pointer="/start", detail=detail)
 
 
 def _about_words(document: RecordingDocument) -> Iterator[PreviewWarning]:

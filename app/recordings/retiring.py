@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, or_, select, update
 from sqlmodel import Session, col
 
+from app.calendar.server import as_sent
 from app.chains.steps import Call, Done, Outcome, Step
 from app.db import utc_now
 from app.kaltura.types import wire_recurrence
@@ -274,7 +275,12 @@ def _mend(context: Ctx, call: Call) -> Outcome:
     event_id = call.request["event_id"]
     event = next(event for event in context.result("state")["old"] if event["event_id"] == event_id)
     left = set(context.result("state")["left"]) - _late(context)
-    stays = {one["start"] for one in event["sessions"] if one["status"] == SCHEDULED and one["id"] not in left}
+    stays = {
+        start
+        for one in event["sessions"]
+        if one["status"] == SCHEDULED and one["id"] not in left
+        for start in (one["start"], _sent_start(context, one))
+    }
     now = utc_now()
     revived = [
         child
@@ -284,6 +290,11 @@ def _mend(context: Ctx, call: Call) -> Outcome:
     for child in revived:
         own.cancel_event(context, child.id)
     return Done(len(revived))
+
+
+def _sent_start(context: Ctx, session: Mapping[str, Any]) -> int:
+    start, _ = as_sent(instant(session["start"]), instant(session["end"]), context.tools.server_zone)
+    return int(start.timestamp())
 
 
 def _look_at_the_clock(context: Ctx, _call: Call) -> Outcome:

@@ -17,6 +17,7 @@ from app.errors import (
     InvalidDocument,
     NotChangeable,
     NotFound,
+    NothingAhead,
     NothingToResume,
     NotOurs,
     OccurrenceOver,
@@ -44,8 +45,8 @@ DEFAULT_WAIT, LONGEST_WAIT = 10.0, 30.0  # seconds
 READING = (*REFUSALS, NotFound, InvalidDocument, DatabaseUnavailable)
 MAKING = (
     *(*REFUSALS, ReferenceInUse, ScheduleConflict, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType),
-    *(InvalidDocument, IdempotencyKeyReused, RefusedByKaltura, CategoryNotFound, ResourceNotFound, ScheduleDiffers),
-    DatabaseUnavailable,
+    *(InvalidDocument, IdempotencyKeyReused, NothingAhead, RefusedByKaltura, CategoryNotFound, ResourceNotFound),
+    *(ScheduleDiffers, DatabaseUnavailable),
 )
 
 CHANGING = (NotFound, ChainRunning, NotChangeable, NotOurs, PreconditionFailed)
@@ -157,8 +158,8 @@ async def create_recording(
     summary="Preview a recording",
     response_description="What it would come to.",
     responses=responses(
-        *(*REFUSALS, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType, InvalidDocument, RefusedByKaltura),
-        *(ResourceNotFound, DatabaseUnavailable),
+        *(*REFUSALS, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType, InvalidDocument, NothingAhead),
+        *(RefusedByKaltura, ResourceNotFound, DatabaseUnavailable),
     ),
 )
 def preview_recording(request: Request, document: Document, client: Writer) -> Preview:
@@ -167,7 +168,8 @@ def preview_recording(request: Request, document: Document, client: Writer) -> P
     Makes nothing, reserves nothing, and asks Kaltura for nothing but the resource.
     """
     state = request.app.state
-    return preview(state.database, state.kaltura, client, document, state.settings.time_zone, utc_now())
+    zones = state.acceptance.default_zone, state.acceptance.server_zone
+    return preview(state.database, state.kaltura, client, document, *zones, utc_now())
 
 
 @router.post(
@@ -325,7 +327,7 @@ async def change_recording(
     """A merge patch (RFC 7396) of the document: words, people, room, time, recurrence, exclusions.
 
     Sessions that have begun keep their time and room; a new title shows on them too, since Kaltura inherits it.
-    Single sessions that were cancelled or moved stay so. What Kaltura refuses leaves the recording as it was.
+    Single sessions that were cancelled, moved or restored stay so. What Kaltura refuses leaves the recording as it was.
     """
     return await accepting.change(client, id, patch, if_match, wait_of(prefer))
 

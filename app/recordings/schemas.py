@@ -191,6 +191,16 @@ class Schedule:
     exclude: tuple[Exclusion, ...]
     occurrences: tuple[Occurrence, ...]  # ascending; excluded ones are there, marked
 
+    @property
+    def wanted(self) -> list[Occurrence]:
+        """Those that are not excluded; at least one."""
+        return [occurrence for occurrence in self.occurrences if not occurrence.excluded_by]
+
+    @property
+    def last_end(self) -> datetime:
+        """When the last of those ends that are not excluded (UTC)."""
+        return max(occurrence.end for occurrence in self.wanted)
+
 
 class RecordingDocument(In, DocumentFields):
     """One document, from which everything that Kaltura needs is made.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, bindparam, delete, select, update
 from sqlmodel import Session, SQLModel, col
@@ -20,9 +21,10 @@ from app.db import new_id, utc_now
 from app.errors import IdempotencyKeyReused, NotFound, NothingToResume, ReferenceInUse
 from app.kaltura.types import CLASSIFICATIONS
 from app.keys import Client
+from app.recordings.ahead import ensure_ahead
 from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, ScheduleEvent
 from app.recordings.parts import NewResource
-from app.recordings.schemas import RecordingDocument
+from app.recordings.schemas import RecordingDocument, Schedule
 from app.recordings.steps import SCHEDULE
 from app.recordings.work import Tools, as_input
 from app.resources.models import Occurrence, OccurrenceStatus
@@ -64,21 +66,21 @@ class Accepted:
 class Draft:
     """Everything that a document comes to, worked out before a transaction begins: other writes wait for that one.
 
-    `rows` go into their tables in this order, if the document makes a recording.
+    `rows` go into their tables in this order, if the document makes a recording, and `schedule` has something ahead.
     """
 
     client: str
     reference_id: str | None
     fingerprint: str
     recording_id: str
+    schedule: Schedule
     rows: tuple[tuple[Table, list[dict[str, Any]]], ...]
     input: Mapping[str, Any]
 
 
-def draft(client: str, document: RecordingDocument, default_zone: str) -> Draft:
-    """Raises RequestValidationError."""
+def draft(client: str, document: RecordingDocument, default_zone: str, server_zone: ZoneInfo) -> Draft:
+    """`server_zone` is the zone of Kaltura's server. Raises RequestValidationError."""
     schedule = document.schedule(default_zone)
-    stays = [occurrence for occurrence in schedule.occurrences if not occurrence.excluded_by]
     recording_id, fingerprint, now = new_id("rec"), document.fingerprint(), utc_now()
     recording = {
         "id": recording_id,
@@ -89,8 +91,8 @@ def draft(client: str, document: RecordingDocument, default_zone: str) -> Draft:
         "document": document.model_dump(mode="json", exclude_unset=True),
         "status": RecordingStatus.SCHEDULING,
         "time_zone": schedule.zone.key,
-        "first_start": stays[0].start,
-        "last_end": max(occurrence.end for occurrence in stays),
+        "first_start": schedule.wanted[0].start,
+        "last_end": schedule.last_end,
         "created_at": now,
         "updated_at": now,
     }
@@ -105,10 +107,10 @@ def draft(client: str, document: RecordingDocument, default_zone: str) -> Draft:
     tags = [{"recording_id": recording_id, "tag": tag} for tag in document.tags]
     occurrences = [_occurrence(recording_id, occurrence) for occurrence in schedule.occurrences]
     rows = ((_RECORDING, [recording]), (_BOOKING, [booking]), (_TAG, tags), (_OCCURRENCE, occurrences))
-    events = plan(schedule.occurrences, schedule.rule, schedule.zone)
+    events = plan(schedule.occurrences, schedule.rule, schedule.zone, server_zone)
     ids = {row["start"]: row["id"] for row in occurrences}
     given = schedule_input(document, events, ids)
-    return Draft(client, document.reference_id, fingerprint, recording_id, rows, given)
+    return Draft(client, document.reference_id, fingerprint, recording_id, schedule, rows, given)
 
 
 def _occurrence(booking_id: str, found: Planned) -> dict[str, Any]:
@@ -126,7 +128,8 @@ def accept(session: Session, store: Store, draft: Draft, key: str | None, *, cla
     """The document's recording: the one that it made before, or a new one with its chain, ready to run.
 
     With `claim`, a new chain is this process's from the start. A client's documents are to be accepted one after
-    another, so that two equal ones at once find each other. Raises IdempotencyKeyReused and ReferenceInUse.
+    another, so that two equal ones at once find each other. Raises IdempotencyKeyReused, ReferenceInUse and, for a new
+    recording, NothingAhead.
     """
     before = _made_before(session, draft, key)
     if before is not None:
@@ -155,6 +158,7 @@ def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
 
 
 def _make(session: Session, store: Store, draft: Draft, claim: bool) -> Accepted:
+    ensure_ahead(draft.schedule, utc_now())
     for table, rows in draft.rows:
         insert_rows(session.connection(), table, rows)
     names = [step.name for step in SCHEDULE]

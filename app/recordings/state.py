@@ -2,12 +2,13 @@
 
 Its result is `{"decided_at", "rows": [row], "dropped": [occurrence id], "left": [occurrence id], "template_entry_id",
 "events": planned events (app/recordings/work.py), "last_number", "old": [{"number", "event_id", "kind", "recurrence",
-"sessions": [row]}]}`; a row is `{"id", "slot", "start", "end", "status", "moved", "event_id"}`, times in epoch seconds.
+"sessions": [row]}]}`; a row is `{"id", "slot", "start", "end", "status", "moved", "restored", "event_id"}`, times in
+epoch seconds.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ from app.recordings.outcomes import conflict, outcome
 from app.recordings.parts import OnConflict
 from app.recordings.schemas import RecordingDocument
 from app.recordings.steps import recording_lane, room_lane
-from app.recordings.targets import SCHEDULED, Row, Target, aim_at_document, aim_at_nothing, aim_at_one, slot_of
+from app.recordings.targets import SCHEDULED, Row, Target, aim_at_document, aim_at_nothing, aim_at_one
 from app.recordings.work import Ctx, as_input, instant, room
 from app.resources.conflicts import Booked, find_conflicts
 from app.resources.models import Occurrence
@@ -49,7 +50,7 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
         events = events_of(session, recording.id)
         rows = rows_of(session, recording.id, events)
     now = utc_now()
-    target = aim(context.input["change"], rows, now, same_room=same_room, excluded=excluded_dates(recording))
+    target = aim(context.input["change"], rows, now, context.tools.server_zone, same_room=same_room)
     if context.input.get("on_conflict") == OnConflict.REJECT:
         refused = conflict(own_conflicts(recording, rows, target))
         if refused:
@@ -82,12 +83,10 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
     )
 
 
-def aim(
-    change: Mapping[str, Any], rows: Sequence[Row], now: datetime, *, same_room: bool, excluded: Collection[date]
-) -> Target:
+def aim(change: Mapping[str, Any], rows: Sequence[Row], now: datetime, server: ZoneInfo, *, same_room: bool) -> Target:
     """The target of a change: a document, one session (`occurrence`), or an end of it all.
 
-    `excluded` are the dates that the document before excludes.
+    `server` is the zone of Kaltura's server.
     """
     if "document" in change:
         wanted = RecordingDocument.model_validate(change["document"]).schedule(change["zone"])
@@ -96,17 +95,19 @@ def aim(
             wanted.occurrences,
             wanted.rule,
             wanted.zone,
+            server,
             now,
             same_room=same_room,
-            excluded=excluded,
             afresh=change.get("afresh", ()),
         )
     if "occurrence" in change:
         asked = change["occurrence"]
         row = next(row for row in rows if row.id == asked["id"])
         start, end = instant(asked["start"]), instant(asked["end"])
-        aimed = replace(row, start=start, end=end, status=asked["status"], moved=asked["moved"])
-        return aim_at_one(row, aimed, ZoneInfo(change["zone"]))
+        is_held = asked["status"] == SCHEDULED
+        restored = is_held and (row.restored or row.status != SCHEDULED)
+        aimed = replace(row, start=start, end=end, status=asked["status"], moved=asked["moved"], restored=restored)
+        return aim_at_one(row, aimed, ZoneInfo(change["zone"]), server)
     return aim_at_nothing(rows, now)
 
 
@@ -132,12 +133,6 @@ def own_conflicts(recording: Recording, rows: Sequence[Row], target: Target) -> 
     ]
 
 
-def excluded_dates(recording: Recording) -> set[date]:
-    """The dates that the recording's document has, and excludes."""
-    schedule = RecordingDocument.model_validate(recording.document).schedule(recording.time_zone)
-    return {slot_of(occurrence) for occurrence in schedule.occurrences if occurrence.excluded_by}
-
-
 def events_of(session: Session, recording_id: str) -> list[ScheduleEvent]:
     statement = select(ScheduleEvent).where(col(ScheduleEvent.recording_id) == recording_id)
     return list(session.execute(statement.order_by(col(ScheduleEvent.number))).scalars())
@@ -155,6 +150,7 @@ def rows_of(session: Session, recording_id: str, events: Sequence[ScheduleEvent]
             end=found.end,
             status=found.status,
             moved=found.moved,
+            restored=found.restored,
             event=numbers.get(found.series_id or found.event_id or 0),
             event_id=found.event_id,
         )
@@ -170,6 +166,7 @@ def _as_json(row: Row) -> dict[str, Any]:
         "end": int(row.end.timestamp()),
         "status": row.status,
         "moved": row.moved,
+        "restored": row.restored,
         "event_id": row.event_id,
     }
 

@@ -22,8 +22,20 @@ from app.recordings.discretion import discreet
 from app.recordings.models import Recording
 from app.recordings.outcomes import NOT_OURS, at, conflict, outcome
 from app.recordings.saving import save_entry, save_events, save_links, save_resource
-from app.recordings.work import Ctx, Tools, booked, instant, planned, room, shown, template_entry, together, wanted
-from app.resources.conflicts import Booked, find_conflicts, known_bookings
+from app.recordings.work import (
+    Ctx,
+    Tools,
+    booked,
+    generated,
+    instant,
+    planned,
+    room,
+    shown,
+    template_entry,
+    together,
+    wanted,
+)
+from app.resources.conflicts import Booked, at_their_times, find_conflicts, known_bookings
 from app.resources.lookup import in_kaltura
 from app.resources.references import reference
 
@@ -103,10 +115,13 @@ def _refused(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:
 
 
 def _others(context: Ctx, events: Iterable[kaltura.Event], own: Iterable[Booked] = ()) -> list[Booked]:
-    """Of Kaltura's events those that this chain has to mind, and that are not told already."""
+    """Of Kaltura's events those that this chain has to mind, and that are not told already; Lectern's own at the
+    times that they really have."""
     told = {one.event_id for one in own}
     mine = together(context)
-    return [one for one in map(booked, events) if one.event_id not in told and one.recording_id not in mine]
+    found = [one for one in map(booked, events) if one.event_id not in told and one.recording_id not in mine]
+    with context.tools.database.read() as session:
+        return at_their_times(session, found)
 
 
 # template_entry
@@ -219,7 +234,7 @@ def _read_back(context: Ctx, call: Call) -> Outcome:
         made = [single] if single else []
     got = [[event.id, int(event.start.timestamp()), int(event.end.timestamp())] for event in made]
     times = [(start, end) for _, start, end in got]
-    expected = [(start, end) for start, end, *_ in event["occurrences"]]
+    expected = generated(event)
     if times == expected:
         return Done(got)
     may_lag = context.step_seconds < INDEX_LAG or context.failures < LOOKS

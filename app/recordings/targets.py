@@ -4,23 +4,34 @@
                ├── aim_at_document · aim_at_one · aim_at_nothing ──▶ Target
     wanted ────┘
 
-A session is known by its slot, the local date that the rule gives it: its id stays where the date stays.
+A session is known by its slot, the local date that the rule gives it: its id stays where the date stays. What somebody
+decided by hand for one session stays, and it does not matter whether the document said something else before or says
+it afterwards: only another decision about that session, or the end of the recording, takes it back.
+
+    by hand      the document has its date        excludes its date                  has its date no more
+    ──────────   ──────────────────────────────   ────────────────────────────────   ─────────────────────────────
+    nothing      scheduled at the rule's time     excluded                           dropped, and its id with it
+    restored     scheduled at the rule's time     scheduled at the rule's time       scheduled at the time it has
+    moved        scheduled at its own time        scheduled at its own time          scheduled at its own time
+    cancelled    cancelled, at the rule's time    cancelled, at the rule's time      cancelled, at the time it has
+    both         cancelled, at its own time       cancelled, at its own time         cancelled, at its own time
+
+"Both" is moved and cancelled. A retime changes the rule's time, a change of room takes along whatever is ahead. So
+each cell holds in the new room, too, and after any number of documents: a date that is excluded and then is not, or
+that goes and comes back, finds its session as it was decided. Two things come before all of this:
 
     begun                              untouched, whatever the document says
     its new time has passed already    untouched: better one recording too many than one too few
-    cancelled, moved by hand           stays so (its own time, its own cancellation), in the new room too
-    excluded by the document           excluded, also if it was moved; but not if it was restored by hand
-    no date of the document            dropped
-    same time, same room               stays in its event
-    all else                           leaves its event, and gets a new one
+
+What is scheduled at the same time in the same room stays in its event; all else leaves it, and gets a new one.
 """
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from app.calendar.occurrences import Occurrence, place
+from app.calendar.occurrences import Occurrence
 from app.calendar.plan import PlannedEvent, plan, series_of_one
 from app.calendar.recurrence import Rule
 from app.db import new_id
@@ -31,12 +42,14 @@ SCHEDULED, EXCLUDED, CANCELLED = (
     OccurrenceStatus.EXCLUDED,
     OccurrenceStatus.CANCELLED,
 )
-_UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A session. `event` is the number of the schedule event that carries it, `event_id` its own id in Kaltura."""
+    """A session. `event` is the number of the schedule event that carries it, `event_id` its own id in Kaltura.
+
+    `moved` and `restored` are decisions by hand, as CANCELLED is.
+    """
 
     id: str
     slot: date | None
@@ -44,6 +57,7 @@ class Row:
     end: datetime
     status: str
     moved: bool = False
+    restored: bool = False
     event: int | None = None
     event_id: int | None = None
 
@@ -74,17 +88,21 @@ def aim_at_document(
     wanted: Sequence[Occurrence],
     rule: Rule | None,
     tz: ZoneInfo,
+    server: ZoneInfo,
     now: datetime,
     *,
     same_room: bool,
-    excluded: Collection[date] = (),
     afresh: Collection[str] = (),
 ) -> Target:
     """What a document's occurrences (`wanted`, all of them) make of a recording's rows.
 
-    `excluded` are the dates on which the document before had an occurrence, and excluded it. The sessions of `afresh`
-    are made anew whatever stands in Kaltura for them.
+    `server` is the zone of Kaltura's server.
+    The sessions of `afresh` are made anew whatever stands in Kaltura for them.
     """
+
+    def stays(row: Row) -> bool:
+        return same_room and row.status == SCHEDULED and row.id not in afresh
+
     begun = {row.slot for row in rows if row.start <= now}
     ahead = {row.slot: row for row in rows if row.start > now}
     pattern: list[tuple[Occurrence, Row, bool]] = []  # what the rule yields, its row, whether it stays in its event
@@ -94,19 +112,20 @@ def aim_at_document(
         before = ahead.pop(slot, None)
         if before is None and (slot in begun or occurrence.start <= now):
             continue
-        row = _as_wanted(before, slot, occurrence, restored=slot in excluded)
+        row = _as_wanted(before, slot, occurrence)
         if before is not None and not row.moved and row.status != EXCLUDED and occurrence.start <= now:
             untouched.add(before.id)
             continue
-        stays = same_room and row == before and row.status == SCHEDULED and row.id not in afresh
-        pattern.append((occurrence, row, stays))
-    kept = untouched | {row.id for _, row, stays in pattern if stays}
+        pattern.append((occurrence, row, row == before and stays(row)))
+    dateless = [row for row in ahead.values() if _is_decided(row)]
+    kept = untouched | {row.id for _, row, is_kept in pattern if is_kept} | {row.id for row in dateless if stays(row)}
     left = {row.id for row in rows if row.start > now and row.status == SCHEDULED and row.id not in kept}
-    made = [event for run in _runs(pattern) for event in _planned(run, rule, tz)]
-    made += [_made_alone(row, tz) for _, row, stays in pattern if _is_alone(row) and not stays]
+    made = [event for run in _runs(pattern) for event in _planned(run, rule, tz, server)]
+    alone = [row for _, row, _ in pattern if row.moved] + dateless
+    made += [_made_alone(row, tz, server) for row in alone if row.status == SCHEDULED and row.id not in kept]
     return Target(
-        rows=tuple(row for _, row, _ in pattern),
-        dropped=frozenset(row.id for row in ahead.values()),
+        rows=(*(row for _, row, _ in pattern), *dateless),
+        dropped=frozenset(row.id for row in ahead.values()) - {row.id for row in dateless},
         left=frozenset(left),
         made=tuple(made),
     )
@@ -119,10 +138,10 @@ def aim_at_nothing(rows: Sequence[Row], now: datetime) -> Target:
     return Target(tuple(replace(row, status=CANCELLED) for row in ahead), frozenset(), left, ())
 
 
-def aim_at_one(row: Row, now_wanted: Row, tz: ZoneInfo) -> Target:
+def aim_at_one(row: Row, now_wanted: Row, tz: ZoneInfo, server: ZoneInfo) -> Target:
     """What a change of one session makes of it: moved, cancelled or restored."""
     left = frozenset({row.id}) if row.status == SCHEDULED else frozenset()
-    made = (_made_alone(now_wanted, tz),) if now_wanted.status == SCHEDULED else ()
+    made = (_made_alone(now_wanted, tz, server),) if now_wanted.status == SCHEDULED else ()
     return Target((now_wanted,), frozenset(), left, made)
 
 
@@ -131,20 +150,22 @@ def slot_of(occurrence: Occurrence) -> date:
     return (occurrence.wanted or occurrence.local).date()
 
 
-def _as_wanted(before: Row | None, slot: date, occurrence: Occurrence, *, restored: bool) -> Row:
-    """The row of a slot as it will be. `restored`: if it is scheduled, then against the document, by hand."""
+def _is_decided(row: Row) -> bool:
+    return row.moved or row.restored or row.status == CANCELLED
+
+
+def _as_wanted(before: Row | None, slot: date, occurrence: Occurrence) -> Row:
+    """The row of a slot as it will be."""
+    status = EXCLUDED if occurrence.excluded_by else SCHEDULED
     if before is None:
-        status = EXCLUDED if occurrence.excluded_by else SCHEDULED
         return Row(new_id("occ"), slot, occurrence.start, occurrence.end, status)
+    if before.moved:
+        return before
     if before.status == CANCELLED:
         status = CANCELLED
-    elif occurrence.excluded_by and not (restored and before.status == SCHEDULED):
-        status = EXCLUDED
-    else:
+    elif before.restored:
         status = SCHEDULED
-    if before.moved and status == before.status:
-        return before
-    return replace(before, start=occurrence.start, end=occurrence.end, status=status, moved=False)
+    return replace(before, start=occurrence.start, end=occurrence.end, status=status)
 
 
 def _runs(pattern: Sequence[tuple[Occurrence, Row, bool]]) -> Iterator[list[tuple[Occurrence, Row]]]:
@@ -169,35 +190,23 @@ def _is_made(row: Row) -> bool:
     return row.status == SCHEDULED and not row.moved
 
 
-def _is_alone(row: Row) -> bool:
-    return row.status == SCHEDULED and row.moved
-
-
-def _planned(run: Sequence[tuple[Occurrence, Row]], rule: Rule | None, tz: ZoneInfo) -> Iterator[Made]:
+def _planned(
+    run: Sequence[tuple[Occurrence, Row]], rule: Rule | None, tz: ZoneInfo, server: ZoneInfo
+) -> Iterator[Made]:
+    """A series of one for each single event: one would be refused beside another that it replaces
+    (SCHEDULE_TIME_IN_USE)."""
     rows = {occurrence.start: row for occurrence, row in run}
-    for event in plan([occurrence for occurrence, _ in run], rule, tz):
+    for event in plan([occurrence for occurrence, _ in run], rule, tz, server):
         mine = [(occurrence, rows[occurrence.start]) for occurrence in event.occurrences]
         wanted = _trimmed(mine)
         if wanted and len(wanted) < len(mine):  # the plan cut the run at a session that is not made
-            yield from _planned(wanted, rule, tz)
+            yield from _planned(wanted, rule, tz, server)
         elif wanted:
             sessions = tuple((None if row.moved else row.id, _is_made(row)) for _, row in mine)
-            yield Made(_alone(event.start, event.end, tz) if event.kind == "single" else event, sessions)
+            is_single = event.kind == "single"
+            yield Made(series_of_one(event.occurrences[0], tz, server) if is_single else event, sessions)
 
 
-def _made_alone(row: Row, tz: ZoneInfo) -> Made:
-    return Made(_alone(row.start, row.end, tz), ((row.id, True),))
-
-
-def _alone(start: datetime, end: datetime, tz: ZoneInfo) -> PlannedEvent:
-    """A series of one: a single event would be refused beside one that it replaces (SCHEDULE_TIME_IN_USE).
-
-    At a time that the zone's clocks repeat it is written in UTC, where each instant has one name.
-    """
-    _, anomaly = place(_on_the_clock(start, tz), tz)
-    where = _UTC if anomaly else tz
-    return series_of_one(Occurrence(start.astimezone(UTC), end.astimezone(UTC), _on_the_clock(start, where)), where)
-
-
-def _on_the_clock(instant: datetime, tz: ZoneInfo) -> datetime:
-    return instant.astimezone(tz).replace(tzinfo=None, fold=0)
+def _made_alone(row: Row, tz: ZoneInfo, server: ZoneInfo) -> Made:
+    local = row.start.astimezone(tz).replace(tzinfo=None, fold=0)
+    return Made(series_of_one(Occurrence(row.start, row.end, local), tz, server), ((row.id, True),))

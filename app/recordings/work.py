@@ -2,14 +2,16 @@
 
 A chain plans its events either when its document is accepted (`schedule`: they are its input), or in its `state` step
 (changes: they are that step's result). Either way they are `{number: {"kind", "start", "end", "recurrence",
-"occurrences": [[start, end, occurrence id | None, wanted]]}}`, times in epoch seconds. The number ends the event's
-`referenceId`, `lectern-<recording id>-<number>`; number 0 is the template entry's.
+"occurrences": [[start, end, occurrence id | None, wanted]]}}`, times in epoch seconds. An event's times are those that
+are sent, an occurrence's those that are wanted: in the hour that Kaltura's server repeats they differ. The number ends
+the event's `referenceId`, `lectern-<recording id>-<number>`; number 0 is the template entry's.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from app.calendar.plan import PlannedEvent
 from app.chains.steps import Context
@@ -22,10 +24,11 @@ from app.resources.references import recording_of
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What belongs to one worker thread."""
+    """What belongs to one worker thread. `server_zone` is the zone of Kaltura's server (app/calendar/server.py)."""
 
     kaltura: KalturaClient
     database: Database
+    server_zone: ZoneInfo
 
 
 Ctx = Context[Tools]
@@ -50,6 +53,13 @@ def planned(context: Ctx) -> Mapping[str, Mapping[str, Any]]:
     source = context.result("state") if "state" in context.results else context.input
     events: Mapping[str, Mapping[str, Any]] = source["events"]
     return events
+
+
+def generated(event: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """What Kaltura is to make of a planned event: start and end of each of its sessions there."""
+    if len(event["occurrences"]) == 1:
+        return [(event["start"], event["end"])]
+    return [(start, end) for start, end, *_ in event["occurrences"]]
 
 
 def wanted(context: Ctx) -> list[tuple[datetime, datetime]]:

@@ -19,6 +19,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.calendar.occurrences import zone
+from app.calendar.server import agrees
 from app.kaltura.types import Event
 from app.resources.models import Booking, Occurrence, OccurrenceStatus
 from app.resources.references import recording_of
@@ -88,21 +89,28 @@ def split(
 
 
 def differences(
-    own: Iterable[Occurrence], events: Mapping[str, Sequence[Event]], zones: Mapping[str, ZoneInfo], now: datetime
+    own: Iterable[Occurrence],
+    events: Mapping[str, Sequence[Event]],
+    zones: Mapping[str, ZoneInfo],
+    server: ZoneInfo,
+    now: datetime,
 ) -> list[Difference]:
-    """Where Kaltura differs from what Lectern wants on the resource from now on."""
+    """Where Kaltura differs from what Lectern wants on the resource from now on.
+
+    `zones` are the bookings', `server` is that of Kaltura's server, which has sessions in its repeated hour wider.
+    """
     rows: dict[str, list[Occurrence]] = defaultdict(list)
     for row in own:
         rows[row.booking_id].append(row)
     return [
         difference
         for booking_id, of_booking in rows.items()
-        for difference in _differences(of_booking, events.get(booking_id, ()), zones[booking_id], now)
+        for difference in _differences(of_booking, events.get(booking_id, ()), zones[booking_id], server, now)
     ]
 
 
 def _differences(
-    rows: Sequence[Occurrence], events: Sequence[Event], where: ZoneInfo, now: datetime
+    rows: Sequence[Occurrence], events: Sequence[Event], where: ZoneInfo, server: ZoneInfo, now: datetime
 ) -> Iterable[Difference]:
     booking_id = rows[0].booking_id
     left = {event.id: event for event in events}
@@ -113,17 +121,18 @@ def _differences(
         event = left.pop(row.event_id or 0, None)
         if event is None:
             open_rows.append(row)
-        elif _times(event) != _times(row):
+        elif not agrees(_times(event), _times(row), server):
             yield Difference(DriftKind.MOVED, booking_id, row.id, event)
     for row in open_rows:
         if row.end <= now:
             continue
-        event = _instead(row, left.values(), where)
+        event = _instead(row, left.values(), where, server)
         if event is None:
             yield Difference(DriftKind.MISSING, booking_id, row.id, None)
         else:
             del left[event.id]
-            kind = DriftKind.REPLACED if _times(event) == _times(row) else DriftKind.MOVED
+            at_its_time = agrees(_times(event), _times(row), server)
+            kind = DriftKind.REPLACED if at_its_time else DriftKind.MOVED
             yield Difference(kind, booking_id, row.id, event)
     unwanted = {row.event_id: row.id for row in rows}
     for event in left.values():
@@ -131,11 +140,12 @@ def _differences(
             yield Difference(DriftKind.EXTRA, booking_id, unwanted.get(event.id), event)
 
 
-def _instead(row: Occurrence, events: Iterable[Event], where: ZoneInfo) -> Event | None:
+def _instead(row: Occurrence, events: Iterable[Event], where: ZoneInfo, server: ZoneInfo) -> Event | None:
     """The event that took a session's place: at its very time, else on its day."""
     slot = row.slot or row.start.astimezone(where).date()
-    candidates = [event for event in events if _times(event) == _times(row) or _day(event, where) == slot]
-    return min(candidates, key=lambda event: (_times(event) != _times(row), event.start), default=None)
+    at_its_time = {event.id for event in events if agrees(_times(event), _times(row), server)}
+    candidates = [event for event in events if event.id in at_its_time or _day(event, where) == slot]
+    return min(candidates, key=lambda event: (event.id not in at_its_time, event.start), default=None)
 
 
 def _times(of: Event | Occurrence) -> tuple[datetime, datetime]:

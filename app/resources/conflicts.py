@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,6 +33,11 @@ _KNOWN = (
         _OCCURRENCE.c.start < bindparam("before"),
         _BOOKING.c.id.not_in(bindparam("but", expanding=True)),
     )
+)
+_TIMES = select(_OCCURRENCE.c.event_id, _OCCURRENCE.c.start, _OCCURRENCE.c.end).where(
+    _OCCURRENCE.c.booking_id.in_(bindparam("of", expanding=True)),
+    _OCCURRENCE.c.status == OccurrenceStatus.SCHEDULED,
+    _OCCURRENCE.c.event_id.is_not(None),
 )
 
 
@@ -72,6 +77,17 @@ def known_bookings(
         Booked(starts, ends, title, source, booking_id if source == "lectern" else None, event_id)
         for starts, ends, title, source, booking_id, event_id in session.connection().execute(_KNOWN, asked)
     ]
+
+
+def at_their_times(session: Session, found: Sequence[Booked]) -> list[Booked]:
+    """Lectern's own sessions at the times that SQL knows: in Kaltura one may be wider (app/calendar/server.py)."""
+    recordings = {one.recording_id for one in found if one.recording_id}
+    if not recordings:
+        return list(found)
+    rows = session.connection().execute(_TIMES, {"of": list(recordings)})
+    times = {event_id: (start, end) for event_id, start, end in rows}
+    known = [(one, *times.get(one.event_id, (one.start, one.end))) for one in found]
+    return [replace(one, start=start, end=end) for one, start, end in known]
 
 
 def _pair(asked: tuple[datetime, datetime], other: Booked) -> dict[str, Any]:

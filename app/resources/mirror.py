@@ -27,6 +27,7 @@ from sqlalchemy import bindparam, case, delete, func, or_, select, update
 from sqlmodel import Session, SQLModel, col
 
 from app.calendar.occurrences import zone
+from app.calendar.server import LONGEST_REPEAT
 from app.db import Database, database_now, utc_now
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError, Refused
@@ -138,15 +139,20 @@ class Mirror:
         *,
         per_second: float,
         default_zone: str = "UTC",
+        server_zone: str = "UTC",
         busy: Busy = lambda _session, _recordings: (),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """`per_second`: refreshes of all processes together, at most. `default_zone`: of events that name none."""
+        """`per_second`: refreshes of all processes together, at most. `default_zone`: of events that name none.
+
+        `server_zone`: of Kaltura's server.
+        """
         self._database = database
         self._owner = owner
         self._span = max(1.0, 1.0 / per_second)
         self._allowed = max(1, int(per_second * self._span))
         self._default_zone = zone(default_zone)
+        self._server_zone = zone(server_zone)
         self._busy = busy
         self.clock = clock
 
@@ -184,7 +190,7 @@ class Mirror:
             return
         ours, theirs = comparing.split(seen.events, own, busy)
         settled = [row for row in own if row.booking_id not in busy and row.id not in seen.unsure]
-        differences = comparing.differences(settled, ours, zones, began)
+        differences = comparing.differences(settled, ours, zones, self._server_zone, began)
         plan = comparing.follow(claim.resource_id, others, theirs, self._default_zone, seen.unsure)
         with self._database.write() as session:
             if self._locked_version(session, claim) != claim.version:
@@ -263,8 +269,10 @@ def _recordings(events: Iterable[Event]) -> set[str]:
 def _rows(
     session: Session, resource_id: int, now: datetime
 ) -> tuple[list[Occurrence], list[Occurrence], dict[str, ZoneInfo]]:
-    """The resource's occurrences: Lectern's own that are not over, in any state; those of others; bookings' zones."""
-    rows = session.execute(_BOOKED, {"of": resource_id, "since": now - BEFORE}).all()
+    """The resource's occurrences: Lectern's own that may not be over in Kaltura, in any state; those of others;
+    bookings' zones.
+    """
+    rows = session.execute(_BOOKED, {"of": resource_id, "since": now - BEFORE - LONGEST_REPEAT}).all()
     own = [row for row, source, _ in rows if source == "lectern"]
     others = [row for row, source, _ in rows if source != "lectern"]
     return own, others, {row.booking_id: zone(name) for row, _, name in rows}

@@ -73,7 +73,8 @@ class Occurrence(SQLModel, table=True):
     """One session. `id` is its `uid` for life. `event_id` is Kaltura's own event, `series_id` that one's parent.
 
     `slot` is the local date on which the booking's rule holds it, its identity when times change; it is null for what
-    no rule holds. `moved`: it is not at the time that the rule gives it, by its own change.
+    no rule holds. Two decisions by hand: `moved`, it is not at the time that the rule gives it, by its own change;
+    `restored`, it is held although it was cancelled or excluded.
     """
 
     __table_args__ = (
@@ -91,6 +92,7 @@ class Occurrence(SQLModel, table=True):
     series_id: int | None = Field(default=None, sa_type=BigInteger)
     slot: date | None = None
     moved: bool = False
+    restored: bool = False
     changed_at: datetime = Field(default_factory=utc_now, sa_column=_changed_at())
 
 

@@ -9,6 +9,7 @@ import pytest
 from app.calendar.occurrences import Occurrence, occurrences, zone
 from app.calendar.plan import plan
 from app.calendar.recurrence import Rule
+from app.calendar.server import STEADY
 from tests.calendar.support import at, by_dateutil, generated, intervals
 
 YEARS = range(2026, 2030)
@@ -16,7 +17,7 @@ HOUR = timedelta(hours=1)
 
 
 def made_by_kaltura(wanted: tuple[Occurrence, ...], rule: Rule, tz: ZoneInfo) -> list[tuple[int, int]]:
-    return sorted(chain.from_iterable(map(generated, plan(wanted, rule, tz))))
+    return sorted(chain.from_iterable(map(generated, plan(wanted, rule, tz, STEADY))))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_nine_stays_nine(name: str, changes: int) -> None:
         wanted = occurrences(at(f"{year}-01-01T09:00"), tz, HOUR, rule)
         assert len(wanted) == 365 + (year == 2028)
         assert {seen.start.astimezone(tz).strftime("%H:%M") for seen in wanted} == {"09:00"}
-        assert [event.kind for event in plan(wanted, rule, tz)] == ["series"]
+        assert [event.kind for event in plan(wanted, rule, tz, STEADY)] == ["series"]
         assert made_by_kaltura(wanted, rule, tz) == intervals(wanted)
         offsets += [seen.start.astimezone(tz).utcoffset() for seen in wanted]
     assert sum(before != after for before, after in pairwise(offsets)) == changes
@@ -76,7 +77,7 @@ def test_a_time_that_happens_twice_is_its_first_instant_and_a_single_event(name:
     odd = wanted[2]
     assert (odd.anomaly, odd.local, odd.wanted) == ("overlap", at(local), None)
     assert odd.start == at(begins).replace(tzinfo=UTC)
-    assert [(event.kind, len(event.occurrences)) for event in plan(wanted, rule, tz)] == [
+    assert [(event.kind, len(event.occurrences)) for event in plan(wanted, rule, tz, STEADY)] == [
         ("series", 2),
         ("single", 1),
         ("series", 3),
@@ -92,7 +93,7 @@ def test_kalturas_walk_never_steps_into_a_gap() -> None:
     rule = Rule("monthly", month_days=(15,), count=6)
     wanted = occurrences(at("2028-08-15T02:30"), tz, HOUR, rule)
     assert not any(seen.anomaly for seen in wanted)
-    events = plan(wanted, rule, tz)
+    events = plan(wanted, rule, tz, STEADY)
     assert [(event.kind, len(event.occurrences)) for event in events] == [("series", 2), ("series", 1), ("series", 3)]
     assert made_by_kaltura(wanted, rule, tz) == intervals(wanted)
 

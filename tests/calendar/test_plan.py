@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from app.calendar.occurrences import Exclusion, Occurrence, occurrences, zone
 from app.calendar.plan import MAX_SPAN, PlannedEvent, describe, plan, series_of_one
 from app.calendar.recurrence import Rule
+from app.calendar.server import STEADY
 from tests.calendar.support import at, days, generated, intervals
 
 NEW_YORK = zone("America/New_York")
@@ -31,7 +33,7 @@ def test_a_term_across_a_change_of_the_clocks_is_one_series_excluded_days_includ
     rule = Rule("weekly", days=days("MO,WE,FR"), count=40, week_start="WE")
     spring_break = Exclusion(date(2027, 3, 22), date(2027, 3, 26))
     sessions = wanted(rule, "2027-01-13T09:00", timedelta(minutes=50), [spring_break])
-    assert plan(sessions, rule, NEW_YORK) == (
+    assert plan(sessions, rule, NEW_YORK, STEADY) == (
         PlannedEvent(
             kind="series",
             start=datetime(2027, 1, 13, 14, tzinfo=UTC),
@@ -83,7 +85,7 @@ def test_a_term_across_a_change_of_the_clocks_is_one_series_excluded_days_includ
 )
 def test_a_rule_becomes_one_series_that_kaltura_does_not_misread(rule: Rule, start: str, sent: dict[str, str]) -> None:
     sessions = wanted(rule, f"{start}T09:00")
-    (event,) = plan(sessions, rule, NEW_YORK)
+    (event,) = plan(sessions, rule, NEW_YORK, STEADY)
     assert event.recurrence is not None
     assert {name: event.recurrence.get(name) for name in sent} == sent
     assert event.recurrence["interval"] == rule.interval
@@ -106,7 +108,7 @@ def test_a_rule_becomes_one_series_that_kaltura_does_not_misread(rule: Rule, sta
 )
 def test_what_no_trusted_pattern_says_is_places_among_all_days_of_like_months(rule: Rule) -> None:
     sessions = wanted(rule, "2027-01-01T09:00")
-    events = plan(sessions, rule, NEW_YORK)
+    events = plan(sessions, rule, NEW_YORK, STEADY)
     assert [interval for event in events for interval in generated(event)] == intervals(sessions)
     for event in events:
         assert event.recurrence is not None
@@ -115,7 +117,7 @@ def test_what_no_trusted_pattern_says_is_places_among_all_days_of_like_months(ru
 
 def test_a_time_that_the_clocks_skip_is_a_single_event_between_two_series() -> None:
     rule = Rule("daily", until=date(2027, 3, 31))
-    events = plan(wanted(rule, "2027-03-01T02:30"), rule, NEW_YORK)
+    events = plan(wanted(rule, "2027-03-01T02:30"), rule, NEW_YORK, STEADY)
     assert shape(events) == [("series", 13), ("single", 1), ("series", 17)]
     assert events[1].start == datetime(2027, 3, 14, 7, 30, tzinfo=UTC)
 
@@ -123,18 +125,18 @@ def test_a_time_that_the_clocks_skip_is_a_single_event_between_two_series() -> N
 def test_a_series_ends_before_two_years_are_over() -> None:
     rule = Rule("weekly", until=date(2030, 1, 13))
     sessions = wanted(rule, "2027-01-13T09:00")
-    events = plan(sessions, rule, NEW_YORK)
+    events = plan(sessions, rule, NEW_YORK, STEADY)
     assert shape(events) == [("series", 105), ("series", 52)]
     assert sessions[105].start - sessions[0].start >= MAX_SPAN
 
 
 def test_without_a_rule_each_session_is_a_single_event() -> None:
-    (event,) = plan(occurrences(at("2027-01-13T09:00"), NEW_YORK, HOUR, None), None, NEW_YORK)
+    (event,) = plan(occurrences(at("2027-01-13T09:00"), NEW_YORK, HOUR, None), None, NEW_YORK, STEADY)
     assert (event.kind, event.recurrence) == ("single", None)
 
 
 def test_nothing_wanted_is_nothing_planned() -> None:
-    assert plan((), Rule("daily", count=1), NEW_YORK) == ()
+    assert plan((), Rule("daily", count=1), NEW_YORK, STEADY) == ()
 
 
 @pytest.mark.parametrize("hours", [1, 24])
@@ -146,20 +148,23 @@ def test_kaltura_is_never_given_an_until_before_the_first_end_nor_one_that_lets_
     """A session of 24 hours ends when the next one begins, in spring after it has begun."""
     rule = Rule("daily", count=count)
     sessions = wanted(rule, start, timedelta(hours=hours))
-    for event in plan(sessions, rule, NEW_YORK):
+    for event in plan(sessions, rule, NEW_YORK, STEADY):
         assert generated(event) == intervals(event.occurrences)
         assert event.recurrence is None or int(event.recurrence["until"]) >= event.end.timestamp()
 
 
 @pytest.mark.parametrize(
-    ("start", "kind"),
-    [("2027-01-13T09:00", "series"), ("2027-03-14T02:30", "series"), ("2027-11-07T01:30", "single")],
+    ("start", "where"),
+    [("2027-01-13T09:00", NEW_YORK), ("2027-03-14T02:30", NEW_YORK), ("2027-11-07T01:30", STEADY)],
 )
 @pytest.mark.parametrize("hours", [1, 24])
-def test_one_session_can_be_a_series_except_when_its_time_happens_twice(start: str, kind: str, hours: int) -> None:
+def test_one_session_can_be_a_series_in_utc_where_its_time_happens_twice(
+    start: str, where: ZoneInfo, hours: int
+) -> None:
     (session,) = occurrences(at(start), NEW_YORK, timedelta(hours=hours), None)
-    event = series_of_one(session, NEW_YORK)
-    assert event.kind == kind
+    event = series_of_one(session, NEW_YORK, STEADY)
+    assert event.recurrence is not None
+    assert event.recurrence["timeZone"] == where.key
     assert generated(event) == intervals([session])
 
 
@@ -168,7 +173,7 @@ def test_an_update_plans_what_lies_ahead_by_the_same_pattern() -> None:
     rule = Rule("weekly", 2, days("MO,TH,SU"), count=30, week_start="TH")
     sessions = wanted(rule, "2027-01-13T09:00")
     for begun in range(1, 7):
-        (event,) = plan(sessions[begun:], rule, NEW_YORK)
+        (event,) = plan(sessions[begun:], rule, NEW_YORK, STEADY)
         assert generated(event) == intervals(sessions[begun:])
 
 
@@ -179,7 +184,7 @@ def test_a_session_that_was_moved_or_is_gone_parts_two_series() -> None:
         sessions[4], start=sessions[4].start + HOUR, end=sessions[4].end + HOUR, local=sessions[4].local + HOUR
     )
     left = [*sessions[:4], moved, *sessions[5:7], *sessions[8:]]
-    assert shape(plan(left, rule, NEW_YORK)) == [("series", 4), ("series", 1), ("series", 2), ("series", 2)]
+    assert shape(plan(left, rule, NEW_YORK, STEADY)) == [("series", 4), ("series", 1), ("series", 2), ("series", 2)]
 
 
 @pytest.mark.parametrize(
@@ -211,10 +216,9 @@ def test_a_session_that_was_moved_or_is_gone_parts_two_series() -> None:
     ],
 )
 def test_a_plan_can_be_read(rule: Rule, start: str, words: str) -> None:
-    assert describe(plan(wanted(rule, start), rule, NEW_YORK)) == words
+    assert describe(plan(wanted(rule, start), rule, NEW_YORK, STEADY)) == words
 
 
 def test_a_plan_without_a_rule_can_be_read() -> None:
-    assert (
-        describe(plan(occurrences(at("2027-01-13T09:00"), NEW_YORK, HOUR, None), None, NEW_YORK)) == "one single event"
-    )
+    sessions = occurrences(at("2027-01-13T09:00"), NEW_YORK, HOUR, None)
+    assert describe(plan(sessions, None, NEW_YORK, STEADY)) == "one single event"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from app.calendar.occurrences import Occurrence, occurrences, zone
 from app.calendar.plan import MAX_SPAN, plan
 from app.calendar.recurrence import MAX_OCCURRENCES, Rule, RuleError, expand
+from app.calendar.server import STEADY
 from tests.calendar.support import (
     by_dateutil,
     durations,
@@ -62,7 +63,7 @@ def test_kaltura_makes_of_the_plan_exactly_the_occurrences(
     recurrence: Recurrence, zone_name: str, duration: timedelta
 ) -> None:
     wanted = sessions(recurrence, zone_name, duration)
-    events = plan(wanted, recurrence[0], zone(zone_name))
+    events = plan(wanted, recurrence[0], zone(zone_name), STEADY)
     assert tuple(chain.from_iterable(event.occurrences for event in events)) == wanted
     for event in events:
         assert generated(event) == intervals(event.occurrences)
@@ -85,7 +86,7 @@ def test_what_is_left_of_a_recurrence_is_planned_as_exactly(
     """An update plans a part of the occurrences, from any of them on, with holes where sessions were moved away."""
     all_of_them = sessions(recurrence, zone_name, duration)
     wanted = [seen for seen in all_of_them[choice.randrange(len(all_of_them)) :] if choice.random() < share]
-    events = plan(wanted, recurrence[0], zone(zone_name))
+    events = plan(wanted, recurrence[0], zone(zone_name), STEADY)
     assert sorted(chain.from_iterable(map(generated, events))) == intervals(wanted)
 
 
@@ -97,7 +98,7 @@ def test_most_plans_are_one_event() -> None:
         wanted = sessions(recurrence, zone_name, timedelta(minutes=50))
         within_two_years = wanted[-1].start - wanted[0].start < MAX_SPAN
         if within_two_years:
-            plans.append(plan(wanted, recurrence[0], zone(zone_name)))
+            plans.append(plan(wanted, recurrence[0], zone(zone_name), STEADY))
 
     collect()
     one = sum(len(events) == 1 for events in plans)

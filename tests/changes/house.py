@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from app.calendar.server import STEADY
 from app.chains.engine import Engine, Pauses
 from app.chains.store import Store
 from app.main import create_app
@@ -73,7 +74,7 @@ class House(Lectern):
             self.database.tick = lambda moment: tick("commit") if moment == "committing" else None
             self.sandbox.watch = sending
             try:
-                engine.run(claim, Tools(self.app.state.kaltura, self.database))
+                engine.run(claim, Tools(self.app.state.kaltura, self.database, STEADY))
             except Crash:
                 pass
             finally:
@@ -121,7 +122,7 @@ class House(Lectern):
 def house(folder: Path) -> Iterator[House]:
     sandbox = Sandbox(str(folder / "sandbox.db"), server_zone="UTC")  # as in tests/service.py
     kaltura = embedded(sandbox).sign_in()
-    app = create_app(settings(with_tables(folder)), transport=SandboxTransport(sandbox))
+    app = create_app(settings(with_tables(folder), kaltura_server_time_zone="UTC"), transport=SandboxTransport(sandbox))
     hurry(app.state.database)
     app.state.keys.look()
     with client_of(app, started=False, headers={"Prefer": "respond-async"}) as client:

@@ -1,10 +1,11 @@
 """Sessions and documents for the pure tests of targets, in New York, where the clocks change."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.calendar.server import STEADY
 from app.recordings.schemas import RecordingDocument, Schedule
 from app.recordings.targets import CANCELLED, EXCLUDED, SCHEDULED, Row, Target, aim_at_document, slot_of
 
@@ -46,13 +47,9 @@ def as_rows(wanted: Schedule) -> list[Row]:
 
 
 def aimed(
-    rows: list[Row], wanted: Schedule, *, now: datetime = NOW, same_room: bool = True, before: Schedule | None = None
+    rows: list[Row], wanted: Schedule, *, now: datetime = NOW, same_room: bool = True, server: ZoneInfo = STEADY
 ) -> Target:
-    """`before` is the document as it was, if it excluded something."""
-    excluded = {slot_of(one) for one in before.occurrences if one.excluded_by} if before else set[date]()
-    return aim_at_document(
-        rows, wanted.occurrences, wanted.rule, wanted.zone, now, same_room=same_room, excluded=excluded
-    )
+    return aim_at_document(rows, wanted.occurrences, wanted.rule, wanted.zone, server, now, same_room=same_room)
 
 
 def applied(rows: list[Row], target: Target) -> list[Row]:

@@ -13,6 +13,7 @@ from app.recordings.outcomes import Foreign
 from app.recordings.work import Tools
 from app.resources.models import Drift, Mirror
 from app.resources.references import reference
+from tests.changes.house import STEADY
 from tests.changes.scene import COUNT, PAST, Scene, begun, document, to_come
 from tests.service import Json, Lectern, eventually, found, problem
 
@@ -151,7 +152,7 @@ def test_an_occurrence_whose_series_is_gone_is_known_by_its_series_id_and_its_ti
     there: list[Event], own_ones: bool
 ) -> None:
     old = [{"event_id": 100, "sessions": [{"event_id": 101, "start": 4_000}]}]
-    tools = Tools(Fake(*there), None)  # type: ignore[arg-type]
+    tools = Tools(Fake(*there), None, STEADY)  # type: ignore[arg-type]
     context = Context("chn", RECORDING, {}, {"state": {"state": {"old": old}}}, tools)
     if own_ones:
         own.make_sure(context, [101])

@@ -185,10 +185,48 @@ def test_a_cancelled_session_is_restored_at_the_new_time(scene: Scene) -> None:
     scene.holds()
 
 
-def test_an_exclusion_of_a_moved_session_s_date_ends_it(scene: Scene) -> None:
+def test_a_session_moved_off_a_holiday_is_held_when_the_document_learns_of_the_holiday(scene: Scene) -> None:
+    """17 March is moved to the 18th by hand; then the timetable excludes the 17th, and later does not any more."""
     found(scene.move(20, start=scene.local(21, hours=5)))
-    scene.changed(exclude=[scene.day(20)])
-    assert (scene.status(20), events_of(scene)) == ("excluded", [("series", COUNT)])
+    for holidays in ([scene.day(20)], [], [scene.day(20), scene.day(22)]):
+        scene.changed(exclude=holidays)
+        assert scene.start(21, hours=5) in scene.starts()
+        assert (scene.status(20), scene.start(20) in scene.starts()) == ("scheduled", False)
+        scene.holds()
+
+
+@pytest.mark.parametrize("act", ["moved", "cancelled", "restored"])
+def test_a_decision_outlives_a_timetable_that_leaves_its_date_out(scene: Scene, act: str) -> None:
+    """Then another room, and the date comes back at another time."""
+    if act == "moved":
+        found(scene.move(COUNT - 2, start=scene.local(20, hours=5)))
+    else:
+        found(scene.cancel(COUNT - 2))
+    if act == "restored":
+        found(scene.restore(COUNT - 2))
+    status = "cancelled" if act == "cancelled" else "scheduled"
+    shorter = {"frequency": "daily", "count": COUNT - 5}
+    for change in (
+        {"recurrence": shorter},
+        {"resource": scene.other, "recurrence": shorter},
+        {"recurrence": {**shorter, "count": COUNT}, "start": scene.local(hours=2)},
+    ):
+        scene.changed(**change)
+        assert scene.status(COUNT - 2) == status
+        scene.holds()
+    where = {"moved": [scene.start(20, hours=5)], "cancelled": [], "restored": [scene.start(COUNT - 2, hours=2)]}
+    usual = [scene.start(number, hours=2) for number in range(PAST, COUNT) if number != COUNT - 2]
+    assert scene.starts() == sorted([*usual, *where[act]])
+
+
+def test_a_session_that_was_cancelled_and_restored_is_held_on_a_holiday_that_comes_later(scene: Scene) -> None:
+    found(scene.cancel(20))
+    found(scene.restore(20))
+    scene.changed(exclude=[scene.day(20), scene.day(22)])
+    assert (scene.status(20), scene.status(22)) == ("scheduled", "excluded")
+    found(scene.cancel(20))
+    scene.changed(exclude=[])
+    assert (scene.status(20), scene.status(22)) == ("cancelled", "scheduled")
     scene.holds()
 
 

@@ -18,6 +18,7 @@ from app.recordings.sweep import SWEEP
 from app.recordings.work import Tools
 from app.resources.models import Drift
 from app.resources.references import reference
+from tests.changes.house import STEADY
 from tests.changes.scene import Scene, begun, document, to_come
 from tests.service import Json, Lectern, eventually, found, problem
 
@@ -189,7 +190,7 @@ def test_a_sweep_removes_nothing_that_is_not_the_recording_s(service: Lectern) -
     event_id = scene.recording["kaltura"]["events"][0]["id"]
     remove = next(step for step in SWEEP if step.name == "remove")
     results = {"look": {"event:1": [event_id], "entry:0": [entry_id]}}
-    tools = Tools(service.app.state.kaltura, service.app.state.database)
+    tools = Tools(service.app.state.kaltura, service.app.state.database, STEADY)
     context = Context("chn", f"sweep:{scene.id}", {"subject": scene.id}, results, tools)
     calls = remove.calls(context)
     assert remove.check is not None
@@ -207,7 +208,7 @@ def test_a_sweep_removes_what_is_the_recording_s(service: Lectern, modes: Json) 
     service.sandbox.set_faults({"modes": modes})
     remove = next(step for step in SWEEP if step.name == "remove")
     results = {"look": {"event:1": [scene.recording["kaltura"]["events"][0]["id"]]}}
-    tools = Tools(service.app.state.kaltura, service.app.state.database)
+    tools = Tools(service.app.state.kaltura, service.app.state.database, STEADY)
     context = Context("chn", f"sweep:{scene.id}", {"subject": scene.id}, results, tools)
     assert [remove.send(context, call) for call in remove.calls(context)] == [Done()]
     assert [one for one in scene.events() if one["status"] == 2] == []

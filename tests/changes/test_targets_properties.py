@@ -44,12 +44,12 @@ def documents(draw: st.DrawFn, zone: str) -> Schedule:
         raise
 
 
-Scene = tuple[list[Row], Schedule, Schedule, datetime, bool]
+Scene = tuple[list[Row], Schedule, datetime, bool]
 
 
 @st.composite
 def scenes(draw: st.DrawFn) -> Scene:
-    """What stands there, the document before and the one that is wanted, a moment, and whether the room stays."""
+    """What stands there, the document that is wanted, a moment, and whether the room stays."""
     zone = draw(st.sampled_from(ZONES))
     before = draw(documents(zone))
     after = draw(documents(zone) | st.just(before))
@@ -57,7 +57,7 @@ def scenes(draw: st.DrawFn) -> Scene:
     changed = {index: draw(_by_hand(rows[index])) for index in draw(st.sets(st.sampled_from(range(len(rows)))))}
     now = rows[0].start + timedelta(hours=draw(st.integers(-30, 30 * 24)))
     rows = sorted((changed.get(index, row) for index, row in enumerate(rows)), key=lambda row: row.start)
-    return rows, before, after, now, draw(st.booleans())
+    return rows, after, now, draw(st.booleans())
 
 
 @st.composite
@@ -65,22 +65,26 @@ def _by_hand(draw: st.DrawFn, row: Row) -> Row:
     """A session that was cancelled, restored or moved."""
     what = draw(st.sampled_from(["cancelled", "restored", "moved", "moved and cancelled"]))
     if what == "restored":
-        return replace(row, status=SCHEDULED, event=2)
+        return replace(row, status=SCHEDULED, restored=True, event=2)
     if what.startswith("moved"):
         shift = timedelta(hours=draw(st.integers(-200, 200)))
         row = replace(row, start=row.start + shift, end=row.end + shift, status=SCHEDULED, moved=True, event=3)
     return replace(row, status=CANCELLED) if what.endswith("cancelled") else row
 
 
+def is_decided(row: Row) -> bool:
+    return row.moved or row.restored or row.status == CANCELLED
+
+
 def aim(scene: Scene) -> Target:
-    rows, before, after, now, same_room = scene
-    return aimed(rows, after, now=now, same_room=same_room, before=before)
+    rows, after, now, same_room = scene
+    return aimed(rows, after, now=now, same_room=same_room)
 
 
 @given(scenes())
 @settings(max_examples=100, deadline=None)
 def test_what_has_begun_is_not_touched(scene: Scene) -> None:
-    rows, _, _, now, _ = scene
+    rows, _, now, _ = scene
     target = aim(scene)
     begun = {row.id for row in rows if row.start <= now}
     touched = {row.id for row in target.rows} | target.left | target.dropped
@@ -90,14 +94,14 @@ def test_what_has_begun_is_not_touched(scene: Scene) -> None:
 @given(scenes())
 @settings(max_examples=100, deadline=None)
 def test_each_date_of_the_document_has_one_session_which_keeps_its_id(scene: Scene) -> None:
-    rows, _, after, now, _ = scene
+    rows, after, now, _ = scene
     final = applied(rows, aim(scene))
     ids = {row.slot: row.id for row in rows}
     assert max(Counter(row.slot for row in final).values(), default=1) == 1
     assert [row for row in final if row.id != ids.get(row.slot, row.id)] == []
     wanted = {slot_of(one): one for one in after.occurrences}
     ahead = {row.slot for row in final if row.start > now}
-    assert ahead <= wanted.keys()
+    assert ahead <= wanted.keys() | {row.slot for row in rows if is_decided(row)}
     begun = {row.slot for row in rows if row.start <= now}
     assert {slot for slot, one in wanted.items() if one.start > now and slot not in begun} <= ahead
 
@@ -105,27 +109,43 @@ def test_each_date_of_the_document_has_one_session_which_keeps_its_id(scene: Sce
 @given(scenes())
 @settings(max_examples=100, deadline=None)
 def test_a_session_is_as_the_document_says_unless_it_was_changed_by_hand(scene: Scene) -> None:
-    rows, before, after, now, _ = scene
+    rows, after, now, _ = scene
     were = {row.slot: row for row in rows}
-    excluded = {slot_of(one) for one in before.occurrences if one.excluded_by}
     wanted = {slot_of(one): one for one in after.occurrences}
     for row in applied(rows, aim(scene)):
         if row.start <= now or row.slot is None:
             continue
-        one, was = wanted[row.slot], were.get(row.slot)
-        if was and was.status == CANCELLED:
-            assert row.status == CANCELLED
-        elif was and was.moved and not (one.excluded_by and row.slot not in excluded):
-            assert (row.status, row.start, row.end) == (was.status, was.start, was.end) or one.excluded_by
-        elif one.start > now and not (was and was.status == SCHEDULED and row.slot in excluded):
-            status = EXCLUDED if one.excluded_by else SCHEDULED
-            assert (row.status, row.start, row.end) == (status, one.start, one.end)
+        one, was = wanted.get(row.slot), were.get(row.slot)
+        assert was or one
+        assert not was or (row.moved, row.restored) == (was.moved, was.restored)
+        if was and is_decided(was):
+            assert row.status == was.status
+        if was and (was.moved or one is None):
+            assert (row.start, row.end) == (was.start, was.end)
+        elif one and one.start > now:
+            assert (row.start, row.end) == (one.start, one.end)
+            assert (was and is_decided(was)) or row.status == (EXCLUDED if one.excluded_by else SCHEDULED)
+
+
+@given(scenes(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_what_was_decided_by_hand_outlives_any_number_of_documents(scene: Scene, data: st.DataObject) -> None:
+    rows, after, now, same_room = scene
+    decided = {row.id: row for row in rows if is_decided(row) and row.start > now}
+    final = rows
+    for one in (after, data.draw(documents(after.zone.key)), after):
+        final = applied(final, aimed(final, one, now=now, same_room=same_room))
+    for row in final:
+        if was := decided.get(row.id):
+            assert (row.status, row.moved, row.restored) == (was.status, was.moved, was.restored)
+            assert not was.moved or (row.start, row.end) == (was.start, was.end)
+    assert decided.keys() <= {row.id for row in final}
 
 
 @given(scenes())
 @settings(max_examples=100, deadline=None)
 def test_what_is_scheduled_is_in_one_event_that_stays_or_is_made(scene: Scene) -> None:
-    rows, _, _, now, same_room = scene
+    rows, _, now, same_room = scene
     target = aim(scene)
     made = Counter(session for one in target.made for session, stays in one.sessions if stays)
     before = {row.id: row for row in rows}
@@ -161,8 +181,8 @@ def test_kaltura_makes_of_the_events_what_is_wanted_and_what_is_to_be_cancelled(
 @given(scenes())
 @settings(max_examples=100, deadline=None)
 def test_the_same_again_changes_nothing_more(scene: Scene) -> None:
-    rows, _, after, now, _ = scene
+    rows, after, now, _ = scene
     final = applied(rows, aim(scene))
-    again = aimed(final, after, now=now, before=after)
+    again = aimed(final, after, now=now)
     assert (again.left, again.dropped, again.made) == (frozenset[str](), frozenset[str](), ())
     assert applied(final, again) == final

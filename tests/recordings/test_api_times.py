@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +10,7 @@ import pytest
 from app.recordings import steps
 from app.sandbox import RESOURCE_ID
 from tests.recordings.documents import SINGLE
-from tests.service import NOTHING, Json, Lectern, epoch, found, lectern, problem
+from tests.service import NOTHING, Json, Lectern, epoch, found, problem
 
 NEW_YORK = ZoneInfo("America/New_York")
 EVENT = "schedule_scheduleEvent"
@@ -196,16 +195,3 @@ def test_an_event_that_is_deleted_meanwhile_is_a_difference_too(
     shown = problem(service.schedule(SINGLE, prefer="wait=30"), 502, "schedule_differs")
     assert (shown["wanted"], shown["got"]) == (WANTED[:1], [])
     assert service.left() == NOTHING
-
-
-@pytest.mark.parametrize("recurrence", [None, {"frequency": "weekly", "count": 2}])
-def test_what_kaltura_cannot_store_is_never_scheduled_silently(
-    tmp_path: Path, database_url: str, recurrence: Json | None
-) -> None:
-    """Kaltura keeps its own server's wall-clock time: there, 06:30Z on the night of the change is 05:30Z (#216)."""
-    document = SINGLE | {"start": "2027-11-07T06:30:00", "duration_minutes": 15, "recurrence": recurrence}
-    with lectern(tmp_path, database_url=database_url, server_zone="America/New_York") as service:
-        shown = problem(service.schedule(document), 502, "schedule_differs")
-        assert shown["wanted"][0] == ["2027-11-07T06:30:00Z", "2027-11-07T06:45:00Z"]
-        assert shown["got"][0] == ["2027-11-07T05:30:00Z", "2027-11-07T05:45:00Z"]
-        assert service.left() == NOTHING

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.calendar.server import STEADY
 from app.recordings import service
 from app.recordings.schemas import EXAMPLE, RecordingDocument
 from tests.recordings.documents import SERVICE_ZONE, SINGLE, example
@@ -15,5 +16,5 @@ NEW_ROOM = {"system_name": "ROOM-1", "name": "Room 1", "kind": "camera", "descri
 @pytest.mark.parametrize("document", [EXAMPLE, SINGLE, example(resource=NEW_ROOM), example(exclude=[], tags=[])])
 def test_a_chain_s_input_is_the_same_from_the_database(document: dict[str, Any]) -> None:
     """A chain runs with it as it was drafted, or, taken over by another process, as it was stored."""
-    drafted = service.draft("local", RecordingDocument.model_validate(document), SERVICE_ZONE).input
+    drafted = service.draft("local", RecordingDocument.model_validate(document), SERVICE_ZONE, STEADY).input
     assert json.loads(json.dumps(drafted)) == drafted

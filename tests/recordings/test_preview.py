@@ -20,6 +20,7 @@ NEW_YORK = "America/New_York"
 README = Path(__file__).parents[2] / "README.md"
 LECTURE = SINGLE | {"time_zone": NEW_YORK}
 NIGHTS = LECTURE | {"start": "2027-03-12T02:30:00", "recurrence": {"frequency": "daily", "count": 4}}
+DAYS = {"start": "2027-03-12T09:00:00", "duration_minutes": 1440, "recurrence": {"frequency": "daily", "count": 4}}
 TELESCOPE = "🔭"  # four bytes of UTF-8
 
 
@@ -202,12 +203,21 @@ STORED = "are stored by Kaltura as ????."
         ),
         (
             {
-                "start": "2020-01-13T09:00:00",
-                "recurrence": {"frequency": "daily", "count": 3},
-                "exclude": ["2020-01-13"],
+                "start": "2027-03-12T09:00:00",
+                "duration_minutes": 1440,
+                "recurrence": {"frequency": "daily", "count": 4},
             },
-            [("past", "/start", "2 session(s) are over already, the first on 14 January 2020.")],
+            [
+                (
+                    "sessions_overlap",
+                    "/duration_minutes",
+                    "The session of 13 March 2027 ends 60 minute(s) after that of 14 March 2027 has begun: they "
+                    "overlap, and both are recorded.",
+                )
+            ],
         ),
+        (DAYS | {"exclude": ["2027-03-14"]}, []),
+        (DAYS | {"start": "2027-11-05T09:00:00"}, []),
         ({"title": "Größe – 日本"}, []),  # at most three bytes each
         (
             {
