@@ -14,6 +14,8 @@ A chain's states:
                  ▼
                failed
 
+The 24 hours are those under trial. Time in which nobody tried (no process ran, a lane was taken) does not count.
+
 For each call: its intent is committed, then it is sent, then its result is committed together with the intent of
 the next. No transaction is open while something is sent. What is found as an intent without a result has an
 unknown outcome, and is looked up before anything is sent again. Calls that are harmless to repeat, and leave nothing
@@ -105,10 +107,11 @@ class Engine(Generic[T]):
     def _load(self, claim: Claim, tools: T) -> Run[T] | None:
         chain, rows = self.store.load(claim)
         definition = self.definitions.get(chain.operation)
-        if definition is None or [row.name for row in rows] != [step.name for step in definition.steps]:
-            # Made by another version of Lectern: refused, not guessed.
-            error = {"code": "internal", "detail": "The steps of this operation have changed since it began."}
-            log.error("steps_changed", chain_id=chain.id, operation=chain.operation)
+        unknown = [row.name for row in rows if definition is None or row.name not in definition.known]
+        if definition is None or unknown:
+            # Begun by another version of Lectern: refused, not guessed. A version that knows them takes it up.
+            error = {"code": "internal", "detail": f"This version does not know its steps: {', '.join(unknown)}."}
+            log.error("steps_unknown", chain_id=chain.id, operation=chain.operation, steps=unknown)
             with self.store.checkpoint(claim) as session:
                 self.store.end(session, claim, ChainStatus.STUCK, error)
                 if definition is not None:
@@ -138,6 +141,7 @@ class Engine(Generic[T]):
                 run.made(row, call, outcome.result)
                 on = self._go_on(run)
                 continue
+            call["failures"] = row.failures + 1
             if not isinstance(outcome, Unknown):
                 # Not done by this sending; but perhaps by an earlier one, which got no answer.
                 call["state"] = SENT if call.get("unsure") else PENDING
@@ -172,8 +176,10 @@ class Engine(Generic[T]):
     def _resume(self, run: Run[T], row: StepState) -> bool:
         """Goes on in the middle of a step. Whether there is something to send now."""
         call = open_calls(row)[0]
-        if run.chain.status == ChainStatus.QUEUED and not self._take_lanes_again(run):
-            return False
+        if run.chain.status == ChainStatus.QUEUED:
+            with self._checkpoint(run) as session:
+                if not self._take_lanes(run, session, row):
+                    return False
         if not self._settle(run, row, call):
             return False
         if call["state"] == MADE:
@@ -242,15 +248,12 @@ class Engine(Generic[T]):
         keys, before = run.lanes(row), [key for one in run.rows[: row.position] for key in run.lanes(one)]
         if keys and before and min(keys) <= max(before):
             raise ValueError(f"the lanes of {row.name} do not sort after those before it")
+        if run.chain.status == ChainStatus.QUEUED:
+            keys = [*before, *keys]  # one that was stuck has handed on what it held
         taken = self.store.take_lanes(session, run.claim, keys) if keys else None
         if taken is not None:
             self.store.release(session, run.claim, 0, status=ChainStatus.QUEUED, waiting_for=taken)
         return taken is None
-
-    def _take_lanes_again(self, run: Run[T]) -> bool:
-        """A chain that was stuck has handed its lanes on."""
-        with self._checkpoint(run) as session:
-            return all(self._take_lanes(run, session, row) for row in run.rows if row.status != StepStatus.PENDING)
 
     # Looking up, waiting
 
@@ -273,6 +276,7 @@ class Engine(Generic[T]):
             self._wait(run, row, found)
             return False
         call["looks"] = call.get("looks", 0) + 1
+        row.failures = call.get("failures", 0)  # looks that failed are forgotten, but no sending that came to nothing
         if call["looks"] < LOOKS:
             self._wait(run, row, Unknown("Looked up, and not found yet."), self.pauses.look)
             return False
@@ -309,7 +313,7 @@ class Engine(Generic[T]):
             row.status = StepStatus.WAITING
         run.change(row)
         with self._checkpoint(run) as session:
-            if self.store.patience_is_over(session, run.claim):
+            if run.claim.tried >= self.store.patience:
                 error = {**(run.chain.error or {}), "code": "stuck", "detail": reason, "step": row.name}
                 self._end(session, run, ChainStatus.STUCK, error)
                 return
@@ -332,7 +336,7 @@ class Engine(Generic[T]):
         log.info("chain_refused", chain_id=run.chain.id, step=row.name, code=error.get("code"))
         run.chain.error = _refusal(row)
         run.change(row)
-        return {"status": ChainStatus.UNDOING, "error": run.chain.error, "deadline": self.store.deadline}
+        return {"status": ChainStatus.UNDOING, "error": run.chain.error, "tried": 0.0}
 
     def _undo(self, run: Run[T]) -> None:
         for row, call, undo in run.to_undo():
@@ -348,7 +352,7 @@ class Engine(Generic[T]):
                 if not isinstance(outcome, Done):
                     self._wait(run, row, outcome)
                     return
-            call["state"], row.next_attempt_at = UNDONE, None
+            call["state"], row.next_attempt_at, row.failures = UNDONE, None, 0
             if row.status == StepStatus.SUCCEEDED and all(call["state"] == UNDONE for call in row.calls or ()):
                 row.status, row.error = StepStatus.UNDONE, None
             run.change(row)

@@ -39,14 +39,22 @@ def _by_value(kind: type[StrEnum]) -> Enum:
 class Chain(SQLModel, table=True):
     """One durable run of ordered steps over one subject.
 
+    `number` counts the chains of a subject from 1: the highest is the latest, whatever clocks and ids say.
+
     `next_attempt_at` and `lease_until` are seconds since 1970 by the database's clock. A chain can be claimed when
-    both have passed; `next_attempt_at` is null once nothing is left to do.
+    both have passed; `next_attempt_at` is null once nothing is left to do. `tried` is for how many seconds it has been
+    under trial: in the hands of a process that is alive, or in a pause that was due.
     """
 
-    __table_args__ = (Index("ix_chain_due", "next_attempt_at"), Index("ix_chain_waiting_for", "waiting_for"))
+    __table_args__ = (
+        Index("ix_chain_due", "next_attempt_at"),
+        Index("ix_chain_number", "subject", "number", unique=True),
+        Index("ix_chain_waiting_for", "waiting_for"),
+    )
 
     id: str = Field(primary_key=True)
-    subject: str = Field(index=True)
+    subject: str
+    number: int
     operation: str
     status: ChainStatus = Field(
         default=ChainStatus.QUEUED, sa_column=Column(_by_value(ChainStatus), nullable=False, index=True)
@@ -57,7 +65,7 @@ class Chain(SQLModel, table=True):
     fence: int = 0
     lease_until: float = Field(default=0.0, sa_column=Column(Float(53), nullable=False))
     next_attempt_at: float | None = Field(default=0.0, sa_column=Column(Float(53)))
-    deadline: float | None = Field(default=None, sa_column=Column(Float(53)))
+    tried: float = Field(default=0.0, sa_column=Column(Float(53), nullable=False))
     waiting_for: str | None = None
     stop: bool = False  # somebody asks that it is undone, or ended where it can't be
     created_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
@@ -75,7 +83,7 @@ class ChainStep(SQLModel, table=True):
     name: str
     status: StepStatus = Field(default=StepStatus.PENDING, sa_column=Column(_by_value(StepStatus), nullable=False))
     attempts: int = 0
-    failures: int = 0  # in a row; what the next pause grows with
+    failures: int = 0  # since anything of it succeeded; what the next pause grows with
     calls: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     started_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))

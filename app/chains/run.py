@@ -51,7 +51,7 @@ class Run(Generic[T]):
         return self.claim.stop and self.returns
 
     def step(self, row: StepState) -> Step[T]:
-        return self.definition.steps[row.position]
+        return self.definition.known[row.name]
 
     def glides(self, row: StepState) -> bool:
         """Whether the step's next call may be sent before anything is committed."""
@@ -87,6 +87,7 @@ class Run(Generic[T]):
         self.changed[row.position] = row
 
     def made(self, row: StepState, call: dict[str, Any], result: Json) -> None:
+        row.failures = 0
         self.change(row)
         call |= {"state": MADE, "result": result}
         self.results[row.name][call["key"]] = result

@@ -82,7 +82,7 @@ class Context(Generic[T]):
     results: Mapping[str, Mapping[str, Json]]  # step name → call key → result
     tools: T
     step_seconds: float = 0.0  # since the step was first tried
-    failures: int = 0  # of the step, in a row; outages that all chains wait for are none
+    failures: int = 0  # of the step, since anything of it succeeded; outages that all chains wait for are none
 
     def result(self, step: str, key: str | None = None) -> Json:
         """The result of a call of an earlier step; of its only call, when no key is given."""
@@ -126,6 +126,9 @@ class Step(Generic[T]):
 class Definition(Generic[T]):
     """An operation: its steps in order, and what its end means to its subject.
 
+    New chains have `steps`. A chain goes on with those that it was begun with, by name and in its own order, whatever
+    a newer version does: `retired` are steps that new chains do without and older ones may still have.
+
     `ended` runs within the transaction that ends the chain: `succeeded`, `failed` (with what it was refused for), or
     `stuck` (with `{"code": "stuck", "detail", "step", …}`; once taken up again, the chain ends another time).
     `sweep` names the operation that looks once more, some minutes after a chain had an unknown outcome, for what may
@@ -137,7 +140,11 @@ class Definition(Generic[T]):
     steps: Sequence[Step[T]]
     ended: Callable[[Session, str, ChainStatus, Mapping[str, Json] | None], None]
     sweep: str | None = None
+    retired: Sequence[Step[T]] = ()
+    known: Mapping[str, Step[T]] = field(init=False)  # every step that a chain may have, by name
 
     def __post_init__(self) -> None:
-        if len({step.name for step in self.steps}) < len(self.steps):
+        known = {step.name: step for step in (*self.steps, *self.retired)}
+        if len(known) < len(self.steps) + len(self.retired):
             raise ValueError("two steps have the same name")
+        object.__setattr__(self, "known", known)  # frozen for everybody else

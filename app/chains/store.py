@@ -6,6 +6,10 @@ it, so a checkpoint by an old owner changes no row and ends its run (`LeaseLost`
 Lanes are handed on: the chain that ends gives each lane it holds to the one that has waited longest. A chain
 takes its lanes in ascending order and keeps those it has while it waits for the next, so none wait in a ring.
 
+A chain's patience is for time under trial alone. Each sign of life of its owner adds the time since the one before,
+a lease's worth at most, and each pause what was asked for: so neither a night in which the service was off, nor one
+in which the machine slept, nor a lane that others had, makes a chain stuck.
+
 Statements that run for every chain are built once: building one costs more than running it.
 """
 
@@ -16,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Float, bindparam, case, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
@@ -52,11 +56,17 @@ _CLAIM = (
     )
     .returning(_CHAIN.c.id, _CHAIN.c.fence, _CHAIN.c.subject)
 )
+_LEASE = bindparam("lease", type_=Float(53))
+_SILENT = database_now() - (_CHAIN.c.lease_until - _LEASE)  # seconds since its owner's last sign of life
 _RENEW = (
     update(_CHAIN)
     .where(_CHAIN.c.id == bindparam("of"), _CHAIN.c.fence == bindparam("held"), _CHAIN.c.owner.is_not(None))
-    .values(lease_until=database_now() + bindparam("lease"), updated_at=bindparam("at"))
-    .returning(_CHAIN.c.stop)
+    .values(
+        lease_until=database_now() + _LEASE,
+        tried=_CHAIN.c.tried + case((_SILENT > _LEASE, _LEASE), (_SILENT > 0.0, _SILENT), else_=0.0),
+        updated_at=bindparam("at"),
+    )
+    .returning(_CHAIN.c.stop, _CHAIN.c.tried)
 )
 _PLANNED = ("chain_id", "position", "name", "status")
 _GIVEN = ("id", "subject", "operation", "status", "input", "created_at")
@@ -64,10 +74,15 @@ _SAVED = (
     *("chain_id", "position", "status", "attempts", "failures"),
     *("calls", "error", "started_at", "finished_at", "next_attempt_at"),
 )
+_BEFORE = _CHAIN.alias("before")
 _CREATE = insert(_CHAIN).values(
+    # Counted here, not beforehand: what comes next is the database's to say, and the caller holds the subject.
+    number=select(func.coalesce(func.max(_BEFORE.c.number), 0) + 1)
+    .where(_BEFORE.c.subject == bindparam("of"))
+    .scalar_subquery(),
+    tried=0.0,
     lease_until=database_now() + bindparam("lease"),
     next_attempt_at=database_now() + bindparam("delay"),
-    deadline=database_now() + bindparam("patience"),
 )
 _LOAD = select(*(_CHAIN.c[field.name] for field in fields(ChainState))).where(_CHAIN.c.id == bindparam("of"))
 _STEPS = (
@@ -76,8 +91,8 @@ _STEPS = (
     .order_by(_STEP.c.chain_id, _STEP.c.position)
 )
 _LATEST = select(Chain).where(
-    col(Chain.id).in_(
-        select(func.max(col(Chain.id)))
+    tuple_(col(Chain.subject), col(Chain.number)).in_(
+        select(col(Chain.subject), func.max(col(Chain.number)))
         .where(col(Chain.subject).in_(bindparam("of", expanding=True)))
         .group_by(col(Chain.subject))
     )
@@ -86,7 +101,7 @@ _UNFINISHED = select(_CHAIN.c.subject).where(
     _CHAIN.c.subject.in_(bindparam("of", expanding=True)),
     _CHAIN.c.status.not_in((ChainStatus.SUCCEEDED, ChainStatus.FAILED)),
 )
-_HOLD = select(_CHAIN.c.id).where(_CHAIN.c.subject == bindparam("of")).order_by(_CHAIN.c.id).with_for_update()
+_HOLD = select(_CHAIN.c.id).where(_CHAIN.c.subject == bindparam("of")).order_by(_CHAIN.c.number).with_for_update()
 _HEIRS = (
     select(_CHAIN.c.waiting_for, _CHAIN.c.id)
     .where(_CHAIN.c.waiting_for.in_(bindparam("keys", expanding=True)))
@@ -114,6 +129,7 @@ class Claim:
     valid_until: float
     saved_at: float = 0.0  # when its last checkpoint was (monotonic seconds)
     stop: bool = False  # whether the chain is asked to stop, as of the last renewal
+    tried: float = 0.0  # seconds under trial, as of the last renewal
     subject: str = ""  # for the log
     more: bool = False  # whether others were due when it was claimed
     handed_on: bool = False  # whether its end has made others due
@@ -131,7 +147,7 @@ class Claim:
 class Store:
     def __init__(self, database: Database, owner: str, lease: float, patience: float = 24 * 3600.0) -> None:
         """`owner` names this process in the rows it holds; `lease` (seconds) is how long it may be silent;
-        a chain that has been waiting for `patience` seconds is stuck."""
+        a chain that has been under trial for `patience` seconds without coming to an end is stuck."""
         self.database = database
         self.owner = owner
         self.lease = lease
@@ -165,7 +181,7 @@ class Store:
         return Claim(chain.id, 1, begun + self.lease, saved_at=begun, subject=subject, loaded=(chain, rows))
 
     def _insert(self, session: Session, chain: ChainState, rows: Sequence[StepState], **owned: Any) -> None:
-        connection, since = session.connection(), {"updated_at": chain.created_at, "patience": self.patience}
+        connection, since = session.connection(), {"updated_at": chain.created_at, "of": chain.subject}
         connection.execute(_CREATE, {**{name: getattr(chain, name) for name in _GIVEN}, **since, **owned})
         insert_rows(connection, _STEP, [_values(row, _PLANNED) for row in rows])
 
@@ -198,7 +214,7 @@ class Store:
     def _renew(self, connection: Connection, claim: Claim) -> bool:
         values = {"of": claim.chain_id, "held": claim.fence, "lease": self.lease, "at": utc_now()}
         row = connection.execute(_RENEW, values).one_or_none()
-        claim.stop = row is not None and row.stop
+        claim.stop, claim.tried = (row.stop, row.tried) if row is not None else (False, claim.tried)
         return row is not None
 
     # Checkpoints
@@ -226,6 +242,8 @@ class Store:
     def release(self, session: Session, claim: Claim, delay: float | None, **changes: Any) -> None:
         """Within a checkpoint: gives the chain back, to be taken up in `delay` seconds, or never (None)."""
         due = None if delay is None else database_now() + delay
+        if delay:
+            changes["tried"] = _CHAIN.c.tried + delay
         self.change(session, claim, owner=None, lease_until=0.0, next_attempt_at=due, **changes)
 
     def end(self, session: Session, claim: Claim, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
@@ -234,14 +252,6 @@ class Store:
         self.release(session, claim, None, status=status, error=error, finished_at=finished)
         self._hand_on_lanes(session, claim)
 
-    @property
-    def deadline(self) -> ColumnElement[float]:
-        return database_now() + self.patience
-
-    def patience_is_over(self, session: Session, claim: Claim) -> bool:
-        over = select(_CHAIN.c.id).where(_CHAIN.c.id == claim.chain_id, _CHAIN.c.deadline <= database_now())
-        return session.connection().execute(over).one_or_none() is not None
-
     def take_up(self, session: Session, chain_id: str) -> bool:
         """A stuck or waiting chain is due at once, with new patience. Whether there was one to take up."""
         due = update(_CHAIN).where(
@@ -249,7 +259,7 @@ class Store:
             _CHAIN.c.status.in_((ChainStatus.STUCK, ChainStatus.WAITING, ChainStatus.UNDOING)),
             _CHAIN.c.lease_until <= database_now(),
         )
-        changes = {"status": ChainStatus.QUEUED, "next_attempt_at": database_now(), "deadline": self.deadline}
+        changes = {"status": ChainStatus.QUEUED, "next_attempt_at": database_now(), "tried": 0.0}
         if session.connection().execute(due.values(**changes)).rowcount == 0:
             return False
         session.execute(update(_STEP).where(_STEP.c.chain_id == chain_id).values(failures=0))
@@ -291,9 +301,7 @@ class Store:
         claim.handed_on = bool(heirs)
         for key, heir in heirs.items():
             connection.execute(insert(_LANE).values(key=key, chain_id=heir))
-            # Its patience begins now: it could not try anything while it stood in line.
-            begins = {"waiting_for": None, "deadline": self.deadline}
-            connection.execute(update(_CHAIN).where(_CHAIN.c.id == heir).values(**begins))
+            connection.execute(update(_CHAIN).where(_CHAIN.c.id == heir).values(waiting_for=None))
 
 
 def _new(subject: str, operation: str, steps: Sequence[str], given: Mapping[str, Any], status: ChainStatus) -> Loaded:

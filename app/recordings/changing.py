@@ -47,8 +47,11 @@ SCHEDULED, CANCELLED = OccurrenceStatus.SCHEDULED, OccurrenceStatus.CANCELLED
 
 
 def etag(recording: Recording) -> str:
-    """Changes whenever anything of the recording does."""
-    return f'"{int(recording.updated_at.timestamp() * 1_000_000):x}"'
+    """Changes whenever anything of the recording does.
+
+    The version alone would do, were it not for backups: after one is put back, versions are given out again.
+    """
+    return f'"{recording.version:x}-{int(recording.updated_at.timestamp() * 1_000_000):x}"'
 
 
 def patched(recording: Recording, patch: Mapping[str, Any]) -> RecordingDocument:

@@ -24,6 +24,9 @@ class Recording(SQLModel, table=True):
 
     `active_reference` is the document's `reference_id` while the recording is alive, and null once it is failed or
     cancelled: a client has each reference once at most.
+
+    `version` is raised by the database (a trigger, migration 0005) with each change of the row. `last_number` is the
+    highest number that a change gave an event of it, also one that is gone or was undone: none is given twice.
     """
 
     __table_args__ = (UniqueConstraint("client", "active_reference"),)
@@ -43,6 +46,8 @@ class Recording(SQLModel, table=True):
     last_end: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     created_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
     updated_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
+    version: int = Field(default=1, sa_type=BigInteger)
+    last_number: int = 0
 
 
 class RecordingTag(SQLModel, table=True):

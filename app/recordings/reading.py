@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy import BindParameter, bindparam, func, select
-from sqlalchemy.orm import defer
+from sqlalchemy import BindParameter, and_, bindparam, func, select
+from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, StepState
@@ -44,10 +44,12 @@ _EXTENTS = (
     .where(col(Occurrence.booking_id).in_(_THESE), col(Occurrence.status).in_(WANTED))
     .group_by(col(Occurrence.booking_id))
 )
-_LATEST = select(func.max(col(Chain.id))).where(col(Chain.subject) == col(Recording.id)).correlate(Recording)
+_ANY = aliased(Chain)
+_LATEST = select(func.max(col(_ANY.number))).where(col(_ANY.subject) == col(Recording.id)).correlate(Recording)
 _SHOWN = (
     select(Recording, Chain, Resource)
-    .join(Chain, col(Chain.id) == _LATEST.scalar_subquery())
+    .select_from(Recording)
+    .join(Chain, and_(col(Chain.subject) == col(Recording.id), col(Chain.number) == _LATEST.scalar_subquery()))
     .outerjoin(Resource, col(Resource.id) == col(Recording.resource_id))
     .where(col(Recording.id).in_(_THESE))
     .order_by(col(Recording.id).desc())
@@ -184,7 +186,7 @@ def views(session: Session, found: Sequence[Shown]) -> list[RecordingView]:
 def history(session: Session, recording: Recording) -> list[ChainView]:
     """Every chain of the recording, the latest first."""
     chains = session.execute(
-        select(Chain).where(col(Chain.subject) == recording.id).order_by(col(Chain.id).desc())
+        select(Chain).where(col(Chain.subject) == recording.id).order_by(col(Chain.number).desc())
     ).scalars()
     found = list(chains)
     steps = steps_of(session, [chain.id for chain in found])

@@ -239,10 +239,15 @@ def _mend(context: Ctx, call: Call) -> Outcome:
     return Done(len(revived))
 
 
+def _look_at_the_clock(context: Ctx, _call: Call) -> Outcome:
+    """Not before `state` did: another host's clock may be behind, or this one's was set back."""
+    return Done(max(int(utc_now().timestamp()), context.result("state").get("decided_at", 0)))
+
+
 SWITCH: Step[Tools] = Step(
     "switch",
     lambda _context: [Call("switch")],
-    lambda _context, _call: Done(int(utc_now().timestamp())),
+    _look_at_the_clock,
     save=_save_switch,
     final=True,
 )

@@ -1,7 +1,7 @@
 """The `state` step of a change: what stands in SQL for the recording, and what the change comes to now.
 
-Its result is `{"rows": [row], "dropped": [occurrence id], "left": [occurrence id], "template_entry_id", "events":
-planned events (app/recordings/work.py), "last_number", "old": [{"number", "event_id", "kind", "recurrence",
+Its result is `{"decided_at", "rows": [row], "dropped": [occurrence id], "left": [occurrence id], "template_entry_id",
+"events": planned events (app/recordings/work.py), "last_number", "old": [{"number", "event_id", "kind", "recurrence",
 "sessions": [row]}]}`; a row is `{"id", "slot", "start", "end", "status", "moved", "event_id"}`, times in epoch seconds.
 """
 
@@ -11,10 +11,9 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlalchemy import bindparam, select, update
+from sqlmodel import Session, SQLModel, col
 
-from app.chains.models import Chain, ChainStep, StepStatus
 from app.chains.steps import Call, Done, Outcome, Step
 from app.db import utc_now
 from app.recordings.models import Recording, ScheduleEvent
@@ -26,6 +25,13 @@ from app.recordings.targets import SCHEDULED, Row, Target, aim_at_document, aim_
 from app.recordings.work import Ctx, as_input, instant, room
 from app.resources.conflicts import Booked, find_conflicts
 from app.resources.models import Occurrence
+
+_RECORDING = SQLModel.metadata.tables["recording"]
+_USE_UP = (
+    update(_RECORDING)
+    .where(_RECORDING.c.id == bindparam("of"), _RECORDING.c.last_number < bindparam("last"))
+    .values(last_number=bindparam("last"))
+)
 
 
 def _all_lanes(context: Ctx) -> list[str]:
@@ -42,17 +48,20 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
         recording = session.get_one(Recording, context.subject)
         events = events_of(session, recording.id)
         rows = rows_of(session, recording.id, events)
-        last_number = _last_number(session, recording.id, events)
-    target = aim(context.input["change"], rows, utc_now(), same_room=same_room, excluded=excluded_dates(recording))
+    now = utc_now()
+    target = aim(context.input["change"], rows, now, same_room=same_room, excluded=excluded_dates(recording))
     if context.input.get("on_conflict") == OnConflict.REJECT:
         refused = conflict(own_conflicts(recording, rows, target))
         if refused:
             return refused
+    # What `schedule` made is counted by what stands: until the first change all of it does.
+    last_number = max([recording.last_number, *(event.number for event in events)])
     made = dict(enumerate(target.made, last_number + 1))
     stay = set(rows) if same_room else set[Row]()
     carried = {session for one in target.made for session, _ in one.sessions}
     return Done(
         {
+            "decided_at": int(now.timestamp()),
             "rows": [_as_json(row) for row in target.rows if row not in stay or row.id in carried],
             "dropped": sorted(target.dropped),
             "left": sorted(target.left),
@@ -153,29 +162,6 @@ def rows_of(session: Session, recording_id: str, events: Sequence[ScheduleEvent]
     ]
 
 
-def _last_number(session: Session, recording_id: str, events: Sequence[ScheduleEvent]) -> int:
-    """The highest number that an event of the recording ever had, also one that is gone or was undone.
-
-    No number is given twice: what is left of one event would be taken for another.
-    """
-    statement = (
-        select(ChainStep)
-        .join(Chain, col(Chain.id) == col(ChainStep.chain_id))
-        .where(
-            col(Chain.subject) == recording_id,
-            col(ChainStep.name) == "state",
-            col(ChainStep.status) == StepStatus.SUCCEEDED,
-        )
-        .order_by(col(Chain.id).desc())
-        .limit(1)
-    )
-    decided = session.execute(statement).scalar_one_or_none()
-    if decided and decided.calls:
-        last: int = decided.calls[0]["result"]["last_number"]
-        return last
-    return max((event.number for event in events), default=0)
-
-
 def _as_json(row: Row) -> dict[str, Any]:
     return {
         "id": row.id,
@@ -188,4 +174,10 @@ def _as_json(row: Row) -> dict[str, Any]:
     }
 
 
-STATE: Step[Any] = Step("state", lambda _context: [Call("state")], _decide, lanes=_all_lanes)
+def _save_last_number(session: Session, context: Ctx) -> None:
+    """Before anything that bears one of the numbers is sent: whatever becomes of it, they are used up."""
+    values = {"of": context.subject, "last": context.result("state")["last_number"]}
+    session.connection().execute(_USE_UP, values)
+
+
+STATE: Step[Any] = Step("state", lambda _context: [Call("state")], _decide, lanes=_all_lanes, save=_save_last_number)

@@ -94,7 +94,7 @@ def test_whoever_ends_hands_on_however_it_ends(
     house.create("two", "room")
     house.run()
     house.world.script = {call: list(answers) for call, answers in script.items()}
-    house.sql("UPDATE chain SET deadline = 0 WHERE id = :id", id=first)
+    house.sql("UPDATE chain SET tried = 1e9 WHERE id = :id", id=first)
     assert go_on(house, first)
     assert statuses(house) == {"one": status, "two": "queued"}
     assert lanes(house) == {"room": "two"}
@@ -102,21 +102,22 @@ def test_whoever_ends_hands_on_however_it_ends(
     assert statuses(house)["two"] == "succeeded"
 
 
-def test_patience_begins_when_a_chain_gets_its_lane(house: House) -> None:
+def test_time_in_line_is_no_time_under_trial(house: House) -> None:
     first = begin(house, "one", "room")
     two = house.create("two", "room")
     house.run()
-    house.lose_patience()
+    house.let_hours_pass(25)
     assert go_on(house, first)
     house.world.script["make", "thing"] = [retry()]
     assert not house.run()
     assert house.chain(two).status == ChainStatus.WAITING
+    assert house.chain(two).tried < 10
 
 
 def test_who_was_stuck_queues_again_for_the_lane_it_gave_away(house: House) -> None:
     first = begin(house, "one", "room")
     house.world.script = {("make", "b"): [retry()]}
-    house.sql("UPDATE chain SET deadline = 0")
+    house.sql("UPDATE chain SET tried = 1e9")
     assert go_on(house, first)
     begin(house, "two", "room")
     with house.database.write() as session:

@@ -195,6 +195,7 @@ class House:
     database: Database
     world: World = field(default_factory=World)
     steps: Sequence[Step[World]] = STEPS
+    retired: Sequence[Step[World]] = ()
     pauses: Pauses = field(default_factory=Pauses)
     stopping: Callable[[], bool] = lambda: False
     before_end: Callable[[], None] = lambda: None
@@ -209,7 +210,7 @@ class House:
         return Store(self.database, owner, self.lease, self.patience)
 
     def engine(self, store: Store | None = None) -> Engine[World]:
-        definition = Definition("build", self.steps, self._ended)
+        definition = Definition("build", self.steps, self._ended, retired=self.retired)
         return Engine(store or self.store(), {"build": definition}, self.pauses, lambda: self.stopping())
 
     def _ended(self, session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
@@ -252,8 +253,15 @@ class House:
         self.sql("UPDATE chain SET lease_until = 0")
         self.sql("UPDATE chain SET next_attempt_at = 0 WHERE next_attempt_at IS NOT NULL AND waiting_for IS NULL")
 
+    def let_hours_pass(self, hours: float) -> None:
+        """Whatever is kept by the database's clock is so much longer ago."""
+        past = {"seconds": hours * 3600}
+        self.sql("UPDATE chain SET lease_until = lease_until - :seconds", **past)
+        self.sql("UPDATE chain SET next_attempt_at = next_attempt_at - :seconds", **past)
+
     def lose_patience(self) -> None:
-        self.sql("UPDATE chain SET deadline = 0")
+        """It has been under trial for years."""
+        self.sql("UPDATE chain SET tried = 1e9")
 
     def sql(self, statement: str, **values: Any) -> list[Any]:
         with self.database.write() as session:

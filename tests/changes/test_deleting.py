@@ -28,7 +28,7 @@ def lose_patience(scene: Scene) -> None:
     """The chain that waits now has waited for a day."""
     with scene.service.app.state.database.write() as session:
         chain = session.get_one(Chain, scene.service.get(scene.path)["chain"]["id"])
-        chain.deadline, chain.next_attempt_at = 0.0, 0.0
+        chain.tried, chain.next_attempt_at = 1e9, 0.0
         session.add(chain)
     scene.service.app.state.workers.nudge()
 

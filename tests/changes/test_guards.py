@@ -140,7 +140,7 @@ def test_a_stuck_change_is_taken_up_by_resume(busy: Scene) -> None:
     eventually(lambda: service.get(busy.path)["chain"]["status"] == "waiting")
     with service.app.state.database.write() as session:
         chain = session.get_one(Chain, service.get(busy.path)["chain"]["id"])
-        chain.deadline, chain.next_attempt_at = 0.0, 0.0
+        chain.tried, chain.next_attempt_at = 1e9, 0.0
         session.add(chain)
     assert service.until(busy.id, "stuck")["problem"]["code"] == "stuck"
     problem(busy.patch(title="New"), 409, "not_changeable")
