@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from app.calendar.server import STEADY
 from app.chains.steps import Context
 from app.kaltura.types import Event
 from app.recordings import own
@@ -13,7 +14,6 @@ from app.recordings.outcomes import Foreign
 from app.recordings.work import Tools
 from app.resources.models import Drift, Mirror
 from app.resources.references import reference
-from tests.changes.house import STEADY
 from tests.changes.scene import COUNT, PAST, Scene, begun, document, to_come
 from tests.service import Json, Lectern, eventually, found, problem
 

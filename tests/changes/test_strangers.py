@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from httpx2 import Response
 
+from app.calendar.server import STEADY
 from app.chains.steps import Context, Done, Failed
 from app.kaltura.client import KalturaClient
 from app.kaltura.types import Event
@@ -18,7 +19,6 @@ from app.recordings.sweep import SWEEP
 from app.recordings.work import Tools
 from app.resources.models import Drift
 from app.resources.references import reference
-from tests.changes.house import STEADY
 from tests.changes.scene import Scene, begun, document, to_come
 from tests.service import Json, Lectern, eventually, found, problem
 
