@@ -22,6 +22,8 @@ def entry_deleted(scene: Scene) -> str:
 def drifted(scene: Scene, kind: str) -> None:
     """As the mirror's rounds note it."""
     row = {"resource_id": scene.recording["resource"]["id"], "key": f"{kind}:{scene.id}", "booking_id": scene.id}
+    if kind == "template_entry_gone":
+        row["template_entry_id"] = scene.recording["kaltura"]["template_entry_id"]
     with scene.service.app.state.database.write() as session:
         session.merge(Drift(**row, kind=kind, confirmed=True))
 
