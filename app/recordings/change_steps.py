@@ -1,11 +1,12 @@
 """The steps that change what stands in Kaltura for a recording: new first, old last.
 
     resource → state → conflicts → categories → words → assignments → events → occurrences → exclusions → links
-             → switch → retire → mend
+             → together → switch → retire → mend
 
 `state` takes the lanes, reads the recording's rows, and decides what the change comes to (app/recordings/targets.py).
-Until `links` is done everything can be undone, and an undo touches only what this chain made; so a change that Kaltura
-refuses leaves the recording as it was. From `switch` on it only goes forward (app/recordings/retiring.py).
+Until `together` is done everything can be undone, and an undo touches only what this chain made; so a change that
+Kaltura refuses leaves the recording as it was. In `together` recordings that swap rooms wait for each other
+(app/recordings/switching.py). From `switch` on it only goes forward (app/recordings/retiring.py).
 
     state → switch → retire → mend → entry
 
@@ -37,6 +38,7 @@ from app.recordings.steps import (
     OCCURRENCES,
     RESOURCE,
 )
+from app.recordings.switching import GATHER, link, making_lanes
 from app.recordings.work import Ctx, Tools
 from app.resources.models import Booking, OccurrenceStatus
 
@@ -207,7 +209,7 @@ def _save_entry(session: Session, context: Ctx) -> None:
 
 
 CHANGE: Sequence[Step[Tools]] = (
-    replace(RESOURCE, save=remember_resource),
+    replace(RESOURCE, save=remember_resource, lanes=making_lanes),
     STATE,
     replace(CONFLICTS, lanes=None),
     Step("categories", _category_calls, _resolve),
@@ -216,7 +218,8 @@ CHANGE: Sequence[Step[Tools]] = (
     replace(EVENTS, save=None),
     OCCURRENCES,
     EXCLUSIONS,
-    replace(LINKS, save=None),
+    replace(LINKS, send=link, save=None),
+    GATHER,
     *ENDING,
 )
 CANCEL: Sequence[Step[Tools]] = (

@@ -1,8 +1,9 @@
 """The end of a change, from which there is no way back: `switch → retire → mend`.
 
-`switch` looks at the clock once, for all that follows: what has begun by then, or was to begin, stays as it was. SQL
-then shows the new sessions. `retire` removes from Kaltura what they replace, and `mend` cancels again what an update
-of a series brought back to life.
+`switch` looks at the clock once, for all that follows: what has begun by then, or was to begin, stays as it was. Of
+recordings that are changed together all look at one moment, that of their verdict. SQL then shows the new sessions.
+`retire` removes from Kaltura what they replace, and `mend` cancels again what an update of a series brought back to
+life.
 
 What `retire` does with an event that sessions leave:
 
@@ -239,10 +240,16 @@ def _mend(context: Ctx, call: Call) -> Outcome:
     return Done(len(revived))
 
 
+def _switch(context: Ctx, _call: Call) -> Outcome:
+    """The moment of the switch, in epoch seconds."""
+    decided = context.results.get("together")
+    return Done(context.result("together")["at"] if decided else int(utc_now().timestamp()))
+
+
 SWITCH: Step[Tools] = Step(
     "switch",
     lambda _context: [Call("switch")],
-    lambda _context, _call: Done(int(utc_now().timestamp())),
+    _switch,
     save=_save_switch,
     final=True,
 )
