@@ -4,7 +4,7 @@
     ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
     ├── Conflict 409
     │   ├── ReferenceInUse · ScheduleConflict · AmbiguousResource · ChainRunning · NothingToResume
-    │   └── NotChangeable · OccurrenceOver · Cancelled · NotOurs
+    │   └── NotChangeable · OccurrenceOver · Cancelled · NotOurs · BatchRefused
     ├── PreconditionFailed 412
     ├── PayloadTooLarge 413 · UnsupportedMediaType 415
     ├── InvalidDocument 422
@@ -148,6 +148,14 @@ class NotOurs(Conflict):
         "Find out whether a backup was put back or Kaltura was reset; once Kaltura is right again, send it again or "
         "POST /recordings/{id}/resume."
     )
+
+
+class BatchRefused(Conflict):
+    """`errors` names the other part by its place: `[{"pointer": "/changes/1", "detail": one sentence}]`."""
+
+    code, title = "batch_refused", "Another part of the batch was not done"
+    when = "In an item of a batch: a change on which it depends was refused, cancelled or is stuck."
+    advice = "This recording is as it was. Mend the other change, and send both again."
 
 
 class PreconditionFailed(Problem):

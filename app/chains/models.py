@@ -68,6 +68,8 @@ class Chain(SQLModel, table=True):
     tried: float = Field(default=0.0, sa_column=Column(Float(53), nullable=False))
     waiting_for: str | None = None
     stop: bool = False  # somebody asks that it is undone, or ended where it can't be
+    party: str | None = Field(default=None, index=True)  # chains of which all are done, or none: app/chains/parties.py
+    verdict: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))  # on its party
     created_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
     updated_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
     finished_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
@@ -103,6 +105,7 @@ class ChainState:
     created_at: datetime
     error: dict[str, Any] | None = None
     stop: bool = False
+    verdict: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -123,7 +126,7 @@ class StepState:
 
 
 class Lane(SQLModel, table=True):
-    """A lane that is taken, and by which chain. Chains that share a lane run one after another."""
+    """A lane that is taken, and by which chain. Chains that share a lane run one after another, but for a party's."""
 
     key: str = Field(primary_key=True)
     chain_id: str = Field(foreign_key="chain.id", index=True)

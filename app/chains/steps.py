@@ -115,6 +115,7 @@ class Step(Generic[T]):
       those of the steps before it: chains that took lanes in another order could wait for each other for ever.
     * With a `final` step the chain is past its point of no return: from there on it is neither undone nor stopped,
       and what is refused is tried again until a person looks into it.
+    * That an `announced` step has begun is committed before anything of it is sent: others look for it.
     * `save` writes what the finished step has found out, within the transaction that finishes it.
     """
 
@@ -127,11 +128,12 @@ class Step(Generic[T]):
     save: Callable[[Session, Context[T]], None] | None = None
     check: Callable[[Context[T], Sequence[Call]], Outcome] | None = None
     final: bool = False
+    announced: bool = False
 
     @property
     def repeatable(self) -> bool:
         """Whether nobody needs to know of each of its calls if it was made."""
-        return self.find is None and self.undo is None
+        return self.find is None and self.undo is None and not self.announced
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Float, bindparam, case, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Float,
+    ScalarSelect,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainState, ChainStatus, StepState
+from app.chains.parties import may_stop, pass_on
 from app.db import Database, database_now, new_id, utc_now
 from app.rows import insert_rows, update_rows
 
@@ -54,7 +69,7 @@ _CLAIM = (
         lease_until=database_now() + bindparam("lease"),
         waiting_for=None,
     )
-    .returning(_CHAIN.c.id, _CHAIN.c.fence, _CHAIN.c.subject)
+    .returning(_CHAIN.c.id, _CHAIN.c.fence, _CHAIN.c.subject, _CHAIN.c.party)
 )
 _LEASE = bindparam("lease", type_=Float(53))
 _SILENT = database_now() - (_CHAIN.c.lease_until - _LEASE)  # seconds since its owner's last sign of life
@@ -66,7 +81,7 @@ _RENEW = (
         tried=_CHAIN.c.tried + case((_SILENT > _LEASE, _LEASE), (_SILENT > 0.0, _SILENT), else_=0.0),
         updated_at=bindparam("at"),
     )
-    .returning(_CHAIN.c.stop, _CHAIN.c.tried)
+    .returning(_CHAIN.c.stop, _CHAIN.c.tried, _CHAIN.c.verdict)
 )
 _PLANNED = ("chain_id", "position", "name", "status")
 _GIVEN = ("id", "subject", "operation", "status", "input", "created_at")
@@ -110,7 +125,15 @@ _HEIRS = (
 # Who waits for one either has said so by now, or finds it gone: it looks under the lock that this takes, too.
 _GIVE_UP = delete(_LANE).where(_LANE.c.chain_id == bindparam("of")).returning(_LANE.c.key)
 # Locked, so that the holder's hand-over either sees who waits or has happened already.
-_HOLDER = select(_LANE.c.chain_id).where(_LANE.c.key == bindparam("lane")).with_for_update()
+_THEIRS, _MINE = _CHAIN.alias(), _CHAIN.alias()
+_HOLDER = (
+    select(or_(_THEIRS.c.id == _MINE.c.id, func.coalesce(_THEIRS.c.party == _MINE.c.party, False)).label("is_mine"))
+    .select_from(_LANE)
+    .join(_THEIRS, _THEIRS.c.id == _LANE.c.chain_id)
+    .join(_MINE, _MINE.c.id == bindparam("of"))
+    .where(_LANE.c.key == bindparam("lane"))
+    .with_for_update(of=_LANE)
+)
 
 
 class LeaseLost(Exception):  # noqa: N818
@@ -131,6 +154,7 @@ class Claim:
     stop: bool = False  # whether the chain is asked to stop, as of the last renewal
     tried: float = 0.0  # seconds under trial, as of the last renewal
     subject: str = ""  # for the log
+    party: str | None = None
     more: bool = False  # whether others were due when it was claimed
     handed_on: bool = False  # whether its end has made others due
     loaded: Loaded | None = None  # as it is in the database, if that is known
@@ -165,10 +189,14 @@ class Store:
         steps: Sequence[str],
         given: Mapping[str, Any],
         delay: float = 0.0,
+        party: str | None = None,
     ) -> str:
-        """A new chain in the caller's transaction, to be claimed `delay` seconds after that commits. Returns its id."""
+        """A new chain in the caller's transaction, to be claimed `delay` seconds after that commits. Returns its id.
+
+        All chains of a `party` are to be created in one transaction.
+        """
         chain, rows = _new(subject, operation, steps, given, ChainStatus.QUEUED)
-        self._insert(session, chain, rows, owner=None, fence=0, lease=0.0, delay=delay)
+        self._insert(session, chain, rows, owner=None, fence=0, lease=0.0, delay=delay, party=party)
         return chain.id
 
     def begin(
@@ -177,7 +205,7 @@ class Store:
         """A new chain in the caller's transaction that is claimed from the start, to be run when that has committed."""
         begun = time.monotonic()
         chain, rows = _new(subject, operation, steps, given, ChainStatus.RUNNING)
-        self._insert(session, chain, rows, owner=self.owner, fence=1, lease=self.lease, delay=0.0)
+        self._insert(session, chain, rows, owner=self.owner, fence=1, lease=self.lease, delay=0.0, party=None)
         return Claim(chain.id, 1, begun + self.lease, saved_at=begun, subject=subject, loaded=(chain, rows))
 
     def _insert(self, session: Session, chain: ChainState, rows: Sequence[StepState], **owned: Any) -> None:
@@ -191,6 +219,7 @@ class Store:
             return loaded
         with self.database.read() as session:
             chain = ChainState(*session.connection().execute(_LOAD, {"of": claim.chain_id}).one())
+            chain.stop = may_stop(chain.stop, chain.verdict)
             return chain, steps_of(session, [chain.id])[chain.id]
 
     # Owning
@@ -201,7 +230,9 @@ class Store:
         with self.database.transaction() as connection:
             row = connection.execute(_CLAIM, {"by": self.owner, "lease": self.lease}).one_or_none()
             more = row is not None and connection.execute(_DUE).first() is not None
-        return Claim(row.id, row.fence, begun + self.lease, subject=row.subject, more=more) if row else None
+        if row is None:
+            return None
+        return Claim(row.id, row.fence, begun + self.lease, subject=row.subject, party=row.party, more=more)
 
     def renew(self, claims: Iterable[Claim]) -> None:
         """Says that this process is alive. A claim that was lost meanwhile is left to run into its fence."""
@@ -214,7 +245,10 @@ class Store:
     def _renew(self, connection: Connection, claim: Claim) -> bool:
         values = {"of": claim.chain_id, "held": claim.fence, "lease": self.lease, "at": utc_now()}
         row = connection.execute(_RENEW, values).one_or_none()
-        claim.stop, claim.tried = (row.stop, row.tried) if row is not None else (False, claim.tried)
+        if row is None:
+            claim.stop = False
+        else:
+            claim.stop, claim.tried = may_stop(row.stop, row.verdict), row.tried
         return row is not None
 
     # Checkpoints
@@ -281,32 +315,44 @@ class Store:
     # Lanes
 
     def take_lanes(self, session: Session, claim: Claim, keys: Iterable[str]) -> str | None:
-        """Takes the lanes, in ascending order, within a checkpoint. The first that another chain holds, or None."""
+        """Takes the lanes, in ascending order, within a checkpoint. The first that another chain holds, or None.
+
+        What a chain of the same party holds is this one's too.
+        """
         connection = session.connection()
         for key in sorted(keys):
             # It may be given up between our try and our look.
             while connection.execute(self._take, {"key": key, "chain_id": claim.chain_id}).one_or_none() is None:
-                holder = connection.execute(_HOLDER, {"lane": key}).scalar_one_or_none()
-                if holder == claim.chain_id:
+                is_mine = connection.execute(_HOLDER, {"lane": key, "of": claim.chain_id}).scalar_one_or_none()
+                if is_mine:
                     break
-                if holder is not None:
+                if is_mine is not None:
                     return key
         return None
 
     def _hand_on_lanes(self, session: Session, claim: Claim) -> None:
-        """Gives each lane of a chain that ends to the one that has waited longest for it, or up."""
+        """Gives each lane of a chain that ends to another of its party, or to who has waited longest for it, or up."""
         connection = session.connection()
+        if claim.party is not None and pass_on(connection, claim.party, claim.chain_id):
+            return
         keys = connection.execute(_GIVE_UP, {"of": claim.chain_id}).scalars().all()
         heirs = {row.waiting_for: row.id for row in connection.execute(_HEIRS, {"keys": keys})} if keys else {}
         claim.handed_on = bool(heirs)
         for key, heir in heirs.items():
             connection.execute(insert(_LANE).values(key=key, chain_id=heir))
-            connection.execute(update(_CHAIN).where(_CHAIN.c.id == heir).values(waiting_for=None))
+            others = and_(_CHAIN.c.waiting_for == key, _CHAIN.c.party == _party_of(heir))
+            connection.execute(update(_CHAIN).where(or_(_CHAIN.c.id == heir, others)).values(waiting_for=None))
 
 
 def _new(subject: str, operation: str, steps: Sequence[str], given: Mapping[str, Any], status: ChainStatus) -> Loaded:
     chain = ChainState(new_id("chn"), subject, operation, status, given, utc_now())
     return chain, [StepState(chain.id, position, name) for position, name in enumerate(steps)]
+
+
+def _party_of(chain_id: str) -> ScalarSelect[Any]:
+    """None, which is equal to nothing, if it has none."""
+    other = _CHAIN.alias()
+    return select(other.c.party).where(other.c.id == chain_id).scalar_subquery()
 
 
 def _values(row: StepState, names: Iterable[str]) -> dict[str, Any]:

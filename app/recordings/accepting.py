@@ -25,7 +25,7 @@ from app.errors import problem
 from app.kaltura.client import KalturaClient
 from app.keys import Client
 from app.recordings import batch, changing, reading, service
-from app.recordings.batch import Batch, BatchView, Planned
+from app.recordings.batch import Batch, Outcome, Planned
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.schemas import RecordingDocument
 from app.recordings.service import Accepted
@@ -108,7 +108,7 @@ class Acceptance:
         )
 
     async def batch(self, client: Client, kaltura: KalturaClient, asked: Batch, wait: float) -> Response:
-        """200 with all recordings once every change has ended, 202 while one goes on; or the conflicts of all."""
+        """200 once every change is applied, 202 while one goes on, else 207; or the conflicts of all."""
         planned = await run_in_threadpool(
             batch.check, self.database, kaltura, client, asked, self.default_zone, self.server_zone
         )
@@ -123,11 +123,13 @@ class Acceptance:
 
     def _answer_all(self, accepted: Sequence[Accepted], waited: bool) -> Response:
         with self.database.read() as session:
-            found = {one.recording.id: one for one in reading.shown(session, [one.recording_id for one in accepted])}
-            view = BatchView(items=reading.views(session, [found[one.recording_id] for one in accepted]))
-        going = not (waited and all(self._is_over(one.chain_id) for one in accepted))
-        headers = {"Retry-After": LOOK_AGAIN} if going else {}
-        return Response(view.model_dump_json(), 202 if going else 200, headers, media_type="application/json")
+            over = waited and all(self._is_over(one.chain_id) for one in accepted)
+            view = batch.views(session, accepted)
+        status = 202
+        if over:
+            status = 200 if all(one.outcome == Outcome.APPLIED for one in view.items) else 207
+        headers = {} if over else {"Retry-After": LOOK_AGAIN}
+        return Response(view.model_dump_json(), status, headers, media_type="application/json")
 
     async def _run(
         self,

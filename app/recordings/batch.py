@@ -2,27 +2,42 @@
 
 what each comes to ── conflicts with each other, with everything else? ── yes: 409, nothing is changed
                                                                        └─ no: a chain for each
+
+A change whose new sessions would meet some that another change takes away depends on that one. What depends on each
+other, in a row or in a ring, is a party: all of it is changed, or nothing (app/recordings/switching.py). The others
+are changed each by itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
-from sqlmodel import Session
+from sqlalchemy import select
+from sqlmodel import Session, col
 
+from app.chains.models import Chain, ChainStatus
 from app.chains.store import Store
-from app.db import Database, utc_now
-from app.errors import AmbiguousResource, ChainRunning, NothingAhead, ResourceNotFound, ScheduleConflict
+from app.db import Database, new_id, utc_now
+from app.errors import (
+    AmbiguousResource,
+    BatchRefused,
+    ChainRunning,
+    NothingAhead,
+    ResourceNotFound,
+    ScheduleConflict,
+    problem,
+)
 from app.fields import In, Line, Out, each_once
 from app.kaltura.client import KalturaClient
 from app.kaltura.types import EventDraft
 from app.keys import Client
-from app.recordings import changing
+from app.recordings import changing, reading
 from app.recordings.ahead import ensure_ahead
 from app.recordings.discretion import discreet
 from app.recordings.models import Recording
@@ -30,8 +45,9 @@ from app.recordings.parts import NewResource, OnConflict
 from app.recordings.schemas import RecordingDocument
 from app.recordings.service import Accepted, find, held, resource_input, resource_reference
 from app.recordings.state import aim, events_of, own_conflicts, rows_of
-from app.recordings.targets import SCHEDULED, Made
-from app.recordings.views import RecordingView
+from app.recordings.switching import Party
+from app.recordings.targets import SCHEDULED, Made, Target
+from app.recordings.views import ProblemView, RecordingView
 from app.recordings.work import booked
 from app.resources.conflicts import Booked, at_their_times, find_conflicts, known_bookings
 from app.resources.lookup import in_kaltura, kaltura_answers
@@ -68,22 +84,68 @@ class Batch(In):
     )
 
 
-class BatchView(Out):
-    """The recordings of a batch, as they are now; `chain` tells how far each change has come."""
+class Outcome(StrEnum):
+    APPLIED = "applied"
+    REFUSED = "refused"
+    NOT_APPLIED = "not_applied"
+    PENDING = "pending"
 
-    items: list[RecordingView] = Field(description="In the order of the changes.")
+
+class BatchItemView(RecordingView):
+    """A recording of a batch as it is now, and what became of its change; `chain` tells how far that has come."""
+
+    outcome: Outcome = Field(
+        description="`applied`; `refused` (`problem` says why; the recording is as it was); `not_applied` (a change "
+        "that it depends on was not done; the recording is as it was); `pending` (it goes on, or is stuck and can be "
+        "resumed).",
+        examples=["applied"],
+    )
+    problem: ProblemView | None = Field(
+        description="Why its change was refused or not applied, or what the recording is stuck at; null when all is "
+        "well.",
+        examples=[None],
+    )
+
+
+class BatchView(Out):
+    """The recordings of a batch, each with the outcome of its change."""
+
+    items: list[BatchItemView] = Field(description="In the order of the changes.")
+
+
+def views(session: Session, accepted: Sequence[Accepted]) -> BatchView:
+    """What has become of each change by now."""
+    found = {one.recording.id: one for one in reading.shown(session, [one.recording_id for one in accepted])}
+    ids = [one.chain_id for one in accepted if one.begun]
+    begun = {chain.id: chain for chain in session.execute(select(Chain).where(col(Chain.id).in_(ids))).scalars()}
+    shown = reading.views(session, [found[one.recording_id] for one in accepted])
+    items = [_item(view, begun.get(one.chain_id)) for view, one in zip(shown, accepted, strict=True)]
+    return BatchView(items=items)
+
+
+def _item(view: RecordingView, chain: Chain | None) -> BatchItemView:
+    """`chain` carries the change out; there is none if the recording was so already."""
+    outcome, why = Outcome.APPLIED, view.problem
+    if chain is not None and chain.status == ChainStatus.FAILED and chain.error:
+        outcome = Outcome.NOT_APPLIED if chain.error["code"] == BatchRefused.code else Outcome.REFUSED
+        why = ProblemView.model_validate(problem(chain.error).document())
+    elif chain is not None and chain.status != ChainStatus.SUCCEEDED:
+        outcome = Outcome.PENDING
+    return BatchItemView.model_validate({**view.model_dump(mode="json"), "outcome": outcome, "problem": why})
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """What one change of a batch comes to. `sessions` are all that are not over, `added` (by start) those that are new
-    in `room`, which `made` are to carry. `pairs` are conflicts within the recording."""
+    in `room`, which `made` are to carry; `left` are those that it has now, and will not. `pairs` are conflicts within
+    the recording."""
 
     recording: Recording
     document: RecordingDocument
     room: Room
     sessions: list[tuple[Room, datetime, datetime]]
     added: list[tuple[datetime, datetime]]
+    left: list[Booked]
     made: tuple[Made, ...]
     pairs: list[dict[str, Any]]
 
@@ -123,14 +185,44 @@ def apply(
     session: Session, store: Store, client: Client, planned: Sequence[Planned], default_zone: str
 ) -> list[Accepted]:
     """Begins a chain for each change, in one transaction."""
-    ids = [one.recording.id for one in planned]
+    joined = _parties(planned)
     accepted = []
     for one in planned:
         recording = held(session, store, find(session, client, one.recording.id))
         if changing.etag(recording) != changing.etag(one.recording):
             raise ChainRunning(f"{recording.id} was changed by someone else just now. Send the batch again.")
-        accepted.append(changing.change(session, store, recording, one.document, default_zone, together=ids))
+        party = joined.get(recording.id)
+        accepted.append(changing.change(session, store, recording, one.document, default_zone, party=party))
     return accepted
+
+
+def _parties(planned: Sequence[Planned]) -> dict[str, Party]:
+    """The party of each recording that has one, by its id."""
+    joined = list(range(len(planned)))  # of each change, the first one that it is joined with
+    for here, one in enumerate(planned):
+        for there, other in enumerate(planned):
+            apart = joined[here] != joined[there] and one.room == other.recording.resource_id
+            if apart and find_conflicts(one.added, other.left):
+                first, last = sorted((joined[here], joined[there]))
+                joined = [first if number == last else number for number in joined]
+    found = dict[str, Party]()
+    for first in set(joined):
+        members = {place: planned[place] for place, number in enumerate(joined) if number == first}
+        if len(members) > 1:
+            party = _party(members)
+            found |= dict.fromkeys(party.items, party)
+    return found
+
+
+def _party(members: Mapping[int, Planned]) -> Party:
+    rooms = {room for one in members.values() for room in (one.room, one.recording.resource_id)}
+    return Party(
+        new_id("pty"),
+        items={one.recording.id: index for index, one in members.items()},
+        rooms=sorted(room for room in rooms if isinstance(room, int)),
+        names=sorted(room for room in rooms if isinstance(room, str)),
+        found={one.recording.id: one.room for one in members.values() if isinstance(one.room, int)},
+    )
 
 
 @contextmanager
@@ -173,6 +265,8 @@ def _planned(
     }
     same_room = room == recording.resource_id
     target = aim(wanted, rows, now, server_zone, same_room=same_room)
+    if document.fingerprint() == recording.fingerprint:
+        target = Target((), frozenset(), frozenset(), ())  # nothing will be done
     touched = {row.id for row in target.rows} | target.left
     return Planned(
         recording,
@@ -192,6 +286,11 @@ def _planned(
             for occurrence, (_, stays) in zip(made.planned.occurrences, made.sessions, strict=True)
             if stays
         ),
+        left=[
+            Booked(row.start, row.end, recording.document["title"], "lectern", recording.id, row.event_id)
+            for row in rows
+            if row.id in target.left
+        ],
         made=target.made,
         pairs=own_conflicts(recording, rows, target),
     )

@@ -1,14 +1,14 @@
 """The steps that change what stands in Kaltura for a recording: new first, old last.
 
     resource → state → ownership → conflicts → categories → template_entry → words → assignments
-             → events → occurrences → exclusions → links → switch → retire → remains → mend
+             → events → occurrences → exclusions → links → together → switch → retire → remains → mend
 
 `state` takes the lanes, reads the recording's rows, and decides what the change comes to (app/recordings/targets.py).
 `ownership` makes sure that what stands in Kaltura under the recording's ids is its own (app/recordings/own.py), and
 looks whether the template entry is still there: if not, `template_entry` makes another, and `words` gives it to the
-events that stay. Until `links` is done everything can be undone, and an undo touches only what this chain made; so a
-change that Kaltura refuses leaves the recording as it was. From `switch` on it only goes forward
-(app/recordings/retiring.py).
+events that stay. Until `together` is done everything can be undone, and an undo touches only what this chain made; so a
+change that Kaltura refuses leaves the recording as it was. In `together` recordings that swap rooms wait for each other
+(app/recordings/switching.py). From `switch` on it only goes forward (app/recordings/retiring.py).
 
     state → switch → retire → remains → mend → entry
 
@@ -43,6 +43,7 @@ from app.recordings.steps import (
     RESOURCE,
     TEMPLATE_ENTRY,
 )
+from app.recordings.switching import GATHER, link, making_lanes
 from app.recordings.work import Ctx, Tools, planned, template_entry
 from app.resources.models import Booking, OccurrenceStatus
 
@@ -256,7 +257,7 @@ def _save_entry(session: Session, context: Ctx) -> None:
 
 
 CHANGE: Sequence[Step[Tools]] = (
-    replace(RESOURCE, save=remember_resource),
+    replace(RESOURCE, save=remember_resource, lanes=making_lanes),
     STATE,
     Step("ownership", _ownership_calls, _make_sure),
     replace(CONFLICTS, lanes=None),
@@ -267,7 +268,8 @@ CHANGE: Sequence[Step[Tools]] = (
     replace(EVENTS, save=None),
     OCCURRENCES,
     EXCLUSIONS,
-    replace(LINKS, save=None),
+    replace(LINKS, send=link, save=None),
+    GATHER,
     *ENDING,
 )
 CANCEL: Sequence[Step[Tools]] = (

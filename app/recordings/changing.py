@@ -40,6 +40,7 @@ from app.recordings.service import (
     words,
 )
 from app.recordings.sweep import SWEEP
+from app.recordings.switching import Party
 from app.recordings.work import Tools
 from app.resources import drift
 from app.resources.models import Occurrence, OccurrenceStatus
@@ -87,9 +88,9 @@ def change(
     document: RecordingDocument,
     default_zone: str,
     *,
-    together: list[str] | None = None,
+    party: Party | None = None,
 ) -> Accepted:
-    """Makes the recording what `document` says. `together`: recordings changed at once, which are in nobody's way.
+    """Makes the recording what `document` says. `party`: it is changed together with others, or not at all.
 
     A new `reference_id` is the recording's from now on, so that nobody else takes it while the chain runs. Raises
     ReferenceInUse, NothingAhead, and what `_changeable` does.
@@ -114,11 +115,19 @@ def change(
         **words(document),
         "categories": document.categories,
         "on_conflict": document.on_conflict,
-        "resource": None if same_room else resource_input(document),
-        "together": together or [],
+        "resource": None if same_room else _room_input(recording, document, party),
+        "together": list(party.items) if party else [],
         "change": {"document": document.model_dump(mode="json", exclude_unset=True), "zone": zone_name},
     }
-    return _begin(session, store, recording, "update", given)
+    if party is None:
+        return _begin(session, store, recording, "update", given)
+    return _begin(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
+
+
+def _room_input(recording: Recording, document: RecordingDocument, party: Party | None) -> dict[str, Any]:
+    """In a party the room that was found when it was planned: the lanes of all are named by then."""
+    found = party.found.get(recording.id) if party else None
+    return {"id": found} if found is not None else resource_input(document)
 
 
 def resume(session: Session, store: Store, client: Client, recording_id: str) -> Accepted:
@@ -327,9 +336,17 @@ def _latest(session: Session, recording: Recording) -> Chain:
     return latest_chains(session, [recording.id])[recording.id]
 
 
-def _begin(session: Session, store: Store, recording: Recording, operation: str, given: Mapping[str, Any]) -> Accepted:
+def _begin(
+    session: Session,
+    store: Store,
+    recording: Recording,
+    operation: str,
+    given: Mapping[str, Any],
+    party: str | None = None,
+) -> Accepted:
     names = [step.name for step in DEFINITIONS[operation].steps]
-    return Accepted(recording.id, store.create(session, recording.id, operation, names, given), begun=True)
+    chain_id = store.create(session, recording.id, operation, names, given, party=party)
+    return Accepted(recording.id, chain_id, begun=True)
 
 
 def _change_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:

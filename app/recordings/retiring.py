@@ -1,8 +1,9 @@
 """The end of a change, from which there is no way back: `switch → retire → remains → mend`.
 
-`switch` looks at the clock once, for all that follows: what has begun by then, or was to begin, stays as it was. SQL
-then shows the new sessions. `retire` removes from Kaltura what they replace, `remains` cancels what still stands of a
-series that Kaltura has deleted or ended half-way, and `mend` cancels again what an update of a series brought back to
+`switch` looks at the clock once, for all that follows: what has begun by then, or was to begin, stays as it was. Of
+recordings that are changed together all look at one moment, that of their verdict. SQL then shows the new sessions.
+`retire` removes from Kaltura what they replace, `remains` cancels what still stands of a series that Kaltura has
+deleted or ended half-way, and `mend` cancels again what an update of a series brought back to
 life.
 
 What `retire` does with an event that sessions leave:
@@ -297,15 +298,20 @@ def _sent_start(context: Ctx, session: Mapping[str, Any]) -> int:
     return int(start.timestamp())
 
 
-def _look_at_the_clock(context: Ctx, _call: Call) -> Outcome:
-    """Not before `state` did: another host's clock may be behind, or this one's was set back."""
-    return Done(max(int(utc_now().timestamp()), context.result("state").get("decided_at", 0)))
+def _switch(context: Ctx, _call: Call) -> Outcome:
+    """The moment of the switch, in epoch seconds; that of the verdict, if recordings are changed together.
+
+    Not before `state` looked at the clock: another host's may be behind, or this one's was set back.
+    """
+    decided = context.results.get("together")
+    at = context.result("together")["at"] if decided else int(utc_now().timestamp())
+    return Done(max(at, context.result("state").get("decided_at", 0)))
 
 
 SWITCH: Step[Tools] = Step(
     "switch",
     lambda _context: [Call("switch")],
-    _look_at_the_clock,
+    _switch,
     save=_save_switch,
     final=True,
 )

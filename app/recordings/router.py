@@ -176,8 +176,9 @@ def preview_recording(request: Request, document: Document, client: Writer) -> P
     "/batch",
     response_model=BatchView,
     summary="Change several recordings at once",
-    response_description="What became of each of them.",
+    response_description="All of them are changed.",
     responses={
+        207: {"model": BatchView, "description": "Not all are changed; `outcome` of each says what became of it."},
         202: {"model": BatchView, "description": "Accepted; not all of them are done.", "headers": _RETRY},
         **responses(*MAKING, *CHANGING),
     },
@@ -187,8 +188,9 @@ async def change_recordings(
 ) -> Response:
     """Up to 100 patches, checked for conflicts on the final state of all of them: so rooms can be swapped.
 
-    One conflict refuses the batch, and nothing is changed. Otherwise each is applied by a chain of its own; a change
-    that Kaltura refuses leaves its recording as it was, and the others done.
+    One conflict refuses the batch, and nothing is changed. Otherwise each is applied by a chain of its own. A change
+    that Kaltura refuses leaves its recording as it was, and with it those that depend on each other's leaving a room
+    or a time; the others are done. `outcome` says it of each, and only when all are applied is it a 200.
     """
     return await accepting.batch(client, request.app.state.kaltura, batch, wait_of(prefer))
 

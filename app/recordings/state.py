@@ -36,9 +36,17 @@ _USE_UP = (
 
 
 def _all_lanes(context: Ctx) -> list[str]:
-    """The recording's, its old room's and its new room's. A recording that is cancelled early has no room yet."""
-    rooms = {room(context), context.input["resource_id"]} - {None}
-    return [recording_lane(context), *sorted(room_lane(number) for number in rooms if number is not None)]
+    """The recording's, its old room's and its new room's; and those of all that are changed together with it.
+
+    A recording that is cancelled early has no room yet. A room that was made just now sorts last, by its id.
+    """
+    party = context.input.get("party") or {"items": (), "rooms": ()}
+    rooms = {room(context), context.input["resource_id"], *party["rooms"]} - {None}
+    recordings = {context.subject, *party["items"]}
+    return [
+        *sorted(map(recording_lane, recordings)),
+        *sorted(room_lane(number) for number in rooms if number is not None),
+    ]
 
 
 @outcome()

@@ -295,16 +295,20 @@ def _link(context: Ctx, call: Call) -> Outcome:
 def _making_lanes(context: Ctx) -> list[str]:
     """Chains that may make one resource look for it one after another: Kaltura might take its name twice (#105)."""
     asked = context.input["resource"] or {}
-    return [f"name:{asked['system_name'].casefold()}"] if asked.get("kind") else []
+    return [name_lane(asked["system_name"])] if asked.get("kind") else []
 
 
 def _lanes(context: Ctx) -> list[str]:
     """Chains of one recording, and chains on one resource, run one after another."""
-    return [recording_lane(context), room_lane(room(context))]
+    return [recording_lane(context.subject), room_lane(room(context))]
 
 
-def recording_lane(context: Ctx) -> str:
-    return f"recording:{context.subject}"
+def recording_lane(recording_id: str) -> str:
+    return f"recording:{recording_id}"
+
+
+def name_lane(system_name: str) -> str:
+    return f"name:{system_name.casefold()}"
 
 
 def room_lane(resource_id: int) -> str:

@@ -89,6 +89,9 @@ class House(Lectern):
         self.settle()
 
     def _claim(self, store: Store) -> Any:
+        """A chain that is due; if none is, as if all leases and pauses were over."""
+        if claim := store.claim():
+            return claim
         due = "UPDATE chain SET lease_until = 0, next_attempt_at = 0"
         with store.database.write() as session:
             session.connection().execute(text(f"{due} WHERE next_attempt_at >= 0 AND operation <> 'sweep'"))

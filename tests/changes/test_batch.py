@@ -25,7 +25,7 @@ def test_two_rooms_are_swapped(service: Lectern, scenes: list[Scene]) -> None:
     shown = found(answer)["items"]
     assert [one["id"] for one in shown] == [first.id, second.id]
     assert [one["resource"]["system_name"] for one in shown] == [second.room, first.room]
-    assert {one["chain"]["status"] for one in shown} == {"succeeded"}
+    assert {(one["chain"]["status"], one["outcome"]) for one in shown} == {("succeeded", "applied")}
     for scene in scenes:
         scene.holds()
 
@@ -212,6 +212,7 @@ def test_what_is_as_it_was_is_answered_among_the_others(service: Lectern, scenes
     shown = found(send(service, (first, {}), (second, {"title": "New"}), (third, {"title": "Linear Algebra"})))["items"]
     assert [one["title"] for one in shown] == ["Linear Algebra", "New", "Linear Algebra"]
     assert [one["chain"]["operation"] for one in shown] == ["schedule", "update", "schedule"]
+    assert {one["outcome"] for one in shown} == {"applied"}
     assert service.writes() == ["media.update", "scheduleEvent.update"]
 
 
@@ -219,7 +220,9 @@ def test_what_kaltura_refuses_leaves_that_one_as_it_was_and_the_others_done(
     service: Lectern, scenes: list[Scene]
 ) -> None:
     first, second, _ = scenes
-    shown = found(send(service, (first, {"categories": ["No such"]}), (second, {"title": "New"})))["items"]
+    shown = found(send(service, (first, {"categories": ["No such"]}), (second, {"title": "New"})), 207)["items"]
+    assert [one["outcome"] for one in shown] == ["refused", "applied"]
+    assert (shown[0]["problem"]["code"], shown[1]["problem"]) == ("category_not_found", None)
     assert [one["chain"]["status"] for one in shown] == ["failed", "succeeded"]
     assert [one["status"] for one in shown] == ["scheduled", "scheduled"]
     assert (shown[0]["categories"], shown[1]["title"]) == (first.recording["categories"], "New")
@@ -229,7 +232,7 @@ def test_what_kaltura_refuses_leaves_that_one_as_it_was_and_the_others_done(
 
 def test_respond_async_is_202(service: Lectern, scenes: list[Scene]) -> None:
     answer = send(service, (scenes[0], {"title": "New"}), prefer="respond-async")
-    found(answer, 202)
+    assert [one["outcome"] for one in found(answer, 202)["items"]] in (["pending"], ["applied"])
     assert int(answer.headers["Retry-After"]) > 0
     scenes[0].until_settled()
     assert service.get(scenes[0].path)["title"] == "New"

@@ -1,0 +1,153 @@
+"""Parties: chains of which either all come to their end, or none does.
+
+Each of them makes what it makes, and comes to a step at which it waits for the others. There it is decided, once, for
+all of them, whether they go on or are undone:
+
+    one was refused, is asked to stop, or is stuck  ──▶ "back": each fails at that step, and is undone
+    all have come to the step                       ──▶ "go":   from here on none is stopped or undone
+    else                                            ──▶ not yet
+
+The verdict stands in each chain's row, written for all in one transaction that holds all their rows: it is
+`{"go": true, "at": epoch seconds}`, or `{"go": false, "subject": whose chain was the reason, "code": what for}`.
+A chain that has not come to the step keeps the others from going, so what refuses it before that is never too late.
+
+A party holds its lanes as one: a lane that one chain of it has is the others' too, and passes to one of them when that
+chain ends. So that no ring of waiting can arise, each of its chains names all lanes of the party.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
+from sqlmodel import Session, SQLModel
+
+from app.chains.models import ChainStatus, StepStatus
+from app.db import database_now, utc_now
+from app.errors import BatchRefused
+
+_CHAIN, _STEP, _LANE = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step", "lane"))
+
+Verdict = Mapping[str, Any]
+Hinders = Callable[[Session, Sequence[str], int], Verdict | None]
+"""What is in the way of going at an instant (epoch seconds), among the chains with these ids."""
+
+SECONDARY = BatchRefused.code
+"""The code of a chain that was refused because another one of its party was."""
+
+_OWN = select(_CHAIN.c.party).where(_CHAIN.c.id == bindparam("of")).scalar_subquery()
+_MEMBERS = (
+    select(*(_CHAIN.c[name] for name in ("id", "subject", "status", "stop", "error", "verdict")))
+    .where(_CHAIN.c.party == _OWN)
+    .order_by(_CHAIN.c.id)
+)
+_COUNT = select(func.count()).select_from(_CHAIN).where(_CHAIN.c.party == _OWN)
+_OPEN = select(_STEP.c.chain_id, _STEP.c.status).where(
+    _STEP.c.chain_id.in_(bindparam("these", expanding=True)),
+    or_(
+        _STEP.c.status == StepStatus.FAILED, and_(_STEP.c.name == bindparam("at"), _STEP.c.status == StepStatus.PENDING)
+    ),
+)
+_WRITE = update(_CHAIN).where(_CHAIN.c.party == _OWN)
+_AT_ONCE = (
+    update(_CHAIN)
+    .where(
+        _CHAIN.c.id.in_(bindparam("these", expanding=True)),
+        _CHAIN.c.status == ChainStatus.WAITING,
+        _CHAIN.c.lease_until <= database_now(),
+    )
+    .values(next_attempt_at=database_now())
+)
+
+# Locked, in order of the keys as in taking them: of two chains that end at once, the second sees what the first passed.
+_HELD = (
+    select(_LANE.c.key)
+    .where(_LANE.c.chain_id.in_(select(_CHAIN.c.id).where(_CHAIN.c.party == bindparam("party"))))
+    .order_by(_LANE.c.key)
+    .with_for_update()
+)
+_NEXT = (
+    select(_CHAIN.c.id)
+    .where(
+        _CHAIN.c.party == bindparam("party"),
+        _CHAIN.c.id != bindparam("of"),
+        _CHAIN.c.finished_at.is_(None),
+        _CHAIN.c.status != ChainStatus.STUCK,
+    )
+    .order_by(_CHAIN.c.id)
+    .limit(1)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How it stands with a party. `refused`: the verdict that it must come to, if it has not come to one yet."""
+
+    size: int
+    verdict: Verdict | None
+    refused: Verdict | None
+    coming: frozenset[str]  # chains that have not come to the step
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is nothing to decide yet."""
+        return not self.verdict and not self.refused and bool(self.coming)
+
+
+def look(session: Session, chain_id: str, step: str) -> Standing:
+    """How it stands with the party of a chain, whose chains wait for each other at `step`."""
+    return _standing(session, session.connection().execute(_MEMBERS, {"of": chain_id}).all(), step)
+
+
+def decide(session: Session, chain_id: str, step: str, hinders: Hinders) -> Verdict | None:
+    """The verdict on the party of a chain that has come to `step`; None if it cannot be told yet.
+
+    Who is being written by others just now is not waited for, as others may wait for what is held here: it is to be
+    asked for again.
+    """
+    connection = session.connection()
+    size = connection.execute(_COUNT, {"of": chain_id}).scalar_one()
+    members = connection.execute(_MEMBERS.with_for_update(skip_locked=True), {"of": chain_id}).all()
+    if len(members) < size:
+        return None
+    standing = _standing(session, members, step)
+    if standing.verdict or standing.is_open:
+        return standing.verdict
+    at = int(utc_now().timestamp())
+    verdict = standing.refused or hinders(session, [one.id for one in members], at) or {"go": True, "at": at}
+    connection.execute(_WRITE.values(verdict=dict(verdict)), {"of": chain_id})
+    connection.execute(_AT_ONCE, {"these": [one.id for one in members if one.id not in standing.coming]})
+    return verdict
+
+
+def _standing(session: Session, members: Sequence[Row[Any]], step: str) -> Standing:
+    asked = {"these": [one.id for one in members], "at": step}
+    rows = session.connection().execute(_OPEN, asked).all()
+    failed = {row.chain_id for row in rows if row.status == StepStatus.FAILED}
+    reasons = [
+        {"go": False, "subject": one.subject, "code": _code(one)}
+        for one in members
+        if one.id in failed or one.stop or one.status in (ChainStatus.FAILED, ChainStatus.STUCK)
+    ]
+    reasons.sort(key=lambda one: one["code"] == SECONDARY)
+    coming = {row.chain_id for row in rows} - failed
+    verdict = members[0].verdict if members else None
+    return Standing(len(members), verdict, reasons[0] if reasons else None, frozenset(coming))
+
+
+def _code(member: Row[Any]) -> str:
+    return str((member.error or {}).get("code", "cancelled"))
+
+
+def may_stop(stop: bool, verdict: Verdict | None) -> bool:
+    """Whether a chain that is asked to stop may: not when others have gone on in the belief that it does."""
+    return stop and not (verdict and verdict["go"])
+
+
+def pass_on(connection: Connection, party: str, chain_id: str) -> bool:
+    """The lanes of a chain that ends pass to another one of its party. Whether there is one."""
+    connection.execute(_HELD, {"party": party}).all()
+    heir = connection.execute(_NEXT, {"party": party, "of": chain_id}).scalar_one_or_none()
+    if heir is not None:
+        connection.execute(update(_LANE).where(_LANE.c.chain_id == chain_id).values(chain_id=heir))
+    return heir is not None
