@@ -106,6 +106,7 @@ def test_secrets_are_not_shown(name: str) -> None:
         ({"lease_seconds": 0.5}, "LEASE_SECONDS"),
         ({"log_level": SECRET}, "LOG_LEVEL"),
         ({"time_zone": SECRET}, "TIME_ZONE"),
+        ({"kaltura_server_time_zone": SECRET}, "KALTURA_SERVER_TIME_ZONE"),
         ({"api_keys": f"registrar:{SECRET}"}, "API_KEYS"),
         ({"api_keys": f"registrar={SECRET}"}, "API_KEYS"),  # 26 characters are too few
         ({"api_keys": f"={SECRET}{SECRET}"}, "API_KEYS"),

@@ -31,10 +31,9 @@ Span = tuple[datetime, datetime]
 def repeated(instant: datetime, server: ZoneInfo) -> Span | None:
     """Begin and end (UTC) of the second run that holds `instant`; None where there is none."""
     local = instant.astimezone(server)
-    first, second = local.replace(fold=0).utcoffset(), local.utcoffset()
-    if not local.fold or first is None or second is None:
+    if not local.fold:
         return None
-    length = first - second
+    length = (server.utcoffset(local.replace(fold=0)) or timedelta(0)) - (server.utcoffset(local) or timedelta(0))
     earliest = instant - length + SECOND
     seconds = range(int(length.total_seconds()))
     begins = bisect_left(seconds, 1, key=lambda passed: (earliest + passed * SECOND).astimezone(server).fold)

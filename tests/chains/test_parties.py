@@ -173,7 +173,7 @@ def test_one_that_is_asked_to_stop_after_goes_on_all_the_same(house: House) -> N
 def test_one_that_is_stuck_takes_the_others_back_and_itself_when_it_is_resumed(house: House) -> None:
     ids = party_of(house, "one", "two")
     house.world.script["make", "thing"] = [retry()]
-    house.sql("UPDATE chain SET deadline = 0 WHERE id = :id", id=ids["one"])
+    house.sql("UPDATE chain SET tried = 1e9 WHERE id = :id", id=ids["one"])
     assert house.run()
     assert statuses(house)["one"] == "stuck"
     settle(house)
@@ -188,7 +188,7 @@ def test_one_that_is_stuck_takes_the_others_back_and_itself_when_it_is_resumed(h
 def test_one_that_is_resumed_before_anybody_gave_up_because_of_it_goes_on(house: House) -> None:
     ids = party_of(house, "one", "two")
     house.world.script["make", "thing"] = [retry()]
-    house.sql("UPDATE chain SET deadline = 0 WHERE id = :id", id=ids["one"])
+    house.sql("UPDATE chain SET tried = 1e9 WHERE id = :id", id=ids["one"])
     assert house.run()
     with house.database.write() as session:
         assert house.store().take_up(session, ids["one"])

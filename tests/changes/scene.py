@@ -258,7 +258,7 @@ def begun(service: Lectern, *, ahead: timedelta = 3 * HOUR, holidays: Sequence[i
         service.kaltura(
             "schedule_scheduleResource", "add", scheduleResource={**CAMERA, "name": name, "systemName": name}
         )
-    scene.look(service.made(document(scene, holidays, **changes)))
+    scene.look(service.made_in_time(document(scene, holidays, **changes)))
     service.calls()
     return scene
 

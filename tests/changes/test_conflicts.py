@@ -34,7 +34,7 @@ def book(scene: Scene, start: datetime, room: str, **values: Any) -> int:
 def record(scene: Scene, start: datetime, room: str) -> str:
     """What somebody else records there, for an hour."""
     wanted = {"title": "Chemistry", "resource": room, "start": start.isoformat(), "duration_minutes": 60}
-    recording: Json = scene.service.made(wanted)
+    recording: Json = scene.service.made_in_time(wanted)
     scene.service.calls()
     return str(recording["id"])
 

@@ -113,7 +113,7 @@ def test_the_window_takes_what_touches_it(week: Lectern, query: Query, days: lis
 
 
 def test_an_occurrence_that_runs_is_there_and_one_that_is_over_is_not(service: Lectern) -> None:
-    service.made(SINGLE | {"title": "over", "start": ago(hours=2)})
+    service.made_in_time(SINGLE | {"title": "over", "start": ago(hours=2)})
     service.made(SINGLE | {"title": "runs", "start": ago(minutes=20)})
     service.made(SINGLE | {"title": "comes", "start": ago(minutes=-40)})
     told = [(each["title"], each["status"]) for each in upcoming(service)]

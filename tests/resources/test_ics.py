@@ -154,7 +154,7 @@ def test_a_recording_s_calendar_has_its_sessions(service: Lectern) -> None:
 
 def test_a_recording_s_calendar_has_what_is_over(service: Lectern) -> None:
     start = (utc_now() - timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M:%S")
-    recording = service.made(SINGLE | {"start": start})
+    recording = service.made_in_time(SINGLE | {"start": start})
     assert len(read(of(service, recording["id"]))) == 1
 
 
