@@ -38,10 +38,10 @@ from app.keys import Keys
 from app.metrics import Metrics
 from app.metrics import router as metrics_router
 from app.rates import Rates
-from app.recordings import changing, service
 from app.recordings.accepting import Acceptance
 from app.recordings.calendars import router as calendars
 from app.recordings.models import Recording
+from app.recordings.operations import DEFINITIONS
 from app.recordings.router import router as recordings
 from app.recordings.work import Tools
 from app.resources import entries, listing
@@ -184,7 +184,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     store = Store(database, owner, settings.lease_seconds)
     engine = Engine(
         store,
-        {**service.DEFINITIONS, **changing.DEFINITIONS},
+        DEFINITIONS,
         Pauses(sweep=settings.sweep_seconds),
         lambda: workers.stopping(),
         metrics,

@@ -11,24 +11,21 @@ from typing import Annotated, Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
-from sqlalchemy import select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import update
 from sqlmodel import Session, col
 
 from app.calendar.occurrences import place, zone
-from app.chains.models import Chain, ChainStatus
-from app.chains.steps import Definition
+from app.chains.models import Chain
 from app.chains.store import Store, latest_chains
 from app.db import utc_now
 from app.errors import ChainRunning, NotChangeable, NotFound, OccurrenceOver, PreconditionFailed, ReferenceInUse
 from app.fields import In, LocalTime
 from app.keys import Client
 from app.recordings.ahead import ensure_ahead
-from app.recordings.change_steps import CANCEL, CHANGE, CLEAR
 from app.recordings.models import Recording, RecordingStatus
+from app.recordings.operations import DEFINITIONS
 from app.recordings.schemas import RecordingDocument
 from app.recordings.service import (
-    OVER,
     Accepted,
     Draft,
     accept,
@@ -39,9 +36,7 @@ from app.recordings.service import (
     take_up,
     words,
 )
-from app.recordings.sweep import SWEEP
 from app.recordings.switching import Party
-from app.recordings.work import Tools
 from app.resources import drift
 from app.resources.models import Occurrence, OccurrenceStatus
 
@@ -347,70 +342,3 @@ def _begin(
     names = [step.name for step in DEFINITIONS[operation].steps]
     chain_id = store.create(session, recording.id, operation, names, given, party=party)
     return Accepted(recording.id, chain_id, begun=True)
-
-
-def _change_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-    """A refused change leaves the recording as it was; a stuck one waits for somebody to resume it."""
-    if status == ChainStatus.STUCK:
-        _set_unless_cancelling(session, subject, RecordingStatus.STUCK, error)
-        return
-    _set_unless_cancelling(session, subject, RecordingStatus.SCHEDULED, None)
-    if status == ChainStatus.SUCCEEDED:
-        drift.doubt(session, subject)
-    if status == ChainStatus.FAILED:
-        _take_reference_back(session, subject)
-
-
-def _take_reference_back(session: Session, subject: str) -> None:
-    """The reference that the recording had, unless somebody has taken it meanwhile."""
-    mine, other = col(Recording.reference_id), aliased(Recording)
-    taken = select(col(other.id)).where(
-        col(other.client) == col(Recording.client), col(other.active_reference) == mine, col(other.id) != subject
-    )
-    session.execute(
-        update(Recording)
-        .where(col(Recording.id) == subject, col(Recording.status).not_in(OVER), ~taken.exists())
-        .values(active_reference=mine)
-    )
-
-
-def _set_unless_cancelling(
-    session: Session, subject: str, status: RecordingStatus, problem: Mapping[str, Any] | None
-) -> None:
-    session.execute(
-        update(Recording)
-        .where(col(Recording.id) == subject, col(Recording.status).not_in(OVER))
-        .values(status=status, problem=problem, updated_at=utc_now())
-    )
-
-
-def _cancel_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-    values: dict[str, Any] = {"status": RecordingStatus.CANCELLED, "problem": None, "active_reference": None}
-    if status == ChainStatus.STUCK:
-        values = {"status": RecordingStatus.STUCK, "problem": error}
-    else:
-        drift.doubt(session, subject)
-    session.execute(update(Recording).where(col(Recording.id) == subject).values(updated_at=utc_now(), **values))
-
-
-def _clear_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-    """The recording is as over as it was; that something could not be cleared stands in it."""
-    if status == ChainStatus.STUCK:
-        session.execute(update(Recording).where(col(Recording.id) == subject).values(problem=error))
-    else:
-        drift.doubt(session, subject)
-
-
-def _sweep_ended(_session: Session, _subject: str, _status: ChainStatus, _error: Mapping[str, Any] | None) -> None:
-    """A sweep changes nothing that anybody is shown."""
-
-
-DEFINITIONS: Mapping[str, Definition[Tools]] = {
-    **{
-        operation: Definition(operation, CHANGE, _change_ended, sweep="sweep")
-        for operation in ("update", "move_occurrence", "cancel_occurrence", "restore_occurrence", "mend")
-    },
-    "cancel": Definition("cancel", CANCEL, _cancel_ended),
-    "clear": Definition("clear", CLEAR, _clear_ended),
-    "sweep": Definition("sweep", SWEEP, _sweep_ended),
-}

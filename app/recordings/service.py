@@ -15,7 +15,6 @@ from sqlmodel import Session, SQLModel, col
 from app.calendar.occurrences import Occurrence as Planned
 from app.calendar.plan import PlannedEvent, plan
 from app.chains.models import ChainStatus
-from app.chains.steps import Definition
 from app.chains.store import Claim, Store, latest_chains
 from app.db import new_id, utc_now
 from app.errors import IdempotencyKeyReused, NotFound, NothingToResume, ReferenceInUse
@@ -26,7 +25,7 @@ from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, Sc
 from app.recordings.parts import NewResource
 from app.recordings.schemas import RecordingDocument, Schedule
 from app.recordings.steps import SCHEDULE
-from app.recordings.work import Tools, as_input
+from app.recordings.work import as_input
 from app.resources.models import Occurrence, OccurrenceStatus
 from app.rows import insert_rows
 
@@ -293,8 +292,3 @@ def _set(session: Session, recording_id: str, **values: Any) -> None:
         .where(col(Recording.id) == recording_id, col(Recording.status).not_in(OVER))
         .values(updated_at=utc_now(), **values)
     )
-
-
-DEFINITIONS: Mapping[str, Definition[Tools]] = {
-    "schedule": Definition("schedule", SCHEDULE, schedule_ended, sweep="sweep")
-}

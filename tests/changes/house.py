@@ -22,9 +22,8 @@ from app.calendar.server import STEADY
 from app.chains.engine import Engine, Pauses
 from app.chains.store import Store
 from app.main import create_app
-from app.recordings import changing
+from app.recordings.operations import DEFINITIONS
 from app.recordings.schemas import EXAMPLE
-from app.recordings.service import DEFINITIONS
 from app.recordings.work import Tools
 from app.sandbox import Sandbox, SandboxTransport
 from tests.chains.world import Crash, Watched
@@ -69,8 +68,7 @@ class House(Lectern):
                 tick(f"{service.removeprefix('schedule_')}.{action}")
 
         while claim := self._claim(store := Store(self.database, f"owner {next(_OWNERS)}", 30.0)):
-            definitions = {**DEFINITIONS, **changing.DEFINITIONS}
-            engine = Engine(store, definitions, Pauses())
+            engine = Engine(store, DEFINITIONS, Pauses())
             self.database.tick = lambda moment: tick("commit") if moment == "committing" else None
             self.sandbox.watch = sending
             try:

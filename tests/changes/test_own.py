@@ -12,7 +12,8 @@ import pytest
 
 from app.chains.steps import Step
 from app.kaltura import client
-from app.recordings import changing, own, service
+from app.recordings import own
+from app.recordings.operations import DEFINITIONS
 
 APP = Path(__file__).parents[2] / "app"
 MAKE = {"add_resource", "add_entry", "add_event", "add_link"}
@@ -23,9 +24,7 @@ CHANGE = {
 MAY_CHANGE = {"recordings/own.py", "checks.py"}  # `lectern check --write` removes what it has just made
 GUARDED = CHANGE | {"delete_whole"}  # what `own` offers to steps
 STEPS: dict[str, Step[Any]] = {
-    f"{definition.operation}-{step.name}": step
-    for definition in {**service.DEFINITIONS, **changing.DEFINITIONS}.values()
-    for step in definition.steps
+    f"{definition.operation}-{step.name}": step for definition in DEFINITIONS.values() for step in definition.steps
 }
 
 
