@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 from .errors import KalturaError
+from .locks import Locks
 from .modes import Modes
 from .protocol import Parameters
 from .reading import enumerated, moment, number, read_object, text
@@ -34,6 +35,7 @@ class Call:
     store: Store
     sessions: Sessions
     reservations: Reservations
+    locks: Locks
     modes: Modes
     time: float  # epoch seconds
     server_zone: str

@@ -94,3 +94,25 @@ class KalturaError(Exception):
 
 class FatalError(Exception):
     """What kills Kaltura's PHP: the answer is HTTP 500 with an empty body, earlier steps stay done."""
+
+
+class DoneError(KalturaError):
+    """A refusal that comes after the save: what was done before stays done."""
+
+
+class SearchDownError(DoneError):
+    """The search engine is away; an event's blackouts are searched when it has been saved (#640, #645)."""
+
+    def __init__(self) -> None:
+        super().__init__("INTERNAL_SERVERL_ERROR")
+
+
+class KilledError(Exception):
+    """PHP is stopped in the middle of a call: what was done stays done, and later steps never come.
+
+    `answer` is what the caller sees: "none" (a closed connection) or "http_502" (the web server's page).
+    """
+
+    def __init__(self, answer: str) -> None:
+        super().__init__(answer)
+        self.answer = answer

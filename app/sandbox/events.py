@@ -1,4 +1,4 @@
-"""Schedule events as rows: saving, showing and indexing them.
+"""Schedule events as rows: saving and showing them.
 
 A series is a parent (recurrenceType 1) and children (2); a child's row has only what is its own, the rest is its
 parent's, looked up whenever it is shown (#221). The index knows a child by its own values alone (#226).
@@ -6,20 +6,19 @@ parent's, looked up whenever it is shown (#221). The index knows a child by its 
 
 import json
 import re
-from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
 from .calls import Call
-from .errors import KalturaError
+from .errors import KalturaError, SearchDownError
 from .fulltext import indexed
+from .index import forget, index
 from .state import INDEXED, dumps
-from .types import TYPES
+from .types import ACTIVE, DELETED, TYPES
 
 Body = dict[str, Any]
 
 SINGLE, PARENT, CHILD = 0, 1, 2
-CANCELLED, ACTIVE, DELETED = 1, 2, 3
 BLACKOUT = "KalturaBlackoutScheduleEvent"
 NOT_INHERITED = frozenset(
     {
@@ -30,13 +29,6 @@ NOT_INHERITED = frozenset(
 BEYOND_THREE_BYTES = re.compile("[\U00010000-\U0010ffff]")
 STORED_CHARACTERS = {"referenceId": 256}
 STORED_BYTES = {"description": 65535}
-
-
-class SearchDownError(KalturaError):
-    """The search engine is away: what was saved before stays saved (#640, #645)."""
-
-    def __init__(self) -> None:
-        super().__init__("INTERNAL_SERVERL_ERROR")
 
 
 class Shown(dict[str, Any]):
@@ -92,16 +84,28 @@ SAVE = f"INSERT OR REPLACE INTO events ({INDEXED}, body) VALUES ({','.join('?' *
 
 def save(call: Call, bodies: list[Body]) -> None:
     """Write events that have their ids, and bring them into the index."""
-    call.store.run_many(SAVE, map(_row, bodies))
+    write(call, bodies)
     index(call, [body["id"] for body in bodies])
+
+
+def write(call: Call, bodies: list[Body]) -> None:
+    """The database alone: the index does not hear of it."""
+    call.store.run_many(SAVE, map(_row, bodies))
 
 
 def load(call: Call, event: int) -> Body:
     """An event of the session's partner; raises INVALID_OBJECT_ID."""
-    body = call.store.body("SELECT body FROM events WHERE id = ? AND partner = ?", (event, call.partner))
+    body = look_up(call, event)
     if body is None:
         raise KalturaError("INVALID_OBJECT_ID", ID=event)
     return body
+
+
+def look_up(call: Call, event: int) -> Body | None:
+    """The same, or None. A series that was deleted half-way still has its row, which its children are shown from."""
+    return call.store.body(
+        "SELECT body FROM events WHERE id = ? AND partner = ? AND status != ?", (event, call.partner, DELETED)
+    )
 
 
 def children(call: Call, parent: int) -> list[Body]:
@@ -110,85 +114,33 @@ def children(call: Call, parent: int) -> list[Body]:
 
 def remove(call: Call, ids: list[int]) -> None:
     """Delete rows physically; the links of children that vanish stay as orphans (#671)."""
-    listed = json.dumps(ids)
-    call.store.run("DELETE FROM events WHERE id IN (SELECT value FROM json_each(?))", (listed,))
-    call.store.run("DELETE FROM event_index WHERE id IN (SELECT value FROM json_each(?))", (listed,))
-    call.store.run("DELETE FROM index_resources WHERE event IN (SELECT value FROM json_each(?))", (listed,))
+    call.store.run("DELETE FROM events WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
+    forget(call, ids)
+
+
+def remove_half(call: Call, deleted: Body) -> None:
+    """A deleted series keeps its row, its children and its links: PHP was stopped before it came to them."""
+    write(call, [deleted])
+    forget(call, [deleted["id"]])
 
 
 def unlink(call: Call, event: int) -> None:
     call.store.run("DELETE FROM event_resources WHERE event = ?", (event,))
 
 
-# --- the index
-
-
-def index(call: Call, ids: list[int]) -> None:
-    """Make events findable as they are now: at once, later, or not at all while the search engine is away."""
-    if call.modes.search_down:
-        return
-    if call.modes.index_lag:
-        call.store.run_many("INSERT INTO pending VALUES (?, 'event', ?)", [(call.time, event) for event in ids])
-    else:
-        copy_to_index(call, ids)
-
-
-def copy_to_index(call: Call, ids: Iterable[int]) -> None:
-    listed = (json.dumps(list(ids)),)
-    call.store.run(
-        f"INSERT OR REPLACE INTO event_index ({INDEXED}) "  # noqa: S608 - column names
-        f"SELECT {INDEXED} FROM events WHERE id IN (SELECT value FROM json_each(?))",
-        listed,
-    )
-    call.store.run("DELETE FROM index_resources WHERE event IN (SELECT value FROM json_each(?))", listed)
-    # A child has its own rooms or else its parent's.
-    call.store.run(
-        """
-        INSERT INTO index_resources (resource, event, parent)
-        SELECT link.resource, event.id, room.parent FROM json_each(?) AS wanted
-        JOIN events AS event ON event.id = wanted.value
-        JOIN event_resources AS link ON link.event =
-            CASE WHEN EXISTS (SELECT 1 FROM event_resources AS own WHERE own.event = event.id)
-                 THEN event.id ELSE coalesce(event.parent, event.id) END
-        LEFT JOIN resources AS room ON room.id = link.resource
-        """,
-        listed,
-    )
-
-
 def touch(call: Call, event: int) -> None:
     """An event's rooms changed: it is updated (#316), and indexed again with its children."""
-    body = call.store.body("SELECT body FROM events WHERE id = ?", (event,))
+    body = look_up(call, event)
     if body:
-        save(call, [body | {"updatedAt": call.now}])
-    rows = call.store.rows("SELECT id FROM events WHERE id = ? OR parent = ?", (event, event))
-    index(call, [row[0] for row in rows])
+        write(call, [body | {"updatedAt": call.now}])
+    if not call.modes.engine_down:  # then the rooms are missed, and the event itself is as it was
+        index(call, with_children(call, event))
 
 
-def catch_up(call: Call) -> None:
-    """Bring what has waited for the index lag into the index, all of it when there is none; raises SearchDownError."""
-    if call.modes.search_down:
-        raise SearchDownError
-    until = call.time - call.modes.index_lag
-    due = call.store.rows("SELECT kind, id FROM pending WHERE saved <= ?", (until,))
-    if not due:
-        return
-    copy_to_index(call, {event for kind, event in due if kind == "event"})
-    entries = json.dumps([entry for kind, entry in due if kind == "entry"])
-    copy_entries_to_index(call, entries)
-    call.store.run("DELETE FROM pending WHERE saved <= ?", (until,))
-
-
-def copy_entries_to_index(call: Call, numbers: str) -> None:
-    """`numbers` is a JSON list of the entries' row numbers."""
-    call.store.run(
-        """
-        INSERT OR REPLACE INTO entry_index (number, partner, reference, status)
-        SELECT number, partner, casefold(json_extract(body, '$.referenceId')), json_extract(body, '$.status')
-        FROM entries WHERE number IN (SELECT value FROM json_each(?))
-        """,
-        (numbers,),
-    )
+def with_children(call: Call, event: int) -> list[int]:
+    """The ids of an event and of its children, ascending."""
+    rows = call.store.rows("SELECT id FROM events WHERE id = ? OR parent = ? ORDER BY id", (event, event))
+    return [row[0] for row in rows]
 
 
 # --- showing
@@ -222,7 +174,7 @@ def _parent(call: Call, body: Body) -> Shown | None:
 
 def _blackouts(call: Call, body: Body) -> list[Shown]:
     """The partner's active blackouts that overlap the event (#687)."""
-    if call.modes.search_down:
+    if call.modes.engine_away:
         raise SearchDownError
     if "blackouts" not in call.cache:
         call.cache["blackouts"] = call.store.bodies(

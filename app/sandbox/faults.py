@@ -10,7 +10,8 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from .modes import Modes
+from .modes import Modes, read_modes
+from .validation import check_number, refuse_unknown
 
 # What the caller of a call that is struck sees. Of some kinds nothing is done, of the others all is done.
 NOTHING_DONE = {
@@ -42,10 +43,10 @@ class Fault:
     def __post_init__(self) -> None:
         if self.fault not in KINDS:
             raise ValueError(f"fault must be one of {', '.join(KINDS)}")
-        _check_number("times", self.times, whole=True)
-        _check_number("probability", self.probability, at_most=1)
-        _check_number("seconds", self.seconds)
-        _check_number("retry_after", self.retry_after, whole=True)
+        check_number("times", self.times, whole=True)
+        check_number("probability", self.probability, at_most=1)
+        check_number("seconds", self.seconds)
+        check_number("retry_after", self.retry_after, whole=True)
         for name in ("service", "action", "code"):
             if not isinstance(getattr(self, name), str):
                 raise ValueError(f"{name} must be a string")
@@ -81,38 +82,12 @@ def read_faults(document: Any) -> Faults:
         raise ValueError("the body must be a JSON object")
     refuse_unknown(document, ("latency", "faults", "modes"), "")
     latency = document.get("latency", 0.0)
-    _check_number("latency", latency)
+    check_number("latency", latency)
     listed = document.get("faults", [])
-    modes = document.get("modes", {})
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise ValueError("faults must be a list of objects")
-    if not isinstance(modes, dict):
-        raise ValueError("modes must be an object")
     for one in listed:
         refuse_unknown(one, tuple(Fault.__dataclass_fields__), "faults: ")
         if "fault" not in one:
             raise ValueError("faults: each needs a fault")
-    return Faults(latency, [Fault(**one) for one in listed], _read_modes(modes))
-
-
-def _read_modes(modes: dict[str, Any]) -> Modes:
-    refuse_unknown(modes, tuple(Modes.__dataclass_fields__), "modes: ")
-    _check_number("index_lag", modes.get("index_lag", 0))
-    for name in ("search_down", "reservations_down"):
-        if not isinstance(modes.get(name, False), bool):
-            raise ValueError(f"modes: {name} must be true or false")
-    return Modes(**modes)
-
-
-def refuse_unknown(given: dict[str, Any], known: tuple[str, ...], where: str) -> None:
-    for name in given:
-        if name not in known:
-            raise ValueError(f"{where}{name} is not known; known are {', '.join(known)}")
-
-
-def _check_number(name: str, value: Any, *, whole: bool = False, at_most: float = 1e9) -> None:
-    kinds = (int,) if whole else (int, float)
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 <= value <= at_most:
-        raise ValueError(f"{name} must be a number from 0 to {at_most:g}")
+    return Faults(latency, [Fault(**one) for one in listed], read_modes(document.get("modes", {})))

@@ -251,9 +251,9 @@ def _number(text: str) -> int:
 
 
 @cache
-def _zone_names() -> frozenset[str]:
+def zone_names() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
 def _zone(name: str, server_zone: str) -> ZoneInfo:
-    return ZoneInfo(name if name in _zone_names() else server_zone)
+    return ZoneInfo(name if name in zone_names() else server_zone)

@@ -1,14 +1,21 @@
-"""scheduleEvent.list: a filter becomes one SQL statement over the index, or the tables when it names ids."""
+"""scheduleEvent.list: a filter becomes one SQL statement over the index, or the tables when it names ids.
 
+The total and the page's ids are the index's, the objects the tables': where the index still has what is gone, a page is
+shorter than the total says.
+"""
+
+import json
 from collections.abc import Callable
 from typing import Any
 
 from .calls import Call
 from .errors import KalturaError
-from .events import Body, catch_up
+from .events import Body
 from .fulltext import search_range
+from .index import catch_up
 from .paging import limits, order_keys
 from .reading import Given, number
+from .types import DELETED
 
 EQUAL = {
     "idEqual": "id",
@@ -44,7 +51,7 @@ def find(call: Call, given: Given | None, pager: Given | None) -> tuple[int, lis
     if owner and not call.store.one(known, (call.partner, owner)):
         raise KalturaError("INVALID_USER_ID")
     # A plus keeps SQLite from walking through all of a partner's events, or all of them in order of id.
-    parts: list[Condition] = [("+d.partner = ?", [call.partner])]
+    parts: list[Condition] = [("+d.partner = ?", [call.partner]), ("+d.status != ?", [DELETED])]
     if given and given.type.name != "KalturaScheduleEventFilter":
         parts.append(("d.type = ?", [given.type.name.removesuffix("Filter")]))
     parts += [_condition(name, value) for name, value in wanted.items() if name != "orderBy"]
@@ -52,20 +59,17 @@ def find(call: Call, given: Given | None, pager: Given | None) -> tuple[int, lis
     where = " AND ".join(sql for sql, _ in parts)
     values = [value for _, several in parts for value in several]
     # Only column names and placeholders are put together here, never a value.
-    total = call.store.one(
-        f"SELECT count(*) FROM {table} AS d JOIN events AS e ON e.id = d.id WHERE {where}",  # noqa: S608
-        values,
-    )[0]
+    total = call.store.one(f"SELECT count(*) FROM {table} AS d WHERE {where}", values)[0]  # noqa: S608
     order = "".join(
         f"d.{column} {'DESC' if descending else 'ASC'}, "
         for column, descending in order_keys(wanted.get("orderBy"), ORDERS)
     )
-    bodies = call.store.bodies(
-        f"SELECT e.body FROM {table} AS d JOIN events AS e ON e.id = d.id "  # noqa: S608
+    page = call.store.rows(
+        f"SELECT e.body FROM {table} AS d LEFT JOIN events AS e ON e.id = d.id AND e.status != ? "  # noqa: S608
         f"WHERE {where} ORDER BY {order}+d.id LIMIT ? OFFSET ?",
-        [*values, limit, offset],
+        [DELETED, *values, limit, offset],
     )
-    return total, bodies
+    return total, [json.loads(body) for (body,) in page if body is not None]
 
 
 def _condition(name: str, value: Any) -> Condition:

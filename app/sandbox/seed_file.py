@@ -19,11 +19,11 @@ from typing import Any
 from .actions import category, schedule_event, schedule_event_resource
 from .calls import Call
 from .errors import FatalError, KalturaError
-from .faults import refuse_unknown
 from .reading import read_object
 from .seed import ADMIN_USER, CAMERA, PARTNER_ID, plant_category, plant_resource
 from .state import dumps
 from .types import TYPES
+from .validation import refuse_unknown
 
 Item = dict[str, Any]
 

@@ -12,18 +12,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from .calls import Call
-from .errors import FatalError, KalturaError
-from .events import (
-    ACTIVE,
-    CHILD,
-    Body,
-    SearchDownError,
-    children,
-    remove,
-    save,
-)
+from .errors import FatalError, KalturaError, SearchDownError
+from .events import CHILD, Body, children, remove, save
+from .index import never_index
 from .reading import Given
 from .recurrence import FatalRuleError, generate
+from .types import ACTIVE
 
 TWO_YEARS = 63_072_000
 DAY = 86_400
@@ -43,6 +37,11 @@ def as_stored(moment: int, server_zone: str) -> int:
     return moment if first is None or second is None else moment - int((first - second).total_seconds())
 
 
+def stored_span(call: Call, start: int, end: int) -> tuple[int, int]:
+    """A span as it is kept, which may well end before it begins; what is refused depends on what was sent."""
+    return as_stored(start, call.server_zone), as_stored(end, call.server_zone)
+
+
 def check_span(start: int, end: int) -> None:
     """The limits of the span before the template's slot is looked at."""
     if end < start:
@@ -60,7 +59,7 @@ def check_slot(call: Call, template: str | None, start: int, end: int, own: int 
     """SCHEDULE_TIME_IN_USE if another event of the template overlaps, a cancelled one too (#202 to #208)."""
     if not template:
         return
-    if call.modes.search_down:
+    if call.modes.engine_away:
         raise SearchDownError
     taken = call.store.one(
         "SELECT 1 FROM event_index AS d JOIN events AS e ON e.id = d.id WHERE d.template = ? AND d.partner = ? "
@@ -96,20 +95,21 @@ def windows(call: Call, start: int, duration: int, recurrence: Body) -> list[tup
         made = generate(start, duration, recurrence, call.server_zone)
     except FatalRuleError:
         raise FatalError from None
-    return [(as_stored(first, call.server_zone), as_stored(last, call.server_zone)) for first, last in made]
+    return [stored_span(call, first, last) for first, last in made]
 
 
-def set_times(body: Body, start: int, end: int) -> None:
-    """An event that lasts no time has no duration (#160)."""
+def set_times(body: Body, start: int, end: int, duration: int | None = None) -> None:
+    """An event that lasts no time has no duration (#160); a series has one of its own, whatever its dates show."""
+    lasts = end - start if duration is None else duration
     body["startDate"], body["endDate"] = start, end
-    if end > start:
-        body["duration"] = end - start
+    if lasts > 0:
+        body["duration"] = lasts
     else:
         body.pop("duration", None)
 
 
-def make_children(call: Call, parent: Body, slots: list[tuple[int, int]]) -> None:
-    """Children for all slots, with consecutive ids."""
+def make_children(call: Call, parent: Body, slots: list[tuple[int, int]], indexed: int | None = None) -> None:
+    """Children for all slots, with consecutive ids; only the first `indexed` of them get into the index."""
     first = call.store.next_id("events")
     made: list[Body] = []
     for offset, (start, end) in enumerate(slots):
@@ -126,14 +126,17 @@ def make_children(call: Call, parent: Body, slots: list[tuple[int, int]]) -> Non
         }
         set_times(child, start, end)
         made.append(child)
+    if indexed is not None:
+        never_index(call, "event", [child["id"] for child in made[indexed:]])
     save(call, made)
 
 
 def regenerate(call: Call, parent: Body) -> None:
     """Bring a series' children in line with its rule, and its own dates to the first of them."""
-    slots = windows(call, parent["startDate"], parent.get("duration", 0), parent["recurrence"])
+    duration = parent.get("duration", 0)
+    slots = windows(call, parent["startDate"], duration, parent["recurrence"])
     if slots:
-        set_times(parent, *slots[0])
+        set_times(parent, *slots[0], duration)
     wanted = Counter(slots)
     kept: list[Body] = []
     gone: list[int] = []

@@ -15,10 +15,11 @@ from typing import Any, Literal
 from . import protocol, seed_file
 from .actions import SERVICES, media
 from .calls import Call, perform
-from .errors import FatalError, KalturaError
-from .events import SearchDownError, show
+from .errors import DoneError, FatalError, KalturaError, KilledError
+from .events import show
 from .faults import NOTHING_DONE, Fault, Faults, read_faults
 from .fulltext import matches
+from .locks import Locks
 from .modes import Modes
 from .protocol import Parameters
 from .reading import text
@@ -26,6 +27,7 @@ from .reservations import Reservations
 from .seed import DEFAULT_SEED, Seed, plant
 from .sessions import Sessions
 from .state import Store
+from .types import DELETED
 
 SERVER_ZONE = "America/New_York"
 LOG_LENGTH = 20_000
@@ -75,6 +77,7 @@ class Sandbox:
         self._store.connection.create_function("casefold", 1, _casefold, deterministic=True)
         self._sessions = Sessions(self._store)
         self._reservations = Reservations()
+        self._locks = Locks()
         self._faults = Faults()
         self._calls = itertools.count(1)
         self._log: deque[tuple[str, str, Parameters, float]] = deque(maxlen=LOG_LENGTH)
@@ -95,9 +98,10 @@ class Sandbox:
             store=self._store,
             sessions=self._sessions,
             reservations=self._reservations,
+            locks=self._locks,
             modes=self._faults.modes,
             time=self._clock(),
-            server_zone=self._server_zone,
+            server_zone=self._faults.modes.server_zone or self._server_zone,
             entry_prefix=self._seed.entry_prefix,
         )
 
@@ -137,6 +141,8 @@ class Sandbox:
                 result = self._result(parameters)
         except FatalError:
             return Answer(500, b"", "text/html")
+        except KilledError as killed:
+            return Answer(502, HTML_PAGE, HTML_TYPE) if killed.answer == "http_502" else Answer(closed=True)
         answer = _written(result, parameters)
         answer.headers["X-Kaltura-Session"] = f"{next(self._calls)}, {int(self._clock())}"
         match fault.fault if fault else "":
@@ -169,14 +175,14 @@ class Sandbox:
 
     def _perform(self, service: str, action: str, parameters: Parameters) -> Any:
         with self._lock:
-            down: SearchDownError | None = None
+            done: DoneError | KilledError | None = None
             with self._store.transaction():
                 try:
                     result = perform(self._call(), SERVICES, service, action, parameters)
-                except SearchDownError as error:  # what was done before stays done
-                    down = error
-            if down:
-                raise down
+                except (DoneError, KilledError) as error:  # the transaction is committed all the same
+                    done = error
+            if done:
+                raise done
             return result
 
     def _tell(self, service: str, action: str, phase: Phase) -> None:
@@ -207,7 +213,10 @@ class Sandbox:
                 "entries": [
                     media.show(call, body) for body in store.bodies("SELECT body FROM entries ORDER BY number")
                 ],
-                "events": [show(call, body) for body in store.bodies("SELECT body FROM events ORDER BY id")],
+                "events": [
+                    show(call, body)
+                    for body in store.bodies("SELECT body FROM events WHERE status != ? ORDER BY id", (DELETED,))
+                ],
                 "resources": store.bodies("SELECT body FROM resources ORDER BY id"),
                 "event_resources": store.bodies("SELECT body FROM event_resources ORDER BY number"),
                 "categories": store.bodies("SELECT body FROM categories ORDER BY id"),
@@ -220,7 +229,9 @@ class Sandbox:
                 "resources": self._store.one("SELECT count(*) FROM resources")[0],
                 "categories": self._store.one("SELECT count(*) FROM categories")[0],
                 "entries": self._store.one("SELECT count(*) FROM entries")[0],
-                "events": self._store.one("SELECT count(*) FROM events WHERE parent IS NULL")[0],
+                "events": self._store.one(
+                    "SELECT count(*) FROM events WHERE parent IS NULL AND status != ?", (DELETED,)
+                )[0],
             }
 
     def load(self, document: Any) -> dict[str, int]:
@@ -245,6 +256,7 @@ class Sandbox:
             kept = {name: self._store.meta(name) for name in ("signing_key", "session_epoch")}
             self._store.clear()
             self._reservations = Reservations()
+            self._locks = Locks()
             for name, value in kept.items():
                 if value is not None:
                     self._store.set_meta(name, value)

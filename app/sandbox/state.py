@@ -5,7 +5,7 @@
     partners, users, app_tokens, meta           event_index      a copy of the columns of events
     entries, categories, category_entries       index_resources  the rooms of an event, inherited ones included
     resources, events, event_resources          entry_index      the referenceId of an entry
-                        └── saved ── at once, or through `pending` when the index lags ──┘
+                        └── saved ── at once, or as `index.py` says ──┘
 
 `get`, `idEqual` and `idIn` read the tables, all other filters and getConflicts the index, as on a real server.
 Objects are kept as JSON in `body`, with the properties that are their own; columns beside it are for searching.
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-VERSION = 1  # raised whenever the tables change
+VERSION = 2  # raised whenever the tables change
 EVENT_COLUMNS = """
     id INTEGER PRIMARY KEY {autoincrement}, partner INTEGER NOT NULL, parent INTEGER, type TEXT NOT NULL,
     status INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, recurrence INTEGER NOT NULL,
@@ -63,10 +63,13 @@ CREATE TABLE event_resources (
     partner INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (event, resource));
 CREATE TABLE pending (saved REAL NOT NULL, kind TEXT NOT NULL, id INTEGER NOT NULL);
 CREATE INDEX pending_saved ON pending (saved);
+CREATE TABLE never_indexed (kind TEXT, id INTEGER, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE never_listed (event INTEGER, resource INTEGER, PRIMARY KEY (event, resource)) WITHOUT ROWID;
 CREATE TABLE ended_sessions (ks TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 TABLES = (
-    *("meta", "partners", "users", "app_tokens", "ended_sessions", "pending"),
+    *("meta", "partners", "users", "app_tokens", "ended_sessions"),
+    *("pending", "never_indexed", "never_listed"),
     *("entries", "entry_index", "categories", "category_entries", "resources"),
     *("events", "event_index", "event_resources", "index_resources"),
 )

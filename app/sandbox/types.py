@@ -56,7 +56,8 @@ def _enum(enumeration: Enumeration, *, read_only: bool = False) -> Property:
     return Property("enum", enumeration=enumeration, read_only=read_only)
 
 
-STATUS = _numbers("KalturaScheduleEventStatus", 1, 2, 3)
+CANCELLED, ACTIVE, DELETED = 1, 2, 3
+STATUS = _numbers("KalturaScheduleEventStatus", CANCELLED, ACTIVE, DELETED)
 RECURRENCE_TYPE = _numbers("KalturaScheduleEventRecurrenceType", 0, 1, 2)
 CLASSIFICATION = _numbers("KalturaScheduleEventClassificationType", 1, 2, 3)
 CONFLICT_TYPE = _numbers("KalturaScheduleEventConflictType", 1, 2, 3)

@@ -8,7 +8,15 @@ from .seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID, USER_SECRET
 MODES = {
     "index_lag": "for so many seconds, what is new is not found by filters",
     "search_down": "searches fail; adds and cancels fail too, though done",
+    "engine_down": "the same, and what is saved meanwhile is never found later",
     "reservations_down": "no resource can be reserved, so none can be linked",
+    "server_zone": "the zone in which times are kept: its repeated hour is lost",
+    "totals_lag": "for so many seconds, lists count what was deleted",
+    "lock_timeout": "for so many seconds, an entry locks its categories and users",
+    "half_add": "of a series some children are made, or found, for good",
+    "half_entry": "an entry is made without its categories, no answer",
+    "half_link": "of a linked series some sessions are on the room's list, for good",
+    "half_delete": "a series is deleted, and its children stay",
 }
 EXAMPLE = """\
 curl -X PUT http://127.0.0.1:8100/_sandbox/faults -d '{

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from app.sandbox import Sandbox, running
-from tests.sandbox.kaltura import Kaltura, embedded
+from app.sandbox.modes import Modes
+from tests.sandbox.kaltura import Kaltura, embedded, weekly
 
 
 @pytest.fixture(params=["embedded", "alone"])
@@ -121,6 +122,24 @@ def test_the_first_fault_that_matches_strikes(sandbox: Sandbox, kaltura: Kaltura
         ({"latency": "slow"}, "latency must be"),
         ({"modes": {"index_lag": "long"}}, "index_lag must be"),
         ({"modes": {"search_down": 1}}, "search_down must be"),
+        ({"modes": []}, "modes must be an object"),
+        ({"modes": {"half": {}}}, "half is not known; known are index_lag"),
+        ({"modes": {"engine_down": "committed"}}, "engine_down must be true or false"),
+        ({"modes": {"totals_lag": -1}}, "totals_lag must be a number"),
+        ({"modes": {"lock_timeout": True}}, "lock_timeout must be a number"),
+        ({"modes": {"server_zone": "New York"}}, "server_zone must be the IANA name"),
+        ({"modes": {"server_zone": 1}}, "server_zone must be the IANA name"),
+        ({"modes": {"half_add": 19}}, "half_add must be an object"),
+        ({"modes": {"half_add": {"times": 1}}}, "half_add needs children or indexed"),
+        ({"modes": {"half_add": {"children": 1.5}}}, "half_add: children must be a whole number"),
+        ({"modes": {"half_add": {"indexed": 1, "answer": "lost"}}}, "half_add: answer must be one of success, none"),
+        ({"modes": {"half_add": {"indexed": 1, "seconds": 1}}}, "half_add: seconds is not known"),
+        ({"modes": {"half_entry": True}}, "half_entry must be an object"),
+        ({"modes": {"half_entry": {"indexed": 1}}}, "half_entry: indexed must be true or false"),
+        ({"modes": {"half_link": {"times": 1}}}, "half_link needs indexed"),
+        ({"modes": {"half_link": {"indexed": -1}}}, "half_link: indexed must be a whole number"),
+        ({"modes": {"half_delete": "yes"}}, "half_delete must be"),
+        ({"modes": {"half_delete": {"times": "one"}}}, "half_delete: times must be a whole number"),
     ],
 )
 def test_what_is_no_fault_is_refused_and_changes_nothing(
@@ -129,3 +148,10 @@ def test_what_is_no_fault_is_refused_and_changes_nothing(
     with pytest.raises(ValueError, match=says):
         sandbox.set_faults(document)
     assert kaltura("system", "ping") is True
+
+
+def test_a_mode_that_is_null_or_false_is_off(sandbox: Sandbox, kaltura: Kaltura) -> None:
+    sandbox.set_faults({"modes": dict.fromkeys(Modes.__dataclass_fields__) | {"half_delete": False}})
+    assert kaltura.events()["totalCount"] == 0
+    made = kaltura.add_event(**weekly(2))
+    assert kaltura("schedule_scheduleEvent", "delete", scheduleEventId=made["id"])["status"] == 3

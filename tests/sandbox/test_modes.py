@@ -1,11 +1,11 @@
-"""Bad days that last: an index that lags, a search engine or a reservation store that is away."""
+"""Bad days that last: an index or totals that lag, a search engine or a reservation store that is away, locks."""
 
 from typing import Any
 
 import pytest
 
-from app.sandbox import RESOURCE_ID, Sandbox
-from tests.sandbox.kaltura import Clock, Kaltura, weekly
+from app.sandbox import CATEGORY_ID, RESOURCE_ID, Sandbox
+from tests.sandbox.kaltura import HOUR, MONDAY, Clock, Kaltura, weekly
 
 BROKEN = "INTERNAL_SERVERL_ERROR"
 
@@ -102,3 +102,77 @@ def test_without_reservations_no_room_can_be_linked(kaltura: Kaltura, sandbox: S
     assert kaltura.conflicts(RESOURCE_ID)["totalCount"] == 1
     assert kaltura.conflicts(RESOURCE_ID + 1)["code"] == BROKEN
     assert kaltura.link(made, RESOURCE_ID + 1)["code"] == "RESOURCE_IS_RESERVED"
+
+
+@pytest.mark.parametrize("how", ["retimed", "ended", "deleted"])
+def test_totals_count_for_a_while_what_a_series_lost(
+    kaltura: Kaltura, sandbox: Sandbox, clock: Clock, how: str
+) -> None:
+    series = kaltura.add_event(**weekly(4))["id"]
+    kaltura.link(series, RESOURCE_ID)
+    sandbox.set_faults({"modes": {"totals_lag": 30}})
+    rule = weekly(4)["recurrence"]
+    if how == "retimed":
+        kaltura.update(series, startDate=MONDAY + HOUR)
+    elif how == "ended":
+        kaltura.update(series, recurrence={**rule, "count": None, "until": MONDAY + HOUR})
+    else:
+        kaltura("schedule_scheduleEvent", "delete", scheduleEventId=series)
+    total, shown = {"retimed": (8, 4), "ended": (4, 1), "deleted": (4, 0)}[how]
+
+    def seen() -> tuple[int, int]:
+        page = kaltura.events(resourceIdsLike=RESOURCE_ID, statusEqual=2, recurrenceTypeIn="0,2")
+        return page["totalCount"], len(page["objects"])
+
+    assert seen() == (total, shown)
+    clock.now += 29.9
+    assert seen() == (total, shown)
+    clock.now += 0.2
+    assert seen() == (shown, shown)
+
+
+def test_the_end_of_the_mode_ends_the_lag_of_totals(kaltura: Kaltura, sandbox: Sandbox) -> None:
+    series = kaltura.add_event(**weekly(4))["id"]
+    sandbox.set_faults({"modes": {"totals_lag": 1000}})
+    kaltura("schedule_scheduleEvent", "delete", scheduleEventId=series)
+    assert kaltura.events()["totalCount"] == 5
+    sandbox.set_faults({})
+    assert kaltura.events()["totalCount"] == 0
+
+
+def add_entry(kaltura: Kaltura, **values: Any) -> Any:
+    return kaltura("media", "add", entry={"mediaType": 1, "name": "t", "referenceId": "r", **values})
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        {"categoriesIds": str(CATEGORY_ID)},
+        {"categories": "Mathematics"},
+        {"categories": "New>one"},
+        {"userId": "new.owner"},
+        {"entitledUsersEdit": "other,new.editor"},
+        {"entitledUsersPublish": "new.publisher"},
+    ],
+)
+def test_entries_that_share_a_category_or_a_new_user_lock_each_other_out(
+    kaltura: Kaltura, sandbox: Sandbox, clock: Clock, shared: dict[str, str]
+) -> None:
+    add_entry(kaltura)  # the user that is signed in exists from here on
+    sandbox.set_faults({"modes": {"lock_timeout": 2}})
+    assert add_entry(kaltura, **shared)["status"] == 7
+    clock.now += 1.9
+    assert add_entry(kaltura, name="late", **shared)["code"] == "LOCK_TIMED_OUT"
+    assert add_entry(kaltura)["status"] == 7  # who shares nothing is not held up
+    late = next(one for one in sandbox.state()["entries"] if one["name"] == "late")
+    assert (late["status"], late["categoriesIds"], late["referenceId"]) == (4, "", "r")
+    assert kaltura("baseEntry", "listByReferenceId", refId="r")["totalCount"] == 4
+    clock.now += 0.2  # the one that was locked out holds nothing
+    assert add_entry(kaltura, **shared)["status"] == 7
+
+
+def test_a_user_that_is_there_is_not_locked(kaltura: Kaltura, sandbox: Sandbox) -> None:
+    add_entry(kaltura, userId="known", entitledUsersEdit="ta1")
+    sandbox.set_faults({"modes": {"lock_timeout": 2}})
+    for _ in range(2):
+        assert add_entry(kaltura, userId="ta1", entitledUsersEdit="known")["status"] == 7

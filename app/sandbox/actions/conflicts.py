@@ -6,10 +6,12 @@ from typing import Any
 
 from ..calls import Call
 from ..errors import KalturaError
-from ..events import ACTIVE, BLACKOUT, PARENT, Body, catch_up, listed, show
+from ..events import BLACKOUT, PARENT, Body, listed, show
+from ..index import catch_up
 from ..profiles import profiled
 from ..reading import Given, number
-from ..series import as_stored, check_recurrence, windows
+from ..series import check_recurrence, stored_span, windows
+from ..types import ACTIVE
 
 RESOURCE_CONFLICT, BLACKOUT_CONFLICT, BOTH = 1, 2, 3
 # Active events that happen, so no parents, within a span of time.
@@ -54,7 +56,7 @@ def _slots(call: Call, given: Given) -> list[tuple[int, int]]:
     if given.get("recurrenceType") != PARENT:
         if start is None or end is None:
             return []
-        return [(as_stored(start, call.server_zone), as_stored(end, call.server_zone))]
+        return [stored_span(call, start, end)]
     if given.get("recurrence") is None or start is None:
         raise KalturaError("INTERNAL_SERVERL_ERROR")
     rule = check_recurrence(given.get("recurrence"), given.type.name)

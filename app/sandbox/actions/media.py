@@ -3,9 +3,11 @@
 from typing import Any
 
 from ..calls import FILTER_PAGER, Access, Call, Parameter, action, optional
-from ..errors import KalturaError
-from ..events import catch_up, copy_entries_to_index, listed, stored
+from ..errors import DoneError, KalturaError
+from ..events import listed, stored
 from ..ids import new_id
+from ..index import catch_up, index_entry, never_index
+from ..modes import struck
 from ..paging import page_of
 from ..profiles import PROFILE, profiled
 from ..reading import Given, number, refuse_read_only, require
@@ -15,7 +17,8 @@ from .category import assign, assigned, find_or_make, unassign_all
 
 Entry = dict[str, Any]
 
-READY, NO_CONTENT = 2, 7
+READY, PENDING, NO_CONTENT = 2, 4, 7
+PEOPLE = ("userId", "creatorId", "entitledUsersEdit", "entitledUsersPublish", "entitledUsersView")
 # What every entry without media shows and nobody sends, in Kaltura's words (#69).
 CONSTANT = {
     "status": NO_CONTENT,
@@ -46,7 +49,7 @@ def add(call: Call, arguments: dict[str, Any]) -> Entry:
     given: Given = arguments["entry"]
     require(given, "mediaType")
     refuse_read_only(given)
-    categories = _categories(call, given)
+    categories = _categories(call, given) or []
     sent = stored({name: value for name, value in given.values.items() if value is not None})
     user = sent.get("userId") or call.user
     entry = new_id(call.entry_prefix)
@@ -62,11 +65,50 @@ def add(call: Call, arguments: dict[str, Any]) -> Entry:
         "updatedAt": call.now,
         "objectType": "KalturaMediaEntry",
     }
-    call.store.see_user(call.partner, user)
-    call.store.run("INSERT INTO entries (id, partner, body) VALUES (?, ?, ?)", (entry, call.partner, dumps(body)))
-    assign(call, entry, categories or [])
-    _index(call, entry)
+    locked = _lock(call, categories, body)
+    half = struck(call.modes.half_entry) if locked else None
+    if half or not locked:
+        body["status"] = PENDING
+        categories = []
+    _see_people(call, body)
+    row = call.store.next_id("entries")
+    call.store.run("INSERT INTO entries VALUES (?, ?, ?, ?)", (row, entry, call.partner, dumps(body)))
+    assign(call, entry, categories)
+    if half and not half.indexed:
+        never_index(call, "entry", [row])
+    index_entry(call, row)
+    if not locked:
+        raise DoneError("LOCK_TIMED_OUT")
+    if half:
+        half.end()
     return show(call, body)
+
+
+def _people(body: Entry) -> list[str]:
+    named = (name.strip() for field in PEOPLE for name in body.get(field, "").split(","))
+    return [name for name in dict.fromkeys(named) if name]
+
+
+def _see_people(call: Call, body: Entry) -> None:
+    """Owner and editors that do not exist yet are made without a word (#867, #868)."""
+    for user in _people(body):
+        call.store.see_user(call.partner, user)
+
+
+def _lock(call: Call, categories: list[int], body: Entry) -> bool:
+    """Take the locks on an entry's categories and on the users that it makes; False if another call has one of them."""
+    if not call.modes.lock_timeout:
+        return True
+    of_categories = [(call.partner, "category", category) for category in categories]
+    people = _people(body)
+    known = "SELECT 1 FROM users WHERE partner = ? AND id = ?"
+    new = [user for user in people if not call.store.one(known, (call.partner, user))]
+    return call.locks.take(
+        [*of_categories, *((call.partner, "user", user) for user in people)],
+        [*of_categories, *((call.partner, "user", user) for user in new)],
+        call.time,
+        call.modes.lock_timeout,
+    )
 
 
 def clean_tags(tags: str) -> str:
@@ -89,17 +131,6 @@ def _categories(call: Call, given: Given) -> list[int] | None:
                 raise KalturaError("CATEGORY_NOT_FOUND", ID=category)
         return ids
     return None if not (given.has("categories") or given.has("categoriesIds")) else []
-
-
-def _index(call: Call, entry: str) -> None:
-    """Only listing searches; while the search engine is away entries are saved without a word (#649)."""
-    row = call.store.one("SELECT number FROM entries WHERE id = ?", (entry,))[0]
-    if call.modes.search_down:
-        return
-    if call.modes.index_lag:
-        call.store.run("INSERT INTO pending VALUES (?, 'entry', ?)", (call.time, row))
-    else:
-        copy_entries_to_index(call, f"[{row}]")
 
 
 def show(call: Call, body: Entry) -> Entry:
@@ -143,13 +174,12 @@ def update(call: Call, arguments: dict[str, Any]) -> Entry:
             body[name] = value
     body = {name: value for name, value in body.items() if value is not None}
     body |= {"tags": clean_tags(body["tags"]), "updatedAt": call.now}
-    if given.get("userId"):
-        call.store.see_user(call.partner, given.get("userId"))
+    _see_people(call, body)
     call.store.run("UPDATE entries SET body = ? WHERE id = ?", (dumps(body), body["id"]))
     if categories is not None:
         unassign_all(call, body["id"])
         assign(call, body["id"], categories)
-    _index(call, body["id"])
+    index_entry(call, call.store.one("SELECT number FROM entries WHERE id = ?", (body["id"],))[0])
     return show(call, body)
 
 

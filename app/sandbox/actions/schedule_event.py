@@ -5,10 +5,7 @@ from typing import Any
 from ..calls import FILTER_PAGER, Call, Parameter, action, optional
 from ..errors import KalturaError
 from ..events import (
-    ACTIVE,
-    CANCELLED,
     CHILD,
-    DELETED,
     PARENT,
     SINGLE,
     Body,
@@ -16,11 +13,13 @@ from ..events import (
     listed,
     load,
     remove,
+    remove_half,
     save,
     show,
     stored,
     unlink,
 )
+from ..modes import struck
 from ..profiles import PROFILE, profiled
 from ..reading import Given, refuse_read_only, require
 from ..search import find
@@ -34,9 +33,10 @@ from ..series import (
     recurrence_body,
     regenerate,
     set_times,
+    stored_span,
     windows,
 )
-from ..types import CONFLICT_TYPE, TYPES
+from ..types import ACTIVE, CANCELLED, CONFLICT_TYPE, DELETED, TYPES
 from .conflicts import get_conflicts
 
 FIRST_SEQUENCE = 12
@@ -53,15 +53,16 @@ def add(call: Call, arguments: dict[str, Any]) -> Body:
     require(given, "recurrenceType", "summary")
     if not given.has("startDate"):
         raise KalturaError("START_TIME_AND_LINKED_TO_NOT_SET")
-    start = as_stored(given.get("startDate"), call.server_zone)
+    start = given.get("startDate")
     is_series = given.get("recurrenceType") == PARENT
     recurrence = check_recurrence(given.get("recurrence"), given.type.name) if is_series else None
-    end = _end_of_new(call, given, start)
+    end = _end_of_new(given, start)
     if recurrence and recurrence.get("until", end) < end:
         raise KalturaError("PROPERTY_VALIDATION_UNTIL_NOT_VALID", PROP_NAME="Recurrence::until")
     check_span(start, end)
+    kept = stored_span(call, start, end)
     if not is_series:
-        check_slot(call, given.get("templateEntryId"), start, end)
+        check_slot(call, given.get("templateEntryId"), *kept)
     check_day(start, end)
     refuse_read_only(given)
 
@@ -84,23 +85,26 @@ def add(call: Call, arguments: dict[str, Any]) -> Body:
         body.setdefault("preStartTime", 0)
     if "postEndTime" in given.type.properties:
         body |= {"postEndTime": body.get("postEndTime", 0), "liveFeatures": []}
-    slots = windows(call, start, end - start, recurrence) if recurrence else []
-    set_times(body, *(slots[0] if slots else (start, end)))
+    slots = windows(call, kept[0], end - start, recurrence) if recurrence else []
+    set_times(body, *(slots[0] if slots else kept), duration=end - start if is_series else None)
     call.store.see_user(call.partner, call.user)
     save(call, [stored(body)])
-    if slots:
+    if slots and (half := struck(call.modes.half_add)):
+        make_children(call, body, slots[: half.children], half.indexed)
+        half.end()
+    elif slots:
         make_children(call, body, slots)
     return show(call, body)
 
 
-def _end_of_new(call: Call, given: Given, start: int) -> int:
+def _end_of_new(given: Given, start: int) -> int:
     if given.get("recurrenceType") == PARENT:
         if given.has("duration"):  # wins over endDate (#245)
             return start + int(given.get("duration"))
         if not given.has("endDate"):
             require(given, "duration")
     require(given, "endDate")
-    return as_stored(given.get("endDate"), call.server_zone)
+    return int(given.get("endDate"))
 
 
 def get(call: Call, arguments: dict[str, Any]) -> Body:
@@ -163,17 +167,19 @@ def _overlaid(body: Body, given: Given) -> Body:
 
 def _retime(call: Call, body: Body, given: Given) -> None:
     """A single event or a child: its end follows from what was sent, else it stays (#381 to #387)."""
-    start = as_stored(given.get("startDate"), call.server_zone) if given.has("startDate") else body["startDate"]
-    end = as_stored(given.get("endDate"), call.server_zone) if given.has("endDate") else body["endDate"]
+    start = given.get("startDate") if given.has("startDate") else body["startDate"]
+    end = given.get("endDate") if given.has("endDate") else body["endDate"]
     if given.has("duration"):
         if given.has("endDate") and end - start != given.get("duration"):
             raise KalturaError("MAX_SCHEDULE_DURATION_MUST_MATCH_END_TIME")
         end = start + given.get("duration")
-    check_span(start, end)
+    if any(given.has(name) for name in ("startDate", "endDate", "duration")):  # what is kept may end before it begins
+        check_span(start, end)
+    kept = stored_span(call, start, end)
     if body["recurrenceType"] != CHILD:
-        check_slot(call, body.get("templateEntryId"), start, end, body["id"])
+        check_slot(call, body.get("templateEntryId"), *kept, body["id"])
     check_day(start, end)
-    set_times(body, start, end)
+    set_times(body, *kept)
 
 
 def _retime_series(call: Call, body: Body, given: Given) -> None:
@@ -183,7 +189,7 @@ def _retime_series(call: Call, body: Body, given: Given) -> None:
     start = as_stored(given.get("startDate"), call.server_zone) if given.has("startDate") else body["startDate"]
     duration = given.get("duration") if given.has("duration") else body.get("duration", 0)
     check_day(start, start + duration)
-    set_times(body, start, start + duration)
+    set_times(body, start, start + duration, duration)
 
 
 def cancel(call: Call, arguments: dict[str, Any]) -> Body:
@@ -200,9 +206,14 @@ def delete(call: Call, arguments: dict[str, Any]) -> Body:
     body = load(call, arguments["scheduleEventId"])
     if "parentId" in body:
         raise KalturaError("RECURRENCE_CANT_BE_DELETE", ID=body["id"], PARENT_ID=body["parentId"])
+    deleted = body | {"status": DELETED, "updatedAt": call.now}
+    if body["recurrenceType"] == PARENT and (half := struck(call.modes.half_delete)):
+        remove_half(call, deleted)
+        half.end()
+        return show(call, deleted)
     remove(call, [body["id"], *(child["id"] for child in children(call, body["id"]))])
     unlink(call, body["id"])
-    return show(call, body | {"status": DELETED, "updatedAt": call.now})
+    return show(call, deleted)
 
 
 _ID = Parameter("scheduleEventId", "int")

@@ -4,7 +4,9 @@ from typing import Any
 
 from ..calls import FILTER_PAGER, Call, Parameter, action, optional
 from ..errors import KalturaError
-from ..events import listed, touch
+from ..events import listed, look_up, touch, with_children
+from ..index import list_again, never_list
+from ..modes import struck
 from ..paging import page_of
 from ..reading import Given, number, refuse_read_only, require
 from ..state import dumps
@@ -18,7 +20,7 @@ def add(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
     if call.modes.reservations_down:
         raise KalturaError("RESOURCE_IS_RESERVED", RESOURCE_ID=resource)
     call.reservations.take([resource], call.session.ks if call.session else "", call.time)
-    if not call.store.one("SELECT 1 FROM events WHERE id = ? AND partner = ?", (event, call.partner)):
+    if look_up(call, event) is None:
         raise KalturaError("SCHEDULE_EVENT_ID_NOT_FOUND", ID=event)
     if resource and not call.store.one(
         "SELECT 1 FROM resources WHERE id = ? AND partner = ?", (resource, call.partner)
@@ -39,7 +41,15 @@ def add(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
         "INSERT INTO event_resources (event, resource, partner, body) VALUES (?, ?, ?, ?)",
         (event, resource, call.partner, dumps(body)),
     )
+    half = struck(call.modes.half_link)
+    if call.modes.engine_down:
+        never_list(call, resource, with_children(call, event))
+    elif half:
+        _, *children = with_children(call, event)
+        never_list(call, resource, (children or [event])[half.indexed :])
     touch(call, event)
+    if half:
+        half.end()
     call.reservations.release([resource])
     return body
 
@@ -81,19 +91,32 @@ def _matches(body: dict[str, Any], given: Given) -> bool:
     return True
 
 
+def update(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The event and the room stay what they are, and the index does not hear of it."""
+    body = _load(call, arguments) | {"updatedAt": call.now}
+    call.store.run(
+        "UPDATE event_resources SET body = ? WHERE event = ? AND resource = ?",
+        (dumps(body), body["eventId"], body["resourceId"]),
+    )
+    return body
+
+
 def delete(call: Call, arguments: dict[str, Any]) -> None:
     body = _load(call, arguments)
     call.store.run(
         "DELETE FROM event_resources WHERE event = ? AND resource = ?", (body["eventId"], body["resourceId"])
     )
+    list_again(call, body["resourceId"], with_children(call, body["eventId"]))
     touch(call, body["eventId"])
 
 
 _LINK = (Parameter("scheduleEventId", "int"), Parameter("scheduleResourceId", "int"))
+_EVENT_RESOURCE = Parameter("scheduleEventResource", "KalturaScheduleEventResource")
 
 SERVICE = {
-    "add": action(add, Parameter("scheduleEventResource", "KalturaScheduleEventResource")),
+    "add": action(add, _EVENT_RESOURCE),
     "get": action(get, *_LINK),
     "list": action(list_, optional("filter", "KalturaScheduleEventResourceFilter"), optional("pager", FILTER_PAGER)),
+    "update": action(update, *_LINK, _EVENT_RESOURCE),
     "delete": action(delete, *_LINK),
 }

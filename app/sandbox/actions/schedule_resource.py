@@ -4,14 +4,13 @@ from typing import Any
 
 from ..calls import FILTER_PAGER, Call, Parameter, action, optional
 from ..errors import KalturaError
-from ..events import DELETED, listed
+from ..events import listed
 from ..paging import order_keys, page_of
 from ..profiles import PROFILE, profiled
 from ..reading import Given, refuse_read_only, require
 from ..state import dumps
-from ..types import TYPES
+from ..types import ACTIVE, DELETED, TYPES
 
-ACTIVE = 2
 ORDERS = {"createdAt": "createdAt", "updatedAt": "updatedAt", "name": "name", "systemName": "systemName"}
 
 
