@@ -1,0 +1,252 @@
+"""What people do in a history, one act at a time: each says what it does, does it, and tells the model if it was done.
+
+An act of a client's is sent, and its chain goes to its end, whatever happens on the way. Then the chain says whether it
+was done or refused: a refusal is believed, but must have a reason.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from httpx2 import Response
+
+from tests.histories.campus import OURS, ROOMS, Campus
+from tests.histories.model import ZONE, ByHand, Json, Wish, meet, pairs
+
+GRACE = {"schedule_conflict", "refused_by_kaltura", "batch_refused"}  # what an act may be refused for
+Settle = Callable[[], None]
+
+
+@dataclass
+class Act:
+    """`settle` lets chains go to their end, with whatever is to happen on the way."""
+
+    campus: Campus
+    chance: random.Random
+    settle: Settle
+
+    # Clients
+
+    def document(self) -> None:
+        """A new document, or another one for a reference that is there."""
+        campus, chance = self.campus, self.chance
+        reference = f"SIS-{chance.randrange(5)}"
+        document = campus.document(chance, reference)
+        self._note(f"PUT {document}")
+        answer = campus.send("PUT", f"/recordings/by-reference/{reference}", document)
+        if answer.status_code == 204:
+            return
+        if self._refused(answer):
+            return
+        new = reference not in campus.wishes
+        campus.recordings[reference] = answer.json()["id"]
+        self.settle()
+        done = self._done(reference)
+        if new and not done:
+            campus.over.add(campus.recordings.pop(reference))
+        elif new:
+            campus.wishes[reference] = Wish(document)
+        elif done:
+            campus.wishes[reference].change(document)
+        if reference in campus.wishes:
+            campus.learn(reference)
+
+    def patch(self) -> None:
+        reference = self._any()
+        if reference is None:
+            return
+        patch = self._patch(self.campus.wishes[reference])
+        self._note(f"PATCH {reference} {patch}")
+        answer = self.campus.send("PATCH", f"/recordings/{self.campus.recordings[reference]}", patch)
+        if self._refused(answer):
+            return
+        self.settle()
+        if self._done(reference):
+            self.campus.wishes[reference].change(patch)
+            self.campus.learn(reference)
+
+    def _patch(self, wish: Wish) -> Json:
+        chance, document = self.chance, wish.document
+        begins = document["start"]
+        days = [day.isoformat() for day in wish.dates()]
+        several = len(days) > 2
+        choices: list[Json] = [
+            {"title": f"Renamed {chance.randrange(100)}"},
+            {"start": f"{begins[:11]}{chance.randrange(9, 14):02d}:00:00"},
+            {"resource": chance.choice(ROOMS)},
+            {"recurrence": {**document["recurrence"], "count": chance.randrange(2, 7)}, "exclude": []},
+            {"exclude": [chance.choice(days[1:])] if several else []},
+            {"exclude": [], "duration_minutes": chance.choice((50, 90))},
+        ]
+        return chance.choice(choices)
+
+    def swap(self) -> None:
+        """Two recordings change rooms in one batch."""
+        if len(self.campus.wishes) < 2:
+            return
+        one, other = self.chance.sample(sorted(self.campus.wishes), 2)
+        rooms = {one: self.campus.wishes[other].room, other: self.campus.wishes[one].room}
+        self._note(f"BATCH {rooms}")
+        changes = [
+            {"id": self.campus.recordings[reference], "patch": {"resource": room}} for reference, room in rooms.items()
+        ]
+        answer = self.campus.send("POST", "/recordings/batch", {"changes": changes})
+        if self._refused(answer):
+            return
+        before = {reference: self.campus.shown(reference)["chain"]["id"] for reference in rooms}
+        self.settle()
+        assert before.keys() == rooms.keys()
+        for reference, room in rooms.items():
+            if self._done(reference):
+                self.campus.wishes[reference].change({"resource": room})
+                self.campus.learn(reference)
+
+    def delete(self) -> None:
+        reference = self._any()
+        if reference is None:
+            return
+        self._note(f"DELETE {reference}")
+        answer = self.campus.send("DELETE", f"/recordings/{self.campus.recordings[reference]}")
+        if self._refused(answer):
+            return
+        self.settle()
+        assert self.campus.shown(reference)["status"] == "cancelled"
+        self.campus.over.add(self.campus.recordings.pop(reference))
+        del self.campus.wishes[reference], self.campus.ids[reference]
+
+    def move(self) -> None:
+        found = self._any_session()
+        if found is None:
+            return
+        reference, day = found
+        wish = self.campus.wishes[reference]
+        begins = datetime.combine(day + timedelta(days=self.chance.choice((0, 1))), datetime.min.time(), ZONE)
+        start = (begins + timedelta(hours=self.chance.randrange(15, 20))).astimezone(UTC)
+        decided = wish.by_hand.get(day)
+        usual = decided.span if decided and decided.span else wish.usual(day)
+        sent = {"start": f"{start:%Y-%m-%dT%H:%M:%SZ}"}
+        self._note(f"MOVE {reference} {day} {sent}")
+        self._one("PATCH", reference, day, sent, ByHand(True, (start, start + (usual[1] - usual[0]))))
+
+    def cancel(self) -> None:
+        found = self._any_session()
+        if found is None:
+            return
+        reference, day = found
+        decided = self.campus.wishes[reference].by_hand.get(day)
+        self._note(f"CANCEL {reference} {day}")
+        self._one("DELETE", reference, day, None, ByHand(False, decided.span if decided else None))
+
+    def restore(self) -> None:
+        found = self._any_session()
+        if found is None:
+            return
+        reference, day = found
+        decided = self.campus.wishes[reference].by_hand.get(day)
+        if day.isoformat() not in self.campus.wishes[reference].document["exclude"] and decided is None:
+            return  # there is nothing to restore, and nothing decided by it
+        if decided and decided.held:
+            return
+        self._note(f"RESTORE {reference} {day}")
+        self._one("POST", reference, day, None, ByHand(True, decided.span if decided else None), "/restore")
+
+    def _one(
+        self, method: str, reference: str, day: date, sent: Json | None, decided: ByHand, verb: str = ""
+    ) -> None:
+        answer = self.campus.send(method, self.campus.occurrence_path(reference, day) + verb, sent)
+        if self._refused(answer):
+            return
+        self.settle()
+        if self._done(reference):
+            self.campus.wishes[reference].by_hand[day] = decided
+
+    # Others, in Kaltura
+
+    def stranger(self) -> None:
+        """Somebody books a room while it is free."""
+        room = self.chance.choice(ROOMS)
+        day = self.campus.monday + timedelta(days=self.chance.randrange(26))
+        begins = datetime.combine(day, datetime.min.time(), ZONE) + timedelta(hours=self.chance.randrange(9, 19))
+        span = begins.astimezone(UTC), begins.astimezone(UTC) + timedelta(minutes=50)
+        here = [one for wish in self.campus.wishes.values() if wish.room == room for one in wish.spans()]
+        if meet([span], [*here, *self.campus.taken(room)]):
+            return
+        self._note(f"BOOKED {room} {begins}")
+        self.campus.book(room, span)
+
+    def by_hand(self) -> None:
+        """Somebody changes in Kaltura what is Lectern's."""
+        reference = self._any()
+        sessions = self.campus.own_sessions(reference) if reference else []
+        if not sessions:
+            return
+        one = self.chance.choice(sessions)
+        kaltura, event = self.campus.house.kaltura, "schedule_scheduleEvent"
+        entry = one.get("templateEntryId")
+        acts: Mapping[str, Callable[[], Any]] = {
+            "cancels": lambda: kaltura(event, "cancel", scheduleEventId=one["id"]),
+            "moves": lambda: kaltura.update(
+                one["id"], startDate=one["startDate"] + 36_000, endDate=one["endDate"] + 36_000
+            ),
+            "deletes the series of": lambda: kaltura(event, "delete", scheduleEventId=one.get("parentId", one["id"])),
+            "renames the series of": lambda: kaltura.update(one.get("parentId", one["id"]), summary="Mine"),
+            "deletes the entry of": lambda: kaltura("media", "delete", entryId=entry),
+        }
+        verb = self.chance.choice(sorted(acts))
+        self._note(f"SOMEBODY {verb} {one['id']} of {reference}")
+        acts[verb]()
+
+    def device(self) -> None:
+        """A device is replaced under its name."""
+        room = self.chance.choice(ROOMS)
+        if self.campus.taken(room):
+            return  # what others booked goes with it, and is nobody's to mend
+        self._note(f"DEVICE {room}")
+        self.campus.replace_device(room)
+        self.campus.look()
+
+    # What came of it
+
+    def _note(self, line: str) -> None:
+        self.campus.log.append(line)
+
+    def _any(self) -> str | None:
+        living = sorted(self.campus.wishes)
+        return self.chance.choice(living) if living else None
+
+    def _any_session(self) -> tuple[str, date] | None:
+        reference = self._any()
+        if reference is None or not self.campus.ids[reference]:
+            return None
+        return reference, self.chance.choice(sorted(self.campus.ids[reference]))
+
+    def _refused(self, answer: Response) -> bool:
+        """Whether nothing was begun, for a reason that there may be."""
+        assert answer.status_code < 500, answer.text
+        if answer.status_code < 300:
+            return False
+        code = answer.json()["code"]
+        self._note(f"  {answer.status_code} {code}")
+        assert code in {*GRACE, "not_changeable", "invalid_document"}, answer.text
+        return True
+
+    def _done(self, reference: str) -> bool:
+        """Whether the latest chain was done. What was refused must have been refused for a reason."""
+        chain = self.campus.shown(reference)["chain"]
+        if chain["status"] == "succeeded":
+            return True
+        assert chain["status"] == "failed", chain
+        error = next(step["error"] for step in chain["steps"] if step["status"] == "failed")
+        self._note(f"  refused: {error['code']}")
+        assert error["code"] in GRACE, error
+        return False
+
+
+def conflicts(campus: Campus) -> list[tuple[str, str]]:
+    """Recordings that are in one room at one time."""
+    return list(pairs(campus.wishes))
+
+
+__all__ = ["OURS", "Act", "conflicts"]

@@ -1,0 +1,241 @@
+"""A campus that asks Lectern for things, a Kaltura that others use too, and both held against the model.
+
+Chains run in the test's own thread (tests/changes/house.py), so that something can happen at any call of them.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from httpx2 import Response
+from sqlalchemy import text, update
+
+from app.db import utc_now
+from app.resources.memory import Memory
+from app.resources.models import Mirror
+from app.resources.versions import Versions
+from tests.changes.house import House
+from tests.histories.model import DAYS, ZONE, Json, Span, Wish
+from tests.service import utc
+
+CAMERA = {"objectType": "KalturaCameraScheduleResource"}
+ROOMS = ("HALL-1", "HALL-2", "HALL-3")
+ROUNDS = 60  # of chains being taken up, until all that goes wrong has ended
+OURS = "lectern-"
+
+
+@dataclass
+class Campus:
+    """`wishes` by reference; `recordings` are the ids of those that live, `over` of those that do not."""
+
+    house: House
+    monday: date
+    wishes: dict[str, Wish] = field(default_factory=dict)
+    recordings: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, dict[date, str]] = field(default_factory=dict)  # of sessions, by reference and local date
+    over: set[str] = field(default_factory=set)
+    strangers: dict[int, Json] = field(default_factory=dict)  # what others have in Kaltura, as it must stay
+    log: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        feed = self.house.app.state.feed  # what it knows is another campus's
+        feed.versions.close()
+        feed.versions, feed.memory = Versions(self.house.app.state.database), Memory()
+        for name in ROOMS:
+            self._add_room(name)
+        self._remember_strangers()
+
+    # Kaltura, as others use it
+
+    def _add_room(self, name: str) -> None:
+        room = {**CAMERA, "name": name, "systemName": name}
+        self.house.kaltura("schedule_scheduleResource", "add", scheduleResource=room)
+
+    def room_id(self, name: str) -> int:
+        """Kaltura's id of the device that has this name now."""
+        found = self.house.kaltura("schedule_scheduleResource", "list", filter={"systemNameEqual": name})["objects"]
+        return int(found[0]["id"])
+
+    def replace_device(self, name: str) -> None:
+        self.house.kaltura("schedule_scheduleResource", "delete", scheduleResourceId=self.room_id(name))
+        self._add_room(name)
+
+    def book(self, name: str, span: Span) -> None:
+        """Somebody books a room in MediaSpace."""
+        made = self.house.kaltura.add_event(
+            summary="Faculty", startDate=int(span[0].timestamp()), endDate=int(span[1].timestamp())
+        )
+        self.house.kaltura.link(made["id"], self.room_id(name))
+        self._remember_strangers()
+
+    def _remember_strangers(self) -> None:
+        self.strangers = {one["id"]: one for one in self.events() if not self.is_ours(one)}
+
+    def events(self) -> list[Json]:
+        found: list[Json] = self.house.sandbox.state()["events"]
+        return found
+
+    @staticmethod
+    def is_ours(found: Json) -> bool:
+        return str(found.get("referenceId", "")).startswith(OURS)
+
+    def own_sessions(self, reference: str) -> list[Json]:
+        """What Kaltura would record of a recording from now on: active single events and occurrences, by start."""
+        mark, now = f"{OURS}{self.recordings[reference]}-", utc_now().timestamp()
+        return sorted(
+            (
+                one
+                for one in self.events()
+                if str(one.get("referenceId", "")).startswith(mark)
+                and one["recurrenceType"] != 1
+                and one["status"] == 2
+                and one["endDate"] > now
+            ),
+            key=lambda one: (one["startDate"], one["id"]),
+        )
+
+    def taken(self, name: str) -> list[Span]:
+        """When others have booked a room."""
+        return [
+            (datetime.fromtimestamp(one["startDate"], UTC), datetime.fromtimestamp(one["endDate"], UTC))
+            for one in self.strangers.values()
+            if self.links().get(one["id"]) == {name}
+        ]
+
+    def links(self) -> dict[int, set[str]]:
+        """The names of the rooms that each event is on."""
+        state = self.house.sandbox.state()
+        names = {one["id"]: str(one.get("systemName")) for one in state["resources"]}
+        rooms: dict[int, set[str]] = {}
+        for link in state["event_resources"]:
+            if link["resourceId"] in names:
+                rooms.setdefault(link["eventId"], set()).add(names[link["resourceId"]])
+        return rooms
+
+    # Lectern, as its clients use it
+
+    def send(self, method: str, path: str, body: object = None) -> Response:
+        return self.house.client.request(method, path, json=body)
+
+    def shown(self, reference: str) -> Json:
+        found: Json = self.house.get(f"/recordings/{self.recordings[reference]}")
+        return found
+
+    def occurrence_path(self, reference: str, day: date) -> str:
+        """Where the session of a local date is: it has the id that it had when it was seen first, at its usual time."""
+        return f"/recordings/{self.recordings[reference]}/occurrences/{self.ids[reference][day]}"
+
+    def learn(self, reference: str) -> None:
+        """Which session is which date's. Those that are new are at their usual time."""
+        known = self.ids.setdefault(reference, {})
+        items = self.house.get(f"/recordings/{self.recordings[reference]}/occurrences")["items"]
+        there = {one["id"]: datetime.fromisoformat(one["local_start"]).date() for one in items}
+        self.ids[reference] = {day: one for day, one in known.items() if one in there}
+        kept = set(self.ids[reference].values())
+        self.ids[reference] |= {day: one for one, day in there.items() if one not in kept}
+
+    # Time goes by
+
+    def settle(self, at: int | None = None, happens: Callable[[], None] | None = None) -> None:
+        """All chains come to their end; at one moment of them something happens, and after some rounds all is well."""
+        self.house.settle(at, happens or (lambda: None), rounds=ROUNDS)
+
+    def calm(self) -> None:
+        """Everything is well again, and everybody has looked once more."""
+        self.house.heal()
+        self.settle()
+        self.house.sweep()
+        for _ in range(2):
+            self.look()
+
+    def look(self) -> None:
+        """The mirror looks at every room, and at which rooms there are."""
+        state = self.house.app.state
+        self.house.get("/resources")
+        with state.database.write() as session:
+            session.execute(update(Mirror).values(asked_at=None, due_at=0.0, claimed_at=0.0, lease_until=0.0))
+        while claim := state.mirror.claim():
+            state.mirror.refresh(state.kaltura, claim)
+            with state.database.write() as session:
+                session.connection().execute(text("UPDATE mirror SET claimed_at = 0"))
+
+    # What must be true in the end
+
+    def mend(self) -> None:
+        """As a person does who looks at what has drifted."""
+        for recording_id in (*self.recordings.values(), *self.over):
+            if self.house.get(f"/recordings/{recording_id}")["drift"]:
+                self.log.append(f"resume {recording_id}")
+                self.send("POST", f"/recordings/{recording_id}/resume")
+                self.settle()
+
+    def holds(self) -> None:
+        """The feed is the model is what Kaltura holds; nothing is nobody's, and nobody else's was touched."""
+        self._remember_nothing_changed()
+        links, rooms = self.links(), {name: self.room_id(name) for name in ROOMS}
+        owned: set[int] = set()
+        expected: dict[str, list[tuple[datetime, datetime, str | None]]] = {name: [] for name in rooms}
+        for reference, wish in self.wishes.items():
+            spans = wish.spans()
+            mine = self.own_sessions(reference)
+            assert [_span(one) for one in mine] == spans, f"{reference} in Kaltura"
+            shown = self.shown(reference)
+            assert shown["status"] == "scheduled", shown
+            assert not shown["drift"], shown["drift"]
+            assert self._scheduled(reference) == spans, f"{reference} in SQL"
+            for one in mine:
+                carrier = links.get(one["id"]) or links.get(one.get("parentId", 0)) or set()
+                assert carrier == {wish.room}, f"{reference} on {carrier}"
+            owned |= {event["id"] for event in shown["kaltura"]["events"]}
+            expected[wish.room] += [(*span, self.recordings[reference]) for span in spans]
+        ours = [one for one in self.events() if self.is_ours(one) and one["recurrenceType"] != 2]
+        now = utc_now().timestamp()
+        assert {one["id"] for one in ours if one["status"] == 2 and one["endDate"] > now} <= owned
+        entries = [one for one in self.house.sandbox.state()["entries"] if self.is_ours(one)]
+        assert sorted(one["id"] for one in entries) == sorted(
+            self.shown(reference)["kaltura"]["template_entry_id"] for reference in self.wishes
+        )
+        for name in ROOMS:
+            others = [(*span, None) for span in self.taken(name)]
+            assert self._fed(name) == sorted(expected[name] + others, key=str), f"the feed of {name}"
+
+    def _remember_nothing_changed(self) -> None:
+        now = {one["id"]: one for one in self.events() if not self.is_ours(one)}
+        assert now == self.strangers
+
+    def _scheduled(self, reference: str) -> list[Span]:
+        items = self.house.get(f"/recordings/{self.recordings[reference]}/occurrences")["items"]
+        return sorted((utc(one["start"]), utc(one["end"])) for one in items if one["status"] == "scheduled")
+
+    def _fed(self, name: str) -> list[tuple[datetime, datetime, str | None]]:
+        self.house.app.state.feed.versions.expire()
+        span = {"from": f"{utc_now():%Y-%m-%dT%H:%M:%SZ}", "to": f"{utc_now() + timedelta(days=300):%Y-%m-%dT%H:%M:%SZ}"}
+        items = self.house.get(f"/resources/{name}/upcoming", **span, limit="1000")["occurrences"]
+        return sorted(((utc(one["start"]), utc(one["end"]), one["recording_id"]) for one in items), key=str)
+
+    # Choices
+
+    def document(self, chance: random.Random, reference: str) -> Json:
+        """A few weeks of a lecture, in one of the rooms, some hour, with a holiday."""
+        days = sorted(chance.sample(DAYS, chance.choice((1, 1, 2))), key=DAYS.index)
+        first = self.monday + timedelta(days=DAYS.index(days[0]), weeks=chance.randrange(3))
+        document = {
+            "reference_id": reference,
+            "title": f"Lecture {chance.randrange(100)}",
+            "resource": chance.choice(ROOMS),
+            "start": f"{first}T{chance.randrange(9, 14):02d}:00:00",
+            "time_zone": ZONE.key,
+            "duration_minutes": chance.choice((50, 50, 90)),
+            "recurrence": {"frequency": "weekly", "days": days, "count": chance.randrange(2, 7)},
+            "exclude": [],
+        }
+        wish = Wish(document)
+        if chance.random() < 0.5 and len(wish.dates()) > 2:
+            document["exclude"] = [chance.choice(wish.dates()[1:]).isoformat()]
+        return document
+
+
+def _span(event: Json) -> Span:
+    return datetime.fromtimestamp(event["startDate"], UTC), datetime.fromtimestamp(event["endDate"], UTC)

@@ -1,0 +1,89 @@
+"""What a campus has asked for, held by the plainest means there are: dictionaries, and dateutil for the rules.
+
+It knows nothing of chains, events or Kaltura. What is decided by hand for one session stays with its local date.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dateutil.rrule import WEEKLY, rrule, weekday
+
+Json = dict[str, Any]
+Span = tuple[datetime, datetime]
+
+ZONE = ZoneInfo("America/New_York")
+DAYS = ("MO", "TU", "WE", "TH", "FR")
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """What somebody decided for one session: held or not, and when, if not at its usual time."""
+
+    held: bool
+    span: Span | None = None
+
+
+@dataclass
+class Wish:
+    """A recording as its client wants it: the document, and what was decided by hand, by local date."""
+
+    document: Json
+    by_hand: dict[date, ByHand] = field(default_factory=dict)
+
+    @property
+    def room(self) -> str:
+        return str(self.document["resource"])
+
+    def dates(self) -> list[date]:
+        """The local dates of the rule, excluded ones too."""
+        return dates_of(self.document)
+
+    def spans(self) -> list[Span]:
+        """When something is to be recorded."""
+        excluded = set(self.document["exclude"])
+        return sorted(
+            (by_hand.span if by_hand and by_hand.span else self.usual(day))
+            for day in self.dates()
+            if self._is_held(by_hand := self.by_hand.get(day), day, excluded)
+        )
+
+    def usual(self, day: date) -> Span:
+        """The session of a date at the time that the document gives it."""
+        begins = datetime.combine(day, time.fromisoformat(self.document["start"][11:]), ZONE).astimezone(UTC)
+        return begins, begins + timedelta(minutes=self.document["duration_minutes"])
+
+    @staticmethod
+    def _is_held(by_hand: ByHand | None, day: date, excluded: set[str]) -> bool:
+        return by_hand.held if by_hand else day.isoformat() not in excluded
+
+    def change(self, patch: Mapping[str, Any]) -> None:
+        self.document = {**self.document, **patch}
+        left = set(self.dates())
+        self.by_hand = {day: decided for day, decided in self.by_hand.items() if day in left}
+
+
+def dates_of(document: Json) -> list[date]:
+    """The local dates on which the document's rule has a session, excluded ones too."""
+    rule = document["recurrence"]
+    days = [weekday(DAYS.index(day)) for day in rule["days"]]
+    begins = datetime.fromisoformat(document["start"])
+    return [found.date() for found in rrule(WEEKLY, begins, count=rule["count"], byweekday=days)]
+
+
+def meet(some: Iterable[Span], others: Iterable[Span]) -> bool:
+    """Whether one of the ones overlaps one of the others."""
+    there = list(others)
+    return any(start < ends and begins < end for start, end in some for begins, ends in there)
+
+
+def pairs(wishes: Mapping[str, Wish]) -> Iterator[tuple[str, str]]:
+    """Those that would be in one room at one time."""
+    names = sorted(wishes)
+    for place, one in enumerate(names):
+        for other in names[place + 1 :]:
+            here, there = wishes[one], wishes[other]
+            if here.room == there.room and meet(here.spans(), there.spans()):
+                yield one, other

@@ -1,0 +1,49 @@
+"""What goes wrong in a history while chains are at work: at one moment of them, or from the beginning on."""
+
+import random
+from collections.abc import Callable
+
+from tests.changes.house import House, die
+from tests.histories.model import Json
+
+ONCE = ("drop_before", "drop_after", "http_500", "http_429", "html", "truncated")
+BAD_DAYS: tuple[Json, ...] = (
+    {"index_lag": 0.05},
+    {"search_down": True},
+    {"reservations_down": True},
+    {"totals_lag": 1},
+    {"half_add": {"children": 1, "times": 1}},
+    {"half_add": {"indexed": 1, "times": 1}},
+    {"half_entry": {"indexed": True, "times": 1}},
+    {"half_link": {"indexed": 1, "times": 1}},
+    {"half_delete": {"times": 1}},
+    {"engine_down": "committed, never indexed"},
+)
+REFUSAL: Json = {"fault": "error", "code": "INVALID_PARAMETER_CHAR", "times": 1}
+REFUSED_AT = (
+    ("media", "add"),
+    ("media", "update"),
+    ("schedule_scheduleEvent", "add"),
+    ("schedule_scheduleEvent", "update"),
+    ("schedule_scheduleEventResource", "add"),
+)
+MOMENTS = 30  # of a chain: about as many as most have
+
+
+def some(house: House, chance: random.Random) -> tuple[str, int | None, Callable[[], None]]:
+    """One trouble: what it is, and at which moment (None: from the beginning) it is to happen."""
+    moment = chance.randrange(MOMENTS)
+    kind = chance.random()
+    if kind < 0.3:
+        return "nothing", None, lambda: None
+    if kind < 0.5:
+        return f"killed at {moment}", moment, die
+    if kind < 0.7:
+        fault = chance.choice(ONCE)
+        return f"{fault} at {moment}", moment, lambda: house.fault(fault, times=1)
+    if kind < 0.8:
+        service, action = chance.choice(REFUSED_AT)
+        one = {**REFUSAL, "service": service, "action": action}
+        return f"{service}.{action} is refused", None, lambda: house.sandbox.set_faults({"faults": [one]})
+    modes = chance.choice(BAD_DAYS)
+    return f"{modes}", None, lambda: house.sandbox.set_faults({"modes": modes})
