@@ -74,6 +74,7 @@ class House(Lectern):
         while claim := self._claim(store := Store(self.database, f"owner {next(_OWNERS)}", 30.0)):
             if next(runs) == rounds:
                 self.heal()
+            engine = Engine(store, DEFINITIONS, Pauses())
             self.database.tick = lambda moment: tick("commit") if moment == "committing" else None
             self.sandbox.watch = sending
             try:
