@@ -204,7 +204,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         busy=unfinished,
     )
     work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (entries.EVERY, entries.read)}
-    refreshers = Refreshers(mirror, Rounds(database, owner, work, busy=unfinished), kaltura.client)
+    rounds = Rounds(database, owner, work, busy=unfinished)
+    refreshers = Refreshers(mirror, rounds, kaltura.client)
     feed = Feed(database, refreshers.ask)
 
     @cache
@@ -250,6 +251,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.database = database
     app.state.workers = workers
     app.state.mirror = mirror
+    app.state.rounds = rounds
     app.state.feed = feed
     app.state.refreshers = refreshers
     app.state.kaltura = kaltura.client()

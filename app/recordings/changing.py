@@ -38,7 +38,7 @@ from app.recordings.service import (
 )
 from app.recordings.switching import Party
 from app.resources import drift
-from app.resources.models import Occurrence, OccurrenceStatus
+from app.resources.models import Occurrence, OccurrenceStatus, Resource
 
 SCHEDULED, CANCELLED = OccurrenceStatus.SCHEDULED, OccurrenceStatus.CANCELLED
 
@@ -94,7 +94,7 @@ def change(
     if document.fingerprint() == recording.fingerprint:
         return _as_it_is(session, recording)
     before = RecordingDocument.model_validate(recording.document)
-    same_room = resource_input(before) == resource_input(document)
+    same_room = resource_input(before) == resource_input(document) and not _resource_is_gone(session, recording)
     schedule = document.schedule(zone_for(recording, default_zone))
     ensure_ahead(schedule, utc_now(), recording)
     zone_name = schedule.zone.key
@@ -117,6 +117,12 @@ def change(
     if party is None:
         return _begin(session, store, recording, "update", given)
     return _begin(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
+
+
+def _resource_is_gone(session: Session, recording: Recording) -> bool:
+    """Whether somebody has deleted it in Kaltura: what lies ahead needs the one that the document means now."""
+    resource = session.get(Resource, recording.resource_id) if recording.resource_id else None
+    return resource is not None and resource.gone_since is not None
 
 
 def _room_input(recording: Recording, document: RecordingDocument, party: Party | None) -> dict[str, Any]:
@@ -286,6 +292,8 @@ def _one(
 ) -> Accepted:
     if occurrence.start <= utc_now():
         raise OccurrenceOver()
+    if status == SCHEDULED and _resource_is_gone(session, recording):
+        raise NotChangeable("Its resource is gone from Kaltura. POST …/resume moves it to the one that is meant now.")
     document = RecordingDocument.model_validate(recording.document)
     wanted = {
         "id": occurrence.id,

@@ -51,9 +51,7 @@ class House(Lectern):
     def __post_init__(self) -> None:
         self.database = Watched(self.app.state.database)
 
-    def settle(
-        self, at: int | None = None, happens: Callable[[], None] = die, *, rounds: int = 10_000
-    ) -> list[str]:
+    def settle(self, at: int | None = None, happens: Callable[[], None] = die, *, rounds: int = 10_000) -> list[str]:
         """Runs all chains to their end, but for sweeps. At the moment of a number something happens.
 
         After so many rounds of chains being taken up, whatever goes wrong in Kaltura ends. Returns the moments that

@@ -12,8 +12,8 @@ from typing import Any
 
 from httpx2 import Response
 
-from tests.histories.campus import OURS, ROOMS, Campus
-from tests.histories.model import ZONE, ByHand, Json, Wish, meet, pairs
+from tests.histories.campus import ROOMS, Campus
+from tests.histories.model import ZONE, Json, Wish, meet, pairs
 
 GRACE = {"schedule_conflict", "refused_by_kaltura", "batch_refused"}  # what an act may be refused for
 Settle = Callable[[], None]
@@ -124,43 +124,39 @@ class Act:
         wish = self.campus.wishes[reference]
         begins = datetime.combine(day + timedelta(days=self.chance.choice((0, 1))), datetime.min.time(), ZONE)
         start = (begins + timedelta(hours=self.chance.randrange(15, 20))).astimezone(UTC)
-        decided = wish.by_hand.get(day)
-        usual = decided.span if decided and decided.span else wish.usual(day)
-        sent = {"start": f"{start:%Y-%m-%dT%H:%M:%SZ}"}
+        before, sent = wish.span(day), {"start": f"{start:%Y-%m-%dT%H:%M:%SZ}"}
         self._note(f"MOVE {reference} {day} {sent}")
-        self._one("PATCH", reference, day, sent, ByHand(True, (start, start + (usual[1] - usual[0]))))
+        if self._one("PATCH", reference, day, sent) and start != before[0]:
+            wish.decide(day, held=True, span=(start, start + (before[1] - before[0])))
 
     def cancel(self) -> None:
         found = self._any_session()
         if found is None:
             return
         reference, day = found
-        decided = self.campus.wishes[reference].by_hand.get(day)
         self._note(f"CANCEL {reference} {day}")
-        self._one("DELETE", reference, day, None, ByHand(False, decided.span if decided else None))
+        if self._one("DELETE", reference, day):
+            self.campus.wishes[reference].decide(day, held=False)
 
     def restore(self) -> None:
         found = self._any_session()
         if found is None:
             return
         reference, day = found
-        decided = self.campus.wishes[reference].by_hand.get(day)
-        if day.isoformat() not in self.campus.wishes[reference].document["exclude"] and decided is None:
-            return  # there is nothing to restore, and nothing decided by it
-        if decided and decided.held:
-            return
+        wish = self.campus.wishes[reference]
+        if wish.is_held(day):
+            return  # there is nothing to restore, and nothing is decided by it
         self._note(f"RESTORE {reference} {day}")
-        self._one("POST", reference, day, None, ByHand(True, decided.span if decided else None), "/restore")
+        if self._one("POST", reference, day, verb="/restore"):
+            wish.decide(day, held=True)
 
-    def _one(
-        self, method: str, reference: str, day: date, sent: Json | None, decided: ByHand, verb: str = ""
-    ) -> None:
+    def _one(self, method: str, reference: str, day: date, sent: Json | None = None, verb: str = "") -> bool:
+        """Whether it was done."""
         answer = self.campus.send(method, self.campus.occurrence_path(reference, day) + verb, sent)
         if self._refused(answer):
-            return
+            return False
         self.settle()
-        if self._done(reference):
-            self.campus.wishes[reference].by_hand[day] = decided
+        return self._done(reference)
 
     # Others, in Kaltura
 
@@ -247,6 +243,3 @@ class Act:
 def conflicts(campus: Campus) -> list[tuple[str, str]]:
     """Recordings that are in one room at one time."""
     return list(pairs(campus.wishes))
-
-
-__all__ = ["OURS", "Act", "conflicts"]

@@ -7,7 +7,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 from httpx2 import Response
 from sqlalchemy import text, update
@@ -154,6 +153,11 @@ class Campus:
         """The mirror looks at every room, and at which rooms there are."""
         state = self.house.app.state
         self.house.get("/resources")
+        state.rounds.ask()
+        with state.database.write() as session:
+            session.connection().execute(text("UPDATE mirror_round SET due_at = 0, lease_until = 0"))
+        while due := state.rounds.claim():
+            state.rounds.run(state.kaltura, due)
         with state.database.write() as session:
             session.execute(update(Mirror).values(asked_at=None, due_at=0.0, claimed_at=0.0, lease_until=0.0))
         while claim := state.mirror.claim():
@@ -211,8 +215,8 @@ class Campus:
 
     def _fed(self, name: str) -> list[tuple[datetime, datetime, str | None]]:
         self.house.app.state.feed.versions.expire()
-        span = {"from": f"{utc_now():%Y-%m-%dT%H:%M:%SZ}", "to": f"{utc_now() + timedelta(days=300):%Y-%m-%dT%H:%M:%SZ}"}
-        items = self.house.get(f"/resources/{name}/upcoming", **span, limit="1000")["occurrences"]
+        until = f"{utc_now() + timedelta(days=300):%Y-%m-%dT%H:%M:%SZ}"
+        items = self.house.get(f"/resources/{name}/upcoming", to=until, limit="1000")["occurrences"]
         return sorted(((utc(one["start"]), utc(one["end"]), one["recording_id"]) for one in items), key=str)
 
     # Choices

@@ -4,7 +4,7 @@ It knows nothing of chains, events or Kaltura. What is decided by hand for one s
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,10 +20,14 @@ DAYS = ("MO", "TU", "WE", "TH", "FR")
 
 @dataclass(frozen=True)
 class ByHand:
-    """What somebody decided for one session: held or not, and when, if not at its usual time."""
+    """What somebody decided for one session: held or not, and when, if not at its usual time.
+
+    `last`: when it was to be when the rule lost its date, if that has happened.
+    """
 
     held: bool
     span: Span | None = None
+    last: Span | None = None
 
 
 @dataclass
@@ -43,26 +47,37 @@ class Wish:
 
     def spans(self) -> list[Span]:
         """When something is to be recorded."""
-        excluded = set(self.document["exclude"])
-        return sorted(
-            (by_hand.span if by_hand and by_hand.span else self.usual(day))
-            for day in self.dates()
-            if self._is_held(by_hand := self.by_hand.get(day), day, excluded)
-        )
+        days = {*self.dates(), *self.by_hand}
+        return sorted(self.span(day) for day in days if self.is_held(day))
+
+    def span(self, day: date) -> Span:
+        """When the session of a date is, or would be if it were held."""
+        decided = self.by_hand.get(day)
+        return (decided and (decided.span or decided.last)) or self.usual(day)
 
     def usual(self, day: date) -> Span:
         """The session of a date at the time that the document gives it."""
         begins = datetime.combine(day, time.fromisoformat(self.document["start"][11:]), ZONE).astimezone(UTC)
         return begins, begins + timedelta(minutes=self.document["duration_minutes"])
 
-    @staticmethod
-    def _is_held(by_hand: ByHand | None, day: date, excluded: set[str]) -> bool:
-        return by_hand.held if by_hand else day.isoformat() not in excluded
+    def is_held(self, day: date) -> bool:
+        """Whether anything is recorded on a date."""
+        decided = self.by_hand.get(day)
+        return decided.held if decided else day.isoformat() not in self.document["exclude"]
 
     def change(self, patch: Mapping[str, Any]) -> None:
+        """What was decided by hand stays, whatever the document says."""
+        before = {day: self.span(day) for day in self.by_hand}
         self.document = {**self.document, **patch}
-        left = set(self.dates())
-        self.by_hand = {day: decided for day, decided in self.by_hand.items() if day in left}
+        dates = self.dates()
+        self.by_hand = {
+            day: replace(decided, last=None if day in dates else before[day]) for day, decided in self.by_hand.items()
+        }
+
+    def decide(self, day: date, *, held: bool, span: Span | None = None) -> None:
+        """By hand, for one session; a time that it was moved to before stays, if it is not moved."""
+        decided = self.by_hand.get(day, ByHand(held))
+        self.by_hand[day] = replace(decided, held=held, span=span or decided.span)
 
 
 def dates_of(document: Json) -> list[date]:

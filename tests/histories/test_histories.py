@@ -5,7 +5,6 @@ A history is a number: what happens in it is drawn from that. `make soak` tells 
 
 import random
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
