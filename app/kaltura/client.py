@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
-from app.kaltura.errors import KalturaError, Refused, SessionRefused, Transient, Unknown, harmless
+from app.kaltura.answers import by_start, same, shaped
+from app.kaltura.errors import KalturaError, Refused, SessionRefused, Transient, harmless
 from app.kaltura.filters import filtered, given
 from app.kaltura.observing import Observe, observed, unobserved
 from app.kaltura.session import Sessions
@@ -117,7 +118,7 @@ class KalturaClient:
             (
                 resource
                 for resource in found
-                if (system_name is None or _same(resource.system_name, system_name))
+                if (system_name is None or same(resource.system_name, system_name))
                 and (ids is None or resource.id in ids)
             ),
             key=lambda resource: resource.id,
@@ -138,7 +139,7 @@ class KalturaClient:
         """By its path, in any case, without spaces around ``>`` (#822 to #825)."""
         wanted = filtered("KalturaCategoryFilter", {"fullNameEqual": full_name})
         found = self._list("category", wanted, _CATEGORY_PAGE)
-        return next((category for category in found if _same(category.full_name, full_name)), None)
+        return next((category for category in found if same(category.full_name, full_name)), None)
 
     def add_entry(self, draft: EntryDraft) -> Entry:
         """Refused: CATEGORY_NOT_FOUND, and then no entry is left behind (#863 to #866)."""
@@ -219,7 +220,7 @@ class KalturaClient:
         """All occurrences of a series by start, cancelled ones too (#224, #283); fewer while the index lags (#699)."""
         wanted = {"parentIdEqual": parent_id, "orderBy": "+startDate"}
         found = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
-        return sorted((event for event in found if event.parent_id == parent_id), key=_by_start)
+        return sorted((event for event in found if event.parent_id == parent_id), key=by_start)
 
     def list_events_on_resource(self, resource_id: int, start: datetime, end: datetime) -> Listed[Event]:
         """Active single events and occurrences on it that touch [start, end], by start, of every kind.
@@ -238,7 +239,7 @@ class KalturaClient:
         found = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _ROOM_PAGE)
         # A stale index answers with cancelled ones too (#655).
         shown = (event for event in found if event.active and event.recurrence_type in (SINGLE, OCCURRENCE))
-        listed = Listed(sorted(shown, key=_by_start))
+        listed = Listed(sorted(shown, key=by_start))
         listed.missing = found.missing
         return listed
 
@@ -288,7 +289,7 @@ class KalturaClient:
         if ignore_event_id is not None:
             params["scheduleEventIdToIgnore"] = ignore_event_id
         found = self._ask(EVENTS, "getConflicts", params, _EVENT_PAGE).objects
-        return sorted(dict.fromkeys(found), key=_by_start)
+        return sorted(dict.fromkeys(found), key=by_start)
 
     # links
 
@@ -361,7 +362,7 @@ class KalturaClient:
         """The answer in its shape; without `writes`, what is unknown is transient."""
         with observed(self._observe, service, action):
             try:
-                return _shaped(f"{service}.{action}", self._call(service, action, params), shape)
+                return shaped(f"{service}.{action}", self._call(service, action, params), shape)
             except KalturaError as error:
                 raise (error if writes else harmless(error)) from None
 
@@ -384,21 +385,3 @@ class KalturaClient:
             total=self._total,
             max_bytes=self._max_bytes,
         )
-
-
-def _shaped(name: str, answer: object, shape: TypeAdapter[T]) -> T:
-    try:
-        return shape.validate_python(answer, strict=True)
-    except ValidationError as error:
-        # Only where and what kind: a value may be anything, also a session.
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "answer"
-        raise Unknown(f"{name}: {where} is not as expected ({first['type']})") from None
-
-
-def _same(name: str | None, wanted: str) -> bool:
-    return name is not None and name.casefold() == wanted.casefold()
-
-
-def _by_start(event: Event) -> tuple[datetime, int]:
-    return event.start, event.id

@@ -184,7 +184,7 @@ class Act:
         acts: Mapping[str, Callable[[], Any]] = {
             "cancels": lambda: kaltura(event, "cancel", scheduleEventId=one["id"]),
             "moves": lambda: kaltura.update(
-                one["id"], startDate=one["startDate"] + 36_000, endDate=one["endDate"] + 36_000
+                int(one["id"]), startDate=one["startDate"] + 36_000, endDate=one["endDate"] + 36_000
             ),
             "deletes the series of": lambda: kaltura(event, "delete", scheduleEventId=one.get("parentId", one["id"])),
             "renames the series of": lambda: kaltura.update(one.get("parentId", one["id"]), summary="Mine"),

@@ -202,8 +202,8 @@ class Campus:
             self.shown(reference)["kaltura"]["template_entry_id"] for reference in self.wishes
         )
         for name in ROOMS:
-            others = [(*span, None) for span in self.taken(name)]
-            assert self._fed(name) == sorted(expected[name] + others, key=str), f"the feed of {name}"
+            expected[name] += [(*span, None) for span in self.taken(name)]
+            assert self._fed(name) == sorted(expected[name], key=str), f"the feed of {name}"
 
     def _remember_nothing_changed(self) -> None:
         now = {one["id"]: one for one in self.events() if not self.is_ours(one)}
@@ -225,7 +225,7 @@ class Campus:
         """A few weeks of a lecture, in one of the rooms, some hour, with a holiday."""
         days = sorted(chance.sample(DAYS, chance.choice((1, 1, 2))), key=DAYS.index)
         first = self.monday + timedelta(days=DAYS.index(days[0]), weeks=chance.randrange(3))
-        document = {
+        document: Json = {
             "reference_id": reference,
             "title": f"Lecture {chance.randrange(100)}",
             "resource": chance.choice(ROOMS),
