@@ -187,7 +187,7 @@ class Act:
                 int(one["id"]), startDate=one["startDate"] + 36_000, endDate=one["endDate"] + 36_000
             ),
             "deletes the series of": lambda: kaltura(event, "delete", scheduleEventId=one.get("parentId", one["id"])),
-            "renames the series of": lambda: kaltura.update(one.get("parentId", one["id"]), summary="Mine"),
+            "renames the series of": lambda: kaltura.update(int(one.get("parentId", one["id"])), summary="Mine"),
             "deletes the entry of": lambda: kaltura("media", "delete", entryId=entry),
         }
         verb = self.chance.choice(sorted(acts))

@@ -4,6 +4,7 @@ A history is a number: what happens in it is drawn from that. `make soak` tells 
 """
 
 import random
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -31,9 +32,15 @@ WEIGHTS = {
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> object:
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Moment]]:
     with house(tmp_path_factory.mktemp("histories")) as running:
         yield running, running.keep()
+
+
+@pytest.fixture(autouse=True)
+def no_time_to_lose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chains do not pause here, so what takes a minute to be believed would be asked for thousands of times."""
+    monkeypatch.setattr("app.recordings.steps.INDEX_LAG", 0.1)
 
 
 def tell(running: House, number: int) -> Campus:

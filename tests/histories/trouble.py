@@ -11,13 +11,7 @@ BAD_DAYS: tuple[Json, ...] = (
     {"index_lag": 0.05},
     {"search_down": True},
     {"reservations_down": True},
-    {"totals_lag": 1},
-    {"half_add": {"children": 1, "times": 1}},
-    {"half_add": {"indexed": 1, "times": 1}},
-    {"half_entry": {"indexed": True, "times": 1}},
-    {"half_link": {"indexed": 1, "times": 1}},
     {"half_delete": {"times": 1}},
-    {"engine_down": "committed, never indexed"},
 )
 REFUSAL: Json = {"fault": "error", "code": "INVALID_PARAMETER_CHAR", "times": 1}
 REFUSED_AT = (
