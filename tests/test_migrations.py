@@ -172,6 +172,47 @@ def test_sessions_that_were_restored_before_there_was_a_column_for_it_are_known(
         assert restored == ["occ_restored"]
 
 
+def test_chains_and_events_of_older_versions_get_the_numbers_that_they_had(database: Database) -> None:
+    """Chains in the order of their ids, which was the order until then; events the highest that was ever given."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        tables = MetaData()
+        tables.reflect(connection)
+
+        def add(table: str, **values: object) -> None:
+            rest = {column.name: value(column) for column in tables.tables[table].columns}
+            connection.execute(tables.tables[table].insert(), rest | values)
+
+        for name in ("old", "new", "none"):
+            add("recording", id=name, active_reference=name)
+        for chain_id, subject in (("c", "old"), ("a", "old"), ("b", "new"), ("d", "old"), ("e", "sweep:old")):
+            add("chain", id=chain_id, subject=subject)
+        for chain_id, last in (("a", 4), ("c", 7)):  # the one of `c` was undone
+            calls = [{"key": "state", "state": "made", "result": {"last_number": last}}]
+            add("chain_step", chain_id=chain_id, position=1, name="state", calls=calls)
+        add("chain_step", chain_id="d", position=1, name="state", calls=[{"key": "state", "state": "sent"}])
+        add("schedule_event", recording_id="old", number=4)
+        add("schedule_event", recording_id="new", number=2)
+    migrate(database)
+    with database.engine.begin() as connection:
+        chains = connection.execute(text("SELECT id, number FROM chain ORDER BY id")).all()
+        assert chains == [("a", 1), ("b", 1), ("c", 2), ("d", 3), ("e", 1)]
+        recordings = connection.execute(text("SELECT id, last_number FROM recording ORDER BY id")).all()
+        assert recordings == [("new", 2), ("none", 0), ("old", 7)]
+
+
+def test_the_database_raises_a_recording_s_version_whoever_changes_it(database: Database) -> None:
+    migrate(database)
+    with database.engine.begin() as connection:
+        fill(connection)
+        for _ in range(3):
+            connection.execute(text("UPDATE recording SET status = status"))
+        assert connection.execute(text("SELECT version FROM recording")).scalar_one() == 4
+
+
 def test_every_table_has_a_primary_key(database: Database) -> None:
     migrate(database)
     found = inspect(database.engine)
