@@ -381,12 +381,17 @@ def test_a_database_that_does_not_answer_is_said_in_a_sentence(
     assert "swordfish" not in done.output
 
 
-def test_a_database_of_a_newer_version_is_said_in_a_sentence(command: Command, database_url: str) -> None:
-    database = Database(database_url)
-    with database.write() as session:
-        session.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
-    database.close()
-    done = command("embedded", "serve")
+def test_a_database_of_a_newer_version_is_said_in_a_sentence(
+    databases: Databases, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with databases.one(with_tables=False) as url:
+        monkeypatch.setenv("LECTERN_DATABASE_URL", url)
+        assert command("embedded", "migrate").exit_code == 0
+        database = Database(url)
+        with database.write() as session:
+            session.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
+        database.close()
+        done = command("embedded", "serve")
     assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
     assert "a newer version's" in done.stderr
 
