@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import cli_account, cli_keys, sandbox
+from app.cli_database import opened
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -163,10 +164,8 @@ def check(
 @main.command(name="migrate")
 def run_migrations() -> None:
     """Bring the database's tables to this version's. `serve` does it too."""
-    from app.db import Database
-    from app.main import migrate
-
-    migrate(Database(_settings().database_url))
+    with opened(_settings()):
+        pass  # they are there
 
 
 @main.command()

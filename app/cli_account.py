@@ -1,13 +1,13 @@
 """`lectern account`: which Kaltura the database belongs to."""
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli_database import opened
+
 if TYPE_CHECKING:  # its commands import what they need, as those in app/cli.py
-    from app.db import Database
     from app.settings import Settings
 
 
@@ -21,7 +21,7 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
         from app import account
 
         chosen = settings()
-        with _database(chosen) as database:
+        with opened(chosen, with_tables=False) as database:
             kept = account.kept_account(database)
         belongs = str(kept) if kept else "no account yet: it takes the one that `lectern serve` is first started with"
         typer.echo(f"This database belongs to {belongs}.")
@@ -39,7 +39,7 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
 
         chosen = settings()
         new = account.account_of(chosen)
-        with _database(chosen) as database:
+        with opened(chosen, with_tables=False) as database:
             kept = account.kept_account(database)
             account.refuse_move(kept, new)
             if not yes:
@@ -48,18 +48,3 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
         typer.echo(f"This database belongs to {new} now.")
 
     return app
-
-
-@contextmanager
-def _database(settings: "Settings") -> "Iterator[Database]":
-    """A ValueError inside, or a database that does not answer, is said, and ends the command."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from app.db import Database, refuses
-
-    with closing(Database(settings.database_url)) as database:
-        try:
-            yield database
-        except (ValueError, SQLAlchemyError) as error:
-            typer.echo(refuses(error) if isinstance(error, SQLAlchemyError) else str(error), err=True)
-            raise typer.Exit(1) from None

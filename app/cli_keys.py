@@ -1,16 +1,15 @@
 """`lectern keys`: who may use the service."""
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli_database import opened
 from app.scopes import Scope
 
 if TYPE_CHECKING:  # its commands import what they need, as those in app/cli.py
-    from app.db import Database
     from app.keys import ApiKey
     from app.settings import Settings
 
@@ -20,20 +19,6 @@ HEADINGS = ("id", "name", "scopes", "resources", "created", "revoked")
 def commands(settings: "Callable[[], Settings]") -> typer.Typer:
     """The sub-commands; `settings` reads the settings, or exits."""
     app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys. A running service notices soon.")
-
-    @contextmanager
-    def database() -> "Iterator[Database]":
-        """With its tables. A ValueError inside is said, and ends the command."""
-        from app.db import Database
-        from app.main import migrate
-
-        with closing(Database(settings().database_url)) as found:
-            try:
-                migrate(found)
-                yield found
-            except ValueError as error:
-                typer.echo(str(error), err=True)
-                raise typer.Exit(1) from None
 
     @app.command()
     def create(
@@ -49,7 +34,7 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
         """Make a key, and print it: this once, it is not kept."""
         from app import keys
 
-        with database() as found, found.write() as session:
+        with opened(settings()) as found, found.write() as session:
             made, key = keys.create(session, name, scope, resource or [])
         typer.echo(f"Made key {made.id} of {made.name}. Keep it now, it is not shown again:", err=True)
         typer.echo(key)
@@ -59,7 +44,7 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
         """Every key that was ever made with this command; without the keys themselves."""
         from app import keys
 
-        with database() as found, found.read() as session:
+        with opened(settings()) as found, found.read() as session:
             rows = [HEADINGS, *map(_row, keys.every(session))]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
@@ -70,7 +55,7 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
         """End a key. It does not work any more about a second later."""
         from app import keys
 
-        with database() as found, found.write() as session:
+        with opened(settings()) as found, found.write() as session:
             ended = keys.revoke(session, id)
         typer.echo(f"Revoked key {ended.id} of {ended.name}.")
 

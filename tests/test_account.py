@@ -363,7 +363,9 @@ def test_what_is_no_move_is_refused_in_words(
     assert command("real", "account", "show").output == before
 
 
-@pytest.mark.parametrize("words", [["account", "show"], ["account", "move", "--yes"], ["serve"]])
+@pytest.mark.parametrize(
+    "words", [["account", "show"], ["account", "move", "--yes"], ["serve"], ["migrate"], ["keys", "list"]]
+)
 def test_a_database_that_does_not_answer_is_said_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
@@ -381,14 +383,20 @@ def test_a_database_that_does_not_answer_is_said_in_a_sentence(
     assert "swordfish" not in done.output
 
 
-def test_a_database_of_a_newer_version_is_said_in_a_sentence(command: Command, database_url: str) -> None:
-    database = Database(database_url)
-    with database.write() as session:
-        session.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
-    database.close()
-    done = command("embedded", "serve")
-    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
-    assert "a newer version's" in done.stderr
+def test_a_database_of_a_newer_version_is_said_in_a_sentence(
+    databases: Databases, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with databases.one(with_tables=False) as url:
+        monkeypatch.setenv("LECTERN_DATABASE_URL", url)
+        assert command("embedded", "migrate").exit_code == 0
+        database = Database(url)
+        with database.write() as session:
+            session.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
+        database.close()
+        for words in (["serve"], ["migrate"], ["keys", "list"]):
+            done = command("embedded", *words)
+            assert done.exit_code in (1, 2)
+            assert done.stderr == "The database's tables are a newer version's. Run that version of Lectern.\n"
 
 
 def test_to_look_makes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,7 @@ KNOWS_EVERYTHING = {
         "app/cli.py",
         "app/cli_keys.py",
         "app/cli_account.py",
+        "app/cli_database.py",
         "app/checks.py",
         "app/readiness.py",
     ),
