@@ -72,8 +72,15 @@ def test_row_17_who_waits_for_a_chain_is_told_that_it_goes_on(stopped: Stopped) 
 
 
 def test_row_17_nothing_is_lost_and_nothing_is_looked_up(stopped: Stopped) -> None:
-    """No call was marked as sent that was not: after the restart each goes on with the next one, as if undisturbed."""
+    """No call was marked as sent that was not: after the restart each goes on with the next one, as if undisturbed.
+
+    But for a look at what stands in Kaltura by now: what another process has made is not believed.
+    """
     for recording in stopped.recordings:
         stopped.stage.until(recording, "scheduled")
         assert stopped.stage.standing(recording) == REHEARSAL.left
-    assert Counter(stopped.stage.calls()) == Counter(REHEARSAL.calls * len(stopped.recordings))
+    asked, undisturbed = Counter(stopped.stage.calls()), Counter(REHEARSAL.calls * len(stopped.recordings))
+    assert undisturbed - asked == Counter()
+    more = asked - undisturbed  # what another run is going to cancel, and what to link, it reads first
+    assert set(more) <= {"scheduleEvent.list"}
+    assert more.total() <= 2 * len(stopped.recordings)
