@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from app.chains.steps import Call, Definition, Done, Step
-from app.recordings import changing, service
+from app.recordings import service
+from app.recordings.operations import DEFINITIONS
 from app.recordings.work import Tools
 from tests.changes.cases import CASES, Case, picture, prepared
 from tests.changes.house import House, Moment, die, house
@@ -32,7 +33,7 @@ Version = Callable[[Definition[Tools]], Definition[Tools]]
 
 
 def known() -> dict[str, Definition[Tools]]:
-    return {**service.DEFINITIONS, **changing.DEFINITIONS}
+    return dict(DEFINITIONS)
 
 
 def as_shipped(definition: Definition[Tools]) -> Definition[Tools]:
@@ -75,9 +76,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[Version], None]:
     now = known()
 
     def install(version: Version) -> None:
-        for module in (service, changing):
-            for operation in module.DEFINITIONS:
-                monkeypatch.setitem(module.DEFINITIONS, operation, version(now[operation]))
+        for operation in now.keys() & SHIPPED.keys():
+            monkeypatch.setitem(DEFINITIONS, operation, version(now[operation]))
         monkeypatch.setattr(service, "SCHEDULE", version(now["schedule"]).steps)
 
     return install

@@ -180,14 +180,14 @@ class Act:
             return
         one = self.chance.choice(sessions)
         kaltura, event = self.campus.house.kaltura, "schedule_scheduleEvent"
-        entry = one.get("templateEntryId")
+        entry, series = one.get("templateEntryId"), int(one.get("parentId") or one["id"])
         acts: Mapping[str, Callable[[], Any]] = {
             "cancels": lambda: kaltura(event, "cancel", scheduleEventId=one["id"]),
             "moves": lambda: kaltura.update(
                 int(one["id"]), startDate=one["startDate"] + 36_000, endDate=one["endDate"] + 36_000
             ),
-            "deletes the series of": lambda: kaltura(event, "delete", scheduleEventId=one.get("parentId", one["id"])),
-            "renames the series of": lambda: kaltura.update(int(one.get("parentId", one["id"])), summary="Mine"),
+            "deletes the series of": lambda: kaltura(event, "delete", scheduleEventId=series),
+            "renames the series of": lambda: kaltura.update(series, summary="Mine"),
             "deletes the entry of": lambda: kaltura("media", "delete", entryId=entry),
         }
         verb = self.chance.choice(sorted(acts))
