@@ -31,7 +31,13 @@ from tests.service import hurry
 from tests.sharing import share
 
 WAITING = ("tests/recordings/test_sweep", "tests/soak", "tests/crash")  # most of their time
-LONGEST = ("tests/changes", "tests/security", "tests/test_processes", "tests/test_telemetry")  # of the others
+LONGEST = (
+    "tests/histories",
+    "tests/changes",
+    "tests/security",
+    "tests/test_processes",
+    "tests/test_telemetry",
+)  # of the others
 KINDS = ("sqlite", "postgresql")
 ABOUT_DATABASES = (
     *("tests/chains", "tests/crash", "tests/soak", "tests/resources/test_mirror", "tests/changes/test_clocks"),

@@ -1,21 +1,16 @@
-"""Whatever is done, in any order, and whatever goes wrong at any call: the feed = the model = what Kaltura holds.
-
-A history is a number: what happens in it is drawn from that. `make soak` tells more of them.
-"""
+"""One history: what happens in it is drawn from its number, and in the end it is held against the model."""
 
 import random
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
-
 from app.db import utc_now
-from tests.changes.house import House, Moment, house
+from tests.changes.house import House
 from tests.histories import trouble
 from tests.histories.acts import Act, conflicts
 from tests.histories.campus import Campus
 
-HISTORIES = 300
+HISTORIES = 300  # in `make test`; `make soak` tells as many as one likes
+PARTS = 3  # files of tests, which run beside each other
 ACTS = 6
 WEIGHTS = {
     "document": 5,
@@ -29,18 +24,6 @@ WEIGHTS = {
     "by_hand": 2,
     "device": 1,
 }
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Moment]]:
-    with house(tmp_path_factory.mktemp("histories")) as running:
-        yield running, running.keep()
-
-
-@pytest.fixture(autouse=True)
-def no_time_to_lose(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chains do not pause here, so what takes a minute to be believed would be asked for thousands of times."""
-    monkeypatch.setattr("app.recordings.steps.INDEX_LAG", 0.1)
 
 
 def tell(running: House, number: int) -> Campus:
@@ -73,10 +56,3 @@ def _act(campus: Campus, chance: random.Random) -> None:
         campus.house.heal()
 
     getattr(Act(campus, chance, settle), name)()
-
-
-@pytest.mark.parametrize("number", range(HISTORIES))
-def test_in_the_end_the_feed_is_the_model_is_what_kaltura_holds(empty: tuple[House, Moment], number: int) -> None:
-    running, beginning = empty
-    running.back_to(beginning)
-    tell(running, number)

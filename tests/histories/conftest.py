@@ -1,0 +1,17 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.changes.house import House, Moment, house
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Moment]]:
+    with house(tmp_path_factory.mktemp("histories")) as running:
+        yield running, running.keep()
+
+
+@pytest.fixture(autouse=True)
+def no_time_to_lose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chains do not pause here, so what takes a minute to be believed would be asked for thousands of times."""
+    monkeypatch.setattr("app.recordings.steps.INDEX_LAG", 0.1)
