@@ -25,7 +25,10 @@ PAST, COUNT = 16, 30
 TODAY = PAST
 HOUR = timedelta(hours=1)
 SIGN_IN = ("session", "appToken")  # services that no chain calls
-MIRROR = ("scheduleEvent.list", "scheduleEvent.get", "scheduleEventResource.list")
+MIRROR = (
+    *("scheduleEvent.list", "scheduleEvent.get", "scheduleEventResource.list"),
+    *("scheduleResource.list", "media.list", "media.get"),  # of its rounds
+)
 CAMERA = {"objectType": "KalturaCameraScheduleResource"}
 _NUMBERS = count(1)
 
