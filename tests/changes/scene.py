@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 SIGN_IN = ("session", "appToken")  # services that no chain calls
 MIRROR = (
     *("scheduleEvent.list", "scheduleEvent.get", "scheduleEventResource.list"),
-    *("scheduleResource.list", "media.list", "media.get"),  # of its rounds
+    *("scheduleResource.list", "media.list"),  # of its rounds
 )
 CAMERA = {"objectType": "KalturaCameraScheduleResource"}
 _NUMBERS = count(1)
