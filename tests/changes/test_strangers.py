@@ -6,10 +6,10 @@ Nothing of a stranger's is touched, whatever is done, and the recording says `no
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import pytest
 from httpx2 import Response
+from sqlalchemy import update
 
 from app.calendar.server import STEADY
 from app.chains.steps import Context, Done, Failed
@@ -17,7 +17,7 @@ from app.kaltura.client import KalturaClient
 from app.kaltura.types import Event
 from app.recordings.sweep import SWEEP
 from app.recordings.work import Tools
-from app.resources.models import Drift
+from app.resources.models import Mirror
 from app.resources.references import reference
 from tests.changes.scene import Scene, begun, document, to_come
 from tests.service import Json, Lectern, eventually, found, problem
@@ -43,11 +43,17 @@ def taken_over(scene: Scene, mark: str, *, entry: bool = True) -> Json:
     return scene.service.sandbox.state()
 
 
-def drifted(scene: Scene, kind: str, **values: Any) -> None:
-    """As if the mirror had seen it twice."""
+def lost(scene: Scene, number: int) -> None:
+    """Somebody cancels a session in Kaltura, and the mirror has seen it."""
+    event_id = scene.uids[number]["event_id"]
+    scene.service.kaltura("schedule_scheduleEvent", "cancel", scheduleEventId=event_id)
+    eventually(lambda: _drift(scene), 20.0)
+
+
+def _drift(scene: Scene) -> Json:
     with scene.service.app.state.database.write() as session:
-        row = {"resource_id": scene.recording["resource"]["id"], "key": f"{kind}:{scene.id}", "booking_id": scene.id}
-        session.merge(Drift(**{**row, "kind": kind, "confirmed": True, **values}))
+        session.execute(update(Mirror).values(due_at=0.0, claimed_at=0.0))
+    return scene.service.get(scene.path)["drift"]  # type: ignore[no-any-return]
 
 
 REFUSED: dict[str, Act] = {
@@ -77,8 +83,9 @@ def changed_by_hand(service: Lectern) -> Scene:
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_change_touches_nothing_of_a_stranger_s(service: Lectern, name: str, mark: str) -> None:
     scene = changed_by_hand(service)
+    if name == "resume":
+        lost(scene, 26)
     theirs = taken_over(scene, mark)
-    drifted(scene, "missing", occurrence_id=scene.uids[26]["id"])
     before = scene.service.get(scene.path)
     answer = problem(REFUSED[name](scene), 409, "not_ours")
     assert answer["recording_id"] == scene.id
