@@ -28,21 +28,16 @@ from app.kaltura.client import KalturaClient
 from app.kaltura.errors import Refused
 from app.kaltura.types import NO_CONTENT, entry_words, event_words
 from app.recordings import own
+from app.recordings.entries import TEMPLATE_ENTRY
+from app.recordings.events import EVENTS, OCCURRENCES
+from app.recordings.in_the_way import CONFLICTS
+from app.recordings.linking import LINKS
 from app.recordings.models import Recording
-from app.recordings.outcomes import NOT_OURS, at, outcome
+from app.recordings.outcomes import GONE, NOT_OURS, at, outcome
 from app.recordings.retiring import ENDING
 from app.recordings.saving import remember_resource
 from app.recordings.state import STATE
-from app.recordings.steps import (
-    CONFLICTS,
-    EVENTS,
-    EXCLUSIONS,
-    GONE,
-    LINKS,
-    OCCURRENCES,
-    RESOURCE,
-    TEMPLATE_ENTRY,
-)
+from app.recordings.steps import EXCLUSIONS, RESOURCE
 from app.recordings.switching import GATHER, link, making_lanes
 from app.recordings.work import Ctx, Tools, planned, template_entry
 from app.resources.models import Booking, OccurrenceStatus

@@ -9,6 +9,8 @@ from app.kaltura.errors import KalturaError, Refused, Transient
 from app.kaltura.errors import Unknown as UnknownOutcome
 
 NOT_OURS = "not_ours"
+# What Kaltura says when a thing that is to go is not there.
+GONE = {"INVALID_OBJECT_ID", "ENTRY_ID_NOT_FOUND", "SCHEDULE_EVENT_ID_NOT_FOUND"}
 IGNORED_TRIES = 3  # in which Kaltura may show an old state after a change
 
 ADVICE = {

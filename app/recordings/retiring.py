@@ -26,10 +26,9 @@ from app.db import utc_now
 from app.kaltura.types import wire_recurrence
 from app.recordings import own
 from app.recordings.models import Recording, RecordingTag, ScheduleEvent
-from app.recordings.outcomes import outcome
+from app.recordings.outcomes import GONE, outcome
 from app.recordings.saving import in_kaltura, save_entry, save_events
 from app.recordings.schemas import RecordingDocument
-from app.recordings.steps import GONE
 from app.recordings.work import Ctx, Tools, instant, planned, room
 from app.resources.models import Booking, Occurrence, OccurrenceStatus
 

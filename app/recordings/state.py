@@ -17,11 +17,11 @@ from sqlmodel import Session, SQLModel, col
 
 from app.chains.steps import Call, Done, Outcome, Step
 from app.db import utc_now
+from app.recordings.lanes import recording_lane, room_lane
 from app.recordings.models import Recording, ScheduleEvent
 from app.recordings.outcomes import conflict, outcome
 from app.recordings.parts import OnConflict
 from app.recordings.schemas import RecordingDocument
-from app.recordings.steps import recording_lane, room_lane
 from app.recordings.targets import SCHEDULED, Row, Target, aim_at_document, aim_at_nothing, aim_at_one
 from app.recordings.work import Ctx, as_input, instant, room
 from app.resources.conflicts import Booked, find_conflicts

@@ -14,8 +14,7 @@ from app.chains.steps import Call, Done, Outcome, Step
 from app.kaltura.types import OCCURRENCE
 from app.recordings import own
 from app.recordings.models import ScheduleEvent
-from app.recordings.outcomes import outcome
-from app.recordings.steps import GONE
+from app.recordings.outcomes import GONE, outcome
 from app.recordings.work import Ctx, Tools
 from app.resources.references import reference
 

@@ -17,9 +17,11 @@ from app.chains.models import Chain
 from app.chains.parties import SECONDARY, Verdict, decide, look
 from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step
 from app.chains.store import steps_of
+from app.recordings.lanes import name_lane
+from app.recordings.linking import LINKS
 from app.recordings.outcomes import outcome
 from app.recordings.parts import OnConflict
-from app.recordings.steps import LINKS, RESOURCE, name_lane
+from app.recordings.steps import RESOURCE
 from app.recordings.targets import SCHEDULED
 from app.recordings.work import Ctx, Tools, instant, room, wanted
 from app.resources.conflicts import Booked, find_conflicts

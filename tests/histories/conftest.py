@@ -14,4 +14,4 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Mom
 @pytest.fixture(autouse=True)
 def no_time_to_lose(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chains do not pause here, so what takes a minute to be believed would be asked for thousands of times."""
-    monkeypatch.setattr("app.recordings.steps.INDEX_LAG", 0.1)
+    monkeypatch.setattr("app.recordings.events.INDEX_LAG", 0.1)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.recordings import steps
+from app.recordings import events
 from app.sandbox import RESOURCE_ID
 from tests.recordings.documents import SINGLE
 from tests.service import NOTHING, Json, Lectern, epoch, found, problem
@@ -163,8 +163,8 @@ def test_a_difference_that_stays_fails_with_both_lists_and_is_undone(
     change: Callable[[Lectern, Json], object],
     got: list[list[str]],
 ) -> None:
-    monkeypatch.setattr(steps, "INDEX_LAG", 1.0)
-    monkeypatch.setattr(steps, "LOOKS", 1)
+    monkeypatch.setattr(events, "INDEX_LAG", 1.0)
+    monkeypatch.setattr(events, "LOOKS", 1)
     after(service, lambda series: change(service, series))
     shown = problem(service.schedule(WEEKLY, prefer="wait=30"), 502, "schedule_differs")
     assert (shown["step"], shown["wanted"], shown["got"]) == ("occurrences", WANTED, got)
@@ -182,8 +182,8 @@ def test_a_difference_that_stays_fails_with_both_lists_and_is_undone(
 def test_an_event_that_is_deleted_meanwhile_is_a_difference_too(
     service: Lectern, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "INDEX_LAG", 1.0)
-    monkeypatch.setattr(steps, "LOOKS", 1)
+    monkeypatch.setattr(events, "INDEX_LAG", 1.0)
+    monkeypatch.setattr(events, "LOOKS", 1)
 
     def delete(name: str, action: str, phase: str) -> None:
         if (name, action, phase) == (EVENT, "add", "after"):
