@@ -5,8 +5,8 @@
 FROM python:3.11-slim AS build
 WORKDIR /src
 
-# Fetched is all that the lock names, each file held to its hash. Installed from that folder, without an index, is
-# only what pyproject.toml says the service needs: a test tool has no way in, nor has a file without a hash.
+# Fetched is all that the lock names, each file held to its hash, and installed from that folder, without an index:
+# nothing without a hash has a way in.
 COPY requirements.lock ./
 RUN pip download --no-cache-dir --require-hashes --no-deps --only-binary :all: --dest /wheels -r requirements.lock
 

@@ -11,43 +11,57 @@ unexport PYTHONDONTWRITEBYTECODE
 run: $(VENV)/ready
 	$(BIN)/lectern serve
 
-test: $(VENV)/ready
+test: $(VENV)/ready-to-test
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # What `make test` leaves out: each case on the other kind of database.
-test-rest: $(VENV)/ready
+test-rest: $(VENV)/ready-to-test
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --the-rest
 
-check: $(VENV)/ready
+check: $(VENV)/ready-to-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/ready
+bench: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.feed
 
-soak: $(VENV)/ready
+soak: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.soak
 
 openapi: $(VENV)/ready
 	$(BIN)/lectern openapi openapi/openapi.json
 
-# A Python without ensurepip (Debian's) makes an environment without pip; the system's pip fills it. The lock is complete,
-# so nothing has to be resolved, and what is never imported need not be compiled: half of an install's time.
-$(VENV)/ready: requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --without-pip $(VENV)
-	test -x $(BIN)/pip || $(PYTHON) -m pip --python $(BIN)/python install pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes \
-		-r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
-	touch $@
+# A Python without ensurepip (Debian's) makes an environment without pip; the system's pip fills it.
+$(VENV)/bin/python:
+	@echo "Making a virtual environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --without-pip $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m pip --python $(BIN)/python install pip
 
-# Versions and hashes for every platform, and no host: requirements.lock is all that an install reads.
-lock: $(VENV)/ready
+# A lock is complete, so nothing has to be resolved, and what is never imported need not be compiled: half of an
+# install's time.
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-compile
+
+$(VENV)/ready: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what the service needs: $$(grep -c == $<) packages, about 90 MB ..."
+	@$(INSTALL) --require-hashes -r $<
+	@$(INSTALL) --quiet --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/ready-to-test: requirements-test.lock $(VENV)/ready
+	@echo "Installing what the tests need as well ..."
+	@$(INSTALL) --quiet --require-hashes -r $<
+	@touch $@
+
+# What the service needs, and what the tests need as well: versions and hashes for every platform, and no host.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	pyproject.toml --extra build
+
+lock: $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
-		--python-version 3.11 --extra test pyproject.toml -o requirements.lock
+	$(COMPILE) -o requirements.lock
+	$(COMPILE) --extra test --constraint requirements.lock -o requirements-test.lock
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

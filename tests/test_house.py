@@ -236,33 +236,46 @@ def test_nothing_prints() -> None:
     assert wrong == []
 
 
-# The lock
+# The locks
 
 
-@pytest.fixture(scope="module")
-def locked() -> dict[str, str]:
-    """What the lock pins: name to version. Each of its lines is checked on the way."""
-    text = (ROOT / "requirements.lock").read_text()
-    pins = dict[str, str]()
+LOCKS = {"requirements.lock": {"build"}, "requirements-test.lock": {"build", "test"}}  # which extras each has
+
+
+def pins(lock: str) -> dict[str, str]:
+    """What a lock pins: name to version. Each of its lines is checked on the way."""
+    text = (ROOT / lock).read_text()
+    found = dict[str, str]()
     for line in text.replace("\\\n", " ").splitlines():
         pinned = re.fullmatch(r"([\w.-]+)==(\S+)(?: ; [^#]+?)?((?:\s+--hash=sha256:[0-9a-f]{64})+)\s*", line)
         assert pinned, f"not a pinned and hashed package: {line[:80]}"
-        pins[canonicalize_name(pinned[1])] = pinned[2]
-    return pins
+        found[canonicalize_name(pinned[1])] = pinned[2]
+    return found
 
 
-def test_the_lock_names_no_host(locked: dict[str, str]) -> None:
-    assert len(locked) > 1
-    assert "://" not in (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_no_host(lock: str) -> None:
+    assert len(pins(lock)) > 1
+    assert "://" not in (ROOT / lock).read_text()
     assert not (ROOT / "uv.lock").exists()
 
 
-def test_the_lock_has_what_the_project_asks_for(locked: dict[str, str]) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for wanted in map(Requirement, [*project["dependencies"], *project["optional-dependencies"]["test"]]):
+@pytest.mark.parametrize(("lock", "extras"), LOCKS.items())
+def test_a_lock_has_what_the_project_asks_for(lock: str, extras: set[str]) -> None:
+    project, locked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"], pins(lock)
+    asked = [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
+    for wanted in map(Requirement, asked):
         version = locked.get(canonicalize_name(wanted.name))
         assert version, f"{wanted.name} is missing: make lock"
         assert wanted.specifier.contains(version, prereleases=True), f"{wanted} is locked at {version}"
+
+
+def test_what_is_tested_is_what_is_installed_and_no_test_tool_is_installed_with_it() -> None:
+    service, tests = pins("requirements.lock"), pins("requirements-test.lock")
+    assert service.items() <= tests.items()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    tools = {canonicalize_name(Requirement(one).name) for one in project["optional-dependencies"]["test"]}
+    assert tools & service.keys() <= {"python-dateutil"}  # icalendar's
 
 
 # The image: no engine builds it here, so its text is held to what can be checked without one.
