@@ -23,7 +23,8 @@ from starlette.concurrency import run_in_threadpool
 from app import access, docs, headers, hosts, limits, problems, readiness, sandbox, telemetry
 from app.account import Account, account_of, take
 from app.calendar.occurrences import zone
-from app.chains.engine import Engine, Pauses
+from app.chains.engine import Engine
+from app.chains.pauses import Pauses
 from app.chains.store import Store, unfinished
 from app.chains.worker import Workers
 from app.db import Database

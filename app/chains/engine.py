@@ -20,23 +20,26 @@ For each call: its intent is committed, then it is sent, then its result is comm
 the next. No transaction is open while something is sent. What is found as an intent without a result has an
 unknown outcome, and is looked up before anything is sent again. Calls that are harmless to repeat, and leave nothing
 to undo, share an intent and a result, those of several steps too: those of a second.
+
+A step that only looks may find that what an earlier one made is no good (`Again`). That this is to be undone is
+committed, then it is undone, and then the intent to make it anew is committed, as another call with another request.
 """
 
-import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 import structlog
 from sqlmodel import Session
 
 from app.chains.models import ChainStatus, StepState, StepStatus
-from app.chains.run import MADE, PENDING, SENT, UNDONE, Run, open_calls
-from app.chains.steps import Call, Context, Definition, Done, Failed, Json, Retry, Unknown
+from app.chains.pauses import Pauses
+from app.chains.run import AGAIN, MADE, PENDING, SENT, UNDONE, Run, open_calls
+from app.chains.steps import Again, Call, Context, Definition, Done, Failed, Json, Retry, Unknown
 from app.chains.store import Claim, LeaseLost, Store
-from app.chains.watching import UNWATCHED, Watch
+from app.chains.watching import UNWATCHED, Watch, seconds_between
 from app.db import utc_now
 
 log = structlog.get_logger(__name__)
@@ -49,25 +52,10 @@ MISTAKE = "Lectern made a mistake in this step; its log says more."
 
 
 @dataclass(frozen=True, slots=True)
-class Pauses:
-    """Seconds between attempts: `first`, doubling to `longest`, with jitter; `look` between two looks, `sweep` before
-    the last one."""
-
-    first: float = 1.0
-    longest: float = 300.0
-    look: float = 3.0
-    sweep: float = 180.0
-
-    def after(self, failures: int) -> float:
-        grown = min(self.longest, self.first * 2.0 ** min(failures - 1, 30))
-        return grown * random.uniform(0.75, 1.25)  # noqa: S311 - so that chains don't come back in step
-
-
-@dataclass(frozen=True, slots=True)
 class Engine(Generic[T]):
     store: Store
     definitions: Mapping[str, Definition[T]]
-    pauses: Pauses = Pauses()
+    pauses: Pauses = field(default_factory=Pauses)
     stopping: Callable[[], bool] = lambda: False
     watch: Watch = UNWATCHED
 
@@ -122,10 +110,11 @@ class Engine(Generic[T]):
             for row in rows
             if row.status != StepStatus.PENDING
         }
-        context = Context(chain.id, chain.subject, chain.input, results, tools)
-        run = Run(claim, chain, rows, definition, context, results)
+        again = {(row.name, call["key"]): call["again"] for row in rows for call in row.calls or () if "again" in call}
+        context = Context(chain.id, chain.subject, chain.input, results, tools, again=again)
+        run = Run(claim, chain, rows, definition, context, results, again)
         if run.refused:
-            chain.error = _refusal(run.refused)  # should it have been stuck since
+            chain.error = run.refusal  # should it have been stuck since
         return run
 
     # Forward
@@ -141,6 +130,11 @@ class Engine(Generic[T]):
                 run.made(row, call, outcome.result)
                 on = self._go_on(run)
                 continue
+            if isinstance(outcome, Again):
+                on = self._again(run, row, outcome)
+                continue
+            if isinstance(outcome, Retry) and outcome.note is not None:
+                call["note"] = outcome.note
             call["failures"] = row.failures + 1
             if not isinstance(outcome, Unknown):
                 # Not done by this sending; but perhaps by an earlier one, which got no answer.
@@ -184,6 +178,8 @@ class Engine(Generic[T]):
             return False
         if call["state"] == MADE:
             return self._advance(run)
+        if call["state"] == AGAIN and not self._take_back(run, row, call):
+            return False
         run.intend(row)
         row.attempts += 1
         with self._checkpoint(run, status=ChainStatus.RUNNING, error=None):
@@ -242,7 +238,7 @@ class Engine(Generic[T]):
 
     def _finish(self, run: Run[T], row: StepState) -> None:
         run.finish(row)
-        self.watch.step(run.chain.operation, row.name, _between(row.started_at, row.finished_at))
+        self.watch.step(run.chain.operation, row.name, seconds_between(row.started_at, row.finished_at))
 
     def _take_lanes(self, run: Run[T], session: Session, row: StepState) -> bool:
         keys, before = run.lanes(row), [key for one in run.rows[: row.position] for key in run.lanes(one)]
@@ -288,7 +284,7 @@ class Engine(Generic[T]):
         try:
             return act(
                 replace(run.context, step_seconds=waited, failures=row.failures),
-                Call(call["key"], call["request"]),
+                Call(call["key"], call["request"], call.get("note")),
                 *more,
             )
         except Exception:
@@ -323,6 +319,26 @@ class Engine(Generic[T]):
         self.watch.retry(run.chain.operation, row.name)
         log.info("chain_waits", chain_id=run.chain.id, step=row.name, reason=reason, seconds=round(pause, 1))
 
+    # Making anew
+
+    def _again(self, run: Run[T], row: StepState, outcome: Again) -> bool:
+        """Goes on in the earlier step. Whether there is something to send now."""
+        earlier = run.reopen(row, outcome)
+        with self._checkpoint(run):
+            pass
+        log.info("chain_again", chain_id=run.chain.id, step=outcome.step, reason=outcome.reason)
+        return self._resume(run, earlier)
+
+    def _take_back(self, run: Run[T], row: StepState, call: dict[str, Any]) -> bool:
+        run.claim.guard()
+        undo = run.step(row).undo
+        outcome = self._try(run, row, call, undo, call["result"]) if undo else Done()
+        if isinstance(outcome, Done):
+            run.renew(row, call)
+            return True
+        self._wait(run, row, outcome)
+        return False
+
     # Undoing
 
     def _refuse(self, run: Run[T], row: StepState, error: Mapping[str, Json]) -> None:
@@ -335,7 +351,7 @@ class Engine(Generic[T]):
         row.status, row.finished_at = StepStatus.FAILED, utc_now()
         row.error, row.next_attempt_at, row.failures = dict(error), None, 0
         log.info("chain_refused", chain_id=run.chain.id, step=row.name, code=error.get("code"))
-        run.chain.error = _refusal(row)
+        run.chain.error = run.refusal
         run.change(row)
         return {"status": ChainStatus.UNDOING, "error": run.chain.error, "tried": 0.0}
 
@@ -367,15 +383,11 @@ class Engine(Generic[T]):
         self.store.end(session, run.claim, status, error)
         run.definition.ended(session, run.chain.subject, status, error)
         self._plan_sweep(session, run, status)
-        self.watch.chain(run.chain.operation, str(status), _between(run.chain.created_at, utc_now()))
+        self.watch.chain(run.chain.operation, str(status), seconds_between(run.chain.created_at, utc_now()))
         log.info("chain_ended", chain_id=run.chain.id, operation=run.chain.operation, status=str(status))
 
     def _plan_sweep(self, session: Session, run: Run[T], status: ChainStatus) -> None:
-        unsure = {
-            row.name: [call["key"] for call in row.calls or () if call.get("unsure")]
-            for row in run.rows
-            if run.step(row).find is not None
-        }
+        unsure = run.unsure()
         if run.definition.sweep is None or status == ChainStatus.STUCK or not any(unsure.values()):
             return
         sweep = self.definitions[run.definition.sweep]
@@ -384,11 +396,3 @@ class Engine(Generic[T]):
         names = [step.name for step in sweep.steps]
         subject = f"sweep:{run.chain.subject}"
         self.store.create(session, subject, sweep.operation, names, given, self.pauses.sweep)
-
-
-def _between(begun: datetime | None, ended: datetime | None) -> float:
-    return (ended - begun).total_seconds() if begun and ended else 0.0
-
-
-def _refusal(row: StepState) -> dict[str, Any]:
-    return {**(row.error or {}), "step": row.name}

@@ -1,17 +1,18 @@
 """One chain in the hands of one worker."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from app.chains.models import ChainState, ChainStatus, StepState, StepStatus
-from app.chains.steps import Call, Context, Definition, Done, Json, Outcome, Step
+from app.chains.steps import Again, Call, Context, Definition, Done, Json, Outcome, Step
 from app.chains.store import Claim
 from app.db import utc_now
 
 T = TypeVar("T")
 
-PENDING, SENT, MADE, UNDONE = "pending", "sent", "made", "undone"  # a call's states: app/chains/steps.py
+# A call's states: app/chains/steps.py
+PENDING, SENT, MADE, AGAIN, UNDONE = "pending", "sent", "made", "again", "undone"
 
 
 @dataclass(slots=True)
@@ -24,6 +25,7 @@ class Run(Generic[T]):
     definition: Definition[T]
     context: Context[T]
     results: dict[str, dict[str, Json]]  # of the context, growing
+    again: dict[tuple[str, str], int]  # the same
     changed: dict[int, StepState] = field(default_factory=dict)  # since the last checkpoint, by position
     finished: list[StepState] = field(default_factory=list)  # those of them whose results are still to be saved
     checked: set[int] = field(default_factory=set)  # steps whose check has let them through, by position
@@ -35,6 +37,12 @@ class Run(Generic[T]):
     @property
     def refused(self) -> StepState | None:
         return next((row for row in self.rows if row.status == StepStatus.FAILED), None)
+
+    @property
+    def refusal(self) -> dict[str, Any] | None:
+        """What it is undone for."""
+        row = self.refused
+        return {**(row.error or {}), "step": row.name} if row else None
 
     @property
     def current(self) -> StepState | None:
@@ -118,10 +126,60 @@ class Run(Generic[T]):
             for row in reversed(self.rows)
             if (undo := self.step(row).undo) is not None
             for call in reversed(row.calls or [])
-            if call["state"] in (SENT, MADE)
+            if call["state"] in (SENT, MADE, AGAIN)
         ]
+
+    # Making anew
+
+    def reopen(self, row: StepState, again: Again) -> StepState:
+        """What a step found to be no good is to be undone and made anew. The earlier step, which made it."""
+        earlier = next(one for one in self.rows[: row.position] if one.name == again.step)
+        call = next(one for one in earlier.calls or () if one["key"] == again.key)
+        since = self.rows[earlier.position + 1 : row.position + 1]
+        if self.step(earlier).undo is None or not all(self.step(one).repeatable for one in since):
+            raise ValueError(f"{again.step} cannot be made anew by {row.name}")
+        call["state"], earlier.status, earlier.finished_at = AGAIN, StepStatus.RUNNING, None
+        earlier.error = {"detail": again.reason}
+        del self.results[again.step][again.key]
+        self.context.made_here.discard((again.step, again.key))
+        self.change(earlier)
+        for one in since:
+            one.status, one.calls, one.attempts, one.failures = StepStatus.PENDING, None, 0, 0
+            one.error = one.started_at = one.finished_at = one.next_attempt_at = None
+            for key in self.results.pop(one.name, ()):
+                self.context.made_here.discard((one.name, key))
+            self.checked.discard(one.position)
+            self.change(one)
+        return earlier
+
+    def renew(self, row: StepState, call: dict[str, Any]) -> None:
+        """It is undone, and a call like any that was never sent, but for its count and what it may have left behind."""
+        key = call["key"]
+        self.again[row.name, key] = self.again.get((row.name, key), 0) + 1
+        request = next(one.request for one in self.step(row).calls(self.context) if one.key == key)
+        lost = _unsure(call)
+        call.clear()
+        call |= {"key": key, "request": dict(request), "state": PENDING, "again": self.again[row.name, key]}
+        call |= {"lost": lost} if lost else {}
+        row.failures = 0
+        self.change(row)
+
+    def unsure(self) -> dict[str, list[dict[str, Json]]]:
+        """What may have been made without being seen: by step, `{"key", "request"}` of each such sending."""
+        return {
+            row.name: [
+                {"key": call["key"], "request": request} for call in row.calls or () for request in _unsure(call)
+            ]
+            for row in self.rows
+            if self.step(row).find is not None
+        }
 
 
 def open_calls(row: StepState) -> list[dict[str, Any]]:
     """Those of a step that has begun which are not made, in order."""
     return [call for call in row.calls or () if call["state"] != MADE]
+
+
+def _unsure(call: Mapping[str, Json]) -> list[Json]:
+    """The requests of a call, also of those before it was made anew, that were sent and had no answer."""
+    return [*call.get("lost", ()), *([call["request"]] if call.get("unsure") else [])]

@@ -10,6 +10,8 @@ A call's state, as it is kept in `chain_step.calls`:
        └── looked up in vain, twice ── │                                        │
                                        └── the chain is undone: not there ──────┘
 
+    made ──(a later step answers Again)──▶ again ──(undone)──▶ pending, with a new request
+
 `sent` without a result *is* the unknown outcome, whoever finds it: a process that got no answer, or one that
 took the chain over from a dead owner.
 """
@@ -44,6 +46,7 @@ class Retry:
     reason: str
     after: float | None = None
     pause: float | None = None
+    note: Json = None  # what this try has found out, for the next one: its `Call.note`
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,19 @@ class Failed:
     hopeless: bool = False
 
 
-Outcome = Done | Retry | Unknown | Failed
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a call of an earlier step has made is no good: it is undone, and made anew.
+
+    For a `send` alone, of a step that leaves nothing behind, as those between the two must not: they are begun anew.
+    """
+
+    step: str
+    key: str
+    reason: str
+
+
+Outcome = Done | Retry | Unknown | Failed | Again
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +89,7 @@ class Call:
 
     key: str
     request: Mapping[str, Json] = field(default_factory=dict)
+    note: Json = None  # the last one that a `Retry` of it had
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +107,7 @@ class Context(Generic[T]):
     # steps have found out and need not ask again.
     made_here: set[tuple[str, str]] = field(default_factory=set)
     seen: set[Json] = field(default_factory=set)
+    again: Mapping[tuple[str, str], int] = field(default_factory=dict)  # how often a call (step, key) was made anew
 
     def result(self, step: str, key: str | None = None) -> Json:
         """The result of a call of an earlier step; of its only call, when no key is given."""
@@ -102,7 +119,7 @@ class Context(Generic[T]):
 class Step(Generic[T]):
     """An ordered part of a chain: a few calls of one kind.
 
-    * `calls` says what to send. Pure: it depends on input and results alone.
+    * `calls` says what to send. Pure: it depends on input and results alone, and on what is made anew.
     * `check` says whether they may be sent: `Done`, or what is in the way. It is asked about all open calls of the
       step before the first of them, once in each run: nothing of it is kept, and after a crash or a pause it is
       asked anew.
@@ -116,7 +133,8 @@ class Step(Generic[T]):
     * With a `final` step the chain is past its point of no return: from there on it is neither undone nor stopped,
       and what is refused is tried again until a person looks into it.
     * That an `announced` step has begun is committed before anything of it is sent: others look for it.
-    * `save` writes what the finished step has found out, within the transaction that finishes it.
+    * `save` writes what the finished step has found out, within the transaction that finishes it: over what it wrote
+      before, if some of it has been made anew since.
     """
 
     name: str
@@ -147,7 +165,7 @@ class Definition(Generic[T]):
     `stuck` (with `{"code": "stuck", "detail", "step", …}`; once taken up again, the chain ends another time).
     `sweep` names the operation that looks once more, some minutes after a chain had an unknown outcome, for what may
     have been made without being seen. Its subject is `sweep:<subject>`, its input `{"subject", "input", "results",
-    "unsure": {step: [call key]}}`; after a chain that failed, there are no results.
+    "unsure": {step: [{"key", "request"}]}}`; after a chain that failed, there are no results.
     """
 
     operation: str

@@ -1,6 +1,11 @@
 """What is told of chains to those who count. Nothing of it is durable, and none of it matters to a chain."""
 
+from datetime import datetime
 from typing import Protocol
+
+
+def seconds_between(begun: datetime | None, ended: datetime | None) -> float:
+    return (ended - begun).total_seconds() if begun and ended else 0.0
 
 
 class Watch(Protocol):

@@ -34,6 +34,7 @@ from app.kaltura.types import (
     Link,
     Listed,
     Moment,
+    Named,
     Page,
     Resource,
     RoomPage,
@@ -61,6 +62,7 @@ _ASSIGNMENT = TypeAdapter(Assignment)
 _RESOURCE, _RESOURCE_PAGE = TypeAdapter(Resource), TypeAdapter(Page[Resource])
 _ENTRY, _ENTRY_PAGE = TypeAdapter(Entry), TypeAdapter(Page[Entry])
 _EVENT, _EVENT_PAGE = TypeAdapter(Event), TypeAdapter(Page[Event])
+_NAMED_PAGE = TypeAdapter(Page[Named])
 _ROOM_PAGE: TypeAdapter[Page[Event]] = TypeAdapter(RoomPage)
 _LINK, _LINK_PAGE = TypeAdapter(Link), TypeAdapter(Page[Link])
 _CATEGORY_PAGE = TypeAdapter(Page[Category])
@@ -215,6 +217,13 @@ class KalturaClient:
             listed = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
             found += [event for event in listed if event.id in some]
         return sorted(found, key=lambda event: event.id)
+
+    def newest_event_id(self) -> int:
+        """Of any kind of event, as far as the index knows (#577); 0 if it knows none."""
+        wanted = filtered("KalturaScheduleEventFilter", {"orderBy": "-createdAt"})
+        pager = {"objectType": "KalturaFilterPager", "pageSize": 30}  # some of them may be in the index alone
+        page = self._ask(EVENTS, "list", {"filter": wanted, "pager": pager}, _NAMED_PAGE)
+        return max((named.id for named in page.objects), default=0)
 
     def list_children(self, parent_id: int) -> list[Event]:
         """All occurrences of a series by start, cancelled ones too (#224, #283); fewer while the index lags (#699)."""

@@ -205,6 +205,12 @@ class Link(_Read):
 T = TypeVar("T")
 
 
+class Named(_Read):
+    """Whatever has an id, and may be of a kind that Lectern cannot read."""
+
+    id: int
+
+
 class Page(_Read, Generic[T]):
     """One page of a list: `total` counts all pages (#118)."""
 

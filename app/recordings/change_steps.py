@@ -1,6 +1,6 @@
 """The steps that change what stands in Kaltura for a recording: new first, old last.
 
-    resource → state → ownership → conflicts → categories → template_entry → words → assignments
+    resource → state → ownership → conflicts → newest → categories → template_entry → words → assignments
              → events → occurrences → exclusions → links → together → switch → retire → remains → mend
 
 `state` takes the lanes, reads the recording's rows, and decides what the change comes to (app/recordings/targets.py).
@@ -29,7 +29,7 @@ from app.kaltura.errors import Refused
 from app.kaltura.types import NO_CONTENT, entry_words, event_words
 from app.recordings import own
 from app.recordings.entries import TEMPLATE_ENTRY
-from app.recordings.events import EVENTS, OCCURRENCES
+from app.recordings.events import EVENTS, NEWEST, OCCURRENCES
 from app.recordings.in_the_way import CONFLICTS
 from app.recordings.linking import LINKS
 from app.recordings.models import Recording
@@ -256,6 +256,7 @@ CHANGE: Sequence[Step[Tools]] = (
     STATE,
     Step("ownership", _ownership_calls, _make_sure),
     replace(CONFLICTS, lanes=None),
+    NEWEST,
     Step("categories", _category_calls, _resolve),
     replace(TEMPLATE_ENTRY, calls=_entry_again_calls, save=None),
     Step("words", _word_calls, _write_words, undo=_write_old_words, check=own.check),

@@ -13,11 +13,11 @@ from app.recordings import own
 from app.recordings.outcomes import GONE, NOT_OURS, at, outcome
 from app.recordings.saving import save_entry
 from app.recordings.work import Ctx, Tools
-from app.resources.references import reference
+from app.resources.references import reference, token_of
 
 
 def _entry_calls(context: Ctx) -> list[Call]:
-    return [Call("0", {"reference_id": reference(context.subject, 0)})]
+    return [Call("0", {"reference_id": reference(context.subject, 0, token_of(context.chain_id))})]
 
 
 @outcome()

@@ -5,7 +5,7 @@ Its statements run for every recording and are built once: building one costs mo
 
 from typing import Any
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, delete, update
 from sqlmodel import Session, SQLModel
 
 from app.db import utc_now
@@ -47,7 +47,16 @@ def save_entry(session: Session, context: Ctx) -> None:
         session.connection().execute(statement, {"of": context.subject, "entry": context.result("template_entry")})
 
 
+_FORGET_EVENTS = delete(_EVENT).where(
+    _EVENT.c.recording_id == bindparam("of"), _EVENT.c.number.in_(bindparam("numbers", expanding=True))
+)
+
+
 def save_events(session: Session, context: Ctx) -> None:
+    """All that the chain has made; over what was saved before some of it was made anew."""
+    if context.again:
+        numbers = [int(number) for number in context.results["events"]]
+        session.connection().execute(_FORGET_EVENTS, {"of": context.subject, "numbers": numbers})
     rows = [
         {
             "recording_id": context.subject,

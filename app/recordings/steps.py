@@ -1,13 +1,13 @@
 """The steps that put a recording into Kaltura, in the order in which an encoder may see them.
 
-    resource → conflicts → template_entry → events → occurrences → exclusions → links
+    resource → conflicts → newest → template_entry → events → occurrences → exclusions → links
 
 Linking comes last: no encoder ever sees half a series or a holiday. What is sent was decided when the document was
 accepted and is the chain's input (`ScheduleInput` in app/recordings/service.py); only ids are found out on the way.
 
-Entry and events carry Lectern's own `referenceId`, `lectern-<recording id>-<n>` (0 the entry, events from 1 on), by
-which they are looked up when the outcome of making them is unknown. Links and cancellations need none: they are sent
-again, and Kaltura's ALREADY_EXISTS or INVALID_OBJECT_ID then means that they are done.
+Entry and events carry Lectern's own `referenceId` (app/resources/references.py), by which they are looked up when the
+outcome of making them is unknown; `newest` finds out from which id on to look for the events. Links and cancellations
+need none: they are sent again, and Kaltura's ALREADY_EXISTS or INVALID_OBJECT_ID then means that they are done.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from app.chains.steps import Call, Done, Outcome, Retry, Step
 from app.kaltura.errors import Refused
 from app.recordings import own
 from app.recordings.entries import TEMPLATE_ENTRY
-from app.recordings.events import EVENTS, OCCURRENCES
+from app.recordings.events import EVENTS, NEWEST, OCCURRENCES
 from app.recordings.in_the_way import CONFLICTS
 from app.recordings.lanes import making_lanes
 from app.recordings.linking import LINKS
@@ -90,6 +90,7 @@ EXCLUSIONS = Step("exclusions", _exclusion_calls, _cancel, check=own.check)
 SCHEDULE: Sequence[Step[Tools]] = (
     RESOURCE,
     CONFLICTS,
+    NEWEST,
     TEMPLATE_ENTRY,
     EVENTS,
     OCCURRENCES,

@@ -3,73 +3,98 @@
 A chain that gets no answer looks twice and sends again. An index that lags longer than that, or a search engine that
 was away while Kaltura committed (#640 to #655), leaves a second object behind. It carries Lectern's own `referenceId`,
 and nothing without exactly that is ever removed. What the index never saw is found by id: `idIn` reads the database.
+Many ids are looked through in several calls, so that trouble on the way does not begin them anew.
 """
 
-from collections.abc import Sequence
-
-from sqlalchemy import func, select
-from sqlmodel import col
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from app.chains.steps import Call, Done, Outcome, Step
-from app.kaltura.types import OCCURRENCE
 from app.recordings import own
-from app.recordings.models import ScheduleEvent
+from app.recordings.events import unseen
 from app.recordings.outcomes import GONE, outcome
-from app.recordings.work import Ctx, Tools
+from app.recordings.work import Ctx, Tools, newest
 from app.resources.references import reference
 
-MOST = 5_000  # ids that are looked through
-PAGE = 500
+MANY = 5_000  # ids that one call looks through
+MOST = 50_000  # ids that are looked through for one event
 LONGEST = 1_000  # occurrences of a series
+KINDS = {"template_entry": "entry", "events": "event"}  # by step
+
+
+# newest
+
+
+@outcome()
+def _look_for_newest(context: Ctx, _call: Call) -> Outcome:
+    """Now, and not up to a minute ago."""
+    return Done({"event_id": context.tools.kaltura.newest_event_id()})
+
+
+# look
 
 
 def _look_calls(context: Ctx) -> list[Call]:
-    return [
-        Call(f"{kind}:{number}", {"reference_id": reference(context.input["subject"], number)})
-        for step, kind in (("template_entry", "entry"), ("events", "event"))
-        for number in context.input["unsure"].get(step, ())
-    ]
+    """Of each sending that had no answer: one by reference, and for an event those that look through ids."""
+    calls = dict[str, Mapping[str, Any]]()
+    for step, kind in KINDS.items():
+        for number, request in _sendings(context, step):
+            named = {"reference_id": request["reference_id"]}
+            calls[f"{kind}:{number}:{named['reference_id']}"] = named
+            where = _where(context, number, request.get("after")) if kind == "event" else range(0)
+            for first in range(where.start, where.stop, MANY):
+                until = min(first + MANY, where.stop)
+                calls[f"{kind}:{number}:{named['reference_id']}:{first}"] = {**named, "from": first, "until": until}
+    return [Call(key, request) for key, request in calls.items()]
+
+
+def _sendings(context: Ctx, step: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each with its number. A sweep that an older version planned knows the number alone."""
+    for one in context.input["unsure"].get(step, ()):
+        if isinstance(one, str):
+            yield one, {"reference_id": reference(context.input["subject"], one)}
+        else:
+            yield one["key"], one["request"]
+
+
+def _where(context: Ctx, number: str, after: int | None) -> range:
+    """The ids that a lost event may have: above those that were there before it was sent, and below the one that was
+    made in its place. If there is none, up to what there is now and some more: the newest of all may be the lost one.
+    """
+    kept = _kept(context, "event", number)
+    until = kept or max(after or 0, newest(context)) + 1 + MANY
+    if after is None:  # sent by an older version, which did not look
+        return range(max(1, until - MANY), until) if kept else range(0)
+    return range(max(after + 1, until - MOST), until)
+
+
+def _kept(context: Ctx, kind: str, number: str) -> Any:
+    """The id of what the chain has in the end; None if it was undone."""
+    step = next(step for step, one in KINDS.items() if one == kind)
+    return context.input["results"].get(step, {}).get(number)
 
 
 @outcome()
 def _look(context: Ctx, call: Call) -> Outcome:
     """The ids of second objects; none is the rule."""
-    client, reference_id = context.tools.kaltura, call.request["reference_id"]
-    kind, _, number = call.key.partition(":")
-    step = "template_entry" if kind == "entry" else "events"
-    kept = context.input["results"].get(step, {}).get(number)
+    client, request = context.tools.kaltura, call.request
+    kind, number, *_ = call.key.split(":")
+    found: set[Any]
     if kind == "entry":
-        return Done([entry.id for entry in client.find_entries(reference_id) if entry.id != kept])
-    found = {event.id for event in client.find_events(reference_id)}
-    ids = _unseen(context, kept)
-    for first in range(0, len(ids), PAGE):
-        found |= {
-            event.id
-            for event in client.list_events(ids[first : first + PAGE])
-            if event.reference_id == reference_id and event.recurrence_type != OCCURRENCE
-        }
-    return Done(sorted(found - {kept}))
+        found = {entry.id for entry in client.find_entries(request["reference_id"])}
+    elif "from" in request:
+        found = set(unseen(client, request["reference_id"], range(request["from"], request["until"])))
+    else:
+        found = {event.id for event in client.find_events(request["reference_id"])}
+    return Done(sorted(found - {_kept(context, kind, number)}))
 
 
-def _unseen(context: Ctx, kept: int | None) -> Sequence[int]:
-    """Where a lost event's id must lie: after the newest event known before the chain, up to the one it adopted."""
-    mine = col(ScheduleEvent.recording_id) == context.input["subject"]
-    earlier = select(func.max(col(ScheduleEvent.event_id))).where(~mine)
-    with context.tools.database.read() as session:
-        if kept is not None:
-            earlier = earlier.where(col(ScheduleEvent.event_id) < kept)
-        newest = session.execute(earlier).scalar_one() or 0
-    if kept is None:
-        return range(newest + 1, newest + 1 + MOST) if newest else ()
-    return range(max(newest + 1, kept - MOST), kept)
+# remove
 
 
 def _remove_calls(context: Ctx) -> list[Call]:
-    return [
-        Call(f"{key.partition(':')[0]}:{found}", {"id": found})
-        for key, ids in context.results["look"].items()
-        for found in ids
-    ]
+    found = {(key.partition(":")[0], one): None for key, ids in context.results["look"].items() for one in ids}
+    return [Call(f"{kind}:{one}", {"id": one}) for kind, one in found]
 
 
 @outcome(*GONE)
@@ -83,6 +108,7 @@ def _remove(context: Ctx, call: Call) -> Outcome:
 
 
 SWEEP: Sequence[Step[Tools]] = (
+    Step("newest", lambda _context: [Call("newest")], _look_for_newest),
     Step("look", _look_calls, _look),
     Step("remove", _remove_calls, _remove, check=own.check),
 )

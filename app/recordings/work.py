@@ -4,12 +4,13 @@ A chain plans its events either when its document is accepted (`schedule`: they 
 (changes: they are that step's result). Either way they are `{number: {"kind", "start", "end", "recurrence",
 "occurrences": [[start, end, occurrence id | None, wanted]]}}`, times in epoch seconds. An event's times are those that
 are sent, an occurrence's those that are wanted: in the hour that Kaltura's server repeats they differ. The number ends
-the event's `referenceId`, `lectern-<recording id>-<number>`; number 0 is the template entry's.
+the event's `referenceId` but for a token (app/resources/references.py); number 0 is the template entry's.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,21 @@ from app.resources.conflicts import Booked
 from app.resources.references import recording_of
 
 
+class Newest:
+    """The newest event that Kaltura shows, asked for once a minute: before a later one it was, too."""
+
+    SECONDS = 60.0
+
+    def __init__(self) -> None:
+        self._id, self._until = 0, monotonic()
+
+    def id(self, client: KalturaClient) -> int:
+        asked = monotonic()
+        if asked >= self._until:
+            self._id, self._until = client.newest_event_id(), asked + self.SECONDS
+        return self._id
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What belongs to one worker thread. `server_zone` is the zone of Kaltura's server (app/calendar/server.py)."""
@@ -29,6 +45,7 @@ class Tools:
     kaltura: KalturaClient
     database: Database
     server_zone: ZoneInfo
+    newest: Newest = field(default_factory=Newest)
 
 
 Ctx = Context[Tools]
@@ -75,6 +92,12 @@ def wanted(context: Ctx) -> list[tuple[datetime, datetime]]:
 def room(context: Ctx) -> int:
     """Kaltura's id of the resource: found by this chain, or known before where it does not change."""
     found: int = context.result("resource")["id"] if context.results.get("resource") else context.input["resource_id"]
+    return found
+
+
+def newest(context: Ctx) -> int:
+    """The id of the newest event that there was before the chain made any; 0 if it does not know."""
+    found: int = context.result("newest")["event_id"] if context.results.get("newest") else 0
     return found
 
 

@@ -18,8 +18,9 @@ from typing import Any
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, delete, insert, select, text
 from sqlmodel import Session, SQLModel
 
-from app.chains.engine import Engine, Pauses
+from app.chains.engine import Engine
 from app.chains.models import Chain, ChainStatus, StepState
+from app.chains.pauses import Pauses
 from app.chains.steps import Call, Context, Definition, Done, Failed, Outcome, Retry, Step, Unknown
 from app.chains.store import Claim, Store, steps_of
 from app.db import Database, database_now

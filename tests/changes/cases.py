@@ -111,8 +111,8 @@ def picture(scene: Scene) -> Json:
     assert sessions[: len(scene.before)] == scene.before
     active = sorted((f"{one.start:%Y-%m-%dT%H:%M:%SZ}", one.event_id) for one in ahead if one.status == "active")
     assert active == sorted((one["start"], one["event_id"]) for one in rows if one["status"] == "scheduled")
-    numbers = {one["id"]: one["referenceId"].rpartition("-")[2] for one in events}
-    entries = [one for one in state["entries"] if one.get("referenceId") == f"lectern-{scene.id}-0"]
+    numbers = {one["id"]: one["referenceId"].split("-")[2] for one in events}
+    entries = [one for one in state["entries"] if str(one.get("referenceId", "")).startswith(f"lectern-{scene.id}-0-")]
     known = {one["id"] for one in scene.uids}
     return {
         "recording": {name: shown[name] for name in ("status", "title", "owner", "categories", "occurrence_count")},

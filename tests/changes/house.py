@@ -19,7 +19,8 @@ from typing import Any
 from sqlalchemy import text
 
 from app.calendar.server import STEADY
-from app.chains.engine import Engine, Pauses
+from app.chains.engine import Engine
+from app.chains.pauses import Pauses
 from app.chains.store import Store
 from app.main import create_app
 from app.recordings.operations import DEFINITIONS

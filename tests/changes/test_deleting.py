@@ -18,7 +18,9 @@ def left(scene: Scene) -> Left:
     state, own = scene.service.sandbox.state(), scene.events()
     ids = {one["id"] for one in own}
     return {
-        "entries": [one for one in state["entries"] if one.get("referenceId") == f"lectern-{scene.id}-0"],
+        "entries": [
+            one for one in state["entries"] if str(one.get("referenceId", "")).startswith(f"lectern-{scene.id}-0-")
+        ],
         "events": own,
         "event_resources": [one for one in state["event_resources"] if one["eventId"] in ids],
     }

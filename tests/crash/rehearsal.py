@@ -131,7 +131,7 @@ def standing(state: Mapping[str, list[Json]], recording_id: str) -> Json:
     prefix = f"lectern-{recording_id}-"
 
     def number(one: Json) -> int:
-        return int(one["referenceId"].removeprefix(prefix))
+        return int(one["referenceId"].removeprefix(prefix).partition("-")[0])
 
     def of_it(one: Json) -> bool:
         return str(one.get("referenceId", "")).startswith(prefix)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.resources.references import reference, token_of
 from tests.conftest import Databases
 from tests.recordings.documents import LEFT_OUT, SINGLE, example
 from tests.service import Json, Lectern, epoch, found, lectern, pointers, problem, utc
@@ -50,7 +51,16 @@ def test_a_recording_shows_its_document_and_its_chain(service: Lectern) -> None:
     assert recording["chain"]["status"] == "succeeded"
     assert [(step["name"], step["status"], step["error"]) for step in recording["chain"]["steps"]] == [
         (name, "succeeded", None)
-        for name in ("resource", "conflicts", "template_entry", "events", "occurrences", "exclusions", "links")
+        for name in (
+            "resource",
+            "conflicts",
+            "newest",
+            "template_entry",
+            "events",
+            "occurrences",
+            "exclusions",
+            "links",
+        )
     ]
 
 
@@ -61,7 +71,7 @@ def test_all_words_and_people_reach_the_template_entry(service: Lectern) -> None
     recording = service.made(example(publishers=["ta2", "ta3"], editors=["ta1", "ta4"]))
     (entry,) = service.sandbox.state()["entries"]
     assert entry["id"] == recording["kaltura"]["template_entry_id"]
-    assert entry["referenceId"] == f"lectern-{recording['id']}-0"
+    assert entry["referenceId"] == reference(recording["id"], 0, token_of(recording["chain"]["id"]))
     assert (entry["name"], entry["description"]) == ("MATH-123 Linear Algebra", "Section 01, fall term")
     assert entry["tags"] == "mathematics, kaltura"
     assert entry["userId"] == "lecturer1"
@@ -85,7 +95,7 @@ def test_all_words_reach_the_series_and_each_of_its_sessions(service: Lectern) -
         assert each["entryIds"] == "1_abcd1234,0_zyxw9876"
         assert each["comment"] == "SIS-2026F-MATH123-01"
         assert each["templateEntryId"] == recording["kaltura"]["template_entry_id"]
-        assert each["referenceId"] == f"lectern-{recording['id']}-1"
+        assert each["referenceId"] == reference(recording["id"], 1, token_of(recording["chain"]["id"]))
     assert [(link["eventId"], link["resourceId"]) for link in state["event_resources"]] == [(event["id"], 562931)]
 
 

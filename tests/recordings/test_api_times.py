@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.recordings import events
+from app.resources.references import token_of
 from app.sandbox import RESOURCE_ID
 from tests.recordings.documents import SINGLE
 from tests.service import NOTHING, Json, Lectern, epoch, found, problem
@@ -73,7 +74,8 @@ def test_every_event_of_a_plan_is_linked_and_every_session_known_by_kaltura_s_id
     listed = service.kaltura.events({"pageSize": 500}, resourceIdsLike=RESOURCE_ID, recurrenceTypeIn="0,2")
     assert {one["id"] for one in listed["objects"]} == theirs.keys()
     references = sorted(one["referenceId"] for one in service.left()["events"] if one["id"] in made)
-    assert references == [f"lectern-{recording['id']}-{number}" for number in (1, 2, 3)]
+    token = token_of(recording["chain"]["id"])
+    assert references == [f"lectern-{recording['id']}-{number}-{token}" for number in (1, 2, 3)]
 
 
 def test_excluded_days_are_cancelled_in_each_event_and_an_event_without_a_wanted_one_is_not_made(
@@ -124,13 +126,14 @@ def test_fewer_occurrences_than_wanted_are_looked_at_again(service: Lectern) -> 
     assert sessions(service) == rfc()
 
 
-def after(service: Lectern, change: Callable[[Json], Any]) -> None:
-    """Somebody changes the first series in Kaltura in the moment after it was made."""
+def after(service: Lectern, change: Callable[[Json], Any], *, always: bool = True) -> None:
+    """Somebody changes an event in Kaltura in the moment after it was made, each time or the first time."""
 
     def meddle(name: str, action: str, phase: str) -> None:
         if (name, action, phase) == (EVENT, "add", "after"):
             service.sandbox.watch = None
-            change(next(one for one in service.sandbox.state()["events"] if one["recurrenceType"] == 1))
+            change(next(one for one in service.sandbox.state()["events"] if one["recurrenceType"] != 2))
+            service.sandbox.watch = meddle if always else None
 
     service.sandbox.watch = meddle
 
@@ -170,6 +173,7 @@ def test_a_difference_that_stays_fails_with_both_lists_and_is_undone(
     assert (shown["step"], shown["wanted"], shown["got"]) == ("occurrences", WANTED, got)
     recording = service.get(f"/recordings/{shown['recording_id']}")
     assert (recording["status"], recording["problem"]["code"]) == ("failed", "schedule_differs")
+    assert step(recording, "events")["attempts"] == (1 if got not in (WANTED[:2], []) else 1 + events.ANEW)
     error = step(recording, "occurrences")["error"]
     assert (error["wanted"], error["got"]) == (WANTED, got)
     assert {one["name"] for one in recording["chain"]["steps"] if one["status"] == "undone"} == {
@@ -184,14 +188,7 @@ def test_an_event_that_is_deleted_meanwhile_is_a_difference_too(
 ) -> None:
     monkeypatch.setattr(events, "INDEX_LAG", 1.0)
     monkeypatch.setattr(events, "LOOKS", 1)
-
-    def delete(name: str, action: str, phase: str) -> None:
-        if (name, action, phase) == (EVENT, "add", "after"):
-            service.sandbox.watch = None
-            (event,) = service.left()["events"]
-            service.kaltura(EVENT, "delete", scheduleEventId=event["id"])
-
-    service.sandbox.watch = delete
+    after(service, lambda event: service.kaltura(EVENT, "delete", scheduleEventId=event["id"]))
     shown = problem(service.schedule(SINGLE, prefer="wait=30"), 502, "schedule_differs")
     assert (shown["wanted"], shown["got"]) == (WANTED[:1], [])
     assert service.left() == NOTHING

@@ -1,0 +1,19 @@
+"""How long a chain waits between two attempts."""
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Seconds between attempts: `first`, doubling to `longest`, with jitter; `look` between two looks, `sweep` before
+    the last one."""
+
+    first: float = 1.0
+    longest: float = 300.0
+    look: float = 3.0
+    sweep: float = 180.0
+
+    def after(self, failures: int) -> float:
+        grown = min(self.longest, self.first * 2.0 ** min(failures - 1, 30))
+        return grown * random.uniform(0.75, 1.25)  # noqa: S311 - so that chains don't come back in step
