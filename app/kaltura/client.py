@@ -311,6 +311,11 @@ class KalturaClient:
         link = {"objectType": "KalturaScheduleEventResource", "eventId": event_id, "resourceId": resource_id}
         return self._ask(LINKS, "add", {"scheduleEventResource": link}, _LINK, writes=True)
 
+    def remove_link(self, event_id: int, resource_id: int) -> None:
+        """Takes an event with all its occurrences off a resource (#315). Refused: INVALID_OBJECT_ID (#317, #318)."""
+        params = {"scheduleEventId": event_id, "scheduleResourceId": resource_id}
+        self._ask(LINKS, "delete", params, _NOTHING, writes=True)
+
     def list_links(self, *event_ids: int) -> list[Link]:
         """The events' own links; an occurrence's inherited one is its series' (#309)."""
         one = {"eventIdEqual": event_ids[0]} if len(event_ids) == 1 else {"eventIdIn": ",".join(map(str, event_ids))}

@@ -163,6 +163,7 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
             "document": recording.document,
             "zone": recording.time_zone,
             "afresh": [one["occurrence_id"] for one in found if one["kind"] in ("missing", "moved")],
+            "unlisted": [one["occurrence_id"] for one in found if one["kind"] == "unlisted"],
             "extra": extra,
         },
     }

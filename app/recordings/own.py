@@ -29,10 +29,10 @@ _PLAIN = re.compile(r"[A-Za-z0-9](?: ?[A-Za-z0-9.,:()/-]){0,99}")
 def check(context: Ctx, calls: Sequence[Call]) -> Outcome:
     """The check of a step whose calls change or remove something: their `event_id`, `entry_id` or `id`.
 
-    An event's is a number, an entry's a text.
+    An event's is a number, an entry's a text. A call that names none is checked by what it goes by here.
     """
     context.seen.update(_made_here(context))
-    about = [call.request.get("event_id") or call.request.get("entry_id") or call.request["id"] for call in calls]
+    about = [call.request.get("event_id") or call.request.get("entry_id") or call.request.get("id") for call in calls]
     make_sure(context, [one for one in about if isinstance(one, int)])
     for entry_id in dict.fromkeys(one for one in about if isinstance(one, str)):
         _make_sure_of_entry(context, entry_id)
@@ -80,6 +80,16 @@ def delete_event(context: Ctx, event_id: int) -> None:
     make_sure(context, [event_id])
     if context.tools.kaltura.delete_event(event_id).status != DELETED:
         raise Ignored(f"Kaltura says that it has deleted event {event_id}, and shows it as it was.")
+
+
+def remove_link(context: Ctx, event_id: int, resource_id: int) -> None:
+    """Takes an event off a resource. Harmless to repeat."""
+    make_sure(context, [event_id])
+    try:
+        context.tools.kaltura.remove_link(event_id, resource_id)
+    except Refused as refusal:
+        if refusal.code != "INVALID_OBJECT_ID":
+            raise
 
 
 def delete_whole(context: Ctx, event_id: int, occurrence_ids: Sequence[int]) -> None:

@@ -29,6 +29,7 @@ class DriftKind(StrEnum):
     MISSING = "missing"  # Kaltura has nothing in its place
     MOVED = "moved"  # Kaltura has it at another time
     REPLACED = "replaced"  # Kaltura has it at its time, under another id
+    UNLISTED = "unlisted"  # Kaltura has it, and its search engine leaves it out of the resource's list
     EXTRA = "extra"  # Kaltura has one that Lectern has cancelled, excluded or never asked for
     RESOURCE_GONE = "resource_gone"  # of a whole recording: the resource of sessions ahead is not in Kaltura any more
     TEMPLATE_ENTRY_GONE = "template_entry_gone"  # of a whole recording: nor is its template entry
@@ -94,10 +95,12 @@ def differences(
     zones: Mapping[str, ZoneInfo],
     server: ZoneInfo,
     now: datetime,
+    unlisted: Collection[int] = (),
 ) -> list[Difference]:
     """Where Kaltura differs from what Lectern wants on the resource from now on.
 
     `zones` are the bookings', `server` is that of Kaltura's server, which has sessions in its repeated hour wider.
+    `unlisted` are ids of events that the resource's list leaves out.
     """
     rows: dict[str, list[Occurrence]] = defaultdict(list)
     for row in own:
@@ -105,12 +108,17 @@ def differences(
     return [
         difference
         for booking_id, of_booking in rows.items()
-        for difference in _differences(of_booking, events.get(booking_id, ()), zones[booking_id], server, now)
+        for difference in _differences(of_booking, events.get(booking_id, ()), zones[booking_id], server, now, unlisted)
     ]
 
 
 def _differences(
-    rows: Sequence[Occurrence], events: Sequence[Event], where: ZoneInfo, server: ZoneInfo, now: datetime
+    rows: Sequence[Occurrence],
+    events: Sequence[Event],
+    where: ZoneInfo,
+    server: ZoneInfo,
+    now: datetime,
+    unlisted: Collection[int],
 ) -> Iterable[Difference]:
     booking_id = rows[0].booking_id
     left = {event.id: event for event in events}
@@ -123,6 +131,8 @@ def _differences(
             open_rows.append(row)
         elif not agrees(_times(event), _times(row), server):
             yield Difference(DriftKind.MOVED, booking_id, row.id, event)
+        elif event.id in unlisted:
+            yield Difference(DriftKind.UNLISTED, booking_id, row.id, event)
     for row in open_rows:
         if row.end <= now:
             continue

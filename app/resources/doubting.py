@@ -32,13 +32,14 @@ MOST_NAMED, MOST_SERIES = PAGE_SIZE, 3  # of what was linked lately, the latest
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`events` are on the resource: those listed, and those that the database has besides.
+    """`events` are on the resource: those listed, and those that the database has besides (`unlisted`: their ids).
 
     Of the rows in `unsure` nothing is known. `short`: it shows fewer than its total says. `odd` is by how many the
     list is wrong, and `why` says how; None if it is not.
     """
 
     events: Sequence[Event]
+    unlisted: frozenset[int]
     unsure: frozenset[str]
     short: bool
     odd: int
@@ -83,7 +84,8 @@ def look_closer(
     elif lost:
         why = f"Kaltura lists {len(listed)} event(s), and still has {lost} other(s)"
     odd = max(listed.missing, lost)
-    return Seen([*listed, *kept], frozenset(row.id for row in unsure), listed.missing > 0, odd, why)
+    unlisted, unknown = frozenset(event.id for event in kept), frozenset(row.id for row in unsure)
+    return Seen([*listed, *kept], unlisted, unknown, listed.missing > 0, odd, why)
 
 
 def _still_there(client: KalturaClient, resource_id: int, event_ids: Sequence[int], now: datetime) -> list[Event]:

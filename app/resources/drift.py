@@ -67,9 +67,18 @@ _LOOK = (
 
 
 def write(
-    session: Session, resource_id: int, found: Sequence[Difference], now: datetime, busy: Collection[str] = ()
+    session: Session,
+    resource_id: int,
+    found: Sequence[Difference],
+    now: datetime,
+    busy: Collection[str] = (),
+    *,
+    lasting: bool,
 ) -> None:
-    """What a refresh has found, instead of what the one before it had; but for recordings that chains work on."""
+    """What a refresh has found, instead of what the one before it had; but for recordings that chains work on.
+
+    `lasting`: its list is believed, so what that leaves out is left out for good.
+    """
     before = {
         row.key: row for row in session.execute(_KNOWN, {"of": resource_id}).scalars() if row.booking_id not in busy
     }
@@ -77,7 +86,7 @@ def write(
         row = _row(resource_id, difference, now)
         known = before.pop(row.key, None)
         if known and _same(known, row):
-            known.confirmed = True
+            known.confirmed = known.confirmed or lasting or row.kind != DriftKind.UNLISTED
         else:
             session.merge(row)
     for gone in before.values():

@@ -190,14 +190,14 @@ class Mirror:
             return
         ours, theirs = comparing.split(seen.events, own, busy)
         settled = [row for row in own if row.booking_id not in busy and row.id not in seen.unsure]
-        differences = comparing.differences(settled, ours, zones, self._server_zone, began)
+        differences = comparing.differences(settled, ours, zones, self._server_zone, began, seen.unlisted)
         plan = comparing.follow(claim.resource_id, others, theirs, self._default_zone, seen.unsure)
         with self._database.write() as session:
             if self._locked_version(session, claim) != claim.version:
                 self._settle(session, claim, due_at=database_now() - URGENT)
                 return
             _write(session, plan)
-            drift.write(session, claim.resource_id, differences, began, busy)
+            drift.write(session, claim.resource_id, differences, began, busy, lasting=claim.believes(seen))
             if claim.believes(seen):
                 believed = {"failure": None, "failures": 0, "doubts": 0, "doubted_at": None, "odd": seen.odd}
                 self._settle(session, claim, as_of=began, due_at=_next(), **believed)

@@ -19,7 +19,7 @@ APP = Path(__file__).parents[2] / "app"
 MAKE = {"add_resource", "add_entry", "add_event", "add_link"}
 CHANGE = {
     *("update_entry", "delete_entry", "add_category", "remove_category"),
-    *("update_event", "cancel_event", "delete_event"),
+    *("update_event", "cancel_event", "delete_event", "remove_link"),
 }
 MAY_CHANGE = {"recordings/own.py", "checks.py"}  # `lectern check --write` removes what it has just made
 GUARDED = CHANGE | {"delete_whole"}  # what `own` offers to steps
@@ -58,7 +58,14 @@ def test_a_step_that_changes_something_checks_all_its_calls_before_the_first(ste
 
 def test_steps_that_change_something_are_recognized() -> None:
     found = {name for name, step in STEPS.items() if GUARDED & set(called(step.send))}
-    assert {"schedule-exclusions", "update-words", "update-assignments", "update-retire", "update-mend"} <= found
+    assert {
+        "schedule-links",
+        "schedule-exclusions",
+        "update-words",
+        "update-assignments",
+        "update-retire",
+        "update-mend",
+    } <= found
     assert {"cancel-entry", "sweep-remove"} <= found
 
 

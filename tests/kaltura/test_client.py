@@ -79,6 +79,7 @@ def test_what_kaltura_does_not_know_is_none(upstream: Upstream, ask: Callable[[K
         (lambda k: k.delete_event(2024), 485, "RECURRENCE_CANT_BE_DELETE"),
         (lambda k: k.delete_entry("0_w01vbix8"), 99, "ENTRY_ID_NOT_FOUND"),
         (lambda k: k.add_link(1989, 9), 300, "SCHEDULE_EVENT_RESOURCE_ALREADY_EXISTS"),
+        (lambda k: k.remove_link(1989, 10), 317, "INVALID_OBJECT_ID"),
         (lambda k: k.add_event(EVENT), 202, "SCHEDULE_TIME_IN_USE"),
         (lambda k: k.add_entry(ENTRY), 863, "CATEGORY_NOT_FOUND"),
         (lambda k: k.add_resource("location", "dup", "HG-F-1", "d"), 105, "SYSTEM_NAME_ALREADY_EXISTS"),

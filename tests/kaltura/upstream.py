@@ -183,6 +183,12 @@ CALLS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, An
             }
         },
     ),
+    "remove_link": (
+        lambda k: k.remove_link(1989, 10),
+        315,
+        "schedule_scheduleEventResource.delete",
+        {"scheduleEventId": 1989, "scheduleResourceId": 10},
+    ),
 }
 PAGER = {"objectType": "KalturaFilterPager", "pageSize": 500, "pageIndex": 1}
 LISTS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, Any]]] = {
