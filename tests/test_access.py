@@ -10,6 +10,7 @@ from httpx2 import Response
 from app.db import Database
 from app.keys import LOCAL, Client, Keys, given
 from app.main import create_app
+from app.resources.models import Mirror
 from tests.conftest import Databases
 from tests.keys import bearer, key
 from tests.recordings.documents import SINGLE
@@ -165,6 +166,16 @@ def test_what_is_kept_for_others_is_kept_from_an_encoder(campus: Lectern) -> Non
     for headers, status in ((mine, 404), (reader, 403), ({}, 401)):
         for condition in ({}, {"If-None-Match": tag}, {"If-None-Match": "*"}):
             assert get(campus, path, headers | condition).status_code == status
+
+
+def test_a_resource_is_not_mirrored_for_who_may_not_see_it(campus: Lectern) -> None:
+    other = found(get(campus, "/resources/PEARL-300-GHI", bearer(KEY)))["id"]
+    mine = bearer(key(campus, "hall 1", "schedule:read", resources=["EXTRON-100-ABC"]))
+    for path in ("/resources/PEARL-300-GHI/upcoming", f"/resources/{other}/upcoming.ics"):
+        problem(get(campus, path, mine), 404, "not_found")
+    with campus.app.state.database.read() as session:
+        row = session.get_one(Mirror, other)
+    assert (row.as_of, row.asked_at) == (None, None)
 
 
 def get(service: Lectern, path: str, headers: dict[str, str]) -> Response:

@@ -1,13 +1,16 @@
 """Whose recordings are whose: another client's are not there, whatever is asked; an admin's key sees all."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from httpx2 import Response
 from sqlalchemy import inspect, text
+from sqlmodel import Session
 
+from app.db import Database
 from tests.conftest import Databases
 from tests.keys import bearer, key
 from tests.recordings.documents import SINGLE
@@ -249,3 +252,29 @@ def test_what_somebody_booked_in_kaltura_is_told(house: House) -> None:
     document = SINGLE | {"start": "2027-05-11T13:00:00", "duration_minutes": 180}
     refused = problem(house.library("POST", "/recordings", document), 409, "schedule_conflict")
     assert [pair["booked"]["title"] for pair in refused["conflicts"]] == ["Faculty meeting"]
+
+
+# One after another
+
+
+def test_an_admin_takes_the_turn_of_those_whose_recordings_it_changes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Theirs and its own requests decide by what is there one after another."""
+    theirs = found(house.library("POST", "/recordings", DOCUMENT | {"resource": "EXTRON-200-DEF"}), 201)
+    taken, write = set[str](), Database.write
+
+    def noted(database: Database, turn: str | Collection[str] | None = None) -> AbstractContextManager[Session]:
+        taken.update({turn} if isinstance(turn, str) else turn or ())
+        return write(database, turn)
+
+    monkeypatch.setattr(Database, "write", noted)
+    changes = [{"id": one["id"], "patch": {"title": "New"}} for one in (house.mine, theirs)]
+    for method, path, body, turns in (
+        ("PATCH", house.path, {"title": "Newer"}, {"registrar"}),
+        ("POST", "/recordings/batch", {"changes": changes}, {"registrar", "library"}),
+        ("DELETE", house.path, None, {"registrar"}),
+    ):
+        taken.clear()
+        found(house.admin(method, path, body))
+        assert taken == turns

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, insert, make_url, select, text, update
+from sqlalchemy import Column, Integer, MetaData, Table, event, insert, make_url, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlmodel import Session, col
@@ -299,3 +299,28 @@ def test_on_postgresql_what_the_url_says_comes_first(postgres_url: str) -> None:
         shown = [session.execute(text(f"SHOW {name}")).scalar_one() for name in ("application_name", "work_mem")]
     database.close()
     assert shown == ["mine", "5MB"]
+
+
+# What must not be told, and what must be in order
+
+
+def test_an_error_names_no_value(own: Database) -> None:
+    with pytest.raises(DBAPIError) as caught, own.write() as session:
+        session.execute(text("SELECT :said FROM no_such_table"), {"said": "a lecturer's name"})
+    assert "no_such_table" in str(caught.value)
+    assert "lecturer" not in str(caught.value)
+
+
+def test_turns_are_taken_in_order_so_that_nobody_waits_in_a_ring(postgres_url: str) -> None:
+    names, taken = [f"client-{number:02}" for number in range(20)], list[str]()
+
+    def note(_connection: object, _cursor: object, statement: str, values: Any, *_more: object) -> None:
+        if "pg_advisory_xact_lock" in statement:
+            taken.append(values["turn"])
+
+    with opened(postgres_url) as database:
+        event.listen(database.engine, "before_cursor_execute", note)
+        for turns in (names, names[::-1], set(names)):
+            taken.clear()
+            with database.write(turns):
+                assert taken == names

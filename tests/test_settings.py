@@ -1,6 +1,7 @@
 """Settings: read from the environment alone, wrong ones told by name and rule, never by value."""
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -186,3 +187,16 @@ def test_a_service_may_be_open_when_all_is_on_this_machine_or_nothing_is_real(
 )
 def test_loopback_is_this_machine_alone(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    ("addresses", "loopback"),
+    [(["127.0.0.1"], True), (["::1", "127.0.0.1"], True), (["127.0.0.1", "10.0.0.1"], False), (["10.0.0.1"], False)],
+)
+def test_a_name_is_loopback_if_all_of_its_addresses_are(
+    monkeypatch: pytest.MonkeyPatch, addresses: list[str], loopback: bool
+) -> None:
+    """Who connects to it may be given any of them."""
+    known = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, 0)) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_asked: known)
+    assert is_loopback("both-ways.example") is loopback

@@ -1,9 +1,15 @@
 """`POST /recordings/batch`: several changes at once, whose conflicts are those of the final state of all of them."""
 
+from typing import Any
+
 import pytest
 from httpx2 import Response
+from sqlalchemy import update
+from sqlmodel import Session, col
 
-from tests.changes.scene import HOUR, Scene, begun
+from app.chains.store import Store
+from app.recordings.models import Recording
+from tests.changes.scene import CAMERA, HOUR, Scene, begun, watched
 from tests.changes.test_conflicts import as_it_is, book, record
 from tests.service import Json, Lectern, found, pointers, problem, utc
 
@@ -236,3 +242,42 @@ def test_respond_async_is_202(service: Lectern, scenes: list[Scene]) -> None:
     assert int(answer.headers["Retry-After"]) > 0
     scenes[0].until_settled()
     assert service.get(scenes[0].path)["title"] == "New"
+
+
+# Between the check and the change
+
+
+def test_what_is_another_client_s_by_then_is_not_there(service: Lectern, scenes: list[Scene]) -> None:
+    first, second, _ = scenes
+
+    def give_away() -> None:
+        with service.app.state.database.write() as session:
+            session.execute(update(Recording).where(col(Recording.id) == second.id).values(client="library"))
+
+    free = f"{first.other}-TOO"
+    service.kaltura("schedule_scheduleResource", "add", scheduleResource={**CAMERA, "name": free, "systemName": free})
+    before = service.get(first.path)
+    with watched(service, "scheduleEvent.getConflicts", "after", give_away):
+        problem(send(service, (first, {"title": "New"}), (second, {"resource": free})), 404, "not_found")
+    assert service.get(first.path) == before
+
+
+def test_every_recording_is_held_before_anything_is_begun(
+    service: Lectern, scenes: list[Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No chain of it comes to a checkpoint between what is read and what is decided by it."""
+    held, create, hold = list[str](), Store.create, Store.hold
+
+    def noted(store: Store, session: Session, subject: str) -> None:
+        held.append(subject)
+        hold(store, session, subject)
+
+    def begun(store: Store, session: Session, subject: str, *given: Any, **more: Any) -> str:
+        if not subject.startswith("sweep:"):
+            assert subject in held
+        return create(store, session, subject, *given, **more)
+
+    monkeypatch.setattr(Store, "hold", noted)
+    monkeypatch.setattr(Store, "create", begun)
+    found(send(service, *((scene, {"title": "New"}) for scene in scenes)))
+    assert set(held) >= {scene.id for scene in scenes}

@@ -149,3 +149,42 @@ def test_the_second_round_of_a_sync_writes_nothing_and_is_quick(service: Lectern
     took = monotonic() - began
     assert (set(second), service.writes()) == ({204}, [])
     assert took < ROUND, f"{took:.1f} s for {DOCUMENTS}"
+
+
+def test_what_was_refused_is_sent_again_and_what_stands_is_204(scene: Scene) -> None:
+    new = document(scene, title="New", start=scene.local(hours=2))
+    for _ in range(2):
+        scene.service.fault("error", "schedule_scheduleEventResource", "add", code="NO_SUCH_LUCK")
+        problem(put(scene.service, scene.reference, new), 422, "refused_by_kaltura")
+        assert put(scene.service, scene.reference, document(scene)).status_code == 204
+    scene.service.heal()
+    assert found(put(scene.service, scene.reference, new))["title"] == "New"
+    assert put(scene.service, scene.reference, new).status_code == 204
+    scene.holds()
+
+
+def test_what_is_being_scheduled_by_this_document_is_204(scene: Scene) -> None:
+    fresh, reference = document(scene, reference_id=None, resource=scene.other), f"{scene.reference}-2"
+    scene.service.fault("http_500", "media", "add")
+    made = found(put(scene.service, reference, fresh, prefer="respond-async"), 202)
+    assert put(scene.service, reference, fresh).status_code == 204
+    assert put(scene.service, reference, fresh | {"title": "New"}).status_code == 409
+    scene.service.heal()
+    scene.service.client.post(f"/recordings/{made['id']}/resume")
+    scene.service.until(made["id"], "scheduled")
+
+
+def test_a_refused_change_does_not_take_back_a_reference_that_another_has_by_now(scene: Scene) -> None:
+    scene.service.fault("http_500", "media", "update")
+    wanted = {"reference_id": f"{scene.reference}-new", "title": "New"}
+    found(scene.service.client.patch(scene.path, json=wanted, headers={"Prefer": "respond-async"}), 202)
+    other = scene.service.made(document(scene, resource=scene.other))
+    scene.service.fault("error", "media", "update", code="NO_SUCH_LUCK", times=1)
+    scene.until_settled()
+    shown = scene.service.get(scene.path)
+    assert (shown["status"], shown["chain"]["status"], shown["title"]) == ("scheduled", "failed", "Linear Algebra")
+    answer = put(scene.service, scene.reference, document(scene, resource=scene.other))
+    assert (answer.status_code, answer.headers["Location"]) == (204, f"/recordings/{other['id']}")
+    scene.service.heal()
+    assert problem(scene.patch(title="New"), 409, "reference_in_use")["recording_id"] == other["id"]
+    assert scene.changed(**wanted)["title"] == "New"

@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
+from app.resources.models import Occurrence, OccurrenceStatus
 from app.sandbox import CATEGORY_ID
 from tests.changes.scene import COUNT, Scene, begun, watched
 from tests.service import Json, Lectern, found, problem
@@ -199,3 +202,20 @@ def test_a_change_while_the_chain_waits_for_kaltura_is_done_when_it_is_back(scen
         scene.until_settled()
     assert scene.service.get(scene.path)["title"] == "New"
     scene.holds()
+
+
+def test_a_cancelled_session_that_stays_so_is_not_cancelled_again(scene: Scene) -> None:
+    assert scene.cancel(20).status_code == 200
+    scene.service.writes()
+    scene.changed(title="New")
+    assert scene.service.writes() == ["media.update", "scheduleEvent.update"]
+    scene.holds()
+
+
+def test_what_is_over_is_never_cancelled_whatever_was_decided_about_it(scene: Scene) -> None:
+    with scene.service.app.state.database.write() as session:
+        past = col(Occurrence.id) == scene.uids[5]["id"]
+        session.execute(update(Occurrence).where(past).values(status=OccurrenceStatus.CANCELLED))
+    scene.changed(title="New")
+    assert scene.past() == scene.before
+    assert {one.status for one in scene.before} == {"active"}

@@ -10,7 +10,7 @@ from app.sandbox import RESOURCE_ID
 from tests.recordings.documents import example
 from tests.resources.mirrored import DAY
 from tests.resources.polls import make_round, poll
-from tests.sandbox.kaltura import HOUR, MONDAY, event
+from tests.sandbox.kaltura import HOUR, MONDAY, event, weekly
 from tests.service import Json, Lectern, eventually, found
 
 
@@ -99,3 +99,55 @@ def test_row_23_a_series_that_was_deleted_in_kaltura_is_made_again(service: Lect
     assert sorted(event["startDate"] for event in children(service)) == before
     assert len(shown["kaltura"]["events"]) == 1
     assert [each["id"] for each in service.get(f"/recordings/{recording['id']}/occurrences")["items"]] == uids
+
+
+def three_sessions(service: Lectern) -> Json:
+    """A recording with three sessions."""
+    return service.made(example(recurrence={"frequency": "weekly", "days": ["MO"], "count": 3}, exclude=[]))
+
+
+def event_ids(service: Lectern, recording: Json) -> list[int]:
+    """Where its sessions are by Lectern's word."""
+    return [each["event_id"] for each in service.get(f"/recordings/{recording['id']}/occurrences")["items"]]
+
+
+def test_a_session_that_was_moved_in_kaltura_is_put_back(service: Lectern) -> None:
+    recording = three_sessions(service)
+    before = [event["startDate"] for event in children(service)]
+    moved = children(service)[1]
+    service.kaltura.update(moved["id"], startDate=moved["startDate"] + HOUR, endDate=moved["endDate"] + HOUR)
+    assert [one["kind"] for one in drift(service, recording["id"], wanted=True)] == ["moved"]
+    mended(service, recording)
+    assert sorted(event["startDate"] for event in children(service)) == before
+    assert sorted(event_ids(service, recording)) == sorted(event["id"] for event in children(service))
+
+
+def test_what_is_extra_in_kaltura_is_cancelled_there(service: Lectern) -> None:
+    recording = three_sessions(service)
+    kept = [event["id"] for event in children(service)]
+    series = service.kaltura.add_event(
+        **weekly(2), referenceId=f"lectern-{recording['id']}-9", startDate=MONDAY + DAY, endDate=MONDAY + DAY + HOUR
+    )
+    service.kaltura.link(series["id"], RESOURCE_ID)
+    found_out = drift(service, recording["id"], wanted=True)
+    assert [(one["kind"], one["occurrence_id"]) for one in found_out] == [("extra", None)] * 2
+    assert len(children(service)) == 5
+    mended(service, recording)
+    assert [event["id"] for event in children(service)] == kept
+
+
+def test_sessions_that_kaltura_made_anew_are_known_by_their_new_ids(service: Lectern) -> None:
+    recording = three_sessions(service)
+    series, before = recording["kaltura"]["events"][0]["id"], event_ids(service, recording)
+    start = children(service)[0]["startDate"]
+    for begins in (start + HOUR, start):  # there and back
+        service.kaltura.update(series, startDate=begins, endDate=begins + HOUR)
+    length = 60 * recording["duration_minutes"]
+    service.kaltura.update(series, startDate=start, endDate=start + length)
+    assert {one["kind"] for one in drift(service, recording["id"], wanted=True)} == {"replaced"}
+    service.calls()
+    mended(service, recording)
+    now = event_ids(service, recording)
+    assert set(now).isdisjoint(before)
+    assert sorted(now) == sorted(event["id"] for event in children(service))
+    assert service.writes() == []

@@ -140,3 +140,34 @@ def test_a_repeated_document_waits_like_the_first(service: Lectern) -> None:
     first = found(service.schedule(prefer="respond-async"), 202)
     again = found(service.schedule(), 200)
     assert (again["id"], again["status"]) == (first["id"], "scheduled")
+
+
+# A resource that is to be made
+
+
+def test_two_that_make_one_resource_under_names_that_differ_in_case_make_one(service: Lectern) -> None:
+    """Kaltura takes no account of case, and would be asked by both before it has either."""
+    service.fault("delay", "schedule_scheduleResource", seconds=0.5)
+    documents = [
+        SINGLE | {"resource": {"system_name": name}, "start": start}
+        for name, start in (("Hall-New", "2027-01-13T09:00:00"), ("HALL-NEW", "2027-01-13T12:00:00"))
+    ]
+    with ThreadPoolExecutor(2) as threads:
+        made = list(threads.map(service.made, documents))
+    assert made[0]["resource"]["id"] == made[1]["resource"]["id"] is not None
+    assert service.writes().count("scheduleResource.add") == 1
+
+
+def test_a_resource_that_somebody_makes_at_the_same_moment_is_taken(service: Lectern) -> None:
+    new = {"objectType": "KalturaCameraScheduleResource", "name": "Theirs", "systemName": "HALL-NEW"}
+
+    def somebody(name: str, action: str, phase: str) -> None:
+        if (name, action, phase) == ("schedule_scheduleResource", "add", "before"):
+            service.sandbox.watch = None
+            service.kaltura("schedule_scheduleResource", "add", scheduleResource=new)
+
+    service.sandbox.watch = somebody
+    made = service.made(SINGLE | {"resource": {"system_name": "HALL-NEW"}})
+    assert made["resource"]["name"] == "Theirs"
+    (only,) = (each for each in service.sandbox.state()["resources"] if each["systemName"] == "HALL-NEW")
+    assert made["resource"]["id"] == only["id"]

@@ -275,3 +275,22 @@ def test_resuming_what_is_scheduled_changes_nothing(service: Lectern) -> None:
 
 def test_resuming_what_is_not_there_is_a_404(service: Lectern) -> None:
     problem(service.client.post("/recordings/rec_01kantf3wq5m2c7j8e9g0h1k3p/resume"), 404, "not_found")
+
+
+@pytest.mark.parametrize("at_first", [True, False], ids=["made so", "changed so"])
+def test_a_recording_begins_and_ends_with_sessions_that_are_held(service: Lectern, at_first: bool) -> None:
+    """Not with one that is excluded, by a filter's word either."""
+    document = SINGLE | {"recurrence": {"frequency": "daily", "count": 4}}  # from 13 to 16 January
+    excluded = {"exclude": ["2027-01-13", "2027-01-16"]}
+    made = service.made(document | (excluded if at_first else {}))
+    if not at_first:
+        found(service.client.patch(f"/recordings/{made['id']}", json=excluded))
+    for before, after, is_listed in (
+        ("2027-01-13T23:00:00Z", "2027-01-01T00:00:00Z", False),
+        ("2027-01-14T23:00:00Z", "2027-01-01T00:00:00Z", True),
+        ("2027-02-01T00:00:00Z", "2027-01-15T01:00:00Z", True),
+        ("2027-02-01T00:00:00Z", "2027-01-15T23:00:00Z", False),
+    ):
+        assert bool(service.get("/recordings", **{"to": before, "from": after})["items"]) is is_listed
+    shown = service.get(f"/recordings/{made['id']}")
+    assert (shown["first_start"][:10], shown["last_end"][:10]) == ("2027-01-14", "2027-01-15")

@@ -1,6 +1,7 @@
 """What a document says is what Kaltura holds, to the second: plans of several events, and reading them back."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -192,3 +193,18 @@ def test_an_event_that_is_deleted_meanwhile_is_a_difference_too(
     shown = problem(service.schedule(SINGLE, prefer="wait=30"), 502, "schedule_differs")
     assert (shown["wanted"], shown["got"]) == (WANTED[:1], [])
     assert service.left() == NOTHING
+
+
+def test_a_document_without_a_zone_stays_one_and_in_the_zone_that_it_was_made_in(service: Lectern) -> None:
+    """Whatever zone the service has by then."""
+    document = SINGLE | {"reference_id": "zoneless"}
+    made, state = service.made(document), service.app.state
+    state.acceptance = replace(state.acceptance, default_zone="Asia/Tokyo")
+    changed = found(service.client.patch(f"/recordings/{made['id']}", json={"title": "New"}))
+    assert (changed["time_zone"], changed["first_start"]) == ("UTC", made["first_start"])
+    path = "/recordings/by-reference/zoneless"
+    assert service.client.put(path, json=document | {"title": "New"}).status_code == 204
+    named = found(service.client.patch(f"/recordings/{made['id']}", json={"time_zone": "Europe/Zurich"}))
+    assert (named["time_zone"], named["first_start"]) == ("Europe/Zurich", "2027-01-13T08:00:00Z")
+    unnamed = found(service.client.patch(f"/recordings/{made['id']}", json={"time_zone": None}))
+    assert (unnamed["time_zone"], unnamed["first_start"]) == ("Asia/Tokyo", "2027-01-13T00:00:00Z")

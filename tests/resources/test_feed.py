@@ -272,3 +272,16 @@ def test_the_resource_is_named_as_it_is_called_now(service: Lectern) -> None:
     service.get("/resources")
     changed = eventually(lambda: answer if (answer := poll(service, etag)).status_code == 200 else None)
     assert found(changed)["resource"]["name"] == "Renamed"
+
+
+def test_a_next_page_that_was_not_there_before_is_told_to_who_polls_with_an_etag(service: Lectern) -> None:
+    path = f"{PATH}?limit=1"
+    book(service, utc_now() + SOON, summary="First")
+    refresh(service)
+    alone = tag(service, path)
+    book(service, utc_now() + 3 * SOON, summary="Second")
+    refresh(service)
+    answer = poll(service, alone, path)
+    assert [each["title"] for each in found(answer)["occurrences"]] == ["First"]
+    assert "next" in answer.links
+    assert answer.headers["ETag"] != alone

@@ -154,6 +154,14 @@ def test_any_key_sees_what_another_was_shown(closed: Lectern, authorization: str
 # What a name means
 
 
+def test_nothing_is_looked_at_for_who_may_not_see_it(closed: Lectern) -> None:
+    poll(closed, Authorization=f"Bearer {KEY}")
+    closed.app.state.feed.versions.expire()
+    with statements(closed) as sent:
+        problem(poll(closed, Authorization="Bearer wrong"), 401, "unauthorized")
+    assert sent == []
+
+
 def test_a_name_that_became_ambiguous_is_not_answered_from_memory(service: Lectern) -> None:
     path = "/resources/extron-100-abc/upcoming"
     tag(service, path)

@@ -201,3 +201,14 @@ def test_a_capture_agent_reads_it(service: Lectern) -> None:
     assert [(each["UID"], each["DTSTART"], each["DTEND"]) for each in read_by_agent] == [
         (f"{each['uid']}@lectern", utc(each["start"]), utc(each["end"])) for each in shown
     ]
+
+
+@pytest.mark.parametrize(("session_at", "booking_at"), [(1, 3), (3, 1), (3, 3)])
+def test_it_says_when_the_session_or_its_words_have_changed_last(session_at: int, booking_at: int) -> None:
+    """By `DTSTAMP` a program knows whether what it has is older."""
+    changed = [NOW + timedelta(days=days) for days in (session_at, booking_at)]
+    booking = Booking(id="b", source="lectern", title="t", time_zone="UTC", tags=[], changed_at=changed[1])
+    end = NOW + timedelta(hours=1)
+    session = Occurrence(id="uid", booking_id="b", start=NOW, end=end, changed_at=changed[0])
+    (event,) = checked(calendar("r", [(session, booking)], {}))
+    assert event["DTSTAMP"].dt == NOW + timedelta(days=3)

@@ -151,3 +151,11 @@ def test_more_than_kaltura_lists_is_read_in_halves() -> None:
 def test_halves_end_where_they_cannot_help() -> None:
     with pytest.raises(Refused):
         everything(Full(count=100, most=2), RESOURCE_ID, START, HORIZON)  # type: ignore[arg-type]
+
+
+def test_halves_leave_out_nothing_where_they_meet() -> None:
+    """However short a session is, and wherever it lies."""
+    kaltura = Full(count=600, most=20)
+    kaltura.events = [event.model_copy(update={"end": event.start + timedelta(minutes=5)}) for event in kaltura.events]
+    found = everything(kaltura, RESOURCE_ID, START, START + timedelta(hours=600))  # type: ignore[arg-type]
+    assert sorted(event.id for event in found) == list(range(1, 601))

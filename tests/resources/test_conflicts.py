@@ -1,0 +1,64 @@
+"""The rule of what is in the way of what. Pure."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from app.resources.conflicts import MOST, Booked, find_conflicts
+from tests.resources.mirrored import START
+
+
+def booked(begins: float, ends: float, event_id: int = 1) -> Booked:
+    """Something between two minutes after START."""
+    first, last = (START + timedelta(minutes=minutes) for minutes in (begins, ends))
+    return Booked(first, last, "theirs", "kaltura", None, event_id)
+
+
+def wanted(*spans: tuple[float, float]) -> list[tuple[timedelta, timedelta]]:
+    return [(timedelta(minutes=begins), timedelta(minutes=ends)) for begins, ends in spans]
+
+
+def met(asked: Sequence[tuple[float, float]], *others: Booked) -> list[tuple[str, int]]:
+    """When each session that meets something begins, and what it meets."""
+    times = [(START + begins, START + ends) for begins, ends in wanted(*asked)]
+    return [(pair["start"][11:16], pair["booked"]["event_id"]) for pair in find_conflicts(times, others)]
+
+
+@pytest.mark.parametrize(
+    ("other", "meets"),
+    [
+        ((-10, 0), False),
+        ((-10, 1), True),
+        ((59, 70), True),
+        ((60, 70), False),
+        ((10, 20), True),
+        ((-10, 70), True),
+        ((0, 60), True),
+        ((-24 * 60, 1), True),
+    ],
+)
+def test_what_overlaps_meets_and_what_is_back_to_back_does_not(other: tuple[float, float], meets: bool) -> None:
+    assert met([(0, 60)], booked(*other)) == ([("14:00", 1)] if meets else [])
+
+
+def test_a_session_of_a_day_and_an_hour_is_met_at_its_end() -> None:
+    """The longest that there is: 24 hours in which the clocks are put back."""
+    assert met([(0, 25 * 60)], booked(25 * 60 - 1, 25 * 60)) == [("14:00", 1)]
+
+
+def test_they_are_told_by_the_start_of_what_was_wanted() -> None:
+    asked = [(0, 30), (60, 90), (120, 150)]
+    assert met(asked, booked(125, 130, 7), booked(65, 70, 8), booked(0, 70, 9)) == [
+        ("14:00", 9),
+        ("15:00", 8),
+        ("15:00", 9),
+        ("16:00", 7),
+    ]
+
+
+def test_of_too_many_the_first_are_told() -> None:
+    asked = [(2 * number, 2 * number + 1) for number in range(MOST + 200)]
+    others = [booked(begins, ends, number) for number, (begins, ends) in enumerate(asked)]
+    found = met(asked, *reversed(others))
+    assert [event_id for _, event_id in found] == list(range(MOST))
