@@ -23,14 +23,14 @@ from fastapi.security.base import SecurityBase
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import rates, scopes
-from app.errors import Forbidden, Problem, TooManyRequests, Unauthorized, render
+from app.errors import Busy, Forbidden, Problem, TooManyRequests, Unauthorized, render
 from app.keys import LOCAL, Client, Keys
 from app.rates import Rates
 from app.settings import Settings
 
 FAILURES_PER_MINUTE = 600  # from one address: enough for a fleet whose key was revoked to be told so
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # all else changes something, and needs a key whatever its address
-REFUSALS = (Unauthorized, Forbidden, TooManyRequests)
+REFUSALS = (Unauthorized, Forbidden, TooManyRequests, Busy)
 
 
 class Door:

@@ -28,9 +28,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, Request
 from sqlalchemy import URL, Connection, DateTime, Dialect, Engine, Float, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
@@ -43,7 +42,7 @@ from sqlmodel import Session
 BUSY_TIMEOUT = 5.0  # seconds
 STATEMENT_TIMEOUT = 20.0  # seconds, on PostgreSQL: the longest statement is a page of a list
 IDLE_TIMEOUT = 10.0  # seconds, on PostgreSQL: a process that was stopped in a transaction holds its locks no longer
-CONNECTIONS = 30  # of a process to PostgreSQL, at most: three processes go well with its default of 100
+CONNECTIONS = 32  # of a process to PostgreSQL, at most: three processes go well with its default of 100
 _READ_ONLY = "lectern_read_only"
 
 
@@ -289,7 +288,9 @@ def _engine(url: str) -> Engine:
 
 
 def _sqlite(url: str) -> Engine:
-    engine = create_engine(url, pool_size=32, max_overflow=32, hide_parameters=True)
+    engine = create_engine(
+        url, pool_size=64, pool_use_lifo=True, max_overflow=0, pool_timeout=BUSY_TIMEOUT, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
@@ -361,15 +362,6 @@ def _postgresql(url: URL) -> Engine:
 
     return engine
 
-
-def _reading(request: Request) -> Iterator[Session]:
-    database: Database = request.app.state.database
-    with database.read() as session:
-        yield session
-
-
-ReadSession = Annotated[Session, Depends(_reading, scope="function")]
-"""An endpoint's view of the database, closed before the answer is sent."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 _PAIRS = [one + other for one in _ALPHABET for other in _ALPHABET]  # of digits, for 10 bits

@@ -15,7 +15,7 @@
     ├── Internal 500
     ├── ScheduleDiffers 502
     └── Unavailable 503
-        └── DatabaseUnavailable · KalturaUnavailable · ScheduleUnknown · Stuck
+        └── Busy · DatabaseUnavailable · KalturaUnavailable · ScheduleUnknown · Stuck
 
 A problem says what is wrong and what to do. It never repeats the input, an exception's text, a secret or a
 Kaltura session. `code` is stable; `detail` is for people.
@@ -257,6 +257,12 @@ class Unavailable(Problem):
     retry_after: int | None = 5
 
 
+class Busy(Unavailable):
+    code, title = "busy", "Too much is asked at once"
+    when = "More is asked at this moment than can be answered within seconds, or more that has to wait for Kaltura."
+    advice = "Nothing was started. Send the same request again after as many seconds as Retry-After says."
+
+
 class DatabaseUnavailable(Unavailable):
     code, title = "database_unavailable", "The database does not answer"
     when = "The database is away, locked or full."
@@ -317,7 +323,7 @@ def responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
     """What an operation's `responses=` says of its problems: one entry for each status, its codes named."""
     found: dict[int | str, dict[str, Any]] = {}
     for status in sorted({kind.status for kind in kinds}):
-        codes = [kind for kind in kinds if kind.status == status]
+        codes = [kind for kind in dict.fromkeys(kinds) if kind.status == status]
         found[status] = {
             "description": " ".join(f"`{kind.code}`: {kind.title}." for kind in codes),
             "content": {

@@ -46,6 +46,7 @@ from app.recordings.operations import DEFINITIONS
 from app.recordings.router import router as recordings
 from app.recordings.work import Tools
 from app.resources import entries, listing
+from app.resources.lookup import Finder
 from app.resources.mirror import Mirror
 from app.resources.paths import Paths
 from app.resources.polling import Feed, Shortcut
@@ -54,6 +55,7 @@ from app.resources.rounds import ENTRIES, RESOURCES, Rounds
 from app.resources.router import router as resources
 from app.scopes import Scope
 from app.settings import Settings
+from app.threads import Threads
 
 log = structlog.get_logger(__name__)
 
@@ -207,7 +209,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (entries.EVERY, entries.read)}
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
-    feed = Feed(database, refreshers.ask)
+    threads = Threads()
+    feed = Feed(database, threads, refreshers.ask)
 
     @cache
     def prepare() -> None:
@@ -256,9 +259,11 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.feed = feed
     app.state.refreshers = refreshers
     app.state.kaltura = kaltura.client()
+    app.state.threads = threads
+    app.state.finder = Finder(database, app.state.kaltura, threads)
     ask = readiness.Asking(app.state.kaltura, kaltura.permissions)
     metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers))
-    app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone)
+    app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads)
     app.include_router(recordings)
     app.include_router(calendars)
     app.include_router(resources)

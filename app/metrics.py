@@ -17,6 +17,7 @@ from prometheus_client import (
 
 from app.access import REFUSALS, Reader
 from app.errors import responses
+from app.threads import HEALTH
 
 # Of requests, of calls to Kaltura (a series of 1,000 takes it nine seconds), and of steps, which wait and try again.
 REQUEST_SECONDS = (0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 30.0)
@@ -119,6 +120,7 @@ def router(registry: CollectorRegistry) -> APIRouter:
         response_class=Response,
         summary="Figures for a monitoring system",
         response_description="In Prometheus' text format.",
+        dependencies=[HEALTH],
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **responses(*REFUSALS)},
     )
     def metrics(_client: Reader) -> Response:

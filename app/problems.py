@@ -53,11 +53,11 @@ def _allowed(request: Request) -> str:
 
 def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(Problem)
-    def _problem(_request: Request, error: Problem) -> Response:
+    async def _problem(_request: Request, error: Problem) -> Response:
         return render(error)
 
     @app.exception_handler(RequestValidationError)
-    def _validation(_request: Request, error: RequestValidationError) -> Response:
+    async def _validation(_request: Request, error: RequestValidationError) -> Response:
         # FastAPI hands on the bytes of a body that does not claim to be JSON.
         return render(UnsupportedMediaType() if isinstance(error.body, bytes) else _invalid(messages(error.errors())))
 
@@ -70,14 +70,14 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(DBAPIError)
     @app.exception_handler(PoolTimeout)
-    def _database(_request: Request, error: Exception) -> Response:
+    async def _database(_request: Request, error: Exception) -> Response:
         if isinstance(error, DBAPIError) and not unavailable(error):
             raise error
         log.error("database_unavailable", kind=type(getattr(error, "orig", error)).__name__)
         return render(DatabaseUnavailable())
 
     @app.exception_handler(Exception)
-    def _mistake(_request: Request, error: Exception) -> Response:
+    async def _mistake(_request: Request, error: Exception) -> Response:
         log.error("mistake", exc_info=error)
         answer = render(Internal())
         # This one is sent from outside the middleware that gives all others their id.

@@ -20,6 +20,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from app.db import new_id
 from app.fields import Out
+from app.threads import HEALTH
 
 log = structlog.get_logger(__name__)
 
@@ -156,12 +157,13 @@ def health_router(parts: Mapping[str, Callable[[], Part]]) -> APIRouter:
     router = APIRouter(tags=["operations"])
 
     @router.get("/healthz", summary="Is the process alive?", response_description="It is.")
-    def healthz() -> Health:
+    async def healthz() -> Health:
         """Answers as long as the process does. For a supervisor that would restart it otherwise."""
         return Health(status="ok")
 
     @router.get(
         "/readyz",
+        dependencies=[HEALTH],
         summary="Can it work?",
         response_description="It can.",
         responses={503: {"model": Readiness, "description": "A part that is needed for every request is down."}},

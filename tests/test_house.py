@@ -20,7 +20,7 @@ APP = ROOT / "app"
 MAX_LINES = 400
 
 BASE = {"settings", "db", "errors", "problems", "headers", "hosts", "limits", "access", "telemetry", "metrics"}
-BASE |= {"account", "fields", "docs", "keys", "rates", "scopes", "cpu", "rows"}
+BASE |= {"account", "fields", "docs", "keys", "rates", "scopes", "cpu", "rows", "threads"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     "kaltura": set(),
@@ -61,7 +61,8 @@ WAIT_FOR_A_CHAIN = {
     "delete /recordings/{}/occurrences/{}",
     "post /recordings/{}/occurrences/{}/restore",
 }
-ANSWER_FROM_MEMORY = {"get /resources/{}/upcoming", "get /resources/{}/upcoming.ics"}
+WAIT_FOR_KALTURA = {"post /recordings/preview", "get /resources", "get /resources/{}"}
+ANSWER_FROM_MEMORY = {"get /resources/{}/upcoming", "get /resources/{}/upcoming.ics", "get /healthz"}
 HTTP_METHODS = {"get", "put", "post", "patch", "delete", "head", "options", "api_route"}
 
 
@@ -210,7 +211,37 @@ def test_endpoints_are_sync_but_for_those_that_wait_or_answer_from_memory() -> N
         for endpoint, function in endpoints(path)
         if isinstance(function, ast.AsyncFunctionDef)
     }
-    assert asynchronous <= WAIT_FOR_A_CHAIN | ANSWER_FROM_MEMORY
+    assert asynchronous == WAIT_FOR_A_CHAIN | WAIT_FOR_KALTURA | ANSWER_FROM_MEMORY
+
+
+def test_what_works_in_a_thread_has_a_place() -> None:
+    """So nobody waits for a thread that others hold: app/threads.py."""
+    wrong = [
+        endpoint
+        for path in sources("app")
+        for endpoint, function in endpoints(path)
+        if isinstance(function, ast.FunctionDef)
+        and "Reading" not in [ast.unparse(each.annotation) for each in function.args.args if each.annotation]
+        and "dependencies=[HEALTH]" not in ast.unparse(function.decorator_list[0])
+    ]
+    assert wrong == []
+
+
+def test_a_request_holds_nothing_between_two_threads() -> None:
+    """What a dependency opens in one thread is held while the request waits for the next."""
+    named = [
+        (path, ast.unparse(node.args[0]))
+        for path in sources("app")
+        for node in nodes(path)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"Depends", "Security"} and node.args
+    ]
+    sync = set[str]()
+    for path, name in named:
+        module, _, function = name.rpartition(".")
+        defined = path.with_name(f"{module}.py") if module else path
+        sync |= {node.name for node in nodes(defined) if isinstance(node, ast.FunctionDef) and node.name == function}
+    assert len(named) > 5
+    assert sync == set()
 
 
 def test_endpoints_parse_call_and_return() -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Generic, TypeVar
 
@@ -45,6 +46,7 @@ class Workers(Generic[T]):
         self._endings: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
         self._endings_lock = threading.Lock()
         self._lately = deque[str](maxlen=LATELY)  # chains that have ended here
+        self._looker = ThreadPoolExecutor(1, "ended")
         self._threads = [
             threading.Thread(target=self._work, name=f"chain-{number}", daemon=True) for number in range(count)
         ]
@@ -112,7 +114,7 @@ class Workers(Generic[T]):
                 return True
             self._endings.setdefault(chain_id, []).append((loop, event))
         try:
-            while new or self._runs(chain_id) or not await loop.run_in_executor(None, is_over):
+            while new or self._runs(chain_id) or not await loop.run_in_executor(self._looker, is_over):
                 new = False
                 left = until - time.monotonic()
                 if left <= 0 or self.stopping():

@@ -15,22 +15,23 @@ import structlog
 from fastapi import Response
 from sqlalchemy import bindparam, select
 from sqlmodel import Session, col
-from starlette.concurrency import run_in_threadpool
 
 from app.chains.models import Chain, ChainStatus
 from app.chains.store import Store
 from app.chains.worker import Workers
-from app.db import Database
+from app.db import Database, utc_now
 from app.errors import problem
 from app.kaltura.client import KalturaClient
 from app.keys import Client
 from app.recordings import batch, changing, reading, service
 from app.recordings.batch import Batch, Outcome, Planned
 from app.recordings.models import Recording, RecordingStatus
+from app.recordings.preview import Preview, preview
 from app.recordings.schemas import RecordingDocument
 from app.recordings.service import Accepted
 from app.recordings.work import Tools
 from app.resources.models import Occurrence
+from app.threads import Threads
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,7 @@ class Acceptance:
     workers: Workers[Tools]
     default_zone: str
     server_zone: ZoneInfo
+    threads: Threads
 
     async def schedule(self, client: Client, document: RecordingDocument, key: str | None, wait: float) -> Response:
         """201 with a new recording, 200 with one that was there, 202 with one that goes on, or its problem."""
@@ -107,15 +109,18 @@ class Acceptance:
             client, lambda session: changing.put(session, self.store, document, draft, self.default_zone), wait
         )
 
+    async def preview(self, client: Client, kaltura: KalturaClient, document: RecordingDocument) -> Preview:
+        given = self.database, kaltura, client, document, self.default_zone, self.server_zone
+        return await self.threads.ask(client.key, preview, *given, utc_now())
+
     async def batch(self, client: Client, kaltura: KalturaClient, asked: Batch, wait: float) -> Response:
         """200 once every change is applied, 202 while one goes on, else 207; or the conflicts of all."""
-        planned = await run_in_threadpool(
-            batch.check, self.database, kaltura, client, asked, self.default_zone, self.server_zone
-        )
-        accepted = await run_in_threadpool(self._commit_all, client, planned)
+        given = self.database, kaltura, client, asked, self.default_zone, self.server_zone
+        planned = await self.threads.ask(client.key, batch.check, *given)
+        accepted = await self.threads.writing.run(self._commit_all, client, planned)
         self._begin(*accepted)
         await asyncio.gather(*(self._ended(one, wait) for one in accepted))
-        return await run_in_threadpool(self._answer_all, accepted, bool(wait))
+        return await self.threads.ending.run(self._answer_all, accepted, bool(wait))
 
     def _commit_all(self, client: Client, planned: Sequence[Planned]) -> list[Accepted]:
         with self.database.write({one.recording.client for one in planned}) as session:
@@ -141,13 +146,14 @@ class Acceptance:
         *,
         refusable: bool = True,
     ) -> Response:
-        accepted = await run_in_threadpool(self._commit, client, accept, recording_id)
+        accepted = await self.threads.writing.run(self._commit, client, accept, recording_id)
         if accepted.unchanged:
             return Response(status_code=204, headers={"Location": f"/recordings/{accepted.recording_id}"})
         self._begin(accepted)
         await self._ended(accepted, wait)
         at_once = accepted.begun and not wait  # and so a 202, also if the chain was quicker than the answer
-        return await run_in_threadpool(self._answer, accepted, occurrence_id, refusable and not at_once, at_once)
+        told = refusable and not at_once
+        return await self.threads.ending.run(self._answer, accepted, occurrence_id, told, at_once)
 
     def _commit(self, client: Client, accept: Callable[[Session], Accepted], recording_id: str | None) -> Accepted:
         # A client's requests decide by what is there one after another: two equal ones at once find each other.

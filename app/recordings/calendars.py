@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from app.access import REFUSALS, Reader
-from app.db import ReadSession
 from app.errors import DatabaseUnavailable, InvalidDocument, NotFound, responses
 from app.recordings import service
 from app.resources import ics
 from app.resources.etags import HEADER, NOT_MODIFIED, IfNoneMatch
+from app.threads import Reading
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
@@ -28,9 +28,10 @@ router = APIRouter(prefix="/recordings", tags=["recordings"])
 def get_calendar(
     id: Annotated[str, Path(description="The recording's id.", examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"])],
     client: Reader,
-    session: ReadSession,
+    database: Reading,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """For a lecturer's own calendar: every session that is scheduled, those that are over too."""
-    found = service.find(session, client, id)
-    return ics.answer(ics.recording_calendar(session, found.id), if_none_match)
+    with database.read() as session:
+        found = service.find(session, client, id)
+        return ics.answer(ics.recording_calendar(session, found.id), if_none_match)

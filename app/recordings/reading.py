@@ -68,7 +68,7 @@ class Filters:
     ends_after: datetime | None = None
 
 
-def filters(
+async def filters(
     status: Annotated[
         RecordingStatus | None, Query(description="Only those in this state.", examples=["scheduled"])
     ] = None,

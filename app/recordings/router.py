@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 
 from app.access import REFUSALS, Reader, Writer
-from app.db import ReadSession, utc_now
 from app.errors import (
     AmbiguousResource,
     CategoryNotFound,
@@ -35,9 +34,10 @@ from app.fields import CURSOR, Line, Words
 from app.recordings import changing, reading, service
 from app.recordings.accepting import Acceptance
 from app.recordings.batch import Batch, BatchView
-from app.recordings.preview import Preview, preview
+from app.recordings.preview import Preview
 from app.recordings.schemas import EXAMPLES, RecordingDocument
 from app.recordings.views import HistoryPage, OccurrencePage, OccurrenceView, RecordingPage, RecordingView
+from app.threads import Reading
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
@@ -91,10 +91,7 @@ _LOCATION = {"Location": {"description": "The recording's address.", "schema": {
 _ETAG = {"ETag": {"description": "For `If-Match` of a later change.", "schema": {"type": "string"}}}
 _LINK = {"Link": {"description": "The next page (`rel=next`), if there is one.", "schema": {"type": "string"}}}
 _RETRY = {"Retry-After": {"description": "Seconds until it is worth looking.", "schema": {"type": "integer"}}}
-CHANGING_ONE = (
-    *(*REFUSALS, *CHANGING, OccurrenceOver, ScheduleConflict, InvalidDocument, RefusedByKaltura),
-    DatabaseUnavailable,
-)
+CHANGING_ONE = (*READING, *CHANGING, OccurrenceOver, ScheduleConflict, RefusedByKaltura)
 _ONE_GOES_ON: dict[int | str, dict[str, Any]] = {
     202: {"model": OccurrenceView, "description": "Accepted; it goes on.", "headers": _LOCATION | _RETRY}
 }
@@ -162,14 +159,12 @@ async def create_recording(
         *(RefusedByKaltura, ResourceNotFound, DatabaseUnavailable),
     ),
 )
-def preview_recording(request: Request, document: Document, client: Writer) -> Preview:
+async def preview_recording(request: Request, document: Document, client: Writer, accepting: Accepting) -> Preview:
     """What the same document would come to: every session, the plan in words, warnings, known conflicts.
 
     Makes nothing, reserves nothing, and asks Kaltura for nothing but the resource.
     """
-    state = request.app.state
-    zones = state.acceptance.default_zone, state.acceptance.server_zone
-    return preview(state.database, state.kaltura, client, document, *zones, utc_now())
+    return await accepting.preview(client, request.app.state.kaltura, document)
 
 
 @router.post(
@@ -230,7 +225,7 @@ def list_recordings(
     request: Request,
     response: Response,
     client: Reader,
-    session: ReadSession,
+    database: Reading,
     filters: Annotated[reading.Filters, Depends(reading.filters)],
     limit: Annotated[int, Query(ge=1, le=100, description="How many at most.", examples=[50])] = 50,
     cursor: Annotated[
@@ -240,7 +235,8 @@ def list_recordings(
     """Your recordings, the latest first, failed and cancelled ones too. With `admin`, everybody's."""
     if filters.resource is not None:
         request.app.state.refreshers.ask()  # what it means is to be true
-    items, more = reading.page(session, client, filters, limit, cursor)
+    with database.read() as session:
+        items, more = reading.page(session, client, filters, limit, cursor)
     if more:
         following = request.url.include_query_params(cursor=more)
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
@@ -253,11 +249,12 @@ def list_recordings(
     response_description="The recording.",
     responses={200: {"headers": _ETAG}, **responses(*READING)},
 )
-def get_recording(id: RecordingId, response: Response, client: Reader, session: ReadSession) -> RecordingView:
+def get_recording(id: RecordingId, response: Response, client: Reader, database: Reading) -> RecordingView:
     """The document that was sent, what became of it, and what stands in Kaltura for it."""
-    recording = service.find(session, client, id)
-    response.headers["ETag"] = changing.etag(recording)
-    return reading.views(session, reading.shown(session, [recording.id]))[0]
+    with database.read() as session:
+        recording = service.find(session, client, id)
+        response.headers["ETag"] = changing.etag(recording)
+        return reading.views(session, reading.shown(session, [recording.id]))[0]
 
 
 @router.get(
@@ -266,9 +263,10 @@ def get_recording(id: RecordingId, response: Response, client: Reader, session: 
     response_description="Its occurrences.",
     responses=responses(*READING),
 )
-def list_occurrences(id: RecordingId, client: Reader, session: ReadSession) -> OccurrencePage:
+def list_occurrences(id: RecordingId, client: Reader, database: Reading) -> OccurrencePage:
     """Every session in order of time, excluded and cancelled ones too. All on one page."""
-    return OccurrencePage(items=reading.occurrences(session, service.find(session, client, id)), next_cursor=None)
+    with database.read() as session:
+        return OccurrencePage(items=reading.occurrences(session, service.find(session, client, id)), next_cursor=None)
 
 
 @router.get(
@@ -277,9 +275,10 @@ def list_occurrences(id: RecordingId, client: Reader, session: ReadSession) -> O
     response_description="Its chains.",
     responses=responses(*READING),
 )
-def get_history(id: RecordingId, client: Reader, session: ReadSession) -> HistoryPage:
+def get_history(id: RecordingId, client: Reader, database: Reading) -> HistoryPage:
     """Every chain that the recording ever had, with each of its steps, the latest first. All on one page."""
-    return HistoryPage(items=reading.history(session, service.find(session, client, id)), next_cursor=None)
+    with database.read() as session:
+        return HistoryPage(items=reading.history(session, service.find(session, client, id)), next_cursor=None)
 
 
 @router.post(

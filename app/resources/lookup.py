@@ -4,15 +4,18 @@ What SQL says of them is revised by the list of all resources (app/resources/lis
 has read one alone may write it later than that list was read.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
 from app.db import Database, database_now, utc_now
-from app.errors import KalturaUnavailable, RefusedByKaltura
+from app.errors import Busy, KalturaUnavailable, RefusedByKaltura
 from app.kaltura import types as kaltura
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError, Refused
@@ -20,6 +23,10 @@ from app.keys import Client
 from app.resources.models import Resource
 from app.resources.naming import as_id, meant, only
 from app.resources.rounds import RESOURCES, was_read
+from app.threads import Threads
+
+UNKNOWN_FOR = 5.0  # seconds for which Kaltura is not asked again for what it did not know
+MOST_UNKNOWN = 1000  # of these names in memory
 
 _RESOURCE, _ROUND = (SQLModel.metadata.tables[name] for name in ("resource", "mirror_round"))
 REVISED = ("system_name", "name", "description", "kind")
@@ -102,37 +109,75 @@ def _meant(session: Session, reference: int | str, rows: Sequence[Resource]) -> 
     )
 
 
-def find_resources(
-    database: Database, client: KalturaClient, reference: str, who: Client | None = None
-) -> Sequence[Resource]:
-    """Those that a path names, remembered; Kaltura is asked where SQL does not know. Raises KalturaUnavailable.
+class Unknown:
+    """Names that Kaltura did not know just now: whoever asks on for one would have it asked each time."""
 
-    Unless `who` asks may name it so: for them there is nothing, whether SQL knows it or not.
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until = OrderedDict[str, float]()
+
+    def add(self, name: str) -> None:
+        self._until[name] = self._clock() + UNKNOWN_FOR
+        self._until.move_to_end(name)
+        if len(self._until) > MOST_UNKNOWN:
+            self._until.popitem(last=False)
+
+    def __contains__(self, name: str) -> bool:
+        return self._until.get(name, 0.0) > self._clock()
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+
+class Finder:
+    """Finds what paths name: in SQL, behind nobody who waits for Kaltura; in Kaltura where SQL does not know.
+
+    One a process, for its one event loop.
     """
-    with database.read() as session:
-        found = known_resources(session, reference)
-    if found:
+
+    def __init__(self, database: Database, client: KalturaClient, threads: Threads) -> None:
+        self._database = database
+        self._client = client
+        self._threads = threads
+        self._unknown = Unknown()
+
+    async def all(self, reference: str, who: Client) -> Sequence[Resource]:
+        """Those that are meant, remembered. Raises Busy, KalturaUnavailable and RefusedByKaltura.
+
+        Unless `who` asks may name it so: for them there is nothing then, whether SQL knows it or not.
+        """
+        found = await self._threads.reading.run(self._known, reference)
+        if found or reference in self._unknown:
+            return found
+        try:
+            found = await self._threads.ask(who.key, self._ask, reference)
+        except (Busy, KalturaUnavailable, RefusedByKaltura):
+            if who.may_name(reference):
+                raise
+            return []
+        if not found:
+            self._unknown.add(reference)
         return found
-    try:
+
+    async def one(self, reference: str, who: Client) -> Resource:
+        """Raises NotFound and AmbiguousResource, too."""
+        found = await self.all(reference, who)
+        return await self._threads.reading.run(self._only, found, who)
+
+    def _known(self, reference: str) -> Sequence[Resource]:
+        with self._database.read() as session:
+            return known_resources(session, reference)
+
+    def _ask(self, reference: str) -> Sequence[Resource]:
         with kaltura_answers():
-            theirs = in_kaltura(client, reference)
-    except (KalturaUnavailable, RefusedByKaltura):
-        if who is None or who.may_name(reference):
-            raise
-        theirs = []
-    return _remembered(database, theirs)
+            theirs = in_kaltura(self._client, reference)
+        return _remembered(self._database, theirs)
 
-
-def find_resource(database: Database, client: KalturaClient, reference: str, who: Client) -> Resource:
-    """The one that a path names. Raises NotFound, AmbiguousResource, KalturaUnavailable."""
-    found = {row.id: row for row in find_resources(database, client, reference, who)}
-
-    def known_as_id(name: str) -> bool:
-        with database.read() as session:
-            return is_id(session, name)
-
-    named = [(row.id, row.system_name) for row in found.values()]
-    return found[only(named, lambda number, name: who.may_see(number, name, known_as_id))]
+    def _only(self, found: Sequence[Resource], who: Client) -> Resource:
+        rows = {row.id: row for row in found}
+        with self._database.read() as session:
+            named = [(row.id, row.system_name) for row in found]
+            return rows[only(named, lambda number, name: who.may_see(number, name, partial(is_id, session)))]
 
 
 def all_resources(database: Database, client: KalturaClient, who: Client) -> list[Resource]:

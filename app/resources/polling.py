@@ -11,7 +11,7 @@ too, it leaves to that.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from fastapi import Response
@@ -28,6 +28,7 @@ from app.resources.models import Mirror, Resource
 from app.resources.naming import only
 from app.resources.schemas import ResourceName
 from app.resources.versions import NEVER, Known, Versions
+from app.threads import Threads
 
 STALE_AFTER = timedelta(minutes=10)
 FIRST_WAIT = 2.0  # seconds that a request waits for the first look at its resource's schedule
@@ -50,9 +51,14 @@ class Feed:
     """One a process, for its one event loop. `ask` notes that somebody wants to see a resource."""
 
     def __init__(
-        self, database: Database, ask: Callable[[int], object], clock: Callable[[], datetime] = utc_now
+        self,
+        database: Database,
+        threads: Threads,
+        ask: Callable[[int], object],
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._database = database
+        self._threads = threads
         self._ask = ask
         self.clock = clock
         self.versions = Versions(database)
@@ -65,7 +71,7 @@ class Feed:
         window: feed.Window,
         form: Form,
         if_none_match: str | None,
-        find: Callable[[str], Sequence[Resource]],
+        find: Callable[[str], Awaitable[Sequence[Resource]]],
         may_see: Callable[[int, str | None], bool],
     ) -> Response:
         """The schedule of the resource that `reference` names; `find` looks for those that are not known here.
@@ -78,10 +84,10 @@ class Feed:
         await self.versions.look()
         named: Sequence[Known | Resource] = self.versions.named(reference)
         if not named:
-            named = await self.versions.run(find, reference)
+            named = await find(reference)
         resource_id = only([(one.id, one.system_name) for one in named], may_see)
         known = await self._mirrored(resource_id)
-        answer = await self.versions.run(self._make, key, reference, resource_id, window, form)
+        answer = await self._threads.feed.run(self._make, key, reference, resource_id, window, form)
         if len(named) == 1 and len(key[1]) <= LONGEST_QUERY:  # whoever asks, it means the same one
             self.memory.keep(key, answer)
         status, headers, body = self._render(answer, known, if_none_match)

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BeforeValidator
 
 from app.access import REFUSALS, Encoder
-from app.db import Database
 from app.errors import (
     AmbiguousResource,
     DatabaseUnavailable,
@@ -19,7 +18,6 @@ from app.errors import (
     responses,
 )
 from app.fields import Line, Moment
-from app.kaltura.client import KalturaClient
 from app.resources import feed, lookup
 from app.resources.etags import HEADER, NOT_MODIFIED, IfNoneMatch
 from app.resources.memory import Form
@@ -41,44 +39,25 @@ LOOKING_UP = (
 )
 
 
-def _database(request: Request) -> Database:
-    found: Database = request.app.state.database
-    return found
-
-
-def _kaltura(request: Request) -> KalturaClient:
-    found: KalturaClient = request.app.state.kaltura
-    return found
-
-
-State = Annotated[Database, Depends(_database)]
-Kaltura = Annotated[KalturaClient, Depends(_kaltura)]
-
-
-def _resource(id: ResourceId, client: Encoder, request: Request, database: State, kaltura: Kaltura) -> Resource:
-    request.app.state.refreshers.ask()  # what it means is to be true
-    return lookup.find_resource(database, kaltura, id, client)
-
-
-Named = Annotated[Resource, Depends(_resource)]
-
-
 @router.get(
     "",
     summary="List resources",
     response_description="The resources.",
     responses=responses(*REFUSALS, RefusedByKaltura, KalturaUnavailable, DatabaseUnavailable),
 )
-def list_resources(client: Encoder, database: State, kaltura: Kaltura) -> ResourcePage:
+async def list_resources(request: Request, client: Encoder) -> ResourcePage:
     """Every schedule resource that Kaltura knows and that your key may see, by id. All on one page."""
-    found = lookup.all_resources(database, kaltura, client)
+    state = request.app.state
+    found = await state.threads.ask(client.key, lookup.all_resources, state.database, state.kaltura, client)
     return ResourcePage(items=[ResourceView.model_validate(row.model_dump()) for row in found], next_cursor=None)
 
 
 @router.get("/{id}", summary="Show a resource", response_description="The resource.", responses=responses(*LOOKING_UP))
-def get_resource(resource: Named) -> ResourceView:
+async def get_resource(request: Request, client: Encoder, id: ResourceId) -> ResourceView:
     """One resource, by its Kaltura id or its system name."""
-    return ResourceView.model_validate(resource.model_dump())
+    request.app.state.refreshers.ask()  # what it means is to be true
+    found: Resource = await request.app.state.finder.one(id, client)
+    return ResourceView.model_validate(found.model_dump())
 
 
 After = Annotated[
@@ -91,7 +70,7 @@ Before = Annotated[
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many occurrences at most.", examples=[100])]
 
 
-def _page(
+async def _page(
     after: After = None,
     before: Before = None,
     limit: Limit = 100,
@@ -102,7 +81,7 @@ def _page(
     return feed.Window(after, before, limit, feed.read_cursor(cursor) if cursor else None)
 
 
-def _span(after: After = None, before: Before = None, limit: Limit = 1000) -> feed.Window:
+async def _span(after: After = None, before: Before = None, limit: Limit = 1000) -> feed.Window:
     return feed.Window(after, before, limit)
 
 
@@ -116,7 +95,7 @@ async def _answer(request: Request, client: Encoder, reference: str, window: fee
         window,
         form,
         ", ".join(given) if given else None,
-        lambda named: lookup.find_resources(state.database, state.kaltura, named, client),
+        lambda named: state.finder.all(named, client),
         lambda number, name: client.may_see(number, name, found.versions.is_id),
     )
 

@@ -7,11 +7,10 @@ after that. A look costs as much as there are resources that have changed since 
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, select
 from sqlmodel import SQLModel
@@ -23,7 +22,6 @@ from app.resources.rounds import RESOURCES
 LOOK_EVERY = 0.25  # seconds
 OVERLAP = 10.0  # seconds that a transaction may take from its change to its end, to be seen by the next look
 SWEEP_EVERY = 60.0  # seconds between two looks at everything: for a transaction that took longer
-THREADS = 4  # of its own, so that requests that wait for Kaltura are not in the way
 
 _MIRROR, _RESOURCE, _ROUND = (SQLModel.metadata.tables[name] for name in ("mirror", "resource", "mirror_round"))
 _CHANGED = (
@@ -36,7 +34,6 @@ _CHANGED = (
 )
 _NOW = select(database_now(), select(_ROUND.c.as_of).where(_ROUND.c.name == RESOURCES).scalar_subquery().is_not(None))
 
-T = TypeVar("T")
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -58,7 +55,7 @@ class Versions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._pool = ThreadPoolExecutor(THREADS, "feed")
+        self._looker = ThreadPoolExecutor(1, "feed")  # behind nobody's work
         self._looking = asyncio.Lock()
         self._looked = self._swept = self._not_before = float("-inf")  # monotonic
         self._since = 0.0  # by the database's clock
@@ -67,11 +64,7 @@ class Versions:
         self._listed = False  # whether the list of all resources was ever read
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False)
-
-    async def run(self, work: Callable[..., T], *given: Any) -> T:
-        """`work` in one of the threads here."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
+        self._looker.shutdown(wait=False)
 
     async def look(self, within: float = LOOK_EVERY) -> None:
         """Afterwards, what is known here was true less than `within` seconds ago."""
@@ -82,7 +75,8 @@ class Versions:
                 return
             began = time.monotonic()
             sweep = began - self._swept >= SWEEP_EVERY
-            now, self._listed, rows = await self.run(self._read, 0.0 if sweep else self._since)
+            look = asyncio.get_running_loop().run_in_executor(self._looker, self._read, 0.0 if sweep else self._since)
+            now, self._listed, rows = await look
             self._learn(rows)
             self._since, self._looked = now - OVERLAP, began
             self._swept = began if sweep else self._swept
