@@ -301,7 +301,7 @@ class Engine(Generic[T]):
             reason, pause = outcome.reason, outcome.pause if pause is None else pause
         if pause is None:
             row.failures += 1
-            asked = outcome.after if isinstance(outcome, Retry) else None
+            asked = None if isinstance(outcome, Failed) else outcome.after
             pause = max(asked or 0.0, self.pauses.after(row.failures))
         row.next_attempt_at = utc_now() + timedelta(seconds=pause)
         if row.status != StepStatus.FAILED:  # that one keeps what it was refused for

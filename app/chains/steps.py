@@ -51,10 +51,11 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """It may have been done. Looked up before anything is sent again."""
+    """It may have been done. Looked up before anything is sent again, after at least `after` seconds."""
 
     reason: str
     pause: float | None = None
+    after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

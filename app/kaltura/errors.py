@@ -3,6 +3,7 @@
     KalturaError
     ├── Refused             Kaltura said no and will say it again: tell the client
     ├── Transient           nothing was done (or nothing that matters): try again later
+    │   ├── Throttled           Kaltura asks for fewer calls, whatever they are
     │   ├── SessionRefused      the session is not valid any more (INVALID_KS), a new one neither
     │   └── SignInFailed        Kaltura refused the sign-in itself: everything waits for an operator
     └── Unknown             it may have been done: look it up before anything is sent again
@@ -63,6 +64,10 @@ class Transient(KalturaError):  # noqa: N818 - a verdict, not a mishap
         self.retry_after = retry_after
         self.sent = sent
         self.outage = outage
+
+
+class Throttled(Transient):
+    """HTTP 429: what is asked for is not at fault, how often is (RFC 6585, section 4)."""
 
 
 class SessionRefused(Transient):

@@ -2,7 +2,8 @@
 
 It limits calls per second and at once, and it is the breaker that keeps all from hammering a Kaltura that is away:
 
-              5 outages in a row, or one with a Retry-After
+              5 outages in a row, of 3 different calls; or
+              one of what all depend on, with a Retry-After
     closed ────────────────────────────────────────────────▶ open ◀──────────────┐
        ▲                                                       │ pause is over    │ outage: the next pause
        │                                                       ▼                  │ is twice as long
@@ -11,14 +12,16 @@ It limits calls per second and at once, and it is the breaker that keeps all fro
 Open: nothing is sent. Half open: one call, the probe, is sent; nothing else until it has ended. Whoever is turned
 away gets Transient with `outage`, and in `retry_after` a moment shortly after the next probe.
 
-An outage is a KalturaError with `outage`. Any other end of a call is an answer, a refusal too. How a call ends that
-began before the gate opened says nothing about the time since; only its Retry-After is heeded.
+An outage is a KalturaError with `outage`. Any other end of a call is an answer, a refusal too. How one call ends again
+and again says nothing about the others, and its Retry-After is its own. All depend on signing in (a turn for no call
+in particular), on a connection, and on a Kaltura that does not ask for fewer calls (Throttled). How a call ends that
+began before the gate opened says nothing about the time since; only a Retry-After that is for all is heeded.
 """
 
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -26,12 +29,15 @@ from typing import Literal
 
 import structlog
 
-from app.kaltura.errors import KalturaError, Transient, Unknown
+from app.kaltura.errors import KalturaError, Throttled, Transient, Unknown
 
 log = structlog.get_logger(__name__)
 
 OUTAGES = 5
 """In a row; fewer are a hiccup, which each caller sits out for itself."""
+
+DIFFERENT = 3
+"""Calls among them, at least: what makes one object, and the looking for it, may both fail for that object alone."""
 
 LONGEST = 60.0
 """Seconds between two probes, and so what is lost at most once Kaltura is back; a longer Retry-After is heeded."""
@@ -74,6 +80,11 @@ class State:
     waiting: int
 
 
+def _concerns_all(error: Transient | Unknown) -> bool:
+    """Whether it would have met any other call as well: it was not even sent, or is one too many."""
+    return isinstance(error, Transient) and (isinstance(error, Throttled) or not error.sent)
+
+
 class Gate:
     """One a process, for all its threads. No lock is held while a call is made."""
 
@@ -103,15 +114,17 @@ class Gate:
         self._era = 0  # how often the gate has opened
         self._pauses = 0  # since the latest answer
         self._outages = 0  # since the latest answer
+        self._met = set[Hashable]()  # which calls met them; None: what all depend on
         self._failing_since = 0.0
         self._reason = ""
         self._answered = False
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Around one exchange. Raises Transient, and then nothing is to be sent.
+    def turn(self, call: Hashable = None) -> Iterator[None]:
+        """Around one exchange, of that call; None: all others need it. Raises Transient: nothing is to be sent.
 
-        An error with `outage` gets the `retry_after` that all are told, or None while the gate stays closed.
+        An error with `outage` gets the `retry_after` that all are told, or None while the gate stays closed; one with a
+        `retry_after` of its own is an `outage` no more then.
         """
         self._turn_away()
         deadline = self._clock() + self._patience
@@ -122,7 +135,7 @@ class Gate:
             try:
                 yield
             except KalturaError as error:
-                self._end(era, error)
+                self._end(era, error, call)
                 raise
             except BaseException:
                 self._abandon(era)
@@ -204,13 +217,18 @@ class Gate:
             self._probing = self._until is not None
             return self._era
 
-    def _end(self, era: int, error: KalturaError | None) -> None:
+    def _end(self, era: int, error: KalturaError | None, call: Hashable = None) -> None:
         with self._lock:
             was_closed = self._until is None
             failing_since = self._failing_since
             if isinstance(error, Transient | Unknown) and error.outage:
-                self._outage(era, error.reason, error.retry_after or 0.0)
-                error.retry_after = self._come_again()
+                whose = None if _concerns_all(error) else call
+                self._outage(era, error.reason, error.retry_after or 0.0, whose)
+                again = self._come_again()
+                if again is None and error.retry_after and whose is not None:
+                    error.outage = False  # it is this call's trouble, as far as one knows
+                else:
+                    error.retry_after = again
             elif era == self._era:
                 self._answer()
             closed = self._until is None
@@ -222,18 +240,23 @@ class Gate:
     def _answer(self) -> None:
         self._until, self._probing = None, False
         self._pauses = self._outages = 0
+        self._met.clear()
         self._reason, self._answered = "", True
 
-    def _outage(self, era: int, reason: str, pause: float) -> None:
+    def _outage(self, era: int, reason: str, asked: float, call: Hashable) -> None:
+        """`asked`: for how many seconds Kaltura wants to be left alone, at least by this call."""
         now = self._clock()
         fresh = era == self._era
+        pause = asked if call is None else 0.0
         if fresh or pause:
             self._failing_since = self._failing_since if self._outages else now
             self._outages += 1
+            self._met.add(call)
             self._reason = reason
-        if fresh and (self._probing or self._outages >= OUTAGES):
+        in_a_row = self._outages >= OUTAGES and (None in self._met or len(self._met) >= DIFFERENT)
+        if fresh and (self._probing or in_a_row):
             self._pauses += 1
-            pause = max(pause, growing_pause(self._pauses))
+            pause = max(asked, growing_pause(self._pauses))
         if pause:
             self._until = max(self._until or now, now + pause)
             self._probing = False

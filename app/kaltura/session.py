@@ -227,7 +227,7 @@ class Sessions:
         who = self._credentials
         secrets = (who.app_token, who.admin_secret, *hide)
         with observed(self._observe, service, action):
-            return exchange(self._http, self.gate, service, action, params, hide=secrets)
+            return exchange(self._http, self.gate, service, action, params, hide=secrets, for_itself=False)
 
     def _accepted(self, ks: object, expiry: object = None) -> _Session:
         """The session with its life: as long as asked for, or up to `expiry` (epoch) where that is believable.

@@ -16,7 +16,7 @@ from time import monotonic
 
 import httpx
 
-from app.kaltura.errors import KalturaError, Transient, Unknown, from_code
+from app.kaltura.errors import KalturaError, Throttled, Transient, Unknown, from_code
 from app.kaltura.gate import Gate
 
 TOTAL_SECONDS = 60.0
@@ -110,8 +110,11 @@ def exchange(
     hide: Iterable[str] = (),
     total: float = TOTAL_SECONDS,
     max_bytes: int = MAX_BYTES,
+    for_itself: bool = True,
 ) -> object:
     """The JSON value that Kaltura answers with, in a turn of its own through the gate.
+
+    Not `for_itself`: no call gets an answer while this one gets none.
 
     Raises Refused for an error of Kaltura's that is for good; Transient when nothing was sent or Kaltura said that it
     did nothing; Unknown for everything else. `hide` is what no error may show. ValueError for parameters that are not
@@ -120,7 +123,7 @@ def exchange(
     trickles in is bounded by `read` a piece and by httpx' 100 KB only.
     """
     body = json.dumps({**params, "format": 1}, ensure_ascii=False, allow_nan=False).encode()
-    with gate.turn():
+    with gate.turn(hash((service, action, body)) if for_itself else None):
         try:
             answer = _decoded(_posted(http, service, action, body, total, max_bytes))
         except KalturaError as error:
@@ -178,7 +181,7 @@ def _check_status(response: httpx.Response) -> None:
     status = response.status_code
     pause = retry_after(response.headers.get("Retry-After"))
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        raise Transient("Kaltura asks for fewer calls (HTTP 429)", pause, sent=True)
+        raise Throttled("Kaltura asks for fewer calls (HTTP 429)", pause, sent=True)
     if response.is_redirect or response.is_client_error:
         raise Unknown(f"HTTP {status} instead of an answer: is Kaltura's address right?")
     if status != httpx.codes.OK:

@@ -199,11 +199,12 @@ def test_pauses_differ_so_that_chains_do_not_come_back_in_step(house: House) -> 
     assert len({house.pauses.after(3) for _ in range(20)}) > 10
 
 
+@pytest.mark.parametrize("asked", [retry(500.0), Unknown("busy", after=500.0)], ids=["retry", "unknown"])
 @pytest.mark.parametrize(("script", "verb"), [({}, "make"), ({("make", "thing"): [LOST]}, "find")])
 def test_a_pause_is_never_shorter_than_what_was_asked_for(
-    house: House, script: dict[tuple[str, str], list[object]], verb: str
+    house: House, script: dict[tuple[str, str], list[object]], verb: str, asked: object
 ) -> None:
-    house.world.script = {**script, (verb, "thing"): [retry(500.0)]}
+    house.world.script = {**script, (verb, "thing"): [asked]}
     if verb == "find":
         house.world.script["make", "thing"] = [LOST]
     house.create()
