@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from app.chains.models import ChainState, ChainStatus, StepState, StepStatus
-from app.chains.steps import Call, Context, Definition, Done, Json, Outcome, Step
+from app.chains.steps import Call, Context, Definition, Done, Failed, Json, Outcome, Step, Unknown
 from app.chains.store import Claim
 from app.db import utc_now
 
 T = TypeVar("T")
 
 PENDING, SENT, MADE, UNDONE = "pending", "sent", "made", "undone"  # a call's states: app/chains/steps.py
+TOLD = 3  # times in a row that something must be refused for it to be believed, where something may have been done
 
 
 @dataclass(slots=True)
@@ -125,3 +126,16 @@ class Run(Generic[T]):
 def open_calls(row: StepState) -> list[dict[str, Any]]:
     """Those of a step that has begun which are not made, in order."""
     return [call for call in row.calls or () if call["state"] != MADE]
+
+
+def believed(call: dict[str, Any], outcome: Outcome) -> Outcome:
+    """What a call has come to: a refusal only if it is sure, or if the call has been told it often enough."""
+    before = call.pop("told", None)
+    if not isinstance(outcome, Unknown) or outcome.refusal is None:
+        return outcome
+    error = dict(outcome.refusal)
+    times = before["times"] + 1 if before and before["error"] == error else 1
+    if times >= TOLD:
+        return Failed(error)
+    call["told"] = {"error": error, "times": times}
+    return outcome

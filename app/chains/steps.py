@@ -48,10 +48,15 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """It may have been done. Looked up before anything is sent again."""
+    """It may have been done. Looked up before anything is sent again.
+
+    `refusal`: an error that this may be, for good. It counts as that when it is the same `TOLD` times in a row, and
+    was looked up in vain in between; then the chain is undone, which looks once more.
+    """
 
     reason: str
     pause: float | None = None
+    refusal: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)

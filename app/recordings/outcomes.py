@@ -58,7 +58,7 @@ def outcome(*done: str) -> Callable[[Callable[..., Outcome | None]], Callable[..
             except Transient as error:
                 return Retry(error.reason, error.retry_after, _pause(error))
             except UnknownOutcome as error:
-                return Unknown(error.reason, _pause(error))
+                return Unknown(error.reason, _pause(error), _refused(error.refusal).error if error.refusal else None)
 
         return translated
 
