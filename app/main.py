@@ -30,6 +30,7 @@ from app.chains.worker import Workers
 from app.db import Database
 from app.gauges import Gauges
 from app.kaltura.client import KalturaClient
+from app.kaltura.crowds import Crowds
 from app.kaltura.errors import KalturaError
 from app.kaltura.gate import Gate
 from app.kaltura.observing import Observe, Permissions, outcome_of, unobserved
@@ -112,12 +113,13 @@ class Kaltura:
             self.account = account_of(settings, embedded.identity)
         self._count = count
         self.gate = Gate(settings.kaltura_calls_per_second, settings.kaltura_calls_at_once)
+        self.crowds = Crowds()
         self.permissions = Permissions()
         self.sessions = Sessions(self._http(), _credentials(settings), gate=self.gate, observe=self._observe)
 
     def client(self) -> KalturaClient:
         """A new client for one thread, or, as httpx allows it, for the few requests that ask Kaltura themselves."""
-        return KalturaClient(self._http(), self.sessions, observe=self._observe)
+        return KalturaClient(self._http(), self.sessions, crowds=self.crowds, observe=self._observe)
 
     def _observe(self, service: str, action: str, error: KalturaError | None, seconds: float) -> None:
         self.permissions.observe(service, action, error, seconds)

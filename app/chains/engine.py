@@ -36,7 +36,7 @@ from sqlmodel import Session
 
 from app.chains.models import ChainStatus, StepState, StepStatus
 from app.chains.pauses import Pauses
-from app.chains.run import AGAIN, MADE, PENDING, SENT, UNDONE, Run, open_calls
+from app.chains.run import AGAIN, MADE, PENDING, SENT, UNDONE, Run, believed, open_calls
 from app.chains.steps import Again, Call, Context, Definition, Done, Failed, Json, Retry, Unknown
 from app.chains.store import Claim, LeaseLost, Store
 from app.chains.watching import UNWATCHED, Watch, seconds_between
@@ -125,7 +125,7 @@ class Engine(Generic[T]):
         while on and (row := run.current) is not None:
             call = open_calls(row)[0]
             run.claim.guard()
-            outcome = self._try(run, row, call, run.send(row))
+            outcome = believed(call, self._try(run, row, call, run.send(row)))
             if isinstance(outcome, Done):
                 run.made(row, call, outcome.result)
                 on = self._go_on(run)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from app.chains.models import ChainState, ChainStatus, StepState, StepStatus
-from app.chains.steps import Again, Call, Context, Definition, Done, Json, Outcome, Step
+from app.chains.steps import Again, Call, Context, Definition, Done, Failed, Json, Outcome, Step, Unknown
 from app.chains.store import Claim
 from app.db import utc_now
 
@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 # A call's states: app/chains/steps.py
 PENDING, SENT, MADE, AGAIN, UNDONE = "pending", "sent", "made", "again", "undone"
+TOLD = 3  # times in a row that something must be refused for it to be believed, where something may have been done
 
 
 @dataclass(slots=True)
@@ -183,3 +184,16 @@ def open_calls(row: StepState) -> list[dict[str, Any]]:
 def _unsure(call: Mapping[str, Json]) -> list[Json]:
     """The requests of a call, also of those before it was made anew, that were sent and had no answer."""
     return [*call.get("lost", ()), *([call["request"]] if call.get("unsure") else [])]
+
+
+def believed(call: dict[str, Any], outcome: Outcome) -> Outcome:
+    """What a call has come to: a refusal only if it is sure, or if the call has been told it often enough."""
+    before = call.pop("told", None)
+    if not isinstance(outcome, Unknown) or outcome.refusal is None:
+        return outcome
+    error = dict(outcome.refusal)
+    times = before["times"] + 1 if before and before["error"] == error else 1
+    if times >= TOLD:
+        return Failed(error)
+    call["told"] = {"error": error, "times": times}
+    return outcome

@@ -51,11 +51,16 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """It may have been done. Looked up before anything is sent again, after at least `after` seconds."""
+    """It may have been done. Looked up before anything is sent again, after at least `after` seconds.
+
+    `refusal`: an error that this may be, for good. It counts as that when it is the same `TOLD` times in a row, and
+    was looked up in vain in between; then the chain is undone, which looks once more.
+    """
 
     reason: str
     pause: float | None = None
     after: float | None = None
+    refusal: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, TypeAdapter
 
 from app.kaltura.answers import by_start, same, shaped
+from app.kaltura.crowds import Crowds, names_of
 from app.kaltura.errors import KalturaError, Refused, SessionRefused, Transient, harmless
 from app.kaltura.filters import filtered, given
 from app.kaltura.observing import Observe, observed, unobserved
@@ -69,19 +70,21 @@ _CATEGORY_PAGE = TypeAdapter(Page[Category])
 
 
 class KalturaClient:
-    """One a worker thread; `http` is its own, `sessions` and their gate all threads' together."""
+    """One a worker thread; `http` is its own, `sessions` with their gate, and `crowds`, are all threads' together."""
 
     def __init__(
         self,
         http: Http,
         sessions: Sessions,
         *,
+        crowds: Crowds | None = None,
         observe: Observe = unobserved,
         total: float = TOTAL_SECONDS,
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self._http = http
         self._sessions = sessions
+        self._crowds = crowds or Crowds()
         self._observe = observe
         self._total = total
         self._max_bytes = max_bytes
@@ -145,7 +148,9 @@ class KalturaClient:
 
     def add_entry(self, draft: EntryDraft) -> Entry:
         """Refused: CATEGORY_NOT_FOUND, and then no entry is left behind (#863 to #866)."""
-        return self._ask("media", "add", {"entry": draft.wire()}, _ENTRY, writes=True)
+        entry = draft.wire()
+        with self._crowds.among(names_of(entry)):
+            return self._ask("media", "add", {"entry": entry}, _ENTRY, writes=True)
 
     def get_entry(self, entry_id: str) -> Entry | None:
         """None when Kaltura does not know it, or not any more (#81, #82, #98)."""
@@ -164,12 +169,14 @@ class KalturaClient:
 
     def update_entry(self, entry_id: str, words: Mapping[str, object]) -> Entry:
         """Changes words and people, as `entry_words` writes them (#844 to #847). Refused: ENTRY_ID_NOT_FOUND (#845)."""
-        return self._ask("media", "update", {"entryId": entry_id, "mediaEntry": words}, _ENTRY, writes=True)
+        with self._crowds.among(names_of(words)):
+            return self._ask("media", "update", {"entryId": entry_id, "mediaEntry": words}, _ENTRY, writes=True)
 
     def add_category(self, entry_id: str, category_id: int) -> None:
         """Refused: CATEGORY_ENTRY_ALREADY_EXISTS (#831), CATEGORY_NOT_FOUND (#832), INVALID_ENTRY_ID (#833)."""
         entry = {"objectType": "KalturaCategoryEntry", "categoryId": category_id, "entryId": entry_id}
-        self._ask("categoryEntry", "add", {"categoryEntry": entry}, _ASSIGNMENT, writes=True)
+        with self._crowds.among(names_of({"categoriesIds": str(category_id)})):
+            self._ask("categoryEntry", "add", {"categoryEntry": entry}, _ASSIGNMENT, writes=True)
 
     def remove_category(self, entry_id: str, category_id: int) -> None:
         """Refused: ENTRY_IS_NOT_ASSIGNED_TO_CATEGORY (#838)."""

@@ -7,10 +7,12 @@
     │   ├── SessionRefused      the session is not valid any more (INVALID_KS), a new one neither
     │   └── SignInFailed        Kaltura refused the sign-in itself: everything waits for an operator
     └── Unknown             it may have been done: look it up before anything is sent again
+        └── LockTimedOut        an entry is there by halves, because others hold what it needs
 
 Kaltura answers errors with HTTP 200 and ``{"code", "message", "objectType": "KalturaAPIException", "args"}``;
-`from_code` turns such an answer into one of these, by the one table `CODES`; a code that is not in it is refused.
-A read changes nothing in Kaltura, so the client raises `Transient` where a write would be `Unknown`.
+`from_code` turns such an answer into one of these, by the one table of codes (app/kaltura/codes.py). A code that is
+not in it is unknown, and has its `refusal` with it, which is believed when it comes again and again.
+A read changes nothing in Kaltura, so the client raises `Transient` where a write would be `Unknown`, or the refusal.
 
 No text in here ever holds a session, a secret, a URL or a body of an answer.
 """
@@ -18,6 +20,8 @@ No text in here ever holds a session, a secret, a URL or a body of an answer.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
+
+from app.kaltura.codes import DONE, REFUSED, RETRY, UNKNOWN
 
 RESERVATION_SECONDS = 5.0
 """How long Kaltura keeps a room for the session that asked first (#365 to #376)."""
@@ -83,44 +87,62 @@ class SignInFailed(Transient):
 
 
 class Unknown(KalturaError):  # noqa: N818 - a verdict, not a mishap
-    """The request was sent and its outcome is not known."""
+    """The request was sent and its outcome is not known.
+
+    `refusal`: what Kaltura said, where it may mean no, for good.
+    """
 
     outcome = "unknown"
 
-    def __init__(self, reason: str, retry_after: float | None = None, outage: bool = False) -> None:
+    def __init__(
+        self, reason: str, retry_after: float | None = None, outage: bool = False, refusal: Refused | None = None
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
         self.outage = outage
+        self.refusal = refusal
 
 
-CODES: Mapping[str, Callable[[], KalturaError]] = {
-    # Asked by another session within five seconds, or Kaltura's memcached is down (#366, #657).
+class LockTimedOut(Unknown):
+    """Others hold a category, or a user that is being made; an entry is made all the same, without its categories."""
+
+
+_SPECIAL: Mapping[str, Callable[[], KalturaError]] = {
     "RESOURCE_IS_RESERVED": lambda: Transient("the resource is reserved", RESERVATION_SECONDS, sent=True),
     "INVALID_KS": lambda: SessionRefused("Kaltura does not accept the session", sent=True),
-    # Can mean that it was committed and only the answer could not be made (#640, #645, #651). Spelt so.
+    "MISSING_KS": lambda: SessionRefused("Kaltura saw no session", sent=True),
     "INTERNAL_SERVERL_ERROR": lambda: Unknown("Kaltura had an internal error"),
     "INTERNAL_SERVER_ERROR": lambda: Unknown("Kaltura had an internal error"),
-    "INTERNAL_DATABASE_ERROR": lambda: Unknown("Kaltura's database is away", outage=True),  # #664 to #667
+    "INTERNAL_DATABASE_ERROR": lambda: Unknown("Kaltura's database is away", outage=True),
+    "LOCK_TIMED_OUT": lambda: LockTimedOut("Kaltura gave up waiting for a lock (LOCK_TIMED_OUT)"),
 }
 
 
 def from_code(code: str, message: str, args: Mapping[str, str], hide: Iterable[str] = ()) -> KalturaError:
     """The error for a code; `hide` are the session and the secrets of the call, which Kaltura may echo (#28, #32)."""
-    if code in CODES:
-        return CODES[code]()
+    if code in _SPECIAL:
+        return _SPECIAL[code]()
     hide = tuple(hide)
-    return Refused(
+    refusal = Refused(
         scrubbed(code, hide),
         scrubbed(message, hide),
         {scrubbed(name, hide): scrubbed(value, hide) for name, value in list(args.items())[:20]},
     )
+    if code in REFUSED or code in DONE:
+        return refusal
+    reason = f"Kaltura answered {refusal.code}"
+    if code in RETRY:
+        return Transient(reason, sent=True)
+    return Unknown(reason) if code in UNKNOWN else Unknown(reason, refusal=refusal)
 
 
 def harmless(error: KalturaError) -> KalturaError:
     """The same error for a call that changes nothing: an unknown outcome is then one that does not matter."""
     if not isinstance(error, Unknown):
         return error
+    if error.refusal is not None:
+        return error.refusal
     return Transient(error.reason, error.retry_after, sent=True, outage=error.outage)
 
 

@@ -181,14 +181,15 @@ class Sessions:
     def _sign_in(self) -> _Session:
         try:
             return self._with_app_token() if self._credentials.by_app_token else self._with_secret()
-        except Refused as refusal:
-            cause = _CAUSES.get(refusal.code, f"Kaltura refused the sign-in ({refusal.code}).")
-            raise SignInFailed(refusal.code, cause) from None
         except SessionRefused:
             raise SignInFailed("INVALID_KS", "Kaltura did not accept the widget session it had just made.") from None
         except KalturaError as error:
             # A session too many does no harm, so signing in is as safe to repeat as a read.
-            raise harmless(error) from None
+            found = harmless(error)
+            if isinstance(found, Refused):
+                cause = _CAUSES.get(found.code, f"Kaltura refused the sign-in ({found.code}).")
+                found = SignInFailed(found.code, cause)
+            raise found from None
 
     def _with_secret(self) -> _Session:
         """`session.start` answers the session as a bare string (#4)."""

@@ -72,6 +72,13 @@ def _clean_or_none(value: object) -> object:
     return _clean(value) or None if isinstance(value, str) else value
 
 
+def _numbers(value: object) -> object:
+    """``"5,6"``, as Kaltura answers ids (#839)."""
+    return (
+        tuple(int(part) for part in value.split(",") if part.strip().isdecimal()) if isinstance(value, str) else value
+    )
+
+
 def _positive_or_none(value: object) -> object:
     return None if value == 0 and not isinstance(value, bool) else value
 
@@ -91,6 +98,7 @@ OptionalText = Annotated[str | None, BeforeValidator(_clean_or_none)]
 Id = Annotated[int, Field(gt=0, lt=2**31)]  # 32 bits in Kaltura, and in the tables here
 OptionalId = Annotated[Id | None, BeforeValidator(_positive_or_none)]
 Tags = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Ids = Annotated[tuple[int, ...], BeforeValidator(_numbers)]
 EntryId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -114,8 +122,8 @@ class Resource(_Read):
         return _KINDS.get(self.object_type, "other")
 
 
-NO_CONTENT = 7
-"""An entry's status before there is media in it (#829)."""
+PENDING, NO_CONTENT = 4, 7
+"""An entry's status before there is media in it (#829); the first one where it was made by halves."""
 
 ANY_ENTRY = "-2,-1,0,1,2,4,5,6,7"
 """Every status that an entry can have, but for 3, deleted. A list that is asked for none shows those with media."""
@@ -128,8 +136,21 @@ class Entry(_Read):
     name: Text
     status: int
     reference_id: OptionalText = Field(None, alias="referenceId")
+    description: OptionalText = None
+    tags: Tags = ()
     owner: OptionalText = Field(None, alias="userId")
+    editors: Tags = Field((), alias="entitledUsersEdit")
+    publishers: Tags = Field((), alias="entitledUsersPublish")
+    category_ids: Ids = Field((), alias="categoriesIds")
     object_type: str = Field(alias="objectType", pattern=r"^Kaltura\w*Entry$")
+
+    def differs(self, words: Mapping[str, object]) -> bool:
+        """Whether it shows other words or people than an EntryDraft's; without an owner there, anybody may be it."""
+        return any(
+            _shown(getattr(self, name)) != _shown(words.get(name))
+            for name in _ENTRY_WORDS
+            if name != "owner" or words.get(name)
+        )
 
 
 class Recurrence(_Read):
@@ -354,6 +375,11 @@ _EVENT_WORDS = {
     "classification": "classificationType",
     "comment": "comment",
 }
+
+
+def _shown(value: object) -> object:
+    """A word as it can be compared: what is empty is None, and a list a tuple."""
+    return (tuple(value) if isinstance(value, list | tuple) else value) or None
 
 
 def _named(names: Mapping[str, str], words: Mapping[str, object]) -> dict[str, object]:

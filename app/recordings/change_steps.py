@@ -26,7 +26,7 @@ from sqlmodel import Session, col
 from app.chains.steps import Call, Done, Failed, Outcome, Step
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import Refused
-from app.kaltura.types import NO_CONTENT, entry_words, event_words
+from app.kaltura.types import NO_CONTENT, PENDING, entry_words, event_words
 from app.recordings import own
 from app.recordings.entries import TEMPLATE_ENTRY
 from app.recordings.events import EVENTS, NEWEST, OCCURRENCES
@@ -62,10 +62,10 @@ def _ownership_calls(context: Ctx) -> list[Call]:
 
 @outcome()
 def _make_sure(context: Ctx, call: Call) -> Outcome:
-    """The entry's id, None if it is gone."""
+    """Of the entry its categories' ids, None if it is gone."""
     if call.key == "entry":
         entry = own.read_entry(context, call.request["entry_id"])
-        return Done(entry and entry.id)
+        return Done(entry and list(entry.category_ids))
     own.make_sure(context, call.request["event_ids"])
     return Done()
 
@@ -193,20 +193,29 @@ def _assign(context: Ctx, call: Call) -> Outcome:
     """Whether it had to be changed: what somebody else has assigned already is theirs."""
     adds = call.key.startswith("add:")
     try:
-        return _set_assignment(context, call, adds)
+        _set_assignment(context, call, adds)
     except Refused as refusal:
         if refusal.code == "CATEGORY_NOT_FOUND":
             return _unknown(context, call.request["place"])
         raise
+    return Done((call.request["id"] in _assigned_before(context)) != adds)
+
+
+def _assigned_before(context: Ctx) -> Sequence[int]:
+    """The entry's categories when this chain first looked. What is refused as done may be this chain's own doing."""
+    found = context.results["ownership"].get("entry")
+    # An older version kept the entry's id.
+    return found if isinstance(found, list) else context.result("categories")["remove"]
 
 
 @outcome(*GONE, *NO_ENTRY, "CATEGORY_NOT_FOUND", NOT_OURS)
 def _assign_back(context: Ctx, call: Call, made: bool | None) -> Outcome:
-    removed = call.key.startswith("remove:")
-    return _set_assignment(context, call, removed) if removed or made is not False else Done()
+    if made is not False:
+        _set_assignment(context, call, call.key.startswith("remove:"))
+    return Done()
 
 
-def _set_assignment(context: Ctx, call: Call, assigned: bool) -> Outcome:
+def _set_assignment(context: Ctx, call: Call, assigned: bool) -> None:
     entry_id, category_id = call.request["entry_id"], call.request["id"]
     try:
         if assigned:
@@ -216,8 +225,6 @@ def _set_assignment(context: Ctx, call: Call, assigned: bool) -> Outcome:
     except Refused as refusal:
         if refusal.code not in ("CATEGORY_ENTRY_ALREADY_EXISTS", "ENTRY_IS_NOT_ASSIGNED_TO_CATEGORY"):
             raise
-        return Done(False)
-    return Done(True)
 
 
 # entry
@@ -238,7 +245,7 @@ def _entry_calls(context: Ctx) -> list[Call]:
 @outcome(*GONE)
 def _delete_entry(context: Ctx, call: Call) -> Outcome:
     entry = own.read_entry(context, call.request["id"])
-    if entry is not None and entry.status != NO_CONTENT:
+    if entry is not None and entry.status not in (PENDING, NO_CONTENT):
         return Done("kept")  # somebody has put media into it
     if entry is not None:
         own.delete_entry(context, entry.id)

@@ -58,7 +58,8 @@ def outcome(*done: str) -> Callable[[Callable[..., Outcome | None]], Callable[..
             except Transient as error:
                 return Retry(error.reason, error.retry_after, _pause(error))
             except UnknownOutcome as error:
-                return Unknown(error.reason, _pause(error), error.retry_after)
+                perhaps = _refused(error.refusal).error if error.refusal else None
+                return Unknown(error.reason, _pause(error), error.retry_after, perhaps)
 
         return translated
 

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from app.chains.steps import Call, Done, Outcome
 from app.kaltura.errors import Refused
-from app.kaltura.types import CANCELLED, DELETED, Entry, Event
+from app.kaltura.types import CANCELLED, DELETED, Entry, Event, entry_words
 from app.recordings.outcomes import Foreign, Ignored, outcome
 from app.recordings.work import Ctx
 from app.resources.references import recording_of
@@ -149,6 +149,26 @@ def update_entry(context: Ctx, entry_id: str, words: Mapping[str, object]) -> No
 def delete_entry(context: Ctx, entry_id: str) -> None:
     _make_sure_of_entry(context, entry_id)
     context.tools.kaltura.delete_entry(entry_id)
+
+
+def complete_entry(
+    context: Ctx, entry: Entry, category_ids: Iterable[int], words: Mapping[str, object] | None = None
+) -> None:
+    """Gives an entry that this chain has made, or has found by its reference, what it lacks of what was asked for.
+
+    `words` are an EntryDraft's. Kaltura changes some by itself: who knows that they were saved leaves them out.
+    """
+    context.seen.add(entry.id)
+    if words is not None and entry.differs(words):
+        update_entry(context, entry.id, entry_words(words))
+    for category_id in category_ids:
+        if category_id in entry.category_ids:
+            continue
+        try:
+            add_category(context, entry.id, category_id)
+        except Refused as refusal:
+            if refusal.code != "CATEGORY_ENTRY_ALREADY_EXISTS":
+                raise
 
 
 def add_category(context: Ctx, entry_id: str, category_id: int) -> None:

@@ -167,6 +167,32 @@ def test_a_refused_change_takes_back_only_the_categories_that_it_gave(scene: Sce
     assert categories(scene) == {"Mathematics", CHANNEL}
 
 
+@pytest.mark.parametrize("fault", ["drop_after", "http_500", "error"])
+def test_a_refused_change_takes_back_what_it_did_without_an_answer(scene: Scene, fault: str) -> None:
+    """Sent again, it is told that it is done already: by itself, and not by somebody else."""
+    lost = {"fault": fault, "service": "categoryEntry", "times": 1, "code": "LOCK_TIMED_OUT"}
+    refused = {"fault": "error", "service": "schedule_scheduleEvent", "action": "add", "code": "SCHEDULE_TIME_IN_USE"}
+    faults = [{**lost, "action": "add"}, {**lost, "action": "delete"}, {**refused, "times": 1}]
+    scene.service.sandbox.set_faults({"faults": faults})
+    patch = {"categories": [CHANNEL], "start": scene.local(hours=2)}
+    answer = scene.service.client.patch(scene.path, json=patch, headers={"Prefer": "wait=30"})
+    problem(answer, 422, "refused_by_kaltura")
+    assert categories(scene) == {"Mathematics"}
+
+
+@pytest.mark.parametrize("call", ["media.update", "categoryEntry.add", "categoryEntry.delete"])
+def test_a_lock_that_times_out_is_waited_for(scene: Scene, call: str) -> None:
+    service, action = call.split(".")
+    scene.service.fault("error", service, action, code="LOCK_TIMED_OUT", times=2)
+    patch = {"title": "New", "editors": ["new.ta"], "categories": [CHANNEL]}
+    found(scene.service.client.patch(scene.path, json=patch, headers={"Prefer": "wait=30"}))
+    assert (categories(scene), scene.entry()["name"], scene.entry()["entitledUsersEdit"]) == (
+        *({CHANNEL}, "New"),
+        "new.ta",
+    )
+    assert scene.service.calls().count(call) == 3
+
+
 # Things that are gone
 
 

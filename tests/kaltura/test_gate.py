@@ -9,7 +9,7 @@ from time import monotonic, sleep
 import pytest
 from structlog.testing import capture_logs
 
-from app.kaltura.errors import CODES, KalturaError, Refused, SessionRefused, Transient, Unknown
+from app.kaltura.errors import KalturaError, Refused, SessionRefused, Transient, Unknown, from_code
 from app.kaltura.gate import BURST, LONGEST, OUTAGES, PROBE_SECONDS, SPREAD, Gate
 
 
@@ -123,8 +123,8 @@ def test_its_states(gate: Gate, clock: Clock, story: list[str | float], state: s
     [
         Refused("SCHEDULE_TIME_IN_USE"),
         SessionRefused("Kaltura does not accept the session", sent=True),
-        CODES["RESOURCE_IS_RESERVED"](),
-        CODES["INTERNAL_SERVERL_ERROR"](),
+        from_code("RESOURCE_IS_RESERVED", "", {}),
+        from_code("INTERNAL_SERVERL_ERROR", "", {}),
         ValueError("a mistake of ours"),
     ],
     ids=lambda end: str(end),
@@ -137,7 +137,9 @@ def test_what_is_one_call_s_own_trouble_does_not_open_it(gate: Gate, end: Except
     assert gate.state().failing is None
 
 
-@pytest.mark.parametrize("end", [away(), Unknown("HTTP 502", outage=True), CODES["INTERNAL_DATABASE_ERROR"]()], ids=str)
+@pytest.mark.parametrize(
+    "end", [away(), Unknown("HTTP 502", outage=True), from_code("INTERNAL_DATABASE_ERROR", "", {})], ids=str
+)
 def test_an_outage_of_any_kind_opens_it(gate: Gate, end: KalturaError) -> None:
     for _ in range(OUTAGES):
         assert end.retry_after is None, "while it is closed each caller pauses as it sees fit"
