@@ -233,8 +233,9 @@ class ScheduleDiffers(Problem):
 
     status, code, title = 502, "schedule_differs", "Kaltura made other occurrences than were asked for"
     when = (
-        "What Kaltura generated is not what was asked for (`wanted` and `got` list both), or it says that it has "
-        "changed something and shows it as it was. All of it is removed again."
+        "What Kaltura generated is not what was asked for (`wanted` and `got` list both), its list of the room goes on "
+        "leaving out sessions that are linked to it (`missing`), or it says that it has changed something and shows it "
+        "as it was. All of it is removed again."
     )
     advice = "Tell whoever looks after Lectern: no change of the document explains it."
 

@@ -301,8 +301,9 @@ async def resume_recording(
     """Takes a chain that is stuck, or waits for its next attempt, up again at once, from its open step.
 
     Of a scheduled recording, mends its `drift`: what is missing in Kaltura is made again, a template entry too, what is
-    extra is cancelled, and what lies ahead moves to the resource that has the document's name now, if the one it was on
-    is gone. Of a cancelled or failed recording, cancels what Kaltura still has of it.
+    unlisted is linked again, what is extra is cancelled, and what lies ahead moves to the resource that has the
+    document's name now, if the one it was on is gone. Of a cancelled or failed recording, cancels
+    what Kaltura still has of it.
     """
     return await accepting.resume(client, id, wait_of(prefer))
 

@@ -110,7 +110,8 @@ class DriftView(Out):
 
     kind: DriftKind = Field(
         description="Of a session, `missing`: not in Kaltura; `moved`: at another time there; `replaced`: at its time, "
-        "under another id; `extra`: there, though it is cancelled, excluded or nobody's. Of the whole recording, "
+        "under another id; `unlisted`: there, and left out by Kaltura's list of the resource, so that others see it "
+        "free; `extra`: there, though it is cancelled, excluded or nobody's. Of the whole recording, "
         "`resource_gone`: the resource of sessions ahead was deleted in Kaltura; `template_entry_gone`: its template "
         "entry was.",
         examples=["missing"],

@@ -1,7 +1,8 @@
 """Drift in SQL: where Kaltura has something else than Lectern scheduled, because somebody changed it there.
 
 Of sessions, each refresh replaces what is known of its resource. What two refreshes in a row have seen is confirmed:
-one alone may have been misled by an index that lags behind. When a chain of a recording has succeeded, what was seen
+one alone may have been misled by an index that lags behind; what a list leaves out is confirmed when the list is
+believed (app/resources/doubting.py). When a chain of a recording has succeeded, what was seen
 before is not confirmed any more: the chain may have mended it.
 
 Of whole recordings (their resource or their template entry is gone), each round replaces what the one before it had.
@@ -143,8 +144,9 @@ def drift_of(session: Session, booking_ids: Iterable[str]) -> dict[str, list[dic
 
     `[{"kind": a DriftKind, "occurrence_id", "start", "end": as Lectern has it, "event_id", "found_start", "found_end":
     as Kaltura has it, "since"}]`. `missing` has nothing in Kaltura; `replaced` is at its time, under another event id;
-    `extra` is in Kaltura though it is cancelled, excluded or nobody's (then `occurrence_id`, `start` and `end` are
-    null). What is about a whole recording has its kind and `since` alone.
+    `unlisted` is where it should be, and the resource's list leaves it out; `extra` is in Kaltura though it is
+    cancelled, excluded or nobody's (then `occurrence_id`, `start` and `end` are null). What is about a whole recording
+    has its kind and `since` alone.
     """
     rows = session.execute(_CONFIRMED, {"of": list(booking_ids), "now": utc_now()}).all()
     found = defaultdict(list)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.changes.cases import CASES, picture, prepared
 from tests.changes.house import House, Moment, die, house
+from tests.changes.links import drifted, lost, unlisted
 from tests.changes.scene import Scene
 from tests.service import READING, Json, found
 
@@ -100,6 +101,42 @@ def test_killed_at_any_moment_a_series_that_goes_by_halves_leaves_nothing_standi
             part: it.after[part] for part in ("recording", "rows", "entries")
         }
         number += 1
+
+
+@pytest.mark.parametrize("name", ["retime", "room", "move again"])
+def test_killed_at_any_moment_what_was_linked_by_halves_is_on_the_room_s_list(
+    service: House, rehearsed: Callable[[str], Rehearsal], name: str
+) -> None:
+    case, it = CASES[name], rehearsed(name)
+    first, number, there = it.moments.index("scheduleEventResource.add"), 0, it.moments
+    while first + number < len(there):
+        service.back_to(it.start)
+        service.sandbox.set_faults({"modes": {"half_link": {"indexed": 0, "times": 1}}})
+        found(case.act(it.scene), 202)
+        there = service.settle(first + number, die)
+        assert not unlisted(it.scene), f"killed at {first + number} of {there}"
+        assert picture(it.scene) == it.after, f"killed at {first + number} of {there}"
+        number += 1
+    assert "scheduleEventResource.delete" in there
+
+
+def test_killed_at_any_moment_of_linking_again_by_resume_all_is_on_the_room_s_list(
+    service: House, rehearsed: Callable[[str], Rehearsal]
+) -> None:
+    scene, before = rehearsed("words").scene, rehearsed("words").before
+    moments: list[str] = []
+    number = 0
+    while number <= len(moments):  # the first time it is not killed
+        service.back_to(rehearsed("words").start)
+        lost(scene)
+        drifted(scene)
+        found(service.client.post(f"{scene.path}/resume"), 202)
+        there = service.settle(number if moments else None)
+        assert not unlisted(scene), f"killed at {number} of {there}"
+        assert picture(scene) == before, f"killed at {number} of {there}"
+        number += bool(moments)
+        moments = moments or there
+    assert "scheduleEventResource.delete" in moments
 
 
 # Undone

@@ -13,11 +13,11 @@ from app.kaltura.errors import Refused
 from app.kaltura.types import Event, Listed
 from app.recordings import linking
 from app.resources.models import Mirror
+from tests.changes.links import half, listed, lost, unlisted
 from tests.changes.scene import COUNT, Scene, begun, document, to_come, watched
 from tests.changes.together import are_as, rotated, send, where
 from tests.service import NOTHING, Json, Lectern, eventually, found, problem
 
-LINK = "schedule_scheduleEventResource"
 LINK_CALLS = ("scheduleEventResource.add", "scheduleEventResource.delete")
 GONE_FOR_GOOD = 10**6  # half-done calls
 
@@ -27,27 +27,6 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for an index that does not lag."""
     monkeypatch.setattr(linking, "LOOKS", 1)
     monkeypatch.setattr(linking, "INDEX_LAG", 0.0)
-
-
-def half(service: Lectern, times: int = 1, **more: Any) -> None:
-    """The next links are made by halves."""
-    service.sandbox.set_faults({"modes": {"half_link": {"indexed": 7, "times": times, **more}}})
-
-
-def listed(scene: Scene, room: str) -> list[int]:
-    """The ids of what Kaltura's search engine shows in a room."""
-    (number,) = (one["id"] for one in scene.service.sandbox.state()["resources"] if one.get("systemName") == room)
-    wanted = {"resourceIdsLike": str(number), "statusEqual": 2, "recurrenceTypeIn": "0,2"}
-    page = scene.service.kaltura.events({"pageSize": 500}, **wanted)
-    return sorted(one["id"] for one in page["objects"])
-
-
-def unlisted(scene: Scene) -> set[int]:
-    """What is active in the recording's room, and its list does not show."""
-    room = scene.service.get(scene.path)["resource"]["system_name"]
-    active = {one.event_id for one in scene.sessions() if one.status == "active" and room in one.rooms}
-    assert active
-    return active - set(listed(scene, room))
 
 
 def links_of(service: Lectern) -> list[str]:
@@ -235,17 +214,6 @@ def test_recordings_that_swap_rooms_are_linked_whole_or_not_at_all(service: Lect
 
 
 # What is found later
-
-
-def lost(scene: Scene) -> None:
-    """Kaltura's search engine has lost the recording's sessions from the room's list: a link was made anew without
-    it."""
-    (event,) = scene.recording["kaltura"]["events"]
-    link = {"scheduleEventId": event["id"], "scheduleResourceId": scene.recording["resource"]["id"]}
-    scene.service.kaltura(LINK, "delete", **link)
-    half(scene.service)
-    scene.service.kaltura.link(event["id"], scene.recording["resource"]["id"])
-    scene.service.heal()
 
 
 def drift_of(scene: Scene) -> list[Json]:
