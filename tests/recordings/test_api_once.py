@@ -53,7 +53,7 @@ def test_documents_without_a_reference_are_all_new(service: Lectern) -> None:
 
 
 def test_a_failed_recording_frees_its_reference(service: Lectern) -> None:
-    service.fault("error", "media", "add", code="SOME_REFUSAL")
+    service.fault("error", "media", "add", code="INVALID_FIELD_VALUE")
     failed = problem(service.schedule(), 422, "refused_by_kaltura")["recording_id"]
     service.heal()
     assert service.made(example(title="another"))["id"] != failed
@@ -80,7 +80,7 @@ def test_row_15_the_same_key_with_another_document_is_refused(service: Lectern) 
 
 
 def test_a_repeated_key_answers_the_same_failure(service: Lectern) -> None:
-    service.fault("error", "media", "add", code="SOME_REFUSAL", times=1)
+    service.fault("error", "media", "add", code="INVALID_FIELD_VALUE", times=1)
     first = problem(service.schedule(SINGLE, **KEY), 422, "refused_by_kaltura")
     service.calls()
     again = problem(service.schedule(SINGLE, **KEY), 422, "refused_by_kaltura")

@@ -16,7 +16,7 @@ THREE_EVENTS = SINGLE | {  # 02:30 does not exist in New York on 14 March: a ser
 }
 
 
-def told(service: Lectern, answer: Any, step: str, code: str = "SOME_REFUSAL") -> Json:
+def told(service: Lectern, answer: Any, step: str, code: str = "INVALID_FIELD_VALUE") -> Json:
     """The problem says the step, Kaltura's code and what to do; the failed recording says the same."""
     shown = problem(answer, 422, "refused_by_kaltura")
     assert (shown["step"], shown["kaltura_code"]) == (step, code)
@@ -52,14 +52,14 @@ def told(service: Lectern, answer: Any, step: str, code: str = "SOME_REFUSAL") -
 def test_row_8_a_refusal_at_any_call_is_undone_and_told(
     service: Lectern, service_name: str, action: str, step: str, undone: list[str]
 ) -> None:
-    service.fault("error", service_name, action, code="SOME_REFUSAL")
+    service.fault("error", service_name, action, code="INVALID_FIELD_VALUE")
     recording = told(service, service.schedule(example(resource=NEW_ROOM)), step)
     assert service.left() == NOTHING
     assert [each["name"] for each in recording["chain"]["steps"] if each["status"] == "undone"] == undone
 
 
 def test_a_resource_that_was_made_stays_for_others_may_use_it_by_now(service: Lectern) -> None:
-    service.fault("error", LINK, "add", code="SOME_REFUSAL")
+    service.fault("error", LINK, "add", code="INVALID_FIELD_VALUE")
     told(service, service.schedule(SINGLE | {"resource": NEW_ROOM}), "links")
     assert "NEW-1" in [each["systemName"] for each in service.sandbox.state()["resources"]]
 
@@ -75,7 +75,7 @@ def test_a_refusal_in_the_middle_of_a_step_is_undone_too(
         if (called, act, phase) == (name, action, "after"):
             done.append(act)
             if len(done) == after:
-                service.fault("error", name, action, code="SOME_REFUSAL")
+                service.fault("error", name, action, code="INVALID_FIELD_VALUE")
 
     service.sandbox.watch = count
     told(service, service.schedule(THREE_EVENTS), step)
@@ -86,7 +86,7 @@ def test_a_refusal_in_the_middle_of_a_step_is_undone_too(
 def test_what_others_made_is_left_alone(service: Lectern) -> None:
     other = service.made(SINGLE | {"title": "other"})
     before = service.left()
-    service.fault("error", LINK, "add", code="SOME_REFUSAL")
+    service.fault("error", LINK, "add", code="INVALID_FIELD_VALUE")
     told(service, service.schedule(), "links")
     assert service.left() == before
     assert service.get(f"/recordings/{other['id']}") == other
@@ -96,7 +96,7 @@ def test_undoing_goes_on_where_it_was_interrupted(service: Lectern) -> None:
     service.sandbox.set_faults(
         {
             "faults": [
-                {"service": LINK, "action": "add", "fault": "error", "code": "SOME_REFUSAL"},
+                {"service": LINK, "action": "add", "fault": "error", "code": "INVALID_FIELD_VALUE"},
                 {"service": "media", "action": "delete", "fault": "drop_before", "times": 1},
                 {"service": EVENT, "action": "delete", "fault": "drop_after", "times": 1},
             ]

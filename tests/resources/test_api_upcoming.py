@@ -157,7 +157,7 @@ def test_a_recording_appears_only_when_it_is_linked(service: Lectern) -> None:
 
 
 def test_what_failed_never_appears(service: Lectern) -> None:
-    service.fault("error", "schedule_scheduleEventResource", "add", code="SOME_REFUSAL")
+    service.fault("error", "schedule_scheduleEventResource", "add", code="INVALID_FIELD_VALUE")
     problem(service.schedule(), 422, "refused_by_kaltura")
     service.heal()
     assert upcoming(service, **TERM) == []

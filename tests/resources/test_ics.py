@@ -159,7 +159,7 @@ def test_a_recording_s_calendar_has_what_is_over(service: Lectern) -> None:
 
 
 def test_a_recording_that_failed_has_an_empty_calendar(service: Lectern) -> None:
-    service.fault("error", "schedule_scheduleEventResource", "add", code="SOME_REFUSAL")
+    service.fault("error", "schedule_scheduleEventResource", "add", code="INVALID_FIELD_VALUE")
     failed = problem(service.schedule(example()), 422, "refused_by_kaltura")["recording_id"]
     assert read(of(service, failed)) == []
 
