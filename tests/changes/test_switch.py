@@ -47,10 +47,11 @@ def test_a_session_that_has_begun_by_the_switch_stays_in_its_room(
 ) -> None:
     scene = begun(service, ahead=timedelta(minutes=2))
     begins = scene.start(TODAY)
-    changed_at(scene, clock, begins + timedelta(seconds=seconds), resource=scene.other)
+    moment = begins + timedelta(seconds=seconds)
+    changed_at(scene, clock, moment, start=scene.local(hours=2), resource=scene.other)
     today = next(one for one in scene.sessions() if one.start == begins)
     assert (today.status, today.rooms, today.end - today.start) == ("active", (scene.room,), HOUR)
-    assert [one.start for one in scene.active(scene.other)] == [scene.start(number) for number in LATER]
+    assert [one.start for one in scene.active(scene.other)] == [scene.start(number, hours=2) for number in LATER]
 
 
 @pytest.mark.parametrize("seconds", [0, 30])
