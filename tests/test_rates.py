@@ -137,3 +137,19 @@ def test_an_open_service_and_one_without_a_limit_count_nothing(tmp_path: Path, v
         answer = service.client.get("/recordings", headers=bearer(FIRST))
         assert found(answer)["items"] == []
         assert "RateLimit" not in answer.headers
+
+
+def test_addresses_are_told_apart(service: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether they read or change something."""
+    monkeypatch.setattr(service.app.state, "failures", Rates(3))
+    sends: Any = service.client._transport
+    told = list[list[int]]()
+    for address in ("192.0.2.1", "192.0.2.2"):
+        monkeypatch.setattr(sends._app, "client", (address, 1234))
+        told += [
+            [
+                service.client.request(method, "/recordings", headers=bearer("wrong")).status_code
+                for method in ("GET", "POST", "GET", "POST", "GET")
+            ]
+        ]
+    assert told == [[401, 401, 401, 429, 429]] * 2

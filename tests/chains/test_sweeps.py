@@ -10,7 +10,7 @@ from app.chains.engine import Engine
 from app.chains.models import Chain, ChainStatus
 from app.chains.pauses import Pauses
 from app.chains.steps import Call, Context, Definition, Done, Outcome, Step
-from tests.chains.world import LOST, STEPS, House, World, refused
+from tests.chains.world import LOST, STEPS, House, World, refused, retry
 
 
 def _ended(_session: Session, _subject: str, _status: ChainStatus, _error: Mapping[str, Any] | None) -> None:
@@ -74,3 +74,22 @@ def test_a_chain_that_knew_all_outcomes_is_followed_by_no_sweep(house: House) ->
     house.create()
     assert Engine(house.store(), DEFINITIONS, Pauses(sweep=180.0)).run(house.claim(), house.world)
     assert sweeps(house) == []
+
+
+def test_a_chain_that_is_stuck_is_swept_after_when_it_has_ended(house: House) -> None:
+    """Until then it may adopt what a sweep would remove."""
+    house.world.script = {("make", "thing"): [LOST], ("make", "b"): [retry(), retry()]}
+    chain_id = house.create()
+    engine = Engine(house.store(), DEFINITIONS, Pauses(sweep=180.0))
+    while not house.world.count("make")["b"]:
+        house.let_time_pass()
+        engine.run(house.claim(), house.world)
+    house.let_time_pass()
+    house.lose_patience()
+    assert engine.run(house.claim(), house.world)
+    assert (house.chain(chain_id).status, sweeps(house)) == (ChainStatus.STUCK, [])
+    with house.database.write() as session:
+        assert house.store().take_up(session, chain_id)
+    assert engine.run(house.claim(), house.world)
+    (sweep,) = sweeps(house)
+    assert sweep.input["unsure"]["thing"] == ["thing"]

@@ -281,3 +281,19 @@ def test_every_recording_is_held_before_anything_is_begun(
     monkeypatch.setattr(Store, "create", begun)
     found(send(service, *((scene, {"title": "New"}) for scene in scenes)))
     assert set(held) >= {scene.id for scene in scenes}
+
+
+def test_what_has_changed_by_then_refuses_the_batch(service: Lectern, scenes: list[Scene]) -> None:
+    """What was checked is not what would be changed."""
+    first, second, _ = scenes
+
+    def write() -> None:
+        with service.app.state.database.write() as session:
+            session.execute(update(Recording).where(col(Recording.id) == first.id).values(problem=None))
+
+    with watched(service, "scheduleEvent.getConflicts", "after", write):
+        answer = send(service, (first, {"title": "New"}), (second, {"start": second.local(hours=5)}))
+    assert first.id in problem(answer, 409, "chain_running")["detail"]
+    assert [service.get(scene.path)["title"] for scene in scenes] == ["Linear Algebra"] * 3
+    for scene in scenes:
+        scene.holds()

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta, tzinfo
 import pytest
 
 from app import db
-from tests.changes.scene import COUNT, HOUR, TODAY, Scene, begun, watched
+from tests.changes.scene import COUNT, HOUR, TODAY, Scene, begun, to_come, watched
+from tests.changes.together import are_as, outcomes, send
 from tests.clocks import HostClock
 from tests.service import Lectern, utc
 
@@ -47,10 +48,11 @@ def test_a_session_that_has_begun_by_the_switch_stays_in_its_room(
 ) -> None:
     scene = begun(service, ahead=timedelta(minutes=2))
     begins = scene.start(TODAY)
-    changed_at(scene, clock, begins + timedelta(seconds=seconds), resource=scene.other)
+    moment = begins + timedelta(seconds=seconds)
+    changed_at(scene, clock, moment, start=scene.local(hours=2), resource=scene.other)
     today = next(one for one in scene.sessions() if one.start == begins)
     assert (today.status, today.rooms, today.end - today.start) == ("active", (scene.room,), HOUR)
-    assert [one.start for one in scene.active(scene.other)] == [scene.start(number) for number in LATER]
+    assert [one.start for one in scene.active(scene.other)] == [scene.start(number, hours=2) for number in LATER]
 
 
 @pytest.mark.parametrize("seconds", [0, 30])
@@ -64,3 +66,58 @@ def test_a_session_whose_new_time_has_come_by_the_switch_keeps_its_old_one(
     assert utc(scene.occurrences()[TODAY]["start"]) == scene.start(TODAY)
     assert scene.starts() == [scene.start(TODAY), *(scene.start(number, **earlier) for number in LATER)]
     scene.holds()
+
+
+def test_a_recording_that_is_cancelled_in_the_very_second_in_which_it_begins_keeps_its_entry(
+    service: Lectern, clock: Clock
+) -> None:
+    """Its first session is recorded, with the entry's words."""
+    scene = to_come(service)
+    clock.stopped = scene.start(0)
+    scene.deleted()
+    assert [one.start for one in scene.sessions() if one.status == "active"] == [scene.start(0)]
+    assert scene.entry()["name"] == "Linear Algebra"
+
+
+# Recordings that are changed together look at one moment: that of their verdict
+
+
+def swapped(service: Lectern, clock: Clock, moment: timedelta, **second_s: int) -> tuple[list[Scene], list[str]]:
+    """Two that swap rooms, the second one's time may change as well. So long after today's begin is the verdict.
+
+    What became of each.
+    """
+    first, second = scenes = [begun(service, ahead=timedelta(minutes=2)) for _ in range(2)]
+
+    def stop() -> None:
+        clock.stopped = first.start(TODAY) + moment
+
+    changes = (first, {"resource": second.room}), (second, {"resource": first.room, "start": second.local(**second_s)})
+    with watched(service, "scheduleEventResource.add", "after", stop):
+        answer = send(service, *changes)
+    clock.stopped = None
+    return scenes, outcomes(answer)
+
+
+def test_who_would_meet_a_session_that_has_begun_meanwhile_and_so_stays_takes_all_back(
+    service: Lectern, clock: Clock
+) -> None:
+    scenes, told = swapped(service, clock, timedelta(seconds=30), minutes=30)
+    assert told == ["not_applied", "not_applied"]
+    are_as(service, scenes, [scene.room for scene in scenes])
+
+
+def test_what_has_begun_meanwhile_on_both_sides_stays_and_the_rest_is_swapped(service: Lectern, clock: Clock) -> None:
+    scenes, told = swapped(service, clock, timedelta(seconds=30))
+    assert told == ["applied", "applied"]
+    for scene, other in zip(scenes, reversed(scenes), strict=True):
+        assert [one.start for one in scene.active(scene.room)] == [scene.start(TODAY)]
+        assert [one.start for one in scene.active(other.room)] == [scene.start(number) for number in LATER]
+
+
+def test_what_is_over_by_the_verdict_is_in_nobody_s_way(service: Lectern, clock: Clock) -> None:
+    scenes, told = swapped(service, clock, timedelta(minutes=60), minutes=45)
+    assert told == ["applied", "applied"]
+    assert [one.start for one in scenes[1].active(scenes[0].room)] == [
+        scenes[1].start(number, minutes=45) for number in LATER
+    ]

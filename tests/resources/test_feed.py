@@ -285,3 +285,14 @@ def test_a_next_page_that_was_not_there_before_is_told_to_who_polls_with_an_etag
     assert [each["title"] for each in found(answer)["occurrences"]] == ["First"]
     assert "next" in answer.links
     assert answer.headers["ETag"] != alone
+
+
+def test_what_begins_in_this_very_second_is_shown_as_begun(service: Lectern) -> None:
+    begins = utc_now().replace(microsecond=0) + SOON
+    book(service, begins)
+    refresh(service)
+    told = []
+    for moment in (begins - SOON / 2, begins, begins + SOON, begins + 2 * SOON):
+        service.app.state.feed.clock = lambda moment=moment: moment
+        told.append([each["status"] for each in upcoming(service)])
+    assert told == [["upcoming"], ["recording_now"], [], []]
