@@ -15,10 +15,24 @@ Chains of one party (app/chains/parties.py) share a place: what one of them has,
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, literal, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+)
 from sqlmodel import SQLModel
 
 from app.chains.models import ChainStatus
+from app.db import database_now
 
 _CHAIN, _LANE = (SQLModel.metadata.tables[name] for name in ("chain", "lane"))
 _MINE, _AHEAD, _THEIRS = _LANE.alias("mine"), _LANE.alias("ahead"), _CHAIN.alias("theirs")
@@ -54,6 +68,19 @@ _LOOK = select(_OVER.label("over")).where(*_BEFORE, _MINE.c.key == _LANE_ID, _MI
 _LEAVE = delete(_LANE).where(_LANE.c.chain_id == _OF, _LANE.c.key != bindparam("but")).returning(_LANE.c.key)
 _WAITING = select(literal(1)).where(_CHAIN.c.waiting_for.in_(bindparam("lanes", expanding=True))).limit(1)
 
+_WAITS = _CHAIN.alias("waits")
+_HOLD_UP = (
+    select(_THEIRS.c.id, _THEIRS.c.subject, _THEIRS.c.operation)
+    .distinct()
+    .where(
+        _WAITS.c.next_attempt_at <= database_now() - bindparam("seconds", type_=Float(53)),
+        *(_MINE.c.key == _WAITS.c.waiting_for, _MINE.c.chain_id == _WAITS.c.id),
+        *_BEFORE,
+        _THEIRS.c.waiting_for.is_distinct_from(_AHEAD.c.key),
+    )
+    .order_by(_THEIRS.c.id)
+)
+
 MUST_WAIT: ColumnElement[bool] = exists().where(
     _MINE.c.key == _CHAIN.c.waiting_for, _MINE.c.chain_id == _CHAIN.c.id, *_BEFORE, ~_OVER
 )
@@ -88,3 +115,9 @@ def leave(connection: Connection, chain_id: str, *, but: str = "") -> bool:
     """Leaves all its lanes, or all but one. Whether anybody waits for one of them."""
     left = connection.execute(_LEAVE, {"of": chain_id, "but": but}).scalars().all()
     return bool(left) and connection.execute(_WAITING, {"lanes": left}).first() is not None
+
+
+def holding_up(connection: Connection, seconds: float) -> list[str]:
+    """`<chain id> (<operation> of <subject>)` of each that has a lane for which another has waited for so long."""
+    rows = connection.execute(_HOLD_UP, {"seconds": seconds})
+    return [f"{chain_id} ({operation} of {subject})" for chain_id, subject, operation in rows]

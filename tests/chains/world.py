@@ -294,8 +294,8 @@ class House:
 
     def lanes(self) -> dict[str, str]:
         """Which subject's chain holds which lane."""
-        line = self.sql("SELECT key, subject FROM lane JOIN chain ON chain.id = lane.chain_id ORDER BY place DESC, number")
-        return {key: subject for key, subject in line}
+        line = self.sql("SELECT key, subject FROM lane JOIN chain ON chain.id = chain_id ORDER BY place DESC, number")
+        return dict(line)
 
     def states(self) -> dict[str, str]:
         """The state of each call of the only chain, by key."""
