@@ -40,6 +40,7 @@ OF_SANDBOX = (
     *("events", "event_index", "event_resources", "index_resources"),
 )
 NEVER = 1e9  # seconds
+USUAL = Pauses()
 
 
 class Killed(BaseException):
@@ -57,13 +58,13 @@ class Bench:
         found: Database = self.service.app.state.database
         return found
 
-    def run(self, patience: float = NEVER) -> None:
+    def run(self, patience: float = NEVER, pauses: Pauses = USUAL) -> None:
         """Takes every chain that is due as far as it goes. A chain that has to wait is stuck, if there is no patience.
 
         Raises Killed, if something here does.
         """
         store = Store(self.database, "bench", 30.0, patience)
-        engine = Engine(store, DEFINITIONS, Pauses())
+        engine = Engine(store, DEFINITIONS, pauses)
         state = self.service.app.state
         while (claim := store.claim()) is not None:
             engine.run(claim, Tools(state.kaltura, self.database, state.acceptance.server_zone))
@@ -81,6 +82,10 @@ class Bench:
                 return
             self.run()
         raise AssertionError(f"they do not end: {self.open()}")
+
+    def database_sql(self, statement: str) -> None:
+        with self.database.write() as session:
+            session.connection().execute(text(statement))
 
     def open(self) -> list[tuple[str, str]]:
         with self.database.read() as session:
