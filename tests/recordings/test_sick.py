@@ -17,7 +17,7 @@ from tests.recordings.documents import SINGLE
 from tests.service import Json, found, problem
 
 ASYNC = {"Prefer": "respond-async"}
-ROOM = SINGLE["resource"]
+ROOM = 562931
 AT_ONCE, NEVER = Pauses(aside=0.0), Pauses(aside=1e9)
 DAYS = feed.Window(datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 6, 1, tzinfo=UTC))
 SERIES = {"recurrence": {"frequency": "daily", "count": 3}}
