@@ -108,7 +108,8 @@ def _stuck(chains: list[Chain]) -> Iterator[Finding]:
     for chain in chains:
         error = chain.error or {}
         at = f"{chain.operation}, step {error.get('step')}: {error.get('detail')}"
-        todo = f"Mend what is wrong there, then: POST /recordings/{chain.subject}/resume"
+        path = f"/recordings/{chain.subject}" if chain.operation != "sweep" else f"/chains/{chain.id}"
+        todo = f"Mend what is wrong there, then: POST {path}/resume"
         yield Finding(False, f"{chain.subject} is stuck ({at})", todo)
     if not chains:
         yield Finding(True, "no recording is stuck")

@@ -23,12 +23,12 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, DateTime, Dialect, Engine, Float, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
@@ -43,7 +43,10 @@ BUSY_TIMEOUT = 5.0  # seconds
 STATEMENT_TIMEOUT = 20.0  # seconds, on PostgreSQL: the longest statement is a page of a list
 IDLE_TIMEOUT = 10.0  # seconds, on PostgreSQL: a process that was stopped in a transaction holds its locks no longer
 CONNECTIONS = 32  # of a process to PostgreSQL, at most: three processes go well with its default of 100
+CROSSED = {"40001", "40P01"}  # PostgreSQL: serialization_failure, deadlock_detected
+TRIES = 3
 _READ_ONLY = "lectern_read_only"
+T = TypeVar("T")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -266,6 +269,17 @@ class _Sqlite:
 def unavailable(error: DBAPIError) -> bool:
     """Whether it is not the statement's fault: a lock, a time-out, a full disk, or the database is gone."""
     return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+
+
+def again_if_crossed(act: Callable[[], T]) -> T:
+    """Does it anew, `TRIES` times in all, where PostgreSQL has thrown the transaction away for another one's sake."""
+    for left in reversed(range(TRIES)):
+        try:
+            return act()
+        except DBAPIError as error:
+            if not left or getattr(error.orig, "sqlstate", None) not in CROSSED:
+                raise
+    raise AssertionError
 
 
 def refuses(error: SQLAlchemyError) -> str:

@@ -42,6 +42,7 @@ from app.metrics import router as metrics_router
 from app.rates import Rates
 from app.recordings.accepting import Acceptance
 from app.recordings.calendars import router as calendars
+from app.recordings.chains import router as chains
 from app.recordings.models import Recording
 from app.recordings.operations import DEFINITIONS
 from app.recordings.router import router as recordings
@@ -268,6 +269,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads)
     app.include_router(recordings)
     app.include_router(calendars)
+    app.include_router(chains)
     app.include_router(resources)
     app.include_router(
         telemetry.health_router(

@@ -11,6 +11,7 @@ from contextlib import suppress
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.chains.lanes import holding_up
 from app.chains.store import stuck_chains
 from app.chains.worker import Workers
 from app.db import Database, utc_now
@@ -26,6 +27,7 @@ from app.telemetry import Part
 
 ASK_AFTER = 60.0  # seconds without a call
 PATIENCE = 1.0  # seconds that an answer of `/readyz` waits for Kaltura's
+HELD_UP = 600.0  # seconds that one chain may wait for another before that is told
 MOST = 20  # stuck recordings that are named; the number says how many there are
 
 
@@ -105,10 +107,14 @@ def chains_part(database: Database) -> Part:
     try:
         with database.read() as session:
             chains = stuck_chains(session)
+            slow = holding_up(session.connection(), HELD_UP)
     except SQLAlchemyError as error:
         return Part(state="degraded", detail=f"not known: the database does not answer ({type(error).__name__})")
+    if not chains and slow:
+        named = ", ".join(slow[:MOST])
+        return Part(state="degraded", detail=f"others have waited for these for ten minutes: {named}")
     if not chains:
         return Part(state="ok", detail="none is stuck")
-    named = ", ".join(f"{chain.subject} ({chain.operation})" for chain in chains[:MOST])
+    named = ", ".join(f"{chain.subject} ({chain.operation}, {chain.id})" for chain in chains[:MOST])
     more = f" and {len(chains) - MOST} more" if len(chains) > MOST else ""
     return Part(state="degraded", detail=f"{len(chains)} stuck, to be resumed: {named}{more}")

@@ -53,6 +53,7 @@ MAY_READ_ENVIRONMENT = {"app/settings.py"}
 WAIT_FOR_A_CHAIN = {
     "post /recordings",
     "post /recordings/{}/resume",
+    "post /chains/{}/resume",
     "post /recordings/batch",
     "put /recordings/by-reference/{}",
     "patch /recordings/{}",

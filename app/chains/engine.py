@@ -36,11 +36,12 @@ from sqlmodel import Session
 
 from app.chains.models import ChainStatus, StepState, StepStatus
 from app.chains.pauses import Pauses
-from app.chains.run import AGAIN, MADE, PENDING, SENT, UNDONE, Run, believed, open_calls
+from app.chains.run import AGAIN, MADE, PENDING, SENT, UNDONE, Run, believed, open_calls, results_of
 from app.chains.steps import Again, Call, Context, Definition, Done, Failed, Json, Retry, Unknown
 from app.chains.store import Claim, LeaseLost, Store
+from app.chains.sweeping import plan_sweep
 from app.chains.watching import UNWATCHED, Watch, seconds_between
-from app.db import utc_now
+from app.db import again_if_crossed, utc_now
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -62,7 +63,7 @@ class Engine(Generic[T]):
     def run(self, claim: Claim, tools: T) -> bool:
         """Takes the chain as far as it goes now. Whether it came to an end (succeeded, failed or stuck)."""
         try:
-            return self._run(claim, tools)
+            return again_if_crossed(lambda: self._run(claim, tools))
         except LeaseLost:
             log.warning("lease_lost", chain_id=claim.chain_id)
             return False
@@ -103,13 +104,10 @@ class Engine(Generic[T]):
             with self.store.checkpoint(claim) as session:
                 self.store.end(session, claim, ChainStatus.STUCK, error)
                 if definition is not None:
+                    definition.hold(session, chain.subject)
                     definition.ended(session, chain.subject, ChainStatus.STUCK, error)
             return None
-        results = {
-            row.name: {call["key"]: call["result"] for call in row.calls or () if call["state"] == MADE}
-            for row in rows
-            if row.status != StepStatus.PENDING
-        }
+        results = results_of(rows)
         again = {(row.name, call["key"]): call["again"] for row in rows for call in row.calls or () if "again" in call}
         context = Context(chain.id, chain.subject, chain.input, results, tools, again=again)
         run = Run(claim, chain, rows, definition, context, results, again)
@@ -120,7 +118,9 @@ class Engine(Generic[T]):
     # Forward
 
     def _forward(self, run: Run[T]) -> None:
-        row = run.current
+        row, begun = run.current, run.begun
+        if begun is not None and begun is not row and not self._make_sure(run, begun, open_calls(begun)[0]):
+            return
         on = self._resume(run, row) if row and row.status != StepStatus.PENDING else self._go_on(run)
         while on and (row := run.current) is not None:
             call = open_calls(row)[0]
@@ -170,20 +170,17 @@ class Engine(Generic[T]):
     def _resume(self, run: Run[T], row: StepState) -> bool:
         """Goes on in the middle of a step. Whether there is something to send now."""
         call = open_calls(row)[0]
-        if run.chain.status == ChainStatus.QUEUED:
-            with self._checkpoint(run) as session:
-                if not self._take_lanes(run, session, row):
-                    return False
-        if not self._settle(run, row, call):
+        if not self._make_sure(run, row, call):
             return False
         if call["state"] == MADE:
             return self._advance(run)
-        if call["state"] == AGAIN and not self._take_back(run, row, call):
-            return False
-        run.intend(row)
-        row.attempts += 1
-        with self._checkpoint(run, status=ChainStatus.RUNNING, error=None):
+        with self._checkpoint(run) as session:
+            if not self._take_lanes(run, session, row):
+                return False
+            run.intend(row)
+            row.attempts += 1
             run.chain.status = ChainStatus.RUNNING
+            self.store.change(session, run.claim, status=ChainStatus.RUNNING, error=None)
         return True
 
     def _advance(self, run: Run[T]) -> bool:
@@ -233,6 +230,7 @@ class Engine(Generic[T]):
         for row in run.finished:
             save = run.step(row).save
             if save is not None:
+                run.definition.hold(session, run.chain.subject)
                 save(session, run.context)
         run.finished.clear()
 
@@ -241,17 +239,29 @@ class Engine(Generic[T]):
         self.watch.step(run.chain.operation, row.name, seconds_between(row.started_at, row.finished_at))
 
     def _take_lanes(self, run: Run[T], session: Session, row: StepState) -> bool:
+        """Those of a step that is to be sent; first, in each run, those of the steps before it too."""
         keys, before = run.lanes(row), [key for one in run.rows[: row.position] for key in run.lanes(one)]
         if keys and before and min(keys) <= max(before):
             raise ValueError(f"the lanes of {row.name} do not sort after those before it")
-        if run.chain.status == ChainStatus.QUEUED:
-            keys = [*before, *keys]  # one that was stuck has handed on what it held
-        taken = self.store.take_lanes(session, run.claim, keys) if keys else None
+        rows = run.to_line_up(row)
+        keys, passing = ([key for one in rows for key in named(one)] for named in (run.lanes, run.passing))
+        taken = self.store.take_lanes(session, run.claim, keys, passing)
         if taken is not None:
             self.store.release(session, run.claim, 0, status=ChainStatus.QUEUED, waiting_for=taken)
-        return taken is None
+        run.in_line = taken is None
+        return run.in_line
+
+    def _step_aside(self, run: Run[T], session: Session) -> None:
+        """Lets others have its lanes. What steps found out under their protection, they find out anew."""
+        self.store.step_aside(session, run.claim)
+        if run.returns and not run.refused:
+            run.forget()
 
     # Looking up, waiting
+
+    def _make_sure(self, run: Run[T], row: StepState, call: dict[str, Any]) -> bool:
+        """Whether it is known what became of the call, and what is to be made anew is taken back."""
+        return self._settle(run, row, call) and (call["state"] != AGAIN or self._take_back(run, row, call))
 
     def _settle(self, run: Run[T], row: StepState, call: dict[str, Any]) -> bool:
         """Looks up what became of a call that is found as sent. Whether there is no more to wait for.
@@ -280,10 +290,9 @@ class Engine(Generic[T]):
         return True
 
     def _try(self, run: Run[T], row: StepState, call: dict[str, Any], act: Callable[..., Any], *more: Json) -> Any:
-        waited = (utc_now() - row.started_at).total_seconds() if row.started_at else 0.0
         try:
             return act(
-                replace(run.context, step_seconds=waited, failures=row.failures),
+                replace(run.context, step_seconds=run.waited(row), failures=row.failures),
                 Call(call["key"], call["request"], call.get("note")),
                 *more,
             )
@@ -295,10 +304,9 @@ class Engine(Generic[T]):
     def _wait(self, run: Run[T], row: StepState, outcome: Retry | Unknown | Failed, pause: float | None = None) -> None:
         """Gives the chain back for a while; for good (stuck) when its patience is over."""
         hopeless = outcome.error if isinstance(outcome, Failed) and outcome.hopeless else None
-        if isinstance(outcome, Failed):
-            reason = str(outcome.error.get("detail"))
-        else:
-            reason, pause = outcome.reason, outcome.pause if pause is None else pause
+        shared = None if isinstance(outcome, Failed) else outcome.pause
+        reason = str(outcome.error.get("detail")) if isinstance(outcome, Failed) else outcome.reason
+        pause = shared if pause is None else pause
         if pause is None:
             row.failures += 1
             asked = None if isinstance(outcome, Failed) else outcome.after
@@ -314,6 +322,10 @@ class Engine(Generic[T]):
                 why = hopeless or {"code": "stuck", "detail": reason}
                 self._end(session, run, ChainStatus.STUCK, {**(run.chain.error or {}), **why, "step": row.name})
                 return
+            # The trouble of all chains together keeps nobody from anything. Those that wait for each other do.
+            is_own = shared is None or run.step(row).announced
+            if is_own and not run.claim.verdict and run.waited(row) + pause > self.pauses.aside:
+                self._step_aside(run, session)
             status = ChainStatus.UNDOING if run.refused else ChainStatus.WAITING
             self.store.release(session, run.claim, pause, status=status)
         self.watch.retry(run.chain.operation, row.name)
@@ -381,18 +393,8 @@ class Engine(Generic[T]):
     def _end(self, session: Session, run: Run[T], status: ChainStatus, error: Mapping[str, Json] | None) -> None:
         run.chain.status = status
         self.store.end(session, run.claim, status, error)
+        run.definition.hold(session, run.chain.subject)
         run.definition.ended(session, run.chain.subject, status, error)
-        self._plan_sweep(session, run, status)
+        plan_sweep(self.store, session, self.definitions, run, self.pauses.sweep)
         self.watch.chain(run.chain.operation, str(status), seconds_between(run.chain.created_at, utc_now()))
         log.info("chain_ended", chain_id=run.chain.id, operation=run.chain.operation, status=str(status))
-
-    def _plan_sweep(self, session: Session, run: Run[T], status: ChainStatus) -> None:
-        unsure = run.unsure()
-        if run.definition.sweep is None or status == ChainStatus.STUCK or not any(unsure.values()):
-            return
-        sweep = self.definitions[run.definition.sweep]
-        results = run.results if status == ChainStatus.SUCCEEDED else {}
-        given = {"subject": run.chain.subject, "input": run.chain.input, "results": results, "unsure": unsure}
-        names = [step.name for step in sweep.steps]
-        subject = f"sweep:{run.chain.subject}"
-        self.store.create(session, subject, sweep.operation, names, given, self.pauses.sweep)

@@ -1,4 +1,4 @@
-"""What a chain is in SQL: `chain`, its `chain_step` rows, and the `lane`s that chains hold."""
+"""What a chain is in SQL: `chain`, its `chain_step` rows, and its places in `lane`s."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -126,7 +126,8 @@ class StepState:
 
 
 class Lane(SQLModel, table=True):
-    """A lane that is taken, and by which chain. Chains that share a lane run one after another, but for a party's."""
+    """A chain's place in the line for a lane; the lowest has it: app/chains/lanes.py."""
 
     key: str = Field(primary_key=True)
-    chain_id: str = Field(foreign_key="chain.id", index=True)
+    chain_id: str = Field(primary_key=True, foreign_key="chain.id", index=True)
+    place: int

@@ -11,22 +11,22 @@ The verdict stands in each chain's row, written for all in one transaction that 
 `{"go": true, "at": epoch seconds}`, or `{"go": false, "subject": whose chain was the reason, "code": what for}`.
 A chain that has not come to the step keeps the others from going, so what refuses it before that is never too late.
 
-A party holds its lanes as one: a lane that one chain of it has is the others' too, and passes to one of them when that
-chain ends. So that no ring of waiting can arise, each of its chains names all lanes of the party.
+A party holds its lanes as one: a lane that one chain of it has is the others' too. So that no ring of waiting can
+arise, each of its chains names all lanes of the party.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
+from sqlalchemy import Row, and_, bindparam, func, or_, select, update
 from sqlmodel import Session, SQLModel
 
 from app.chains.models import ChainStatus, StepStatus
 from app.db import database_now, utc_now
 from app.errors import BatchRefused
 
-_CHAIN, _STEP, _LANE = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step", "lane"))
+_CHAIN, _STEP = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step"))
 
 Verdict = Mapping[str, Any]
 Hinders = Callable[[Session, Sequence[str], int], Verdict | None]
@@ -57,25 +57,6 @@ _AT_ONCE = (
         _CHAIN.c.lease_until <= database_now(),
     )
     .values(next_attempt_at=database_now())
-)
-
-# Locked, in order of the keys as in taking them: of two chains that end at once, the second sees what the first passed.
-_HELD = (
-    select(_LANE.c.key)
-    .where(_LANE.c.chain_id.in_(select(_CHAIN.c.id).where(_CHAIN.c.party == bindparam("party"))))
-    .order_by(_LANE.c.key)
-    .with_for_update()
-)
-_NEXT = (
-    select(_CHAIN.c.id)
-    .where(
-        _CHAIN.c.party == bindparam("party"),
-        _CHAIN.c.id != bindparam("of"),
-        _CHAIN.c.finished_at.is_(None),
-        _CHAIN.c.status != ChainStatus.STUCK,
-    )
-    .order_by(_CHAIN.c.id)
-    .limit(1)
 )
 
 
@@ -142,12 +123,3 @@ def _code(member: Row[Any]) -> str:
 def may_stop(stop: bool, verdict: Verdict | None) -> bool:
     """Whether a chain that is asked to stop may: not when others have gone on in the belief that it does."""
     return stop and not (verdict and verdict["go"])
-
-
-def pass_on(connection: Connection, party: str, chain_id: str) -> bool:
-    """The lanes of a chain that ends pass to another one of its party. Whether there is one."""
-    connection.execute(_HELD, {"party": party}).all()
-    heir = connection.execute(_NEXT, {"party": party, "of": chain_id}).scalar_one_or_none()
-    if heir is not None:
-        connection.execute(update(_LANE).where(_LANE.c.chain_id == chain_id).values(chain_id=heir))
-    return heir is not None

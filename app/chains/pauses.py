@@ -7,12 +7,13 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Pauses:
     """Seconds between attempts: `first`, doubling to `longest`, with jitter; `look` between two looks, `sweep` before
-    the last one."""
+    the last one. `aside`: that a chain waits in the way of others before it steps aside."""
 
     first: float = 1.0
     longest: float = 300.0
     look: float = 3.0
     sweep: float = 180.0
+    aside: float = 60.0
 
     def after(self, failures: int) -> float:
         grown = min(self.longest, self.first * 2.0 ** min(failures - 1, 30))

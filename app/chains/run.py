@@ -1,6 +1,6 @@
 """One chain in the hands of one worker."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -30,6 +30,7 @@ class Run(Generic[T]):
     changed: dict[int, StepState] = field(default_factory=dict)  # since the last checkpoint, by position
     finished: list[StepState] = field(default_factory=list)  # those of them whose results are still to be saved
     checked: set[int] = field(default_factory=set)  # steps whose check has let them through, by position
+    in_line: bool = False  # whether this run has made sure of the lanes of the steps before
 
     @property
     def over(self) -> bool:
@@ -51,6 +52,12 @@ class Run(Generic[T]):
         return next((row for row in self.rows if row.status not in (StepStatus.SUCCEEDED, StepStatus.UNDONE)), None)
 
     @property
+    def begun(self) -> StepState | None:
+        """The step in the middle of which it is. Steps before it may have to be done anew."""
+        begun = (row for row in reversed(self.rows) if row.status in (StepStatus.RUNNING, StepStatus.WAITING))
+        return next(begun, None)
+
+    @property
     def returns(self) -> bool:
         """Whether it can be undone: no final step has begun."""
         return not any(self.step(row).final for row in self.rows if row.status != StepStatus.PENDING)
@@ -66,11 +73,35 @@ class Run(Generic[T]):
     def glides(self, row: StepState) -> bool:
         """Whether the step's next call may be sent before anything is committed."""
         step = self.step(row)
-        return step.repeatable and (row.status != StepStatus.PENDING or not (step.final or self.lanes(row)))
+        if not step.repeatable or (row.status == StepStatus.PENDING and step.final):
+            return False
+        return not any(self.lanes(one) or self.passing(one) for one in self.to_line_up(row))
+
+    def to_line_up(self, row: StepState) -> Sequence[StepState]:
+        """The steps whose lanes are to be taken before the row's next call: in each run, first those of all before."""
+        if not self.in_line:
+            return self.rows[: row.position + 1]
+        return [row] if row.status == StepStatus.PENDING else []
 
     def lanes(self, row: StepState) -> Sequence[str]:
         named = self.step(row).lanes
         return named(self.context) if named else ()
+
+    def passing(self, row: StepState) -> Sequence[str]:
+        named = self.step(row).passing
+        return named(self.context) if named else ()
+
+    def waited(self, row: StepState) -> float:
+        """Seconds since the step was first tried."""
+        return (utc_now() - row.started_at).total_seconds() if row.started_at else 0.0
+
+    def forget(self) -> None:
+        """What its steps have found out that holds for as long as it has its lanes: they are done anew."""
+        for row in self.rows:
+            if self.step(row).anew and row.status != StepStatus.PENDING:
+                row.status, row.calls, row.error, row.next_attempt_at = StepStatus.PENDING, None, None, None
+                row.started_at = row.finished_at = None
+                self.change(row)
 
     def begin(self, row: StepState) -> None:
         calls = self.step(row).calls(self.context)
@@ -174,6 +205,15 @@ class Run(Generic[T]):
             for row in self.rows
             if self.step(row).find is not None
         }
+
+
+def results_of(rows: Iterable[StepState]) -> dict[str, dict[str, Json]]:
+    """What each step that has begun has come to, by call."""
+    return {
+        row.name: {call["key"]: call["result"] for call in row.calls or () if call["state"] == MADE}
+        for row in rows
+        if row.status != StepStatus.PENDING
+    }
 
 
 def open_calls(row: StepState) -> list[dict[str, Any]]:

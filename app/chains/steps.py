@@ -134,8 +134,12 @@ class Step(Generic[T]):
       is harmless to repeat.
     * `undo` removes what one made, given its result (None if that never became known). It must be harmless to
       repeat. A step without `undo` leaves nothing behind.
-    * `lanes` must be held before the step begins, and are kept until the chain ends. Those of a later step sort after
-      those of the steps before it: chains that took lanes in another order could wait for each other for ever.
+    * `lanes` must be held before the step begins, and are kept until the chain ends, or steps aside because it waits
+      for long. Those of a later step sort after those of the steps before it: chains that took lanes in another order
+      could wait for each other for ever. In those that are `passing` the chain takes a place, and waits for nobody:
+      others wait for it.
+    * What a step that is done `anew` has found out holds only while the chain has its lanes. When it has stepped aside,
+      the step is done once more, unless the chain is past its point of no return.
     * With a `final` step the chain is past its point of no return: from there on it is neither undone nor stopped,
       and what is refused is tried again until a person looks into it.
     * That an `announced` step has begun is committed before anything of it is sent: others look for it.
@@ -153,6 +157,8 @@ class Step(Generic[T]):
     check: Callable[[Context[T], Sequence[Call]], Outcome] | None = None
     final: bool = False
     announced: bool = False
+    anew: bool = False
+    passing: Callable[[Context[T]], Sequence[str]] | None = None
 
     @property
     def repeatable(self) -> bool:
@@ -167,6 +173,9 @@ class Definition(Generic[T]):
     New chains have `steps`. A chain goes on with those that it was begun with, by name and in its own order, whatever
     a newer version does: `retired` are steps that new chains do without and older ones may still have.
 
+    `hold` locks the subject's own row, before each `save` and `ended` writes anything: whoever changes a subject locks
+    its chains first, that row next, and then the rest, so that two never wait for each other.
+
     `ended` runs within the transaction that ends the chain: `succeeded`, `failed` (with what it was refused for), or
     `stuck` (with `{"code": "stuck", "detail", "step", …}`; once taken up again, the chain ends another time).
     `sweep` names the operation that looks once more, some minutes after a chain had an unknown outcome, for what may
@@ -179,6 +188,7 @@ class Definition(Generic[T]):
     ended: Callable[[Session, str, ChainStatus, Mapping[str, Json] | None], None]
     sweep: str | None = None
     retired: Sequence[Step[T]] = ()
+    hold: Callable[[Session, str], None] = lambda _session, _subject: None
     known: Mapping[str, Step[T]] = field(init=False)  # every step that a chain may have, by name
 
     def __post_init__(self) -> None:

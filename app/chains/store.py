@@ -3,9 +3,6 @@
 A chain belongs to whoever's fencing number stands in its row. Claiming raises the number; each checkpoint names
 it, so a checkpoint by an old owner changes no row and ends its run (`LeaseLost`).
 
-Lanes are handed on: the chain that ends gives each lane it holds to the one that has waited longest. A chain
-takes its lanes in ascending order and keeps those it has while it waits for the next, so none wait in a ring.
-
 A chain's patience is for time under trial alone. Each sign of life of its owner adds the time since the one before,
 a lease's worth at most, and each pause what was asked for: so neither a night in which the service was off, nor one
 in which the machine slept, nor a lane that others had, makes a chain stuck.
@@ -20,41 +17,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Float,
-    ScalarSelect,
-    and_,
-    bindparam,
-    case,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    tuple_,
-    update,
-)
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Float, bindparam, case, func, insert, or_, select, tuple_, update
 from sqlmodel import Session, SQLModel, col
 
+from app.chains import lanes
 from app.chains.models import Chain, ChainState, ChainStatus, StepState
-from app.chains.parties import may_stop, pass_on
+from app.chains.parties import may_stop
 from app.db import Database, database_now, new_id, utc_now
 from app.rows import insert_rows, update_rows
 
-_CHAIN, _STEP, _LANE = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step", "lane"))
+_CHAIN, _STEP = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step"))
 
 _DUE = (
     select(_CHAIN.c.id)
     .where(
         _CHAIN.c.next_attempt_at <= database_now(),
         _CHAIN.c.lease_until <= database_now(),
-        # The lane's disappearance frees a chain too, should its hand-over ever have been missed.
-        or_(
-            _CHAIN.c.waiting_for.is_(None),
-            ~select(_LANE.c.key).where(_LANE.c.key == _CHAIN.c.waiting_for).exists(),
-        ),
+        or_(_CHAIN.c.waiting_for.is_(None), ~lanes.MUST_WAIT),
     )
     .order_by(_CHAIN.c.next_attempt_at, _CHAIN.c.id)
     .limit(1)
@@ -117,23 +96,6 @@ _UNFINISHED = select(_CHAIN.c.subject).where(
     _CHAIN.c.status.not_in((ChainStatus.SUCCEEDED, ChainStatus.FAILED)),
 )
 _HOLD = select(_CHAIN.c.id).where(_CHAIN.c.subject == bindparam("of")).order_by(_CHAIN.c.number).with_for_update()
-_HEIRS = (
-    select(_CHAIN.c.waiting_for, _CHAIN.c.id)
-    .where(_CHAIN.c.waiting_for.in_(bindparam("keys", expanding=True)))
-    .order_by(_CHAIN.c.next_attempt_at.desc(), _CHAIN.c.id.desc())  # of each lane, the last one is the first in line
-)
-# Who waits for one either has said so by now, or finds it gone: it looks under the lock that this takes, too.
-_GIVE_UP = delete(_LANE).where(_LANE.c.chain_id == bindparam("of")).returning(_LANE.c.key)
-# Locked, so that the holder's hand-over either sees who waits or has happened already.
-_THEIRS, _MINE = _CHAIN.alias(), _CHAIN.alias()
-_HOLDER = (
-    select(or_(_THEIRS.c.id == _MINE.c.id, func.coalesce(_THEIRS.c.party == _MINE.c.party, False)).label("is_mine"))
-    .select_from(_LANE)
-    .join(_THEIRS, _THEIRS.c.id == _LANE.c.chain_id)
-    .join(_MINE, _MINE.c.id == bindparam("of"))
-    .where(_LANE.c.key == bindparam("lane"))
-    .with_for_update(of=_LANE)
-)
 
 
 class LeaseLost(Exception):  # noqa: N818
@@ -156,7 +118,8 @@ class Claim:
     subject: str = ""  # for the log
     party: str | None = None
     more: bool = False  # whether others were due when it was claimed
-    handed_on: bool = False  # whether its end has made others due
+    verdict: Mapping[str, Any] | None = None  # on its party, as of the last renewal
+    handed_on: bool = False  # whether it has made others due
     loaded: Loaded | None = None  # as it is in the database, if that is known
 
     def guard(self) -> None:
@@ -176,8 +139,6 @@ class Store:
         self.owner = owner
         self.lease = lease
         self.patience = patience
-        dialect = sqlite if database.is_sqlite else postgresql
-        self._take = dialect.insert(_LANE).on_conflict_do_nothing().returning(_LANE.c.key)
 
     # Making and reading
 
@@ -235,12 +196,16 @@ class Store:
         return Claim(row.id, row.fence, begun + self.lease, subject=row.subject, party=row.party, more=more)
 
     def renew(self, claims: Iterable[Claim]) -> None:
-        """Says that this process is alive. A claim that was lost meanwhile is left to run into its fence."""
-        begun = time.monotonic()
-        with self.database.transaction() as connection:
-            held = [claim for claim in claims if self._renew(connection, claim)]
-        for claim in held:
-            claim.valid_until = begun + self.lease
+        """Says that this process is alive. A claim that was lost meanwhile is left to run into its fence.
+
+        Each in a transaction of its own: one that waits for a chain's row keeps no other one from anybody.
+        """
+        for claim in claims:
+            begun = time.monotonic()
+            with self.database.transaction() as connection:
+                is_held = self._renew(connection, claim)
+            if is_held:
+                claim.valid_until = begun + self.lease
 
     def _renew(self, connection: Connection, claim: Claim) -> bool:
         values = {"of": claim.chain_id, "held": claim.fence, "lease": self.lease, "at": utc_now()}
@@ -248,7 +213,7 @@ class Store:
         if row is None:
             claim.stop = False
         else:
-            claim.stop, claim.tried = may_stop(row.stop, row.verdict), row.tried
+            claim.stop, claim.tried, claim.verdict = may_stop(row.stop, row.verdict), row.tried, row.verdict
         return row is not None
 
     # Checkpoints
@@ -284,7 +249,7 @@ class Store:
         """Within a checkpoint: there is nothing more to do, or not until somebody takes it up again (stuck)."""
         finished = None if status == ChainStatus.STUCK else utc_now()
         self.release(session, claim, None, status=status, error=error, finished_at=finished)
-        self._hand_on_lanes(session, claim)
+        claim.handed_on = lanes.leave(session.connection(), claim.chain_id)
 
     def take_up(self, session: Session, chain_id: str) -> bool:
         """A stuck or waiting chain is due at once, with new patience. Whether there was one to take up."""
@@ -314,45 +279,21 @@ class Store:
 
     # Lanes
 
-    def take_lanes(self, session: Session, claim: Claim, keys: Iterable[str]) -> str | None:
-        """Takes the lanes, in ascending order, within a checkpoint. The first that another chain holds, or None.
+    def take_lanes(
+        self, session: Session, claim: Claim, keys: Iterable[str], passing: Iterable[str] = ()
+    ) -> str | None:
+        """Within a checkpoint: the first of the lanes `keys` that the chain has to wait for, or None."""
+        return lanes.take(session.connection(), claim.chain_id, keys, passing)
 
-        What a chain of the same party holds is this one's too.
-        """
-        connection = session.connection()
-        for key in sorted(keys):
-            # It may be given up between our try and our look.
-            while connection.execute(self._take, {"key": key, "chain_id": claim.chain_id}).one_or_none() is None:
-                is_mine = connection.execute(_HOLDER, {"lane": key, "of": claim.chain_id}).scalar_one_or_none()
-                if is_mine:
-                    break
-                if is_mine is not None:
-                    return key
-        return None
-
-    def _hand_on_lanes(self, session: Session, claim: Claim) -> None:
-        """Gives each lane of a chain that ends to another of its party, or to who has waited longest for it, or up."""
-        connection = session.connection()
-        if claim.party is not None and pass_on(connection, claim.party, claim.chain_id):
-            return
-        keys = connection.execute(_GIVE_UP, {"of": claim.chain_id}).scalars().all()
-        heirs = {row.waiting_for: row.id for row in connection.execute(_HEIRS, {"keys": keys})} if keys else {}
-        claim.handed_on = bool(heirs)
-        for key, heir in heirs.items():
-            connection.execute(insert(_LANE).values(key=key, chain_id=heir))
-            others = and_(_CHAIN.c.waiting_for == key, _CHAIN.c.party == _party_of(heir))
-            connection.execute(update(_CHAIN).where(or_(_CHAIN.c.id == heir, others)).values(waiting_for=None))
+    def step_aside(self, session: Session, claim: Claim) -> None:
+        """Within a checkpoint: lets others by, but for those of its own subject."""
+        own = lanes.subject_lane(claim.subject)
+        claim.handed_on = lanes.leave(session.connection(), claim.chain_id, but=own)
 
 
 def _new(subject: str, operation: str, steps: Sequence[str], given: Mapping[str, Any], status: ChainStatus) -> Loaded:
     chain = ChainState(new_id("chn"), subject, operation, status, given, utc_now())
     return chain, [StepState(chain.id, position, name) for position, name in enumerate(steps)]
-
-
-def _party_of(chain_id: str) -> ScalarSelect[Any]:
-    """None, which is equal to nothing, if it has none."""
-    other = _CHAIN.alias()
-    return select(other.c.party).where(other.c.id == chain_id).scalar_subquery()
 
 
 def _values(row: StepState, names: Iterable[str]) -> dict[str, Any]:

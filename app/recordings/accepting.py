@@ -5,10 +5,10 @@ whatever happens to the connection, and no transaction is open meanwhile.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -19,7 +19,7 @@ from sqlmodel import Session, col
 from app.chains.models import Chain, ChainStatus
 from app.chains.store import Store
 from app.chains.worker import Workers
-from app.db import Database, utc_now
+from app.db import Database, again_if_crossed, utc_now
 from app.errors import problem
 from app.kaltura.client import KalturaClient
 from app.keys import Client
@@ -34,6 +34,7 @@ from app.resources.models import Occurrence
 from app.threads import Threads
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 # What is asked of every chain, built once and without its input: both cost more than the asking.
 _DUE = select(col(Chain.next_attempt_at)).where(col(Chain.id) == bindparam("of"))
@@ -65,6 +66,23 @@ class Acceptance:
             return changing.resume(session, self.store, client, recording_id)
 
         return await self._run(client, accept, wait, recording_id)
+
+    async def resume_chain(self, chain_id: str, wait: float) -> Response:
+        """200 with the chain when it has ended, 202 while it goes on."""
+
+        def accept() -> Accepted:
+            return self._write(None, lambda session: service.take_up_chain(session, self.store, chain_id))
+
+        accepted = await self.threads.writing.run(accept)
+        self._begin(accepted)
+        await self._ended(accepted, wait)
+        return await self.threads.ending.run(self._answer_chain, chain_id)
+
+    def _answer_chain(self, chain_id: str) -> Response:
+        with self.database.read() as session:
+            view = reading.chain(session, chain_id)
+        status, headers = (200, {}) if view.finished_at else (202, {"Retry-After": LOOK_AGAIN})
+        return Response(view.model_dump_json(), status, headers, media_type="application/json")
 
     async def change(
         self, client: Client, recording_id: str, patch: Mapping[str, Any], if_match: str | None, wait: float
@@ -123,8 +141,8 @@ class Acceptance:
         return await self.threads.ending.run(self._answer_all, accepted, bool(wait))
 
     def _commit_all(self, client: Client, planned: Sequence[Planned]) -> list[Accepted]:
-        with self.database.write({one.recording.client for one in planned}) as session:
-            return batch.apply(session, self.store, client, planned, self.default_zone)
+        turns = {one.recording.client for one in planned}
+        return self._write(turns, lambda session: batch.apply(session, self.store, client, planned, self.default_zone))
 
     def _answer_all(self, accepted: Sequence[Accepted], waited: bool) -> Response:
         with self.database.read() as session:
@@ -162,8 +180,14 @@ class Acceptance:
         if client.sees_all and recording_id is not None:
             with self.database.read() as session:
                 turn = service.find(session, client, recording_id).client
-        with self.database.write(turn) as session:
-            return accept(session)
+        return self._write(turn, accept)
+
+    def _write(self, turn: str | Collection[str] | None, act: Callable[[Session], T]) -> T:
+        def once() -> T:
+            with self.database.write(turn) as session:
+                return act(session)
+
+        return again_if_crossed(once)
 
     def _begin(self, *accepted: Accepted) -> None:
         for one in accepted:  # the one line that a request's id and a chain's stand on together

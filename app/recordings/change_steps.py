@@ -36,7 +36,7 @@ from app.recordings.models import Recording
 from app.recordings.outcomes import GONE, NOT_OURS, at, outcome
 from app.recordings.retiring import ENDING
 from app.recordings.saving import remember_resource
-from app.recordings.state import STATE
+from app.recordings.state import STATE, STATE_OF_LESS
 from app.recordings.steps import EXCLUSIONS, RESOURCE
 from app.recordings.switching import GATHER, link, making_lanes
 from app.recordings.work import Ctx, Tools, planned, template_entry
@@ -275,9 +275,10 @@ CHANGE: Sequence[Step[Tools]] = (
     GATHER,
     *ENDING,
 )
+CANCEL_ONE: Sequence[Step[Tools]] = [STATE_OF_LESS if step is STATE else step for step in CHANGE]
 CANCEL: Sequence[Step[Tools]] = (
-    STATE,
+    STATE_OF_LESS,
     *ENDING,
     Step("entry", _entry_calls, _delete_entry, save=_save_entry, check=own.check, final=True),
 )
-CLEAR: Sequence[Step[Tools]] = (STATE, *ENDING)
+CLEAR: Sequence[Step[Tools]] = (STATE_OF_LESS, *ENDING)

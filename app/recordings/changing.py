@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, update
 from sqlmodel import Session, col
 
 from app.calendar.occurrences import place, zone
@@ -144,7 +144,7 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
         clearing = {"resource_id": recording.resource_id, "change": {"cancel": True, "extra": extra}}
         return _begin(session, store, recording, "clear", clearing)
     if recording.status != RecordingStatus.SCHEDULED or not found:
-        return take_up(session, store, client, recording_id)
+        return take_up(session, store, recording)
     held(session, store, recording)
     _changeable(session, recording)
     for one in found:
@@ -182,10 +182,19 @@ def put(session: Session, store: Store, document: RecordingDocument, draft: Draf
         return accept(session, store, draft, None)
     held(session, store, recording)
     latest = _latest(session, recording)
+    if recording.status == RecordingStatus.STUCK and _aims_at(latest, recording) == draft.fingerprint:
+        return take_up(session, store, recording)
     document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
     if recording.fingerprint == draft.fingerprint and document_stays:
         return replace(_as_it_is(session, recording), unchanged=True)
     return change(session, store, recording, document, default_zone)
+
+
+def _aims_at(chain: Chain, recording: Recording) -> str | None:
+    """The fingerprint of the document that is the recording's when the chain has succeeded; None if it is to end."""
+    if chain.operation == "update":
+        return RecordingDocument.model_validate(chain.input["change"]["document"]).fingerprint()
+    return None if chain.operation == "cancel" else recording.fingerprint
 
 
 def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
@@ -198,6 +207,7 @@ def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
         .where(col(Recording.id) == recording.id)
         .values(status=RecordingStatus.CANCELLING, problem=None, updated_at=utc_now())
     )
+    _withdraw(session, col(Occurrence.booking_id) == recording.id)
     if latest.operation == "cancel":
         store.take_up(session, latest.id)
         return Accepted(recording.id, latest.id, begun=True)
@@ -239,7 +249,14 @@ def cancel_one(session: Session, store: Store, recording: Recording, occurrence:
         _at_rest(session, recording)
         return _as_it_is(session, recording)
     _changeable(session, recording)
-    return _one(session, store, recording, occurrence, "cancel_occurrence", status=CANCELLED)
+    accepted = _one(session, store, recording, occurrence, "cancel_occurrence", status=CANCELLED)
+    _withdraw(session, col(Occurrence.id) == occurrence.id)
+    return accepted
+
+
+def _withdraw(session: Session, which: ColumnElement[bool]) -> None:
+    """From now on no encoder is shown these sessions, of those that lie ahead, however long their chain takes."""
+    session.execute(update(Occurrence).where(which, col(Occurrence.start) > utc_now()).values(withdrawn=True))
 
 
 def restore(session: Session, store: Store, recording: Recording, occurrence: Occurrence) -> Accepted:

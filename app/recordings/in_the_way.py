@@ -56,4 +56,4 @@ def others(context: Ctx, events: Iterable[kaltura.Event], own: Iterable[Booked] 
         return at_their_times(session, found)
 
 
-CONFLICTS = Step("conflicts", _conflict_calls, _check_conflicts, lanes=lanes)
+CONFLICTS = Step("conflicts", _conflict_calls, _check_conflicts, lanes=lanes, anew=True)

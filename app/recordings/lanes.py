@@ -1,5 +1,6 @@
 """The lanes that chains of recordings take: what must not be done by two at a time."""
 
+from app.chains.lanes import subject_lane
 from app.recordings.work import Ctx, room
 
 
@@ -15,7 +16,7 @@ def lanes(context: Ctx) -> list[str]:
 
 
 def recording_lane(recording_id: str) -> str:
-    return f"recording:{recording_id}"
+    return subject_lane(recording_id)
 
 
 def name_lane(system_name: str) -> str:

@@ -13,13 +13,14 @@ from sqlmodel import Session, col
 from app.chains.models import ChainStatus
 from app.chains.steps import Definition
 from app.db import utc_now
-from app.recordings.change_steps import CANCEL, CHANGE, CLEAR
+from app.recordings.change_steps import CANCEL, CANCEL_ONE, CHANGE, CLEAR
 from app.recordings.models import Recording, RecordingStatus
-from app.recordings.service import OVER, schedule_ended
+from app.recordings.service import OVER, hold, schedule_ended
 from app.recordings.steps import SCHEDULE
 from app.recordings.sweep import SWEEP
 from app.recordings.work import Tools
 from app.resources import drift
+from app.resources.models import Occurrence
 
 
 def _change_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
@@ -32,6 +33,7 @@ def _change_ended(session: Session, subject: str, status: ChainStatus, error: Ma
         drift.doubt(session, subject)
     if status == ChainStatus.FAILED:
         _take_reference_back(session, subject)
+        _show_again(session, subject)
 
 
 def _take_reference_back(session: Session, subject: str) -> None:
@@ -45,6 +47,13 @@ def _take_reference_back(session: Session, subject: str) -> None:
         .where(col(Recording.id) == subject, col(Recording.status).not_in(OVER), ~taken.exists())
         .values(active_reference=mine)
     )
+
+
+def _show_again(session: Session, subject: str) -> None:
+    """What was to be cancelled, and is not; unless all of it is to be."""
+    alive = select(col(Recording.id)).where(col(Recording.id) == subject, col(Recording.status).not_in(OVER))
+    withdrawn = (col(Occurrence.booking_id) == subject, col(Occurrence.withdrawn))
+    session.execute(update(Occurrence).where(*withdrawn, alive.exists()).values(withdrawn=False))
 
 
 def _set_unless_cancelling(
@@ -79,12 +88,13 @@ def _sweep_ended(_session: Session, _subject: str, _status: ChainStatus, _error:
 
 
 DEFINITIONS: Mapping[str, Definition[Tools]] = {
-    "schedule": Definition("schedule", SCHEDULE, schedule_ended, sweep="sweep"),
+    "schedule": Definition("schedule", SCHEDULE, schedule_ended, sweep="sweep", hold=hold),
     **{
-        operation: Definition(operation, CHANGE, _change_ended, sweep="sweep")
-        for operation in ("update", "move_occurrence", "cancel_occurrence", "restore_occurrence", "mend")
+        operation: Definition(operation, CHANGE, _change_ended, sweep="sweep", hold=hold)
+        for operation in ("update", "move_occurrence", "restore_occurrence", "mend")
     },
-    "cancel": Definition("cancel", CANCEL, _cancel_ended),
-    "clear": Definition("clear", CLEAR, _clear_ended),
+    "cancel_occurrence": Definition("cancel_occurrence", CANCEL_ONE, _change_ended, sweep="sweep", hold=hold),
+    "cancel": Definition("cancel", CANCEL, _cancel_ended, hold=hold),
+    "clear": Definition("clear", CLEAR, _clear_ended, hold=hold),
     "sweep": Definition("sweep", SWEEP, _sweep_ended),
 }

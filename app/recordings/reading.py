@@ -193,6 +193,10 @@ def history(session: Session, recording: Recording) -> list[ChainView]:
     return [_chain(chain, steps) for chain in found]
 
 
+def chain(session: Session, chain_id: str) -> ChainView:
+    return _chain(session.get_one(Chain, chain_id), steps_of(session, [chain_id]))
+
+
 def occurrences(session: Session, recording: Recording) -> list[OccurrenceView]:
     """Every session of the recording in order of time, excluded and cancelled ones too."""
     rows = session.execute(

@@ -86,6 +86,7 @@ def _save_rows(session: Session, context: Ctx) -> None:
             "end": instant(row["end"]),
             "slot": row["slot"] and date.fromisoformat(row["slot"]),
             **about,
+            **({"withdrawn": False} if row["status"] == SCHEDULED else {}),
             **places.get(row["id"], {}),
         }
         for row in context.result("state")["rows"]

@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel, col
 
 from app.calendar.occurrences import Occurrence as Planned
 from app.calendar.plan import PlannedEvent, plan
-from app.chains.models import ChainStatus
+from app.chains.models import Chain, ChainStatus
 from app.chains.store import Claim, Store, latest_chains
 from app.db import new_id, utc_now
 from app.errors import IdempotencyKeyReused, NotFound, NothingToResume, ReferenceInUse
@@ -36,6 +36,8 @@ _RECORDING, _BOOKING, _TAG, _OCCURRENCE = (
 _BY_REFERENCE = select(Recording).where(
     col(Recording.client) == bindparam("of"), col(Recording.active_reference) == bindparam("reference")
 )
+
+_HOLD = select(_RECORDING.c.id).where(_RECORDING.c.id == bindparam("of")).with_for_update()
 
 OVER = (RecordingStatus.CANCELLING, RecordingStatus.CANCELLED)
 _SCHEDULED = (
@@ -255,9 +257,9 @@ def held(session: Session, store: Store, recording: Recording) -> Recording:
     return recording
 
 
-def take_up(session: Session, store: Store, client: Client, recording_id: str) -> Accepted:
-    """Takes a chain that is stuck or waiting up again, from its open step, with new patience."""
-    recording = held(session, store, find(session, client, recording_id))
+def take_up(session: Session, store: Store, recording: Recording) -> Accepted:
+    """Takes the latest chain of a recording, if it is stuck or waiting, up again, from its open step."""
+    held(session, store, recording)
     chain = latest_chains(session, [recording.id])[recording.id]
     if recording.status in (RecordingStatus.FAILED, RecordingStatus.CANCELLED) and chain.finished_at is not None:
         raise NothingToResume()
@@ -266,6 +268,27 @@ def take_up(session: Session, store: Store, client: Client, recording_id: str) -
         states = {"schedule": RecordingStatus.SCHEDULING, "cancel": RecordingStatus.CANCELLING}
         _set(session, recording.id, status=states.get(chain.operation, RecordingStatus.SCHEDULED), problem=None)
     return Accepted(recording.id, chain.id, begun=taken)
+
+
+def take_up_chain(session: Session, store: Store, chain_id: str) -> Accepted:
+    """The same for any chain, also one that is no recording's (a sweep). Raises NotFound, NothingToResume."""
+    chain = session.get(Chain, chain_id) if chain_id.isascii() and chain_id.isprintable() else None
+    if chain is None:
+        raise NotFound("There is no such chain.")
+    store.hold(session, chain.subject)
+    recording = session.get(Recording, chain.subject)
+    if recording is not None and latest_chains(session, [recording.id])[recording.id].id == chain.id:
+        accepted = take_up(session, store, recording)
+    else:
+        accepted = Accepted(chain.subject, chain.id, begun=store.take_up(session, chain.id))
+    if not accepted.begun:
+        raise NothingToResume()
+    return accepted
+
+
+def hold(session: Session, recording_id: str) -> None:
+    """Nobody else changes the recording until the end of this transaction; before its sessions, and all else of it."""
+    session.connection().execute(_HOLD, {"of": recording_id})
 
 
 def schedule_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:

@@ -40,13 +40,20 @@ def _all_lanes(context: Ctx) -> list[str]:
 
     A recording that is cancelled early has no room yet. A room that was made just now sorts last, by its id.
     """
-    party = context.input.get("party") or {"items": (), "rooms": ()}
-    rooms = {room(context), context.input["resource_id"], *party["rooms"]} - {None}
-    recordings = {context.subject, *party["items"]}
-    return [
-        *sorted(map(recording_lane, recordings)),
-        *sorted(room_lane(number) for number in rooms if number is not None),
-    ]
+    return [*_recordings(context), *_rooms(context)]
+
+
+def _recordings(context: Ctx) -> list[str]:
+    return sorted(map(recording_lane, {context.subject, *_party(context)["items"]}))
+
+
+def _rooms(context: Ctx) -> list[str]:
+    rooms = {room(context), context.input["resource_id"], *_party(context)["rooms"]} - {None}
+    return sorted(room_lane(number) for number in rooms if number is not None)
+
+
+def _party(context: Ctx) -> Mapping[str, Any]:
+    return context.input.get("party") or {"items": (), "rooms": ()}
 
 
 @outcome()
@@ -186,3 +193,5 @@ def _save_last_number(session: Session, context: Ctx) -> None:
 
 
 STATE: Step[Any] = Step("state", lambda _context: [Call("state")], _decide, lanes=_all_lanes, save=_save_last_number)
+# Who only takes things away waits for nobody else's recording; whoever comes after it finds the room free.
+STATE_OF_LESS: Step[Any] = replace(STATE, lanes=_recordings, passing=_rooms)

@@ -137,5 +137,5 @@ def _results(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 GATHER: Step[Tools] = Step(
-    TOGETHER, lambda context: [Call(TOGETHER)] if context.input.get("party") else [], _gather, announced=True
+    TOGETHER, lambda context: [Call(TOGETHER)] if context.input.get("party") else [], _gather, announced=True, anew=True
 )

@@ -80,6 +80,7 @@ def page(session: Session, resource_id: int, window: Window, now: datetime) -> P
     here = (
         col(Occurrence.resource_id) == resource_id,
         col(Occurrence.status) == OccurrenceStatus.SCHEDULED,
+        ~col(Occurrence.withdrawn),
         col(Booking.kind) != "other",
     )
     wanted: list[ColumnElement[bool]] = [

@@ -16,7 +16,7 @@ where that was a scheduled occurrence, the mirror is due for a look at Kaltura a
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, BigInteger, Column, Float, Index, Text
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Text, false
 from sqlmodel import Field, SQLModel
 
 from app.db import UtcDateTime, utc_now
@@ -74,7 +74,8 @@ class Occurrence(SQLModel, table=True):
 
     `slot` is the local date on which the booking's rule holds it, its identity when times change; it is null for what
     no rule holds. Two decisions by hand: `moved`, it is not at the time that the rule gives it, by its own change;
-    `restored`, it is held although it was cancelled or excluded.
+    `restored`, it is held although it was cancelled or excluded. `withdrawn`: a client has cancelled it, and encoders
+    are not shown it any more, whatever stands in Kaltura still.
     """
 
     __table_args__ = (
@@ -93,6 +94,7 @@ class Occurrence(SQLModel, table=True):
     slot: date | None = None
     moved: bool = False
     restored: bool = False
+    withdrawn: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     changed_at: datetime = Field(default_factory=utc_now, sa_column=_changed_at())
 
 

@@ -1,0 +1,1 @@
+"""Load that goes on for a while, and what must be true afterwards."""
