@@ -1,5 +1,6 @@
 """The one composition root: everything that is made once for a process is made, and put together, here."""
 
+import asyncio
 import os
 import secrets
 import socket
@@ -224,10 +225,11 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         if keys.is_open:
             log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
         yield
-        ended = await run_in_threadpool(workers.stop, STOP_SECONDS)
-        await run_in_threadpool(refreshers.stop, MIRROR_STOP_SECONDS)
+        # In threads of asyncio's: those of requests may all be waiting for Kaltura.
+        ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
+        await asyncio.to_thread(refreshers.stop, MIRROR_STOP_SECONDS)
         feed.versions.close()
-        await run_in_threadpool(keys.stop)
+        await asyncio.to_thread(keys.stop)
         log.info("stopped", all_calls_ended=ended)
         database.close()
 
@@ -289,6 +291,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         seen=metrics.poll,
     )
     app.add_middleware(hosts.AllowedHosts, names=hosts.allowed(settings), count=metrics.request)
+    app.add_middleware(limits.Entrance, count=metrics.request)
     app.add_middleware(headers.Headers)
     telemetry.add_request_ids(app)
     return app

@@ -105,6 +105,19 @@ class Settings(BaseSettings):
         description="Requests with one key per minute, at most; of each process. Polls that are answered from memory "
         "are not counted. 0: no limit.",
     )
+    connections: int = Field(
+        500,
+        ge=10,
+        le=100_000,
+        description="Connections at once, at most; of each process. The one that has been idle for longest makes room "
+        "for the next. More than 624 need more descriptors than the usual 1,024 (`LimitNOFILE`).",
+    )
+    request_seconds: float = Field(
+        10.0, gt=0, le=300, description="Seconds within which a request has to arrive, body included."
+    )
+    stop_seconds: int = Field(
+        25, ge=2, le=600, description="Seconds that a stop takes at most; what still waits for Kaltura then is left."
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
 
     @model_validator(mode="before")

@@ -20,7 +20,7 @@ APP = ROOT / "app"
 MAX_LINES = 400
 
 BASE = {"settings", "db", "errors", "problems", "headers", "hosts", "limits", "access", "telemetry", "metrics"}
-BASE |= {"account", "fields", "docs", "keys", "rates", "scopes", "cpu", "rows"}
+BASE |= {"connections", "account", "fields", "docs", "keys", "rates", "scopes", "cpu", "rows"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     "kaltura": set(),
