@@ -95,8 +95,8 @@ class Settings(BaseSettings):
     api_keys: SecretStr = Field(
         SecretStr(""),
         description="Comma-separated `client=key` pairs; each key may use everything that is its client's own. "
-        "Required, if `lectern keys` has made none, unless service and Kaltura are both on loopback addresses, or the "
-        "sandbox is embedded.",
+        "Required, if `lectern keys` has made none, unless a sandbox is behind the service: the embedded one, or one "
+        "with its own sign-in, and both on loopback addresses.",
     )
     requests_per_minute: int = Field(
         30_000,
@@ -155,11 +155,12 @@ class Settings(BaseSettings):
         return not self.kaltura_url
 
     @property
-    def may_be_open(self) -> bool:
-        """Whether the service may run without a key: nothing real is behind it, or all is on this machine."""
-        return self.embedded_sandbox or (
-            is_loopback(self.host) and is_loopback(urlsplit(self.kaltura_url).hostname or "")
-        )
+    def on_this_machine(self) -> bool:
+        """Whether nobody elsewhere reaches the service, and its Kaltura has an address of this machine.
+
+        Which says little of that Kaltura: a tunnel to a real one has such an address, too.
+        """
+        return is_loopback(self.host) and is_loopback(urlsplit(self.kaltura_url).hostname or "")
 
 
 def _has_port(url: SplitResult) -> bool:
