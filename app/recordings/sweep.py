@@ -11,7 +11,7 @@ from typing import Any
 
 from app.chains.steps import Call, Done, Outcome, Step
 from app.recordings import own
-from app.recordings.events import unseen
+from app.recordings.events import look_for_newest, unseen
 from app.recordings.outcomes import GONE, outcome
 from app.recordings.work import Ctx, Tools, newest
 from app.resources.references import reference
@@ -20,15 +20,6 @@ MANY = 5_000  # ids that one call looks through
 MOST = 50_000  # ids that are looked through for one event
 LONGEST = 1_000  # occurrences of a series
 KINDS = {"template_entry": "entry", "events": "event"}  # by step
-
-
-# newest
-
-
-@outcome()
-def _look_for_newest(context: Ctx, _call: Call) -> Outcome:
-    """Now, and not up to a minute ago."""
-    return Done({"event_id": context.tools.kaltura.newest_event_id()})
 
 
 # look
@@ -108,7 +99,7 @@ def _remove(context: Ctx, call: Call) -> Outcome:
 
 
 SWEEP: Sequence[Step[Tools]] = (
-    Step("newest", lambda _context: [Call("newest")], _look_for_newest),
+    Step("newest", lambda _context: [Call("newest")], look_for_newest),
     Step("look", _look_calls, _look),
     Step("remove", _remove_calls, _remove, check=own.check),
 )

@@ -8,9 +8,8 @@ the event's `referenceId` but for a token (app/resources/references.py); number 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,21 +22,6 @@ from app.resources.conflicts import Booked
 from app.resources.references import recording_of
 
 
-class Newest:
-    """The newest event that Kaltura shows, asked for once a minute: before a later one it was, too."""
-
-    SECONDS = 60.0
-
-    def __init__(self) -> None:
-        self._id, self._until = 0, monotonic()
-
-    def id(self, client: KalturaClient) -> int:
-        asked = monotonic()
-        if asked >= self._until:
-            self._id, self._until = client.newest_event_id(), asked + self.SECONDS
-        return self._id
-
-
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What belongs to one worker thread. `server_zone` is the zone of Kaltura's server (app/calendar/server.py)."""
@@ -45,7 +29,6 @@ class Tools:
     kaltura: KalturaClient
     database: Database
     server_zone: ZoneInfo
-    newest: Newest = field(default_factory=Newest)
 
 
 Ctx = Context[Tools]
