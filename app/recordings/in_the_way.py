@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.chains.steps import Call, Done, Failed, Outcome, Step
+from app.db import utc_now
 from app.kaltura import types as kaltura
 from app.recordings.discretion import discreet
 from app.recordings.events import draft
@@ -12,6 +13,7 @@ from app.recordings.models import Recording
 from app.recordings.outcomes import conflict, outcome
 from app.recordings.work import Ctx, booked, planned, room, together, wanted
 from app.resources.conflicts import Booked, at_their_times, find_conflicts, known_bookings
+from app.resources.doubting import still_there
 from app.resources.mirror import everything
 
 
@@ -30,10 +32,13 @@ def _check_conflicts(context: Ctx, call: Call) -> Outcome:
         met = client.get_conflicts([resource_id], draft(context, number), kind="blackout")
         return refusal(context, find_conflicts(sessions, map(booked, met))) or Done()
     first, last = sessions[0][0], max(end for _, end in sessions)
-    events = everything(client, resource_id, first, last)
+    listed = everything(client, resource_id, first, last)
     with context.tools.database.read() as session:
         known = known_bookings(session, resource_id, first, last, but=together(context))
-    own = [one for one in known if one.source == "lectern"]  # the others are in Kaltura, or are no more
+    own = [one for one in known if one.source == "lectern"]
+    # Those of others are in Kaltura, or are no more; its list may leave some out.
+    left_out = {one.event_id for one in known if one.event_id and one not in own} - {event.id for event in listed}
+    events = [*listed, *still_there(client, resource_id, sorted(left_out), utc_now())]
     return refusal(context, find_conflicts(sessions, [*own, *others(context, events, own)])) or Done()
 
 

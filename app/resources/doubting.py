@@ -72,7 +72,7 @@ def look_closer(
     kept = [
         event
         for some in _in_parts([row.event_id for row in asked if row.event_id])
-        for event in _still_there(client, resource_id, some, now)
+        for event in still_there(client, resource_id, some, now)
     ]
     if kept or unsure or listed.missing:
         known = there | {row.event_id for row in vanished} | {event.id for event in kept}
@@ -88,8 +88,8 @@ def look_closer(
     return Seen([*listed, *kept], unlisted, unknown, listed.missing > 0, odd, why)
 
 
-def _still_there(client: KalturaClient, resource_id: int, event_ids: Sequence[int], now: datetime) -> list[Event]:
-    """Those of at most 500 events that are active, ahead, and on the resource."""
+def still_there(client: KalturaClient, resource_id: int, event_ids: Sequence[int], now: datetime) -> list[Event]:
+    """Those of these events that are active, ahead, and on the resource: by Kaltura's database, whatever it lists."""
     found = [
         event
         for event in client.list_events(event_ids)
@@ -116,7 +116,7 @@ def _linked_lately(
     ids = [event.id for event in found if event.recurrence_type != SERIES]
     # The occurrences of a series have the ids that follow its own.
     ids += [number for first in series for number in range(first + 1, first + PAGE_SIZE) if number not in known]
-    return [event for some in _in_parts(sorted(set(ids))) for event in _still_there(client, resource_id, some, now)]
+    return [event for some in _in_parts(sorted(set(ids))) for event in still_there(client, resource_id, some, now)]
 
 
 def _in_parts(ids: Sequence[int]) -> Iterable[Sequence[int]]:

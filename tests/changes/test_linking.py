@@ -13,7 +13,7 @@ from app.kaltura.errors import Refused
 from app.kaltura.types import Event, Listed
 from app.recordings import linking
 from app.resources.models import Mirror
-from tests.changes.links import half, listed, lost, unlisted
+from tests.changes.links import LINK, half, listed, lost, unlisted
 from tests.changes.scene import COUNT, Scene, begun, document, to_come, watched
 from tests.changes.together import are_as, rotated, send, where
 from tests.service import NOTHING, Json, Lectern, eventually, found, problem
@@ -280,6 +280,22 @@ def test_a_recording_is_in_the_way_of_others_though_kaltura_does_not_list_it(ser
     del fresh["recurrence"]
     (pair,) = problem(service.schedule(fresh), 409, "schedule_conflict")["conflicts"]
     assert (pair["booked"]["recording_id"], pair["booked"]["source"]) == (scene.id, "lectern")
+
+
+def test_a_series_of_somebody_else_is_in_the_way_though_kaltura_does_not_list_it_any_more(service: Lectern) -> None:
+    scene = begun(service)
+    resource = found(service.client.get(f"/resources/{scene.other}"))["id"]
+    start = int(scene.start(25).timestamp())
+    event = service.kaltura.add_event(startDate=start, endDate=start + 3600)
+    service.kaltura.link(event["id"], resource)
+    path = f"/resources/{scene.other}/upcoming?to={scene.day(40)}T00:00:00Z"
+    eventually(lambda: service.client.get(path).status_code == 200 and found(service.client.get(path))["occurrences"])
+    service.kaltura(LINK, "delete", scheduleEventId=event["id"], scheduleResourceId=resource)
+    half(service, indexed=0)
+    service.kaltura.link(event["id"], resource)
+    fresh = second(scene, holidays=[], start=scene.local(25))
+    (pair,) = problem(service.schedule(fresh), 409, "schedule_conflict")["conflicts"]
+    assert (pair["booked"]["source"], pair["booked"]["event_id"]) == ("kaltura", event["id"])
 
 
 def test_a_look_at_a_list_does_not_touch_a_stranger(service: Lectern) -> None:

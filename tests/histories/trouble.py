@@ -12,6 +12,8 @@ BAD_DAYS: tuple[Json, ...] = (
     {"search_down": True},
     {"reservations_down": True},
     {"half_delete": {"times": 1}},
+    {"half_link": {"indexed": 1, "times": 1}},
+    {"totals_lag": 30.0},
 )
 REFUSAL: Json = {"fault": "error", "code": "INVALID_PARAMETER_CHAR", "times": 1}
 REFUSED_AT = (
