@@ -92,4 +92,4 @@ def test_a_chain_that_is_stuck_is_swept_after_when_it_has_ended(house: House) ->
         assert house.store().take_up(session, chain_id)
     assert engine.run(house.claim(), house.world)
     (sweep,) = sweeps(house)
-    assert sweep.input["unsure"]["thing"] == ["thing"]
+    assert sweep.input["unsure"]["thing"] == UNSURE

@@ -95,7 +95,7 @@ def test_in_the_middle_of_a_chain(service: Lectern, clock: HostClock) -> None:
 def test_numbers_of_a_change_that_was_undone_are_not_given_again(service: Lectern, clock: HostClock) -> None:
     """Also when it is followed by changes that make no event, and a clock that was set back."""
     scene = to_come(service)
-    service.fault("error", "schedule_scheduleEventResource", "add", code="NO_SUCH_LUCK", times=1)
+    service.fault("error", "schedule_scheduleEventResource", "add", code="INVALID_FIELD_VALUE", times=1)
     clock.off_by -= 3
     assert scene.patch(start=scene.local(hours=1)).status_code == 422
     clock.off_by -= 3

@@ -75,6 +75,7 @@ class Act:
         choices: list[Json] = [
             {"title": f"Renamed {chance.randrange(100)}"},
             {"start": f"{begins[:11]}{chance.randrange(9, 14):02d}:00:00"},
+            {"categories": chance.choice(([], ["Mathematics"]))},
             {"resource": chance.choice(ROOMS)},
             {"recurrence": {**document["recurrence"], "count": chance.randrange(2, 7)}, "exclude": []},
             {"exclude": [chance.choice(days[1:])] if several else []},

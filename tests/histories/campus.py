@@ -198,9 +198,14 @@ class Campus:
         now = utc_now().timestamp()
         assert {one["id"] for one in ours if one["status"] == 2 and one["endDate"] > now} <= owned
         entries = [one for one in self.house.sandbox.state()["entries"] if self.is_ours(one)]
-        assert sorted(one["id"] for one in entries) == sorted(
-            self.shown(reference)["kaltura"]["template_entry_id"] for reference in self.wishes
-        )
+        assert {one["id"]: (one["name"], one["categories"]) for one in entries} == {
+            self.shown(reference)["kaltura"]["template_entry_id"]: (
+                wish.document["title"],
+                ",".join(wish.document["categories"]),
+            )
+            for reference, wish in self.wishes.items()
+        }
+        assert len(entries) == len(self.wishes)
         for name in ROOMS:
             expected[name] += [(*span, None) for span in self.taken(name)]
             assert self._fed(name) == sorted(expected[name], key=str), f"the feed of {name}"
@@ -228,6 +233,7 @@ class Campus:
         document: Json = {
             "reference_id": reference,
             "title": f"Lecture {chance.randrange(100)}",
+            "categories": chance.choice(([], ["Mathematics"], ["Mathematics"])),
             "resource": chance.choice(ROOMS),
             "start": f"{first}T{chance.randrange(9, 14):02d}:00:00",
             "time_zone": ZONE.key,

@@ -14,6 +14,9 @@ BAD_DAYS: tuple[Json, ...] = (
     {"half_delete": {"times": 1}},
     {"half_link": {"indexed": 1, "times": 1}},
     {"totals_lag": 30.0},
+    {"half_entry": {"times": 1}},
+    {"half_entry": {"times": 1, "answer": "success"}},
+    {"lock_timeout": 600.0},  # whoever is first; all others are too late
 )
 REFUSAL: Json = {"fault": "error", "code": "INVALID_PARAMETER_CHAR", "times": 1}
 REFUSED_AT = (
