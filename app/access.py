@@ -3,7 +3,8 @@
 A key is sent as `Authorization: Bearer <key>`, or as the password of HTTP Basic, which encoders speak; never in an
 address. app/keys.py knows whose it is.
 
-    request ── Door: whose key is it? too many with it? ──▶ 429      a change, and nobody's ──▶ 401
+    request ── Door: whose key is it? too many with it, or from a stranger's address? ──▶ 429
+                 │                                                   a change, and nobody's ──▶ 401
                  │
                  ▼
     operation ── Reader, Writer, Encoder, Admin: nobody's ──▶ 401      without that scope ──▶ 403
@@ -14,7 +15,9 @@ What belongs to another client, or lies beyond the resources that a key is narro
 """
 
 import base64
-from typing import Annotated
+from collections.abc import Mapping
+from ipaddress import IPv6Network
+from typing import Annotated, Any
 
 from fastapi import Request, Security
 from fastapi.openapi.models import HTTPBase
@@ -28,7 +31,8 @@ from app.keys import LOCAL, Client, Keys
 from app.rates import Rates
 from app.settings import Settings
 
-FAILURES_PER_MINUTE = 600  # from one address: enough for a fleet whose key was revoked to be told so
+STRANGERS_PER_MINUTE = 600  # from one address: enough for a fleet whose key was revoked to be told so
+UNCOUNTED = frozenset({"/healthz", "/readyz"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # all else changes something, and needs a key whatever its address
 REFUSALS = (Unauthorized, Forbidden, TooManyRequests, Busy)
 
@@ -36,7 +40,9 @@ REFUSALS = (Unauthorized, Forbidden, TooManyRequests, Busy)
 class Door:
     """The ASGI application `app` behind keys and rates: it finds the client in the request's state, or None.
 
-    What a client has used up is told in the headers of every answer. An open service counts nothing.
+    What a client has used up is told in the headers of every answer. An open service counts nothing. Supervisors are
+    not counted: behind a proxy that is not trusted they and all strangers come from one address, and what they ask
+    for costs no more than a refusal.
     """
 
     def __init__(self, app: ASGIApp, keys: Keys, settings: Settings) -> None:
@@ -48,12 +54,13 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        client = client_of(self._keys, _authorization(scope))
+        client = client_of(self._keys, authorization(scope))
         scope.setdefault("state", {})["client"] = client
-        if client is None and scope["method"] not in SAFE:
-            await render(_stranger(scope))(scope, receive, send)  # whose body is not read
+        if client is None:
+            refusal = _refusal(scope)
+            await (render(refusal) if refusal else self._app)(scope, receive, send)  # without reading a body
             return
-        if client is None or client is LOCAL or self._rates is None:
+        if client is LOCAL or self._rates is None:
             await self._app(scope, receive, send)
             return
         allowance = self._rates.take(client.key)
@@ -74,12 +81,26 @@ def _too_many(wait: int, detail: str = "") -> TooManyRequests:
     return problem
 
 
-def _stranger(scope: Scope) -> Problem:
-    """The refusal of a request without a key that counts; of too many from one address, another one."""
-    failures: Rates = scope["app"].state.failures
-    address, _ = scope.get("client") or ("", 0)
-    wait = failures.take(address).wait
-    return _too_many(wait, "Too many requests without a valid API key from this address.") if wait else Unauthorized()
+def _refusal(scope: Scope) -> Problem | None:
+    """Of a request without a key that counts: of too many from one address, and of each that changes something."""
+    if scope["path"] in UNCOUNTED and scope["method"] in SAFE:
+        return None
+    strangers: Rates = scope["app"].state.strangers
+    wait = strangers.take(address_of(scope)).wait
+    if wait:
+        return _too_many(wait, "Too many requests without a valid API key from this address.")
+    return None if scope["method"] in SAFE else Unauthorized()
+
+
+def address_of(scope: Mapping[str, Any]) -> str:
+    """Where a request comes from, as far as it counts: of IPv6 a whole /64, which one machine may have."""
+    address: str = (scope.get("client") or ("", 0))[0]
+    if ":" not in address:
+        return address
+    try:
+        return str(IPv6Network((address.partition("%")[0], 64), strict=False))
+    except ValueError:
+        return address
 
 
 def client_of(keys: Keys, authorization: str | None) -> Client | None:
@@ -90,7 +111,7 @@ def client_of(keys: Keys, authorization: str | None) -> Client | None:
     return keys.owner(key) if key else None
 
 
-def _authorization(scope: Scope) -> str | None:
+def authorization(scope: Mapping[str, Any]) -> str | None:
     """The header, if there is one, and one only."""
     found = [value for name, value in scope["headers"] if name == b"authorization"]
     return found[0].decode("latin-1") if len(found) == 1 else None
@@ -135,11 +156,7 @@ async def _client(
 ) -> Client:
     client: Client | None = request.state.client
     if client is None:
-        failures: Rates = request.app.state.failures
-        wait = failures.take(request.client.host if request.client else "").wait
-        raise (
-            _too_many(wait, "Too many requests without a valid API key from this address.") if wait else Unauthorized()
-        )
+        raise Unauthorized()
     missing = [scope for scope in scopes.scopes if scope not in client.scopes]
     if missing:
         raise Forbidden(f"This API key lacks the scope {missing[0]}.", scope=missing[0])

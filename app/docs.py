@@ -2,17 +2,21 @@
 
 Nothing the page shows or runs comes from another host, and the browser is told to refuse it if it ever did:
 scripts, styles and requests are this origin's or blocked, inline ones included. Neither ``/docs`` nor
-``/static`` stands in the OpenAPI document.
+``/static`` nor the OpenAPI document itself stands in that document.
 """
 
+import asyncio
+import hashlib
+import json
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.responses import Response
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
 STATIC = Path(__file__).parent / "static"
 
@@ -64,12 +68,34 @@ class _Assets(StaticFiles):
         return response
 
 
+_FILES = _Assets(directory=STATIC)
+
+
+class _Made:
+    """Bytes that are made when they are first asked for, in a thread and once: strangers may ask as they like."""
+
+    def __init__(self, make: Callable[[], str], media_type: str, headers: Mapping[str, str]) -> None:
+        self._make = make
+        self._media_type = media_type
+        self._headers = {**headers, "Cache-Control": "no-cache"}
+        self._making = asyncio.Lock()
+        self._body: bytes | None = None
+
+    async def answer(self, request: Request) -> Response:
+        async with self._making:
+            if self._body is None:
+                self._body = (await asyncio.to_thread(self._make)).encode()
+                self._headers["ETag"] = f'"{hashlib.sha256(self._body).hexdigest()[:32]}"'
+        answer = Response(self._body, headers=self._headers, media_type=self._media_type)
+        if _FILES.is_not_modified(answer.headers, request.headers):
+            return NotModifiedResponse(answer.headers)
+        return answer
+
+
 def add_docs(app: FastAPI) -> None:
-    """Serve ``/docs`` and ``/static``; ``app`` is made with ``docs_url=None`` and has ``/openapi.json``."""
-    page = (STATIC / "docs.html").read_text(encoding="utf-8")
-
-    def docs(_: Request) -> HTMLResponse:
-        return HTMLResponse(page, headers={**HEADERS, "Cache-Control": "no-cache"})
-
-    app.add_route("/docs", docs, include_in_schema=False)
-    app.mount("/static", _Assets(directory=STATIC), name="static")
+    """Serve ``/docs``, ``/static`` and ``/openapi.json``; ``app`` is made without any of its own."""
+    page = _Made(lambda: (STATIC / "docs.html").read_text(encoding="utf-8"), "text/html", HEADERS)
+    document = _Made(lambda: json.dumps(app.openapi(), ensure_ascii=False), "application/json", {})
+    app.add_route("/docs", page.answer, include_in_schema=False)
+    app.add_route("/openapi.json", document.answer, include_in_schema=False)
+    app.mount("/static", _FILES, name="static")

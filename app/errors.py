@@ -11,11 +11,12 @@
     │   ├── IdempotencyKeyReused · NothingAhead
     │   └── RefusedByKaltura
     │       └── CategoryNotFound · ResourceNotFound
-    ├── TooManyRequests 429
+    ├── TooManyRequests 429 · HeadersTooLarge 431
     ├── Internal 500
     ├── ScheduleDiffers 502
     └── Unavailable 503
-        └── Busy · DatabaseUnavailable · KalturaUnavailable · ScheduleUnknown · Stuck
+        ├── Busy · DatabaseUnavailable · KalturaUnavailable · ScheduleUnknown · Stuck
+        └── TooManyConnections
 
 A problem says what is wrong and what to do. It never repeats the input, an exception's text, a secret or a
 Kaltura session. `code` is stable; `detail` is for people.
@@ -246,6 +247,12 @@ class TooManyRequests(Problem):
     retry_after: int | None = 1
 
 
+class HeadersTooLarge(Problem):
+    status, code, title = 431, "headers_too_large", "The address and headers are too large"
+    when = "The address and the headers have more than 16 KiB."
+    advice = "Send at most 16 KiB."
+
+
 class Internal(Problem):
     status, code, title = 500, "internal", "Lectern made a mistake"
     when = "A mistake in Lectern; or, in a recording, steps that this version of Lectern does not know."
@@ -279,6 +286,12 @@ class ScheduleUnknown(Unavailable):
     code, title = "schedule_unknown", "The schedule of this resource has not been read yet"
     when = "The first question for a resource that Lectern has not read from Kaltura yet."
     advice = "It is being read from Kaltura now. Keep what you have, and ask again."
+
+
+class TooManyConnections(Unavailable):
+    code, title = "too_many_connections", "There are too many connections"
+    when = "As many connections as there may be (`LECTERN_CONNECTIONS`) are being answered."
+    advice = "Nothing was started. Send the same request again later."
 
 
 class Stuck(Unavailable):

@@ -171,12 +171,15 @@ _KEYS = select(*(_TABLE.c.id, _TABLE.c.name, _TABLE.c.digest, _TABLE.c.scopes, _
 class Keys:
     """Every key, as a process knows it. Safe to ask from any thread."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
-        """Raises ValueError for settings that cannot be read, or that allow no start without a key there is none of."""
+    def __init__(self, settings: Settings, database: Database, *, sandboxed: bool) -> None:
+        """`sandboxed`: no real Kaltura is behind the service.
+
+        Raises ValueError for settings that cannot be read, or that allow no start without a key there is none of.
+        """
         self._given = given(settings)
         self._made: Mapping[str, tuple[bytes, Client]] = {}
         self._database = database
-        self._may_be_open = settings.may_be_open
+        self._may_be_open = sandboxed and (settings.embedded_sandbox or settings.on_this_machine)
         self._is_open = False  # before the first look
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="keys", daemon=True)
@@ -241,7 +244,7 @@ class Keys:
 
 NEEDED = (
     "LECTERN_API_KEYS is needed, or a key that `lectern keys create` made: without a key, Lectern runs only with "
-    "the embedded sandbox, or with itself and Kaltura on loopback addresses"
+    "the embedded sandbox, or with itself and a sandbox, under its published sign-in, on loopback addresses"
 )
 
 

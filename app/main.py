@@ -1,9 +1,10 @@
 """The one composition root: everything that is made once for a process is made, and put together, here."""
 
+import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
@@ -146,6 +147,17 @@ def _credentials(settings: Settings) -> Credentials:
     )
 
 
+def _is_sandboxed(settings: Settings) -> bool:
+    """Whether a sandbox is behind it, for sure: the embedded one, or whatever takes a sandbox's sign-in.
+
+    That one is published, so no real Kaltura takes it; an address alone could be a tunnel's to one.
+    """
+    who = _credentials(settings)
+    token = (who.app_token_id, who.app_token) == (sandbox.APP_TOKEN_ID, sandbox.APP_TOKEN)
+    signs_in = token if who.by_app_token else who.admin_secret == sandbox.ADMIN_SECRET
+    return who.partner_id == sandbox.PARTNER_ID and signs_in
+
+
 def claim(database: Database, named: Account) -> None:
     """The database is that account's, or becomes it. Raises ValueError if it is another one's.
 
@@ -175,7 +187,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     _zone("LECTERN_TIME_ZONE", settings.time_zone)
     server_zone = _zone("LECTERN_KALTURA_SERVER_TIME_ZONE", settings.kaltura_server_time_zone)
     database = Database(settings.database_url)
-    keys = Keys(settings, database)
+    keys = Keys(settings, database, sandboxed=_is_sandboxed(settings))
     metrics = Metrics()
     kaltura = Kaltura(
         settings,
@@ -227,10 +239,11 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         if keys.is_open:
             log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
         yield
-        ended = await run_in_threadpool(workers.stop, STOP_SECONDS)
-        await run_in_threadpool(refreshers.stop, MIRROR_STOP_SECONDS)
+        # In threads of asyncio's: those of requests may all be waiting for Kaltura.
+        ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
+        await asyncio.to_thread(refreshers.stop, MIRROR_STOP_SECONDS)
         feed.versions.close()
-        await run_in_threadpool(keys.stop)
+        await asyncio.to_thread(keys.stop)
         log.info("stopped", all_calls_ended=ended)
         database.close()
 
@@ -241,7 +254,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         description=docs.DESCRIPTION,
         openapi_tags=docs.TAGS,
         docs_url=None,
-        openapi_url="/openapi.json" if settings.docs else None,
+        openapi_url=None,  # app/docs.py serves it
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
@@ -250,7 +263,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.prepare = prepare
     app.state.settings = settings
     app.state.keys = keys
-    app.state.failures = Rates(access.FAILURES_PER_MINUTE)
+    app.state.strangers = Rates(access.STRANGERS_PER_MINUTE)
     app.state.database = database
     app.state.workers = workers
     app.state.mirror = mirror
@@ -290,17 +303,18 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.add_middleware(
         Shortcut,
         feed=feed,
-        may_see=lambda sent, resource_id: _may_see(keys, feed, sent, resource_id),
+        may_see=lambda scope, resource_id: _may_see(keys, feed, scope, resource_id),
         seen=metrics.poll,
     )
     app.add_middleware(hosts.AllowedHosts, names=hosts.allowed(settings), count=metrics.request)
+    app.add_middleware(limits.Entrance, count=metrics.request)
     app.add_middleware(headers.Headers)
     telemetry.add_request_ids(app)
     return app
 
 
-def _may_see(keys: Keys, feed: Feed, authorization: str | None, resource_id: int) -> bool:
-    client = access.client_of(keys, authorization)
+def _may_see(keys: Keys, feed: Feed, scope: Mapping[str, Any], resource_id: int) -> bool:
+    client = access.client_of(keys, access.authorization(scope))
     if client is None or Scope.SCHEDULE_READ not in client.scopes:
         return False
     return client.may_see(resource_id, feed.versions.resources[resource_id].system_name, feed.versions.is_id)

@@ -1,5 +1,6 @@
 """How problems are answered, whoever met them, and what they look like in the OpenAPI document."""
 
+from functools import cache
 from typing import Any
 
 import structlog
@@ -171,6 +172,7 @@ def add_schema(app: FastAPI) -> None:
     """
     make = app.openapi
 
+    @cache
     def openapi() -> dict[str, Any]:
         document = make()
         schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -95,8 +95,8 @@ class Settings(BaseSettings):
     api_keys: SecretStr = Field(
         SecretStr(""),
         description="Comma-separated `client=key` pairs; each key may use everything that is its client's own. "
-        "Required, if `lectern keys` has made none, unless service and Kaltura are both on loopback addresses, or the "
-        "sandbox is embedded.",
+        "Required, if `lectern keys` has made none, unless a sandbox is behind the service: the embedded one, or one "
+        "with its own sign-in, and both on loopback addresses.",
     )
     requests_per_minute: int = Field(
         30_000,
@@ -104,6 +104,19 @@ class Settings(BaseSettings):
         le=10_000_000,
         description="Requests with one key per minute, at most; of each process. Polls that are answered from memory "
         "are not counted. 0: no limit.",
+    )
+    connections: int = Field(
+        500,
+        ge=10,
+        le=100_000,
+        description="Connections at once, at most; of each process. The one that has been idle for longest makes room "
+        "for the next. More than 624 need more descriptors than the usual 1,024 (`LimitNOFILE`).",
+    )
+    request_seconds: float = Field(
+        10.0, gt=0, le=300, description="Seconds within which a request has to arrive, body included."
+    )
+    stop_seconds: int = Field(
+        25, ge=2, le=600, description="Seconds that a stop takes at most; what still waits for Kaltura then is left."
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
 
@@ -142,11 +155,12 @@ class Settings(BaseSettings):
         return not self.kaltura_url
 
     @property
-    def may_be_open(self) -> bool:
-        """Whether the service may run without a key: nothing real is behind it, or all is on this machine."""
-        return self.embedded_sandbox or (
-            is_loopback(self.host) and is_loopback(urlsplit(self.kaltura_url).hostname or "")
-        )
+    def on_this_machine(self) -> bool:
+        """Whether nobody elsewhere reaches the service, and its Kaltura has an address of this machine.
+
+        Which says little of that Kaltura: a tunnel to a real one has such an address, too.
+        """
+        return is_loopback(self.host) and is_loopback(urlsplit(self.kaltura_url).hostname or "")
 
 
 def _has_port(url: SplitResult) -> bool:

@@ -4,11 +4,12 @@ Logs are JSON lines on standard error, ours and those of libraries alike. They h
 secret, no session. Lines of a request carry `request_id`, lines of a worker `chain_id` and `subject`, the recording.
 """
 
+import asyncio
 import logging
 import re
 import sys
 from collections.abc import Callable, Mapping
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Literal
 
 import structlog
@@ -20,9 +21,10 @@ from structlog.typing import EventDict, WrappedLogger
 
 from app.db import new_id
 from app.fields import Out
-from app.threads import HEALTH
 
 log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 1.0  # seconds for which an answer of `/readyz` is good for others, too
 
 State = Literal["ok", "degraded", "down"]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -152,8 +154,32 @@ class Health(Out):
     status: Literal["ok"] = Field(description="Always `ok`.", examples=["ok"])
 
 
+class _Lately:
+    """What `look` finds, in a thread that no request waits for, at most once in LOOK_EVERY, however many ask."""
+
+    def __init__(self, look: Callable[[], Readiness]) -> None:
+        self._look = look
+        self._looking = asyncio.Lock()
+        self._found: Readiness | None = None
+        self._at = 0.0
+
+    async def __call__(self) -> Readiness:
+        async with self._looking:
+            if self._found is None or monotonic() - self._at >= LOOK_EVERY:
+                self._found = await asyncio.to_thread(self._look)
+                self._at = monotonic()
+            return self._found
+
+
 def health_router(parts: Mapping[str, Callable[[], Part]]) -> APIRouter:
-    """`/healthz` and `/readyz`; each of `parts` is looked at for every `/readyz`."""
+    """`/healthz` and `/readyz`, which looks at each of `parts`."""
+
+    def look() -> Readiness:
+        found = {name: part() for name, part in parts.items()}
+        worst = max((part.state for part in found.values()), key=("ok", "degraded", "down").index)
+        return Readiness(status=worst, parts=found)
+
+    lately = _Lately(look)
     router = APIRouter(tags=["operations"])
 
     @router.get("/healthz", summary="Is the process alive?", response_description="It is.")
@@ -163,19 +189,17 @@ def health_router(parts: Mapping[str, Callable[[], Part]]) -> APIRouter:
 
     @router.get(
         "/readyz",
-        dependencies=[HEALTH],
         summary="Can it work?",
         response_description="It can.",
         responses={503: {"model": Readiness, "description": "A part that is needed for every request is down."}},
     )
-    def readyz(response: Response) -> Readiness:
+    async def readyz(response: Response) -> Readiness:
         """For a load balancer: 503 when requests should go elsewhere. Kaltura away is `degraded`, and no reason to.
 
         Of a part that is not `ok`, `detail` names the cause. When nobody has asked Kaltura for a minute, this does.
         """
-        found = {name: look() for name, look in parts.items()}
-        worst = max((part.state for part in found.values()), key=("ok", "degraded", "down").index)
-        response.status_code = 503 if worst == "down" else 200
-        return Readiness(status=worst, parts=found)
+        found = await lately()
+        response.status_code = 503 if found.status == "down" else 200
+        return found
 
     return router

@@ -21,6 +21,7 @@ import structlog
 from sqlmodel import SQLModel
 from structlog.processors import KeyValueRenderer, add_log_level, format_exc_info
 
+from app import telemetry
 from app.db import Database
 from app.main import migrate
 from app.resources import polling
@@ -136,6 +137,12 @@ def database(shared_database: Database) -> Database:
         for table in reversed(SQLModel.metadata.sorted_tables):
             session.execute(table.delete())
     return shared_database
+
+
+@pytest.fixture(autouse=True)
+def ready_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readiness is looked at whenever a test asks for it."""
+    monkeypatch.setattr(telemetry, "LOOK_EVERY", 0.0)
 
 
 def pytest_configure() -> None:

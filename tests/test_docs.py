@@ -13,9 +13,27 @@ FOREIGN = re.compile(r"""(?:https?:)?//[\w.-]+\.\w+""")
 
 @pytest.fixture(scope="module")
 def client() -> TestClient:
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url="/openapi.json", redirect_slashes=False)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     add_docs(app)
     return TestClient(app)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
+def test_what_everybody_may_ask_for_is_made_once_and_known_by_its_etag(path: str) -> None:
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    add_docs(app)
+    made = []
+    make = app.openapi
+    app.openapi = lambda: made.append(path) or make()  # type: ignore[method-assign, func-returns-value]
+    client = TestClient(app)
+    first = client.get(path)
+    assert first.headers["Cache-Control"] == "no-cache"
+    assert client.get(path).content == first.content
+    for tag in (first.headers["ETag"], f'W/{first.headers["ETag"]}, "other"'):
+        again = client.get(path, headers={"If-None-Match": tag})
+        assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+    assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert len(made) == (path == "/openapi.json")
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from app.cli import main
 from app.db import Database
 from app.keys import Keys
 from app.main import create_app
+from app.sandbox import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID
 from tests.keys import bearer, key, revoke
 from tests.service import Lectern, eventually, found, lectern, logs_as_they_are, problem, settings
 
@@ -237,12 +238,20 @@ def test_a_stranger_is_compared_like_everybody(known: tuple[Keys, str], monkeypa
 
 # Starting
 
-REAL: dict[str, Any] = {"kaltura_url": "http://127.0.0.1:8100", "kaltura_partner_id": 101, "kaltura_admin_secret": "s"}
+HERE: dict[str, Any] = {"kaltura_url": "http://127.0.0.1:8100", "kaltura_partner_id": PARTNER_ID}
+REAL = HERE | {"kaltura_admin_secret": "s"}  # by a tunnel
 
 
 @pytest.mark.parametrize(
     "values",
-    [REAL | {"kaltura_url": "https://kaltura.example"}, REAL | {"host": "0.0.0.0"}],  # noqa: S104
+    [
+        REAL,
+        REAL | {"kaltura_url": "https://kaltura.example"},
+        REAL | {"kaltura_app_token_id": APP_TOKEN_ID, "kaltura_app_token": "another"},
+        HERE | {"kaltura_admin_secret": ADMIN_SECRET, "kaltura_partner_id": 102},
+        HERE | {"kaltura_admin_secret": ADMIN_SECRET, "host": "0.0.0.0"},  # noqa: S104
+    ],
+    ids=["tunnel", "elsewhere", "token", "partner", "for others"],
 )
 def test_it_does_not_start_without_a_key_where_others_could_reach_something_real(
     tmp_path: Path, values: dict[str, Any], command: Command, database_url: str
@@ -272,6 +281,16 @@ def test_a_database_that_does_not_answer_yet_is_asked_again_at_the_start(tmp_pat
         app.state.keys.start()
 
 
-def test_on_this_machine_alone_it_starts_without_a_key(tmp_path: Path, database_url: str) -> None:
-    with lectern(tmp_path, database_url=database_url, **REAL) as service:
+@pytest.mark.parametrize(
+    "sign_in",
+    [
+        {"kaltura_admin_secret": ADMIN_SECRET},
+        {"kaltura_app_token_id": APP_TOKEN_ID, "kaltura_app_token": APP_TOKEN, "kaltura_admin_secret": "not used"},
+    ],
+    ids=["secret", "token"],
+)
+def test_with_a_sandbox_on_this_machine_it_starts_without_a_key(
+    tmp_path: Path, database_url: str, sign_in: dict[str, Any]
+) -> None:
+    with lectern(tmp_path, database_url=database_url, **HERE, **sign_in) as service:
         assert service.app.state.keys.is_open

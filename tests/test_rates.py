@@ -121,14 +121,41 @@ def test_polls_that_are_answered_from_memory_are_not_counted(service: Lectern) -
 def test_an_address_that_sends_wrong_keys_is_refused_after_a_while(
     service: Lectern, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service.app.state, "failures", Rates(3))
+    monkeypatch.setattr(service.app.state, "strangers", Rates(3))
     answers = [service.client.get("/recordings", headers=bearer(f"wrong-{n}")) for n in range(5)]
     assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
     assert "from this address" in problem(answers[-1], 429, "too_many_requests")["detail"]
     assert int(answers[-1].headers["Retry-After"]) >= 1
     # Whoever sends a right one from there is none the worse for it.
     found(service.client.get("/recordings", headers=bearer(FIRST)))
-    assert access.FAILURES_PER_MINUTE >= 60
+    assert access.STRANGERS_PER_MINUTE >= 60
+
+
+def test_what_needs_no_key_is_limited_for_each_address_and_supervisors_are_not(service: Lectern) -> None:
+    for path in ("/openapi.json", "/docs", "/static/docs.js", "/nowhere", "/recordings", "/metrics"):
+        service.app.state.strangers = Rates(3)
+        answers = [service.client.get(path) for _ in range(5)]
+        assert [answer.status_code == 429 for answer in answers] == [False, False, False, True, True], path
+        assert int(answers[-1].headers["Retry-After"]) >= 1
+    assert service.client.get("/openapi.json", headers=bearer(FIRST)).status_code == 200
+    for path in ("/healthz", "/readyz"):
+        assert service.client.get(path).status_code == 200
+    problem(service.client.post("/healthz"), 429, "too_many_requests")
+
+
+@pytest.mark.parametrize(
+    ("address", "counts_as"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3::7", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+        (":", ":"),
+    ],
+)
+def test_one_machine_s_addresses_are_one(address: str, counts_as: str) -> None:
+    assert access.address_of({"client": (address, 1)}) == counts_as
 
 
 @pytest.mark.parametrize("values", [{}, {"api_keys": f"registrar={FIRST}", "requests_per_minute": 0}])

@@ -5,11 +5,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from structlog.testing import capture_logs
 
+from app import telemetry
+from tests.client import client_of
 from tests.service import Json, Lectern, eventually, found, lectern, problem
 
 
@@ -93,6 +97,21 @@ def test_kaltura_away_is_degraded_until_it_is_back(
     service.heal()
     service.until(recording["id"], "scheduled", 20)
     assert service.get("/readyz")["status"] == "ok"
+
+
+def test_readiness_is_worked_out_once_a_second_however_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry, "LOOK_EVERY", 1.0)
+    now, looked = [1000.0], []
+    monkeypatch.setattr(telemetry, "monotonic", lambda: now[0])
+    part = telemetry.Part(state="ok", detail="answers")
+    app = FastAPI()
+    app.include_router(telemetry.health_router({"one": lambda: looked.append(now[0]) or part}))  # type: ignore[func-returns-value]
+    with client_of(app) as client, ThreadPoolExecutor(10) as many:
+        for moment in (1000.0, 1000.9, 1001.0):
+            now[0] = moment
+            answers = list(many.map(lambda _: client.get("/readyz").json(), range(20)))
+            assert answers == [{"status": "ok", "parts": {"one": {"state": "ok", "detail": "answers"}}}] * 20
+    assert looked == [1000.0, 1001.0]
 
 
 def test_a_database_away_is_not_ready(service: Lectern, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from time import monotonic, time
 
 from app.kaltura.errors import KalturaError, Refused, SessionRefused, SignInFailed, Unknown, harmless
 from app.kaltura.gate import Gate, growing_pause
+from app.kaltura.network import within
 from app.kaltura.observing import Observe, observed, unobserved
 from app.kaltura.transport import Http, exchange
 
@@ -29,6 +30,9 @@ RENEW_BEFORE = 300.0
 
 PAUSE = 30.0
 """Seconds before a renewal ahead of time that failed is tried again; until its end the old session is good."""
+
+SIGN_IN_SECONDS = 30.0
+"""For a whole sign-in, which is one exchange to five: everybody waits for it."""
 
 LONGEST_KS = 8192
 """Characters; real ones have a few hundred."""
@@ -180,7 +184,8 @@ class Sessions:
 
     def _sign_in(self) -> _Session:
         try:
-            return self._with_app_token() if self._credentials.by_app_token else self._with_secret()
+            with within(SIGN_IN_SECONDS):
+                return self._with_app_token() if self._credentials.by_app_token else self._with_secret()
         except Refused as refusal:
             cause = _CAUSES.get(refusal.code, f"Kaltura refused the sign-in ({refusal.code}).")
             raise SignInFailed(refusal.code, cause) from None
@@ -235,8 +240,8 @@ class Sessions:
         The two clocks may differ by any amount; a life that is wrong costs a renewal after INVALID_KS and no more.
         """
         life = float(self._seconds)
-        if isinstance(expiry, int) and 0 < expiry - time() < life:
-            life = expiry - time()
+        if isinstance(expiry, int) and 0 < (left := expiry - int(time())) < life:  # whole numbers: any may come
+            life = float(left)
         now = self._clock()
         return _Session(_ks(ks), now + life - min(RENEW_BEFORE, life / 10), now + life)
 

@@ -12,15 +12,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
-from time import monotonic
 
 import httpx
 
 from app.kaltura.errors import KalturaError, Transient, Unknown, from_code
 from app.kaltura.gate import Gate
+from app.kaltura.network import Network, left, within
 
 TOTAL_SECONDS = 60.0
-"""For one exchange; a series of 1,000 takes Kaltura eight seconds to add and nine to cancel."""
+"""For one exchange, once it is its turn; a series of 1,000 takes Kaltura eight seconds to add and nine to cancel."""
 
 MAX_BYTES = 10_000_000
 """Of one answer; a page of 500 events is about 0.4 MB."""
@@ -90,7 +90,7 @@ def http_client(
     read: float = 30.0,
 ) -> Http:
     """`transport` stands in for the network (the embedded sandbox). Times are in seconds, `read` for each wait."""
-    network = httpx.HTTPTransport(verify=_certificates(), trust_env=False) if transport is None else transport
+    network = Network(_certificates()) if transport is None else transport
     return Http(base_url, network, httpx.Timeout(read, connect=connect, pool=connect))
 
 
@@ -116,13 +116,13 @@ def exchange(
     Raises Refused for an error of Kaltura's that is for good; Transient when nothing was sent or Kaltura said that it
     did nothing; Unknown for everything else. `hide` is what no error may show. ValueError for parameters that are not
     JSON (a lone surrogate, NaN), before anything is sent.
-    `total` is looked at after each piece of the body, so that it lasts at most `total` and one `read`; a header that
-    trickles in is bounded by `read` a piece and by httpx' 100 KB only.
+    `total` is over all of it, connecting and headers included; less where the caller has less left (`within`).
     """
     body = json.dumps({**params, "format": 1}, ensure_ascii=False, allow_nan=False).encode()
     with gate.turn():
         try:
-            answer = _decoded(_posted(http, service, action, body, total, max_bytes))
+            with within(total):
+                answer = _decoded(_posted(http, service, action, body, max_bytes))
         except KalturaError as error:
             error.outage = True  # no answer of Kaltura's: nobody would get one
             raise
@@ -135,12 +135,11 @@ def _address(base: str, service: str, action: str) -> httpx.URL:
     return httpx.URL(f"{base}/api_v3/service/{service}/action/{action}")
 
 
-def _posted(http: Http, service: str, action: str, body: bytes, total: float, max_bytes: int) -> bytes:
-    deadline = monotonic() + total
+def _posted(http: Http, service: str, action: str, body: bytes, max_bytes: int) -> bytes:
     try:
         with http.post(service, action, body) as response:
             _check_status(response)
-            return _read(response, deadline, max_bytes)
+            return _read(response, max_bytes)
     except _NOT_SENT as error:
         raise Transient(f"Kaltura cannot be reached{_why(error)} ({type(error).__name__})") from None
     except _FOREIGN as error:
@@ -166,7 +165,7 @@ def retry_after(value: str | None) -> float | None:
         return min(float(value), LONGEST_PAUSE)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year of twenty digits
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -185,7 +184,7 @@ def _check_status(response: httpx.Response) -> None:
         raise Unknown(f"HTTP {status} instead of an answer", pause)
 
 
-def _read(response: httpx.Response, deadline: float, max_bytes: int) -> bytes:
+def _read(response: httpx.Response, max_bytes: int) -> bytes:
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise Unknown("the answer is compressed, which was not asked for")
     raw = bytearray()
@@ -193,7 +192,7 @@ def _read(response: httpx.Response, deadline: float, max_bytes: int) -> bytes:
         raw += chunk
         if len(raw) > max_bytes:
             raise Unknown(f"the answer is larger than {max_bytes} bytes")
-        if monotonic() > deadline:
+        if left() <= 0:
             raise Unknown("the answer took too long")
     return bytes(raw)
 

@@ -51,6 +51,7 @@ from app.recordings.views import ProblemView, RecordingView
 from app.recordings.work import booked
 from app.resources.conflicts import Booked, at_their_times, find_conflicts, known_bookings
 from app.resources.lookup import in_kaltura, kaltura_answers
+from app.resources.naming import SEVERAL
 from app.resources.references import reference
 
 Room = int | str | None
@@ -303,7 +304,7 @@ def _room(kaltura: KalturaClient, document: RecordingDocument) -> Room:
     with kaltura_answers():
         found = in_kaltura(kaltura, named, is_name=is_name)
     if len(found) > 1:
-        raise AmbiguousResource("Kaltura has several such resources. Name one by its id.")
+        raise AmbiguousResource(SEVERAL)
     if found:
         return found[0].id
     if isinstance(asked, NewResource):

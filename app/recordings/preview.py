@@ -25,6 +25,7 @@ from app.recordings.schemas import RecordingDocument, Schedule
 from app.recordings.service import by_reference, resource_reference
 from app.resources.conflicts import Booked, find_conflicts, known_bookings
 from app.resources.lookup import in_kaltura, kaltura_answers, known_resources
+from app.resources.naming import SEVERAL
 
 # Kaltura's columns are utf8mb3: what lies beyond is stored as question marks (#145, #146).
 _BEYOND = 0xFFFF
@@ -246,8 +247,7 @@ def _resource(
             seen = known_resources(session, named)
         return seen[0].id if len(seen) == 1 else None, [unchecked]
     if len(found) > 1:
-        detail = f"Kaltura has several: {', '.join(map(str, found))}. Name one by its id."
-        raise AmbiguousResource(detail, errors=[{"pointer": "/resource", "detail": detail}])
+        raise AmbiguousResource(SEVERAL, errors=[{"pointer": "/resource", "detail": SEVERAL}])
     if found:
         return found[0], []
     if isinstance(asked, NewResource):

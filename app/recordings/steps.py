@@ -25,6 +25,7 @@ from app.recordings.outcomes import GONE, at, outcome
 from app.recordings.saving import save_links, save_resource
 from app.recordings.work import Ctx, Tools, planned
 from app.resources.lookup import in_kaltura
+from app.resources.naming import SEVERAL
 
 # resource
 
@@ -36,8 +37,7 @@ def _find_or_make_resource(context: Ctx, call: Call) -> Outcome:
     makes = asked.get("kind") is not None
     found = list(in_kaltura(client, asked.get("id") or asked["system_name"], is_name=makes))
     if len(found) > 1:
-        ids = ", ".join(str(resource.id) for resource in found)
-        return at("ambiguous_resource", "/resource", f"Kaltura has several: {ids}. Name one by its id.")
+        return at("ambiguous_resource", "/resource", SEVERAL)
     if not found and not makes:
         return at("resource_not_found", "/resource", "Kaltura has no such resource. An object here would make it.")
     if not found:

@@ -4,6 +4,7 @@ One VEVENT for each session and no rule, all times in UTC: what reads these know
 the session's own for life; `DTSTAMP` is when it last changed, so that the same schedule is the same bytes.
 """
 
+import re
 from collections.abc import Iterable
 
 import icalendar
@@ -17,6 +18,11 @@ from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 MEDIA_TYPE = "text/calendar; charset=utf-8"
 Sessions = Iterable[tuple[Occurrence, Booking]]
 
+# What Python, and with it many a reader, takes for the end of a line, and what RFC 5545 (3.1) has in no text. icalendar
+# sees to CR and LF alone.
+_BREAK = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
 
 def calendar(name: str, sessions: Sessions, places: dict[int, str]) -> bytes:
     """A VCALENDAR of sessions; `places` are the names of resources. An empty one is a calendar too."""
@@ -24,7 +30,7 @@ def calendar(name: str, sessions: Sessions, places: dict[int, str]) -> bytes:
     made.add("prodid", "-//Lectern//Schedule//EN")
     made.add("version", "2.0")
     made.add("calscale", "GREGORIAN")
-    made.add("x-wr-calname", icalendar.vText(name))  # an unknown name: it would not be escaped otherwise
+    made.add("x-wr-calname", icalendar.vText(_text(name)))  # an unknown name: it would not be escaped otherwise
     for occurrence, booking in sessions:
         made.add_component(_event(occurrence, booking, places.get(occurrence.resource_id or 0)))
     return bytes(made.to_ical())
@@ -59,12 +65,17 @@ def _event(occurrence: Occurrence, booking: Booking, place: str | None) -> icale
     event.add("dtstamp", changed_at)
     event.add("dtstart", occurrence.start)
     event.add("dtend", occurrence.end)
-    event.add("summary", booking.title)
+    event.add("summary", _text(booking.title))
     if booking.description:
-        event.add("description", booking.description)
+        event.add("description", _text(booking.description))
     if place:
-        event.add("location", place)
+        event.add("location", _text(place))
     if booking.tags:
-        event.add("categories", booking.tags)
+        event.add("categories", [_text(tag) for tag in booking.tags])
     event.add("status", "CONFIRMED")
     return event
+
+
+def _text(value: str) -> str:
+    """Without what would end a line or has no place in one; whoever booked in Kaltura may have written it."""
+    return _CONTROL.sub("", _BREAK.sub("\n", value))

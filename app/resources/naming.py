@@ -6,6 +6,8 @@ from typing import TypeVar
 from app.errors import AmbiguousResource, NotFound
 
 NO_RESOURCE = "Kaltura has no such resource."
+SEVERAL = "Kaltura has several resources with this system name. Name one by its id: GET /resources lists them."
+"""Without the ids: a recording's problem is there for every key of its client, also for one narrowed to other rooms."""
 MAX_ID = 2**31 - 1  # Kaltura's ids are 32-bit
 
 T = TypeVar("T")

@@ -37,8 +37,8 @@ TOLD_EVERY = 300.0  # seconds between two notes that a resource is being asked f
 LONGEST_QUERY = 300  # bytes; an answer to more is not kept
 
 Headers = list[tuple[bytes, bytes]]
-MaySee = Callable[[str | None, int], bool]
-"""Whether who sends this `Authorization` header may see that resource."""
+MaySee = Callable[[Scope, int], bool]
+"""Whether who sends this request may see that resource."""
 
 Seen = Callable[[str, bool, int], object]
 """Told of each answer from memory: its method, whether it is a calendar, its status."""
@@ -218,16 +218,10 @@ class Shortcut:
         answer = self._feed.memory.answers.get(key)
         if answer is None:
             return None
-        authorization: str | None = None
-        if_none_match: str | None = None
-        for name, value in scope["headers"]:
-            if name == b"if-none-match":
-                given = value.decode("latin-1")
-                if_none_match = given if if_none_match is None else f"{if_none_match}, {given}"
-            elif name == b"authorization":
-                authorization = value.decode("latin-1")
-        if not self._may_see(authorization, answer.resource_id):
+        if not self._may_see(scope, answer.resource_id):
             return None
+        given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"if-none-match"]
+        if_none_match = ", ".join(given) if given else None
         try:
             await self._feed.versions.look()
         except SQLAlchemyError:

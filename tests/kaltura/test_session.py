@@ -146,8 +146,16 @@ def test_a_short_session_is_renewed_in_its_last_tenth() -> None:
 
 @pytest.mark.parametrize(
     "expiry",
-    [lambda: int(time()) - 3600, lambda: int(time()) + 7200, lambda: "soon", lambda: None, lambda: True],
-    ids=["past", "late", "text", "none", "true"],
+    [
+        lambda: 10**400,
+        lambda: -(10**400),
+        lambda: int(time()) - 3600,
+        lambda: int(time()) + 7200,
+        lambda: "soon",
+        lambda: None,
+        lambda: True,
+    ],
+    ids=["huge", "hugely past", "past", "late", "text", "none", "true"],
 )
 def test_a_clock_that_is_off_does_not_make_every_call_sign_in(expiry: Callable[[], object]) -> None:
     kaltura, clock = Kaltura(expiry=expiry()), Clock()

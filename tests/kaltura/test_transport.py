@@ -175,6 +175,21 @@ def test_retry_after_may_be_a_date(ahead: int, low: float, high: float) -> None:
     assert low <= pause <= high
 
 
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        "Fri, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Fri, 99999999999999999999 Jan 2027 00:00:00 GMT",
+        "Fri, 01 Jan 2027 00:00:00 +99999999999999999999",
+    ],
+)
+def test_a_date_that_is_none_is_no_pause(respx_mock: respx.MockRouter, http: Http, absurd: str) -> None:
+    respx_mock.post(URL).respond(503, headers={"Retry-After": absurd})
+    error = failure(http)
+    assert isinstance(error, Unknown)
+    assert error.retry_after is None
+
+
 BROKEN = {
     "nothing": b"",
     "html": b"<!DOCTYPE html><html><body>" + SECRET.encode() + b"</body></html>",

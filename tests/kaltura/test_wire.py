@@ -3,12 +3,14 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 
+from app.kaltura import session
 from app.kaltura.errors import KalturaError, Transient, Unknown
 from app.kaltura.gate import Gate
+from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import exchange, http_client
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\ntrue"
@@ -84,6 +86,52 @@ def test_a_connection_that_breaks_after_sending_is_unknown(
         error = failure(url, read)
     assert isinstance(error, Unknown)
     assert "canary" not in str(error)
+
+
+# A peer that trickles: each byte comes well before any wait is over, and after fifteen seconds it would be an answer.
+
+TRICKLED = 150
+HEADER = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Long: "
+
+
+def trickle(connection: socket.socket, begin: bytes, rest: bytes) -> None:
+    with suppress(OSError):  # it is not waited for
+        connection.sendall(begin)
+        for _ in range(TRICKLED):
+            SILENCE.wait(0.1)
+            connection.sendall(b" ")
+        connection.sendall(rest)
+
+
+TRICKLES: dict[str, Callable[[socket.socket], None]] = {
+    "header": lambda connection: trickle(connection, HEADER, b"x\r\n\r\ntrue"),
+    "body": lambda connection: trickle(
+        connection, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (TRICKLED + 4), b"true"
+    ),
+}
+
+
+@pytest.mark.parametrize("behave", TRICKLES.values(), ids=TRICKLES.keys())
+def test_an_exchange_ends_in_time_whatever_trickles_in(behave: Callable[[socket.socket], None]) -> None:
+    with server(behave) as url, closing(http_client(url)) as http, pytest.raises(Unknown):
+        exchange(http, Gate(), "system", "ping", {}, total=0.5)
+
+
+def test_a_request_that_nobody_reads_ends_in_time() -> None:
+    with (
+        server(lambda _: SILENCE.wait(3)) as url,
+        closing(http_client(url)) as http,
+        pytest.raises(Unknown, match="WriteTimeout"),
+    ):
+        exchange(http, Gate(), "system", "ping", {"name": "x" * 30_000_000}, total=0.5)
+
+
+def test_a_sign_in_ends_in_time_over_all_its_exchanges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "SIGN_IN_SECONDS", 0.5)
+    with server(TRICKLES["header"]) as url, closing(http_client(url)) as http:
+        sessions = Sessions(http, Credentials(101, app_token_id="0_a", app_token="x"))
+        with pytest.raises(Transient):
+            sessions.current()
 
 
 def test_no_proxy_of_the_environment_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:

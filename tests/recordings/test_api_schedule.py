@@ -200,8 +200,8 @@ def test_a_system_name_of_two_resources_is_ambiguous_and_an_id_is_not(service: L
     for resource in ("ROOM", {"system_name": "ROOM"}):
         shown = problem(service.schedule(SINGLE | {"resource": resource}), 409, "ambiguous_resource")
         assert pointers(shown) == ["/resource"]
-        assert all(str(each) in shown["detail"] for each in both)
         assert "by its id" in shown["detail"]
+        assert not any(str(each) in str(shown) for each in both)  # keys of this client may be narrowed to other rooms
         assert service.writes() == []
     assert service.made(SINGLE | {"resource": both[1]})["resource"]["id"] == both[1]
 

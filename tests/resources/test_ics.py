@@ -90,6 +90,17 @@ def test_a_line_end_in_somebody_else_s_words_ends_no_line() -> None:
     assert "LOCATION" not in event
 
 
+@pytest.mark.parametrize("odd", [*"\x00\x0b\x0c\x1c\x1d\x1e\x7f\x80\x85\u2028\u2029\ud800\uffff"], ids=ascii)
+def test_what_some_readers_take_for_a_line_end_ends_no_line(odd: str) -> None:
+    words = f"a{odd}BEGIN:VEVENT"
+    booking = Booking(id="b", source="kaltura", title=words, description=words, time_zone="UTC", tags=[words])
+    session = Occurrence(id="uid", resource_id=1, booking_id="b", start=NOW, end=NOW + timedelta(hours=1))
+    made = calendar(words, [(session, booking)], {1: words})
+    assert len(checked(made)) == 1
+    assert made.decode().splitlines() == made.decode().split("\r\n")[:-1]
+    assert odd not in made.decode()
+
+
 def test_what_runs_is_there_and_what_is_over_or_cancelled_is_not(service: Lectern) -> None:
     now = utc_now()
     book(service, now - timedelta(minutes=20), summary="runs")
