@@ -5,7 +5,7 @@
     writing   8       a change: decided and committed; of those one has a connection at a time (app/db.py)
     ending    2       what became of a change that was accepted; it waits as long as it takes
     feed      2       an encoder's schedule that is put together anew
-    health    1       `/metrics`
+    health    1       `/metrics`; `/readyz` is worked out elsewhere, once for all who ask (app/telemetry.py)
     kaltura   6       what may wait for Kaltura; 3 for one key
 
 Whoever finds no place stands in line, without a thread and without a connection, for `PATIENCE` at most; then it is
