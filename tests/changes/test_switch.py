@@ -113,11 +113,3 @@ def test_what_has_begun_meanwhile_on_both_sides_stays_and_the_rest_is_swapped(se
     for scene, other in zip(scenes, reversed(scenes), strict=True):
         assert [one.start for one in scene.active(scene.room)] == [scene.start(TODAY)]
         assert [one.start for one in scene.active(other.room)] == [scene.start(number) for number in LATER]
-
-
-def test_what_is_over_by_the_verdict_is_in_nobody_s_way(service: Lectern, clock: Clock) -> None:
-    scenes, told = swapped(service, clock, timedelta(minutes=60), minutes=45)
-    assert told == ["applied", "applied"]
-    assert [one.start for one in scenes[1].active(scenes[0].room)] == [
-        scenes[1].start(number, minutes=45) for number in LATER
-    ]

@@ -359,14 +359,3 @@ def test_drift_stays_while_a_chain_works(room: Room) -> None:
     room.busy.add(OWN)
     room.refresh()
     assert kinds(room) == ["moved"]
-
-
-def test_a_resource_is_gone_since_it_was_first_missing(room: Room) -> None:
-    room.round()
-    room.kaltura("schedule_scheduleResource", "delete", scheduleResourceId=RESOURCE_ID)
-    first = room.now
-    for _ in range(3):
-        room.round()
-        with room.database.read() as session:
-            assert session.get_one(Resource, RESOURCE_ID).gone_since == first
-        room.now += timedelta(hours=1)
