@@ -206,7 +206,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (entries.EVERY, entries.read)}
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
-    feed = Feed(database, refreshers.ask)
+    feed = Feed(database, refreshers.ask, settings.refreshes_per_second)
 
     @cache
     def prepare() -> None:
@@ -256,7 +256,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.refreshers = refreshers
     app.state.kaltura = kaltura.client()
     ask = readiness.Asking(app.state.kaltura, kaltura.permissions)
-    metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers))
+    metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second))
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone)
     app.include_router(recordings)
     app.include_router(calendars)
@@ -267,7 +267,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
                 "database": lambda: readiness.database_part(database),
                 "kaltura": lambda: readiness.kaltura_part(ask, kaltura.gate, kaltura.sessions, kaltura.permissions),
                 "workers": lambda: readiness.workers_part(workers),
-                "mirror": lambda: readiness.mirror_part(database, refreshers),
+                "mirror": lambda: readiness.mirror_part(database, refreshers, settings.refreshes_per_second),
                 "chains": lambda: readiness.chains_part(database),
             }
         )

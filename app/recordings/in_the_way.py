@@ -12,6 +12,7 @@ from app.recordings.models import Recording
 from app.recordings.outcomes import conflict, outcome
 from app.recordings.work import Ctx, booked, planned, room, together, wanted
 from app.resources.conflicts import Booked, at_their_times, find_conflicts, known_bookings
+from app.resources.everything import everything
 
 
 def _conflict_calls(context: Ctx) -> list[Call]:
@@ -29,7 +30,7 @@ def _check_conflicts(context: Ctx, call: Call) -> Outcome:
         met = client.get_conflicts([resource_id], draft(context, number), kind="blackout")
         return refusal(context, find_conflicts(sessions, map(booked, met))) or Done()
     first, last = sessions[0][0], max(end for _, end in sessions)
-    events = client.list_events_on_resource(resource_id, first, last)
+    events = everything(client, resource_id, first, last)
     with context.tools.database.read() as session:
         known = known_bookings(session, resource_id, first, last, but=together(context))
     own = [one for one in known if one.source == "lectern"]  # the others are in Kaltura, or are no more
