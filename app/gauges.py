@@ -28,8 +28,11 @@ UNFINISHED = (
 
 
 class Gauges(Collector):
-    def __init__(self, database: Database, gate: Gate, sessions: Sessions, workers: Workers[Tools]) -> None:
+    def __init__(
+        self, database: Database, gate: Gate, sessions: Sessions, workers: Workers[Tools], refreshes_per_second: float
+    ) -> None:
         self._database = database
+        self._per_second = refreshes_per_second
         self._gate = gate
         self._sessions = sessions
         self._workers = workers
@@ -39,7 +42,7 @@ class Gauges(Collector):
         yield _one("lectern_workers_busy", "Workers of this process that run a chain.", self._workers.running)
         try:
             with self._database.read() as session:
-                found = [*_of_chains(session), *_of_mirrors(session), *_of_drift(session)]
+                found = [*_of_chains(session), *_of_mirrors(session, self._per_second), *_of_drift(session)]
         except SQLAlchemyError:
             found = []
         yield _one(
@@ -74,10 +77,10 @@ def _of_chains(session: Session) -> Iterator[Metric]:
     yield _one("lectern_chain_oldest_seconds", "Age of the oldest chain that is neither over nor stuck.", max(0.0, age))
 
 
-def _of_mirrors(session: Session) -> Iterator[Metric]:
-    found = freshness(session, utc_now())
+def _of_mirrors(session: Session, per_second: float) -> Iterator[Metric]:
+    found = freshness(session, utc_now(), per_second)
     yield _one("lectern_mirror_resources", "Resources that were asked for in the last hour.", found.wanted)
-    yield _one("lectern_mirror_stale_resources", "Those of them that were not read for ten minutes.", found.stale)
+    yield _one("lectern_mirror_stale_resources", "Those of them that could not be read in time.", found.stale)
     yield _one("lectern_mirror_oldest_age_seconds", "Age of the oldest copy of one of them.", found.oldest)
 
 

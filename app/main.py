@@ -225,7 +225,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
     threads = Threads()
-    feed = Feed(database, threads, refreshers.ask)
+    feed = Feed(database, threads, refreshers.ask, settings.refreshes_per_second)
 
     @cache
     def prepare() -> None:
@@ -278,7 +278,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.threads = threads
     app.state.finder = Finder(database, app.state.kaltura, threads)
     ask = readiness.Asking(app.state.kaltura, kaltura.permissions)
-    metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers))
+    metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second))
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads)
     app.include_router(recordings)
     app.include_router(calendars)
@@ -290,7 +290,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
                 "database": lambda: readiness.database_part(database),
                 "kaltura": lambda: readiness.kaltura_part(ask, kaltura.gate, kaltura.sessions, kaltura.permissions),
                 "workers": lambda: readiness.workers_part(workers),
-                "mirror": lambda: readiness.mirror_part(database, refreshers),
+                "mirror": lambda: readiness.mirror_part(database, refreshers, settings.refreshes_per_second),
                 "chains": lambda: readiness.chains_part(database),
             }
         )

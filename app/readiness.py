@@ -85,21 +85,27 @@ def workers_part(workers: Workers[Tools]) -> Part:
     return Part(state="ok", detail=f"{workers.running} at work")
 
 
-def mirror_part(database: Database, refreshers: Refreshers) -> Part:
-    """Degraded while encoders are shown a schedule that was not read from Kaltura for ten minutes."""
+def mirror_part(database: Database, refreshers: Refreshers, per_second: float) -> Part:
+    """Degraded while encoders are shown a schedule that is stale, or one that somebody should look at."""
     if not refreshers.alive:
         return Part(state="degraded", detail="not all of its threads run; what encoders see grows old")
     try:
         with database.read() as session:
-            found = freshness(session, utc_now())
+            found = freshness(session, utc_now(), per_second)
     except SQLAlchemyError as error:
         return Part(state="degraded", detail=f"not known: the database does not answer ({type(error).__name__})")
+    wrong = []
+    if found.troubled:
+        named = "; ".join(f"{number}: {what}" for number, what in found.troubles)
+        more = f"; and {found.troubled - len(found.troubles)} more" if found.troubled > len(found.troubles) else ""
+        wrong.append(f"{found.troubled} of {found.wanted} resources asked for have something wrong ({named}{more})")
     if found.stale:
         why = f", mostly because: {found.failure}" if found.failure else ""
-        detail = f"{found.stale} of {found.wanted} resources asked for could not be read for ten minutes{why}"
-        return Part(state="degraded", detail=detail)
-    oldest = f", the oldest read {found.oldest:.0f} s ago" if found.wanted else ""
-    return Part(state="ok", detail=f"{found.wanted} resources asked for{oldest}")
+        wrong.append(f"{found.stale} of {found.wanted} resources asked for could not be read in time{why}")
+    if wrong:
+        return Part(state="degraded", detail="; ".join(wrong))
+    each = f", each looked at every {found.every:.0f} s, the oldest {found.oldest:.0f} s ago" if found.wanted else ""
+    return Part(state="ok", detail=f"{found.wanted} resources asked for{each}")
 
 
 def chains_part(database: Database) -> Part:

@@ -32,13 +32,14 @@ from app.kaltura.types import (
     EntryDraft,
     Event,
     EventDraft,
+    LenientPage,
     Link,
     Listed,
     Moment,
     Named,
+    Odd,
     Page,
     Resource,
-    RoomPage,
     epoch,
 )
 
@@ -64,9 +65,12 @@ _RESOURCE, _RESOURCE_PAGE = TypeAdapter(Resource), TypeAdapter(Page[Resource])
 _ENTRY, _ENTRY_PAGE = TypeAdapter(Entry), TypeAdapter(Page[Entry])
 _EVENT, _EVENT_PAGE = TypeAdapter(Event), TypeAdapter(Page[Event])
 _NAMED_PAGE = TypeAdapter(Page[Named])
-_ROOM_PAGE: TypeAdapter[Page[Event]] = TypeAdapter(RoomPage)
 _LINK, _LINK_PAGE = TypeAdapter(Link), TypeAdapter(Page[Link])
 _CATEGORY_PAGE = TypeAdapter(Page[Category])
+# Of what anybody may have made, where one that cannot be read is to hide no other.
+_RESOURCES_OR_ODD: TypeAdapter[Page[Resource]] = TypeAdapter(LenientPage[Resource])
+_EVENTS_OR_ODD: TypeAdapter[Page[Event]] = TypeAdapter(LenientPage[Event])
+_LINKS_OR_ODD: TypeAdapter[Page[Link]] = TypeAdapter(LenientPage[Link])
 
 
 class KalturaClient:
@@ -106,28 +110,29 @@ class KalturaClient:
         """None when Kaltura does not know it (#116, #117)."""
         return self._get(RESOURCES, {"scheduleResourceId": resource_id}, _RESOURCE, "INVALID_OBJECT_ID")
 
-    def list_resources(self, *, system_name: str | None = None, ids: Sequence[int] | None = None) -> list[Resource]:
+    def list_resources(
+        self, *, system_name: str | None = None, ids: Sequence[int] | None = None, lenient: bool = False
+    ) -> Listed[Resource]:
         """All resources, by id; or those with a system name (any case; each kind may have one), or with these ids.
 
         `ids` without any is an empty list, without a call (#119, #120, #124).
         """
         if ids is not None and not ids:
-            return []
+            return Listed()
         wanted: dict[str, object] = {"orderBy": "+createdAt"}
         if system_name is not None:
             wanted["systemNameEqual"] = system_name
         if ids is not None:
             wanted["idIn"] = ",".join(map(str, ids))
-        found = self._list(RESOURCES, filtered("KalturaScheduleResourceFilter", wanted), _RESOURCE_PAGE)
-        return sorted(
-            (
-                resource
-                for resource in found
-                if (system_name is None or same(resource.system_name, system_name))
-                and (ids is None or resource.id in ids)
-            ),
-            key=lambda resource: resource.id,
-        )
+        shape = _RESOURCES_OR_ODD if lenient else _RESOURCE_PAGE
+        found = self._list(RESOURCES, filtered("KalturaScheduleResourceFilter", wanted), shape)
+        found[:] = [
+            resource
+            for resource in found
+            if (system_name is None or same(resource.system_name, system_name)) and (ids is None or resource.id in ids)
+        ]
+        found.sort(key=lambda resource: resource.id)
+        return found
 
     def add_resource(self, kind: str, name: str, system_name: str | None, description: str | None) -> Resource:
         """Makes one of a kind in RESOURCE_TYPES (#102, #104). Refused: SYSTEM_NAME_ALREADY_EXISTS (#105)."""
@@ -212,18 +217,20 @@ class KalturaClient:
             key=lambda event: event.id,
         )
 
-    def list_events(self, ids: Sequence[int]) -> list[Event]:
+    def list_events(self, ids: Sequence[int], *, lenient: bool = False) -> Listed[Event]:
         """Those with these ids, read from the database: also what the index has never seen (#698). By id.
 
         Cancelled ones too. A page full of ids is asked for at once; none are no call.
         """
-        found: list[Event] = []
+        found = Listed[Event]()
         for first in range(0, len(ids), PAGE_SIZE):
             some = set(ids[first : first + PAGE_SIZE])
-            wanted = {"idIn": ",".join(map(str, sorted(some)))}
-            listed = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
+            wanted = filtered("KalturaScheduleEventFilter", {"idIn": ",".join(map(str, sorted(some)))})
+            listed = self._list(EVENTS, wanted, _EVENTS_OR_ODD if lenient else _EVENT_PAGE)
             found += [event for event in listed if event.id in some]
-        return sorted(found, key=lambda event: event.id)
+            found.odd = [*found.odd, *listed.odd]
+        found.sort(key=lambda event: event.id)
+        return found
 
     def newest_event_id(self) -> int:
         """Of any kind of event, as far as the index knows (#577); 0 if it knows none."""
@@ -239,8 +246,9 @@ class KalturaClient:
         return sorted((event for event in found if event.parent_id == parent_id), key=by_start)
 
     def list_events_on_resource(self, resource_id: int, start: datetime, end: datetime) -> Listed[Event]:
-        """Active single events and occurrences on it that touch [start, end], by start, of every kind.
+        """Active single events and occurrences on it that touch [start, end], by start, of every kind. Lenient.
 
+        Each id is there once, as it was read last: what is changed meanwhile may stand on two pages.
         `resourceIdsLike` also finds what is on several resources or on one with a parent (#310, #311, #322).
         Refused: QUERY_EXCEEDED_MAX_MATCHES_ALLOWED when there are more than MAX_MATCHES, which takes one call to see.
         """
@@ -252,11 +260,12 @@ class KalturaClient:
             "endDateGreaterThanOrEqual": epoch(start),
             "orderBy": "+startDate",
         }
-        found = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _ROOM_PAGE)
+        found = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _EVENTS_OR_ODD)
+        latest = {event.id: event for event in found}.values()
         # A stale index answers with cancelled ones too (#655).
-        shown = (event for event in found if event.active and event.recurrence_type in (SINGLE, OCCURRENCE))
+        shown = (event for event in latest if event.active and event.recurrence_type in (SINGLE, OCCURRENCE))
         listed = Listed(sorted(shown, key=by_start))
-        listed.missing = found.missing
+        listed.missing, listed.odd = found.missing + len(found) - len(latest), found.odd
         return listed
 
     def update_event(self, event_id: int, changes: Mapping[str, object]) -> Event:
@@ -323,17 +332,19 @@ class KalturaClient:
         params = {"scheduleEventId": event_id, "scheduleResourceId": resource_id}
         self._ask(LINKS, "delete", params, _NOTHING, writes=True)
 
-    def list_links(self, *event_ids: int) -> list[Link]:
+    def list_links(self, *event_ids: int, lenient: bool = False) -> Listed[Link]:
         """The events' own links; an occurrence's inherited one is its series' (#309)."""
         one = {"eventIdEqual": event_ids[0]} if len(event_ids) == 1 else {"eventIdIn": ",".join(map(str, event_ids))}
         wanted = {**one, "orderBy": "+createdAt"}
-        found = self._list(LINKS, filtered("KalturaScheduleEventResourceFilter", wanted), _LINK_PAGE)
-        return [link for link in found if link.event_id in event_ids]
+        shape = _LINKS_OR_ODD if lenient else _LINK_PAGE
+        found = self._list(LINKS, filtered("KalturaScheduleEventResourceFilter", wanted), shape)
+        found[:] = [link for link in found if link.event_id in event_ids]
+        return found
 
     def list_links_on(self, resource_id: int, since: datetime) -> list[Link]:
-        """The links on a resource that were made since then, read from the database, as all links are (#309, #671)."""
+        """The links on a resource that were made since then, from the database, as all are (#309, #671). Lenient."""
         wanted = {"resourceIdEqual": resource_id, "createdAtGreaterThanOrEqual": epoch(since)}
-        found = self._list(LINKS, filtered("KalturaScheduleEventResourceFilter", wanted), _LINK_PAGE)
+        found = self._list(LINKS, filtered("KalturaScheduleEventResourceFilter", wanted), _LINKS_OR_ODD)
         return [link for link in found if link.resource_id == resource_id]
 
     def _get(
@@ -355,6 +366,7 @@ class KalturaClient:
     def _pages(self, service: str, action: str, params: Mapping[str, object], shape: TypeAdapter[Page[M]]) -> Listed[M]:
         """Every object of every page, each once. Pages are counted by the total: a stale index leaves gaps in them."""
         found: dict[M, None] = {}
+        odd: list[Odd] = []
         first_total = None
         for index in range(1, MAX_MATCHES // PAGE_SIZE + 1):
             pager = {"objectType": "KalturaFilterPager", "pageSize": PAGE_SIZE, "pageIndex": index}
@@ -364,10 +376,11 @@ class KalturaClient:
                 raise Transient(f"{service}.{action}: the list changed while it was read", sent=True)
             if page.total > MAX_MATCHES:
                 break
-            found.update(dict.fromkeys(page.objects))
+            odd += page.odd
+            found.update(dict.fromkeys(page.read))
             if index * PAGE_SIZE >= page.total:
                 listed = Listed(found)
-                listed.missing = max(0, page.total - len(found))
+                listed.missing, listed.odd = max(0, page.total - len(found) - len(odd)), odd
                 return listed
         raise Refused("QUERY_EXCEEDED_MAX_MATCHES_ALLOWED", f"more than {MAX_MATCHES} objects")
 

@@ -232,36 +232,66 @@ class Named(_Read):
     id: int
 
 
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """What a list has and nobody here can read: `id` is None where not even that can be told, `why` is for a log.
+
+    `foreign`: it is something else altogether.
+    """
+
+    id: int | None
+    why: str
+    foreign: bool = False
+
+
+def _or_odd(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(value)
+    except ValidationError as error:
+        # Only where and what kind: a value may be anything.
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        where = next(map(str, errors[0]["loc"][1:]), "it")  # behind the name of the shape
+        number = value.get("id") if isinstance(value, dict) else None
+        known = number if type(number) is int and 0 < number < 2**31 else None
+        foreign = any("objectType" in one["loc"] for one in errors)
+        return Odd(known, f"{where} is not as expected ({errors[0]['type']})", foreign)
+
+
+def _not_all_foreign(found: list[T | Odd]) -> list[T | Odd]:
+    if found and all(isinstance(one, Odd) and one.foreign for one in found):
+        raise ValueError("it is a list of something else")
+    return found
+
+
 class Page(_Read, Generic[T]):
     """One page of a list: `total` counts all pages (#118)."""
 
     total: int = Field(alias="totalCount", ge=0)
     objects: list[T]
 
+    @property
+    def read(self) -> list[T]:
+        return [one for one in self.objects if not isinstance(one, Odd)]
 
-def _readable(value: object, read: ValidatorFunctionWrapHandler) -> object:
-    try:
-        return read(value)
-    except ValidationError:
-        if isinstance(value, dict) and re.fullmatch(_ANY_EVENT, str(value.get("objectType"))):
-            return None
-        raise  # it is a list of something else
-
-
-def _without_gaps(found: list[object]) -> list[object]:
-    return [one for one in found if one is not None]
+    @property
+    def odd(self) -> list[Odd]:
+        return [one for one in self.objects if isinstance(one, Odd)]
 
 
-class RoomPage(Page[Event]):
-    """One page of what is on a resource. Anybody may have put it there: one that cannot be read hides no other."""
+class LenientPage(Page[T], Generic[T]):
+    """One page, of what anybody may have made: one that cannot be read hides no other."""
 
-    objects: Annotated[list[Annotated[Event, WrapValidator(_readable)]], AfterValidator(_without_gaps)]
+    objects: Annotated[list[Annotated[T | Odd, WrapValidator(_or_odd)]], AfterValidator(_not_all_foreign)]  # type: ignore[assignment]
 
 
 class Listed(list[T]):
-    """All that a list shows. `missing` is how many more there are by its total, which is its index's word (#655)."""
+    """All that a list shows. `missing` is how many more there are by its total, which is its index's word (#655).
+
+    `odd` are those of a lenient list that cannot be read; they count neither as shown nor as missing.
+    """
 
     missing: int = 0
+    odd: Sequence[Odd] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

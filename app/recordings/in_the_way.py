@@ -14,7 +14,7 @@ from app.recordings.outcomes import conflict, outcome
 from app.recordings.work import Ctx, booked, planned, room, together, wanted
 from app.resources.conflicts import Booked, at_their_times, find_conflicts, known_bookings
 from app.resources.doubting import still_there
-from app.resources.mirror import everything
+from app.resources.everything import everything
 
 
 def _conflict_calls(context: Ctx) -> list[Call]:
@@ -38,7 +38,7 @@ def _check_conflicts(context: Ctx, call: Call) -> Outcome:
     own = [one for one in known if one.source == "lectern"]
     # Those of others are in Kaltura, or are no more; its list may leave some out.
     left_out = {one.event_id for one in known if one.event_id and one not in own} - {event.id for event in listed}
-    events = [*listed, *still_there(client, resource_id, sorted(left_out), utc_now())]
+    events = [*listed, *still_there(client, resource_id, sorted(left_out), utc_now())[0]]
     return refusal(context, find_conflicts(sessions, [*own, *others(context, events, own)])) or Done()
 
 

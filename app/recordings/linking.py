@@ -21,7 +21,7 @@ from app.recordings.in_the_way import others, refusal
 from app.recordings.outcomes import outcome
 from app.recordings.work import Ctx, instant, planned, room, shown, wanted
 from app.resources.conflicts import find_conflicts
-from app.resources.mirror import everything
+from app.resources.everything import everything
 
 LINKED = {"SCHEDULE_EVENT_RESOURCE_ALREADY_EXISTS"}
 AGAIN = 3  # times that an event is linked again

@@ -184,14 +184,15 @@ def follow(
     bookings: dict[str, Booking] = {}
     added, changed, kept = [], [], set[str]()
     taken, before = {row.id for row in rows}, {row.booking_id for row in rows}
+    used = set(taken)
     for event, row in _matched(rows, events, default):
         where = _zone(event, default)
         words = _words(event, where)
         booking_id = f"kal_{resource_id}_{event.parent_id or event.id}_{_digest(words)}"
         bookings.setdefault(booking_id, Booking(id=booking_id, source="kaltura", **words))
         if row is None:
-            uid = f"evt_{resource_id}_{event.id}"
-            uid = uid if uid not in taken else f"{uid}_{len(taken)}"  # another occurrence has it for life
+            uid = _free(f"evt_{resource_id}_{event.id}", used)
+            used.add(uid)
             added.append(_occurrence(uid, resource_id, booking_id, event, _day(event, where)))
             continue
         kept.add(row.id)
@@ -206,6 +207,11 @@ def follow(
         gone=sorted(taken - kept - set(unsure)),
         unused_bookings=sorted(before - needed),
     )
+
+
+def _free(uid: str, used: Collection[str]) -> str:
+    """It, or one like it where another occurrence has it for life."""
+    return next(one for one in (uid, *(f"{uid}_{number}" for number in range(1, len(used) + 1))) if one not in used)
 
 
 def _matched(

@@ -7,6 +7,7 @@ it leaves out what is there, and counts what is no more. Its database is asked b
         no ──▶ it is gone        yes ──▶ it keeps its place, and the list is odd by one
     the list shows fewer than its total says ──▶ it is odd by as many
     it is odd ──▶ what was linked to the resource lately is looked for in the database, too
+    what stands there cannot be read ──▶ it is left out; a session that SQL knows stays as it was
 
 What an odd list shows is followed all the same: each of it is in the database. But it may leave out something that
 cannot be named here; so it does not count as a look, and the next one comes within seconds. A list that is as odd
@@ -35,7 +36,7 @@ class Seen:
     """`events` are on the resource: those listed, and those that the database has besides (`unlisted`: their ids).
 
     Of the rows in `unsure` nothing is known. `short`: it shows fewer than its total says. `odd` is by how many the
-    list is wrong, and `why` says how; None if it is not.
+    list is wrong, and `why` says how; None if it is not. `unread` says what could not be read; None if all could.
     """
 
     events: Sequence[Event]
@@ -44,6 +45,7 @@ class Seen:
     short: bool
     odd: int
     why: str | None
+    unread: str | None = None
 
 
 def look_closer(
@@ -59,7 +61,7 @@ def look_closer(
     `looked`: when the last look was that counted. Four calls for each 500 sessions that have vanished, at most, and
     about ten where the list is odd.
     """
-    there = {event.id for event in listed}
+    there, unread = {event.id for event in listed}, {one.id for one in listed.odd}
     vanished = sorted(
         (
             row
@@ -68,14 +70,16 @@ def look_closer(
         ),
         key=lambda row: row.start,
     )
+    garbled = [row for row in vanished if row.event_id in unread]
+    vanished = [row for row in vanished if row.event_id not in unread]
     asked, unsure = vanished[:MOST_ASKED], vanished[MOST_ASKED:]
-    kept = [
-        event
-        for some in _in_parts([row.event_id for row in asked if row.event_id])
-        for event in still_there(client, resource_id, some, now)
-    ]
+    kept = list[Event]()
+    for some in _in_parts([row.event_id for row in asked if row.event_id]):
+        found, unknown = still_there(client, resource_id, some, now)
+        kept += found
+        garbled += [row for row in asked if row.event_id in unknown]
     if kept or unsure or listed.missing:
-        known = there | {row.event_id for row in vanished} | {event.id for event in kept}
+        known = there | unread | {row.event_id for row in vanished} | {event.id for event in kept}
         kept += _linked_lately(client, resource_id, known, now, looked)
     lost = len(kept) + len(unsure)
     why = None
@@ -84,23 +88,38 @@ def look_closer(
     elif lost:
         why = f"Kaltura lists {len(listed)} event(s), and still has {lost} other(s)"
     odd = max(listed.missing, lost)
-    unlisted, unknown = frozenset(event.id for event in kept), frozenset(row.id for row in unsure)
-    return Seen([*listed, *kept], unlisted, unknown, listed.missing > 0, odd, why)
+    unreadable = None
+    if listed.odd or garbled:
+        of = next((f": {one.why}" for one in listed.odd), "")
+        unreadable = f"{max(len(listed.odd), len(garbled))} event(s) of it cannot be read{of}"
+    unlisted = frozenset(event.id for event in kept)
+    doubted = frozenset(row.id for row in (*unsure, *garbled))
+    events = {event.id: event for event in (*listed, *kept)}  # the database knows it better than a list
+    return Seen(list(events.values()), unlisted, doubted, listed.missing > 0, odd, why, unreadable)
 
 
-def still_there(client: KalturaClient, resource_id: int, event_ids: Sequence[int], now: datetime) -> list[Event]:
-    """Those of these events that are active, ahead, and on the resource: by Kaltura's database, whatever it lists."""
+def still_there(
+    client: KalturaClient, resource_id: int, event_ids: Sequence[int], now: datetime
+) -> tuple[list[Event], set[int]]:
+    """Those of at most 500 events that are active, ahead, and on the resource, by Kaltura's database, whatever it
+    lists; and those of which one cannot tell."""
+    listed = client.list_events(event_ids, lenient=True)
     found = [
-        event
-        for event in client.list_events(event_ids)
-        if event.active and event.end > now and event.recurrence_type in (SINGLE, OCCURRENCE)
+        event for event in listed if event.active and event.end > now and event.recurrence_type in (SINGLE, OCCURRENCE)
     ]
     places = sorted({event.id for event in found} | {event.parent_id for event in found if event.parent_id})
-    links = [link for some in _in_parts(places) for link in client.list_links(*some)]
+    lists = [client.list_links(*some, lenient=True) for some in _in_parts(places)]
+    links = [link for some in lists for link in some]
     linked = {link.event_id for link in links}
     here = {link.event_id for link in links if link.resource_id == resource_id}
     # An occurrence's own links replace those of its series.
-    return [event for event in found if event.id in here or (event.id not in linked and event.parent_id in here)]
+    there = [event for event in found if event.id in here or (event.id not in linked and event.parent_id in here)]
+    unknown = {one.id for one in listed.odd if one.id}
+    if any(one.id is None for one in listed.odd):  # it may be any of those that are not there
+        unknown |= set(event_ids) - {event.id for event in listed}
+    if any(some.odd for some in lists):
+        unknown |= {event.id for event in found} - {event.id for event in there}
+    return there, unknown
 
 
 def _linked_lately(
@@ -111,12 +130,12 @@ def _linked_lately(
     named = sorted({link.event_id for link in links if link.event_id and link.event_id not in known})[-MOST_NAMED:]
     if not named:
         return []
-    found = client.list_events(named)
+    found = client.list_events(named, lenient=True)
     series = [event.id for event in found if event.recurrence_type == SERIES and event.active][-MOST_SERIES:]
     ids = [event.id for event in found if event.recurrence_type != SERIES]
     # The occurrences of a series have the ids that follow its own.
     ids += [number for first in series for number in range(first + 1, first + PAGE_SIZE) if number not in known]
-    return [event for some in _in_parts(sorted(set(ids))) for event in still_there(client, resource_id, some, now)]
+    return [event for some in _in_parts(sorted(set(ids))) for event in still_there(client, resource_id, some, now)[0]]
 
 
 def _in_parts(ids: Sequence[int]) -> Iterable[Sequence[int]]:

@@ -22,7 +22,6 @@ from app.resources.models import Booking, Occurrence, OccurrenceStatus
 from app.resources.schemas import ResourceName, UpcomingOccurrence
 
 WINDOW = timedelta(days=14)
-STALE_AFTER = 600.0  # seconds without a successful look at Kaltura
 _OCCURRENCES = TypeAdapter(list[UpcomingOccurrence])
 _NEVER = datetime.max.replace(tzinfo=UTC)
 

@@ -11,7 +11,8 @@
 
 Every process refreshes. A resource is claimed by one conditional UPDATE in the database's time, so that one process
 at a time has it; the same statement keeps all of them together within so many refreshes per second. The longest
-waiting comes first; what is wanted at once counts as having waited for an hour already.
+waiting comes first; what is wanted at once counts as having waited for an hour already. A first look comes before
+all else, and has a budget of its own: until then, whoever asks gets no schedule at all.
 
 A refresh reads Kaltura outside of any transaction and writes in one, if the resource's version is still the one that
 was claimed: if it is not, a chain has changed something meanwhile, and all that was read may be older than that.
@@ -23,16 +24,20 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import bindparam, case, delete, func, or_, select, update
+from sqlalchemy import Executable, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlmodel import Session, SQLModel, col
 
 from app.calendar.occurrences import zone
 from app.calendar.server import LONGEST_REPEAT
-from app.db import Database, database_now, utc_now
+from app.db import Database, database_now, unavailable, utc_now
 from app.kaltura.client import KalturaClient
-from app.kaltura.errors import KalturaError, Refused
-from app.kaltura.types import Event, Listed
+from app.kaltura.errors import KalturaError
+from app.kaltura.types import Event
 from app.resources import comparing, doubting, drift
+from app.resources.everything import everything
 from app.resources.models import URGENT, Booking, Occurrence
 from app.resources.references import recording_of
 from app.resources.rounds import Busy
@@ -43,10 +48,12 @@ EVERY = 60.0  # seconds between two refreshes of a resource that is being asked 
 AGAIN = 2.0  # seconds until the next look after one that could not be believed, or that failed while somebody waits
 INTEREST = 3600.0  # seconds for which a resource stays of interest after it was asked for
 LEASE = 60.0  # seconds after which another process takes over
+FIRST = 10 * URGENT  # seconds that a resource which was never looked at has waited already
+FIRST_PER_SECOND = 20.0  # first looks of all processes together, where fewer refreshes are allowed
 BEFORE = timedelta(minutes=5)  # clocks differ
 HORIZON = datetime(2100, 1, 1, tzinfo=UTC)  # no document and no window goes further
 
-_MIRROR = SQLModel.metadata.tables["mirror"]
+_MIRROR, _BOOKING = (SQLModel.metadata.tables[name] for name in ("mirror", "booking"))
 _DUE = (
     # A CTE: a plain IN (SELECT … LIMIT 1) may be evaluated again and claim more than one.
     select(_MIRROR.c.resource_id)
@@ -60,10 +67,12 @@ _DUE = (
     .with_for_update(skip_locked=True)
     .cte("due")
 )
+_IS_FIRST = and_(_MIRROR.c.as_of.is_(None), _MIRROR.c.failures == 0)
+_ALLOWED = case((_IS_FIRST, bindparam("first")), else_=bindparam("allowed"))
 _SPENT = select(func.count()).where(_MIRROR.c.claimed_at > database_now() - bindparam("span")).scalar_subquery()
 _CLAIM = (
     update(_MIRROR)
-    .where(_MIRROR.c.resource_id.in_(select(_DUE.c.resource_id)), bindparam("allowed") > _SPENT)
+    .where(_MIRROR.c.resource_id.in_(select(_DUE.c.resource_id)), _ALLOWED > _SPENT)
     .values(
         owner=bindparam("by"),
         fence=_MIRROR.c.fence + 1,
@@ -77,11 +86,19 @@ _CLAIM = (
     )
 )
 # Waits for nobody: one that is locked is being claimed, or changed, which makes it due too.
+_FIRST_OF_ALL = database_now() - FIRST
 _UNLOCKED = select(_MIRROR.c.resource_id).where(_MIRROR.c.resource_id == bindparam("of"))
 _ASK = (
     update(_MIRROR)
     .where(_MIRROR.c.resource_id.in_(_UNLOCKED.with_for_update(skip_locked=True)))
-    .values(asked_at=database_now(), due_at=func.coalesce(_MIRROR.c.due_at, database_now() - URGENT))
+    .values(
+        asked_at=database_now(),
+        due_at=case(
+            # One that is first already keeps its place.
+            (and_(_IS_FIRST, func.coalesce(_MIRROR.c.due_at, database_now()) > database_now() - FIRST), _FIRST_OF_ALL),
+            else_=func.coalesce(_MIRROR.c.due_at, database_now() - URGENT),
+        ),
+    )
 )
 _LOCK = (
     select(_MIRROR.c.version)
@@ -129,6 +146,30 @@ class Claim:
         return min(EVERY, AGAIN * 2.0 ** min(self.failures, 10))
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many refreshes per second there may be, of all processes together: `allowed` in any `span` of seconds."""
+
+    per_second: float
+
+    @property
+    def span(self) -> float:
+        return max(1.0, 1.0 / self.per_second)
+
+    @property
+    def allowed(self) -> int:
+        return max(1, int(self.per_second * self.span))
+
+    @property
+    def first(self) -> int:
+        """The same for first looks."""
+        return max(self.allowed, int(FIRST_PER_SECOND * self.span))
+
+    @property
+    def rate(self) -> float:
+        return self.allowed / self.span
+
+
 class Mirror:
     """What one process needs to keep mirrors fresh. Threads may share it; each brings its own client."""
 
@@ -149,8 +190,7 @@ class Mirror:
         """
         self._database = database
         self._owner = owner
-        self._span = max(1.0, 1.0 / per_second)
-        self._allowed = max(1, int(per_second * self._span))
+        self._budget = Budget(per_second)
         self._default_zone = zone(default_zone)
         self._server_zone = zone(server_zone)
         self._busy = busy
@@ -163,7 +203,8 @@ class Mirror:
 
     def claim(self) -> Claim | None:
         """The resource that has waited longest, if one is due and the budget is not spent."""
-        values = {"by": self._owner, "span": self._span, "allowed": self._allowed}
+        budget = self._budget
+        values = {"by": self._owner, "span": budget.span, "allowed": budget.allowed, "first": budget.first}
         with self._database.write() as session:
             row = session.connection().execute(_CLAIM, values).one_or_none()
         return Claim(*row) if row else None
@@ -174,6 +215,10 @@ class Mirror:
             self._refresh(client, claim)
         except LeaseLost:
             log.warning("mirror_lease_lost", resource_id=claim.resource_id)
+        except Exception as error:
+            if isinstance(error, WaitedTooLong) or (isinstance(error, DBAPIError) and unavailable(error)):
+                raise
+            self._stumble(claim, error)
 
     def _refresh(self, client: KalturaClient, claim: Claim) -> None:
         began = self.clock()
@@ -190,6 +235,8 @@ class Mirror:
             return
         ours, theirs = comparing.split(seen.events, own, busy)
         settled = [row for row in own if row.booking_id not in busy and row.id not in seen.unsure]
+        if seen.unread:
+            log.warning("mirror_unreadable", resource_id=claim.resource_id, reason=seen.unread)
         differences = comparing.differences(settled, ours, zones, self._server_zone, began, seen.unlisted)
         plan = comparing.follow(claim.resource_id, others, theirs, self._default_zone, seen.unsure)
         with self._database.write() as session:
@@ -200,18 +247,27 @@ class Mirror:
             drift.write(session, claim.resource_id, differences, began, busy, lasting=claim.believes(seen))
             if claim.believes(seen):
                 believed = {"failure": None, "failures": 0, "doubts": 0, "doubted_at": None, "odd": seen.odd}
-                self._settle(session, claim, as_of=began, due_at=_next(), **believed)
+                self._settle(session, claim, as_of=began, due_at=_next(), trouble=seen.unread, **believed)
             else:
                 doubted = {
                     "doubts": claim.doubts + 1,
                     "doubted_at": func.coalesce(_MIRROR.c.doubted_at, database_now()),
                 }
-                self._look_again(session, claim, str(seen.why), claim.pause, **doubted)
+                self._look_again(session, claim, str(seen.why), claim.pause, trouble=seen.unread, **doubted)
 
     def _fail(self, claim: Claim, failure: str) -> None:
         with self._database.write() as session:
             self._locked_version(session, claim)
             self._look_again(session, claim, failure, EVERY if claim.as_of else claim.pause)
+
+    def _stumble(self, claim: Claim, error: Exception) -> None:
+        """A reason of ours: it is told, what may be in the way is cleared, and the old state stays."""
+        log.error("mirror_mistake", resource_id=claim.resource_id, exc_info=error)
+        why = f"a mistake of ours ({type(error).__name__}); the log has it"
+        with self._database.write() as session:
+            self._locked_version(session, claim)
+            session.execute(_clear(claim.resource_id))
+            self._look_again(session, claim, why, claim.pause, trouble=why)
 
     def _look_again(self, session: Session, claim: Claim, failure: str, pause: float, **changes: object) -> None:
         log.warning("mirror_not_refreshed", resource_id=claim.resource_id, reason=failure)
@@ -242,23 +298,6 @@ def _next() -> object:
     return case((interesting, database_now() + EVERY), else_=None)
 
 
-# Reading
-
-
-def everything(client: KalturaClient, resource_id: int, start: datetime, end: datetime) -> Listed[Event]:
-    """All that Kaltura lists on the resource between two instants; in halves, where that is more than it lists."""
-    try:
-        return client.list_events_on_resource(resource_id, start, end)
-    except Refused as refusal:
-        if refusal.code != "QUERY_EXCEEDED_MAX_MATCHES_ALLOWED" or end - start < timedelta(days=1):
-            raise
-    middle = start + (end - start) / 2
-    halves = everything(client, resource_id, start, middle), everything(client, resource_id, middle, end)
-    both = Listed({event.id: event for half in halves for event in half}.values())
-    both.missing = sum(half.missing for half in halves)
-    return both
-
-
 def _recordings(events: Iterable[Event]) -> set[str]:
     return {found for event in events if (found := recording_of(event.reference_id))}
 
@@ -279,8 +318,10 @@ def _rows(
 
 
 def _write(session: Session, plan: comparing.Plan) -> None:
-    session.add_all(plan.bookings)
-    session.flush()
+    if plan.bookings:  # one that stands there unused is the same: its id says all of its words
+        dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+        new = dialect.insert(_BOOKING).on_conflict_do_nothing()
+        session.connection().execute(new, [booking.model_dump() for booking in plan.bookings])
     session.add_all(plan.added)
     for row in plan.changed:
         values = {"booking_id": row.booking_id, "start": row.start, "end": row.end, "event_id": row.event_id}
@@ -292,6 +333,13 @@ def _write(session: Session, plan: comparing.Plan) -> None:
         session.execute(delete(Occurrence).where(col(Occurrence.id).in_(some)))
     for some in _in_parts(plan.unused_bookings):
         session.execute(delete(Booking).where(col(Booking.id).in_(some)))
+
+
+def _clear(resource_id: int) -> Executable:
+    """Removes bookings of others on the resource that nothing refers to any more."""
+    used = select(col(Occurrence.id)).where(col(Occurrence.booking_id) == col(Booking.id))
+    own = col(Booking.id).startswith(f"kal_{resource_id}_", autoescape=True)
+    return delete(Booking).where(col(Booking.source) == "kaltura", own, ~used.exists())
 
 
 def _in_parts(ids: Sequence[str], size: int = 500) -> list[Sequence[str]]:

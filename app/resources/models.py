@@ -108,6 +108,7 @@ class Mirror(SQLModel, table=True):
 
     `failures` are the looks in a row that nobody could believe; `doubts` are those of them, since `doubted_at`, whose
     list was odd. `odd` is how many events the list that was believed last has wrong: app/resources/doubting.py.
+    `trouble` is what a person should look at: something there that cannot be read, or a mistake of ours.
     """
 
     __table_args__ = (
@@ -133,6 +134,7 @@ class Mirror(SQLModel, table=True):
     doubts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     doubted_at: float | None = Field(default=None, sa_column=Column(Float(53)))
     odd: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    trouble: str | None = None
 
 
 class Round(SQLModel, table=True):

@@ -12,7 +12,7 @@ too, it leaves to that.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from fastapi import Response
 from sqlalchemy import select
@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.db import Database, utc_now
 from app.errors import ScheduleUnknown
 from app.resources import etags, feed, ics
+from app.resources.freshness import STALE_AFTER, longest
 from app.resources.memory import Answer, Form, Key, Memory
 from app.resources.models import Mirror, Resource
 from app.resources.naming import only
@@ -30,7 +31,6 @@ from app.resources.schemas import ResourceName
 from app.resources.versions import NEVER, Known, Versions
 from app.threads import Threads
 
-STALE_AFTER = timedelta(minutes=10)
 FIRST_WAIT = 2.0  # seconds that a request waits for the first look at its resource's schedule
 FIRST_POLL = 0.05  # seconds
 TOLD_EVERY = 300.0  # seconds between two notes that a resource is being asked for: it stays of interest for an hour
@@ -48,18 +48,23 @@ _TYPES = {"json": b"application/json", "ics": ics.MEDIA_TYPE.encode()}
 
 
 class Feed:
-    """One a process, for its one event loop. `ask` notes that somebody wants to see a resource."""
+    """One a process, for its one event loop. `ask` notes that somebody wants to see a resource.
+
+    `per_second`: refreshes of all processes together, at most.
+    """
 
     def __init__(
         self,
         database: Database,
         threads: Threads,
         ask: Callable[[int], object],
+        per_second: float,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._database = database
         self._threads = threads
         self._ask = ask
+        self._per_second = per_second
         self.clock = clock
         self.versions = Versions(database)
         self.memory = Memory()
@@ -158,7 +163,8 @@ class Feed:
         return Answer(reference, resource_id, names, version, found.until, window, form, etag, link, content, size)
 
     def _is_stale(self, known: Known) -> bool:
-        return self.clock() - known.as_of > STALE_AFTER
+        age = self.clock() - known.as_of
+        return age > STALE_AFTER and (known.failing or age > longest(self.versions.wanted, self._per_second))
 
     def _etag(self, answer: Answer, known: Known) -> str:
         """Of what is shown: that it is stale, too."""

@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, select
 from sqlmodel import SQLModel
 
 from app.db import Database, database_now
+from app.resources.freshness import WANTED
 from app.resources.naming import as_id, meant
 from app.resources.rounds import RESOURCES
 
@@ -26,7 +27,7 @@ SWEEP_EVERY = 60.0  # seconds between two looks at everything: for a transaction
 _MIRROR, _RESOURCE, _ROUND = (SQLModel.metadata.tables[name] for name in ("mirror", "resource", "mirror_round"))
 _CHANGED = (
     select(
-        *(_MIRROR.c.resource_id, _MIRROR.c.version, _MIRROR.c.as_of),
+        *(_MIRROR.c.resource_id, _MIRROR.c.version, _MIRROR.c.as_of, _MIRROR.c.failure.is_not(None)),
         *(_RESOURCE.c.system_name, _RESOURCE.c.name, _RESOURCE.c.gone_since),
     )
     .join(_RESOURCE, _RESOURCE.c.id == _MIRROR.c.resource_id)
@@ -39,11 +40,15 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(slots=True)
 class Known:
-    """A resource as of the latest look. `as_of` is NEVER while it was not mirrored; `gone`: not in Kaltura any more."""
+    """A resource as of the latest look. `as_of` is NEVER while it was not mirrored; `gone`: not in Kaltura any more.
+
+    `failing`: the latest look at Kaltura came to nothing.
+    """
 
     id: int
     version: int
     as_of: datetime
+    failing: bool
     system_name: str | None
     name: str
     gone: bool
@@ -61,6 +66,7 @@ class Versions:
         self._since = 0.0  # by the database's clock
         self.resources: dict[int, Known] = {}
         self.names: dict[str, list[int]] = {}  # a new one whenever one comes, goes, or is called otherwise
+        self.wanted = 0  # how many are being asked for, as of the latest look at everything
         self._listed = False  # whether the list of all resources was ever read
 
     def close(self) -> None:
@@ -75,8 +81,11 @@ class Versions:
                 return
             began = time.monotonic()
             sweep = began - self._swept >= SWEEP_EVERY
-            look = asyncio.get_running_loop().run_in_executor(self._looker, self._read, 0.0 if sweep else self._since)
-            now, self._listed, rows = await look
+            loop = asyncio.get_running_loop()
+            since = 0.0 if sweep else self._since
+            now, self._listed, rows = await loop.run_in_executor(self._looker, self._read, since)
+            if sweep:
+                self.wanted = await loop.run_in_executor(self._looker, self._count)
             self._learn(rows)
             self._since, self._looked = now - OVERLAP, began
             self._swept = began if sweep else self._swept
@@ -113,14 +122,22 @@ class Versions:
             now, listed = session.connection().execute(_NOW).one()
             rows = session.connection().execute(_CHANGED, {"since": since}).all()
         found = (
-            Known(of, version, as_of or NEVER, system_name, name, gone_since is not None)
-            for of, version, as_of, system_name, name, gone_since in rows
+            Known(of, version, as_of or NEVER, bool(failing), system_name, name, gone_since is not None)
+            for of, version, as_of, failing, system_name, name, gone_since in rows
         )
         return now, bool(listed), [one for one in found if not self._is_known(one)]
 
+    def _count(self) -> int:
+        with self._database.read() as session:
+            return session.connection().execute(WANTED).scalar_one()
+
     def _is_known(self, found: Known) -> bool:
         known = self.resources.get(found.id)
-        return known is not None and (known.version, known.as_of) == (found.version, found.as_of)
+        return known is not None and (known.version, known.as_of, known.failing) == (
+            found.version,
+            found.as_of,
+            found.failing,
+        )
 
     def _learn(self, found: Iterable[Known]) -> None:
         renamed = False

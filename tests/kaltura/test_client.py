@@ -187,7 +187,29 @@ def test_a_list_of_a_room_says_how_many_more_there_are_by_its_total(
 def test_an_event_of_somebody_s_that_cannot_be_read_hides_no_other(upstream: Upstream) -> None:
     odd = event(1, startDate=-1)
     found = upstream.will(page(odd, event(2))).list_events_on_resource(9, START, START)
-    assert ([each.id for each in found], found.missing) == ([2], 1)
+    assert ([each.id for each in found], found.missing) == ([2], 0)
+    assert [(one.id, one.why) for one in found.odd] == [(1, "startDate is not as expected (value_error)")]
+
+
+@pytest.mark.parametrize("odd", [None, "x", {}, {"objectType": "KalturaSomething", "id": 4}], ids=str)
+def test_nor_does_what_is_no_event_at_all(upstream: Upstream, odd: object) -> None:
+    found = upstream.will(page(odd, event(2))).list_events_on_resource(9, START, START)
+    assert ([each.id for each in found], len(found.odd)) == ([2], 1)
+
+
+def test_a_list_of_something_else_altogether_is_none_of_events(upstream: Upstream) -> None:
+    with pytest.raises(Transient, match="objects is not as expected"):
+        upstream.will(page({"objectType": "KalturaMediaEntry", "id": "1_a"})).list_events_on_resource(9, START, START)
+
+
+def test_an_event_that_was_changed_while_its_room_was_read_is_there_once_as_it_was_read_last(
+    upstream: Upstream,
+) -> None:
+    before, after = event(1, summary="before"), event(1, summary="after", startDate=1_799_848_800)
+    first = page(before, *(event(n) for n in range(2, 501)), total=501)
+    found = upstream.will(first, page(after, total=501)).list_events_on_resource(9, START, START)
+    assert [each.summary for each in found if each.id == 1] == ["after"]
+    assert (len(found), found.missing) == (500, 1)
 
 
 def test_links_of_many_events_are_one_list(upstream: Upstream) -> None:

@@ -85,7 +85,7 @@ def event(number: int, **properties: object) -> dict[str, object]:
     }
 
 
-def page(*objects: dict[str, object], total: int | None = None) -> Reply:
+def page(*objects: object, total: int | None = None) -> Reply:
     total = len(objects) if total is None else total
     return answer({"objectType": "KalturaScheduleEventListResponse", "totalCount": total, "objects": list(objects)})
 

@@ -13,7 +13,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 ASKED = NOW.timestamp()
 
 
-def mirrors(database: Database, *rows: dict[str, Any]) -> Freshness:
+def mirrors(database: Database, *rows: dict[str, Any], per_second: float = 5.0) -> Freshness:
     with database.write() as session:
         for number, values in enumerate(rows, 1):
             session.add(Resource(id=number, name="r", kind="camera"))
@@ -22,7 +22,7 @@ def mirrors(database: Database, *rows: dict[str, Any]) -> Freshness:
             for name, value in {"asked_at": ASKED, "as_of": NOW, **values}.items():
                 setattr(mirror, name, value)
     with database.read() as session:
-        return freshness(session, NOW)
+        return freshness(session, NOW, per_second)
 
 
 def ago(minutes: float) -> datetime:
@@ -51,3 +51,32 @@ def ago(minutes: float) -> datetime:
 )
 def test_freshness(database: Database, rows: list[dict[str, Any]], shown: Freshness) -> None:
     assert mirrors(database, *rows) == shown
+
+
+MANY = [{"as_of": ago(number / 30)} for number in range(400)]  # at half a refresh a second: 13 minutes 20 seconds
+
+
+@pytest.mark.parametrize(
+    ("rows", "per_second", "stale"),
+    [
+        (MANY, 0.5, 0),
+        (MANY, 5.0, 99),
+        ([*MANY[1:], {"as_of": ago(26)}], 0.5, 0),
+        ([*MANY[1:], {"as_of": ago(27)}], 0.5, 1),
+        ([*MANY[1:], {"as_of": ago(11), "failure": "away"}], 0.5, 1),
+        ([{"as_of": ago(11)}], 0.001, 0),
+    ],
+    ids=["as the budget allows", "overdue", "a little overdue", "overdue by an interval", "failed", "one, seldom"],
+)
+def test_the_budget_makes_nothing_stale(
+    database: Database, rows: list[dict[str, Any]], per_second: float, stale: int
+) -> None:
+    found = mirrors(database, *rows, per_second=per_second)
+    assert found.stale == stale
+    assert found.every == pytest.approx(max(60, len(rows) / per_second))
+
+
+def test_what_is_wrong_is_told_of_a_few_resources(database: Database) -> None:
+    wrong = [{"trouble": f"this {number}"} for number in range(1, 6)]
+    found = mirrors(database, *wrong, {}, {"trouble": "nobody asks", "asked_at": None})
+    assert (found.troubled, found.troubles) == (5, ((1, "this 1"), (2, "this 2"), (3, "this 3")))

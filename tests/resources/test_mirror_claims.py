@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlmodel import col
 
 from app.db import Database, database_now
-from app.resources.mirror import EVERY, INTEREST, Claim, Mirror
+from app.resources.mirror import EVERY, FIRST_PER_SECOND, INTEREST, Claim, Mirror
 from app.resources.models import Mirror as Row
 from app.resources.models import Occurrence, Resource
 from app.resources.refreshing import Refreshers
@@ -24,6 +24,9 @@ from tests.service import eventually
 def room(database: Database) -> Iterator[Room]:
     with room_of(database) as found:
         yield found
+
+
+LONG_AGO = datetime(2027, 1, 13, tzinfo=UTC)
 
 
 def mirror(database: Database, owner: str = "one", per_second: float = 1000) -> Mirror:
@@ -193,13 +196,50 @@ def test_what_a_chain_changed_meanwhile_is_read_again(room: Room) -> None:
 
 @pytest.mark.parametrize(("per_second", "at_once"), [(1, 1), (5, 5), (2.5, 2), (0.5, 1)])
 def test_all_processes_together_keep_to_the_budget(database: Database, per_second: float, at_once: int) -> None:
-    add(database, *range(1, 9), due_at=-100)
+    add(database, *range(1, 9), due_at=-100, as_of=LONG_AGO)
     both = [mirror(database, owner, per_second) for owner in ("one", "two")]
     taken = [claimed(both[turn % 2]) for turn in range(10)]
     assert len([number for number in taken if number]) == at_once
     with database.write() as session:
         session.execute(update(Row).values(claimed_at=col(Row.claimed_at) - max(1.0, 1 / per_second)))
     assert claimed(both[1]) is not None
+
+
+def test_a_first_look_comes_before_all_that_waits_and_is_not_held_up_by_the_budget(database: Database) -> None:
+    add(database, *range(1, 4), due_at=-7000, as_of=LONG_AGO)
+    add(database, 4, due_at=-100)  # a chain has booked it already
+    add(database, 5, 6)
+    one = mirror(database, per_second=0.5)
+    one.ask([4, 5])
+    assert claimed(one) == 4
+    one.ask([6])
+    one.ask([5])  # again, which takes nobody's place
+    assert [claimed(one) for _ in range(3)] == [5, 6, None]
+    later(database, 2)
+    assert claimed(one) == 1
+
+
+def later(database: Database, seconds: float) -> None:
+    with database.write() as session:
+        session.execute(update(Row).values(claimed_at=col(Row.claimed_at) - seconds))
+
+
+def test_first_looks_have_a_budget_too(database: Database) -> None:
+    add(database, *range(1, 51))
+    one = mirror(database, per_second=0.5)
+    one.ask(range(1, 51))
+    assert len([number for _ in range(50) if (number := claimed(one))]) == 2 * FIRST_PER_SECOND
+    later(database, 2)
+    assert claimed(one) is not None
+
+
+def test_a_first_look_that_failed_waits_its_turn(database: Database) -> None:
+    """Else what can never be read would starve all others."""
+    add(database, 1, due_at=-10, failures=1)
+    add(database, 2, due_at=-20, as_of=LONG_AGO)
+    one = mirror(database)
+    one.ask([1])
+    assert [claimed(one) for _ in range(2)] == [2, 1]
 
 
 # The threads

@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 from app.db import Database
 from app.kaltura.errors import Refused
 from app.kaltura.types import Event, Listed
-from app.resources.mirror import HORIZON, everything
+from app.resources.everything import everything
+from app.resources.mirror import HORIZON
 from app.sandbox import RESOURCE_ID, SandboxTransport
 from tests.resources.mirrored import START, Json, Room, room_of
 
@@ -26,21 +27,24 @@ def room(database: Database) -> Iterator[Room]:
 class Garbled(SandboxTransport):
     """The sandbox behind something that spoils what is listed of a resource, as a search engine can."""
 
-    def __init__(self, room: Room, spoil: Callable[[Json], object]) -> None:
+    def __init__(self, room: Room, spoil: Callable[[Json], object], everywhere: bool = False) -> None:
         super().__init__(room.sandbox)
         self._spoil = spoil
+        self._everywhere = everywhere  # also when they are asked for by ids
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         answer = super().handle_request(request)
-        if "scheduleEvent/action/list" not in request.url.path or b"resourceIdsLike" not in request.content:
+        if "scheduleEvent/action/list" not in request.url.path or not (
+            self._everywhere or b"resourceIdsLike" in request.content
+        ):
             return answer
         page = json.loads(answer.content)
         self._spoil(page)
         return httpx.Response(200, json=page)
 
 
-def garble(room: Room, spoil: Callable[[Json], object]) -> None:
-    room.client._http._transport = Garbled(room, spoil)
+def garble(room: Room, spoil: Callable[[Json], object], *, everywhere: bool = False) -> None:
+    room.client._http._transport = Garbled(room, spoil, everywhere)
 
 
 def shorter(page: Json) -> None:
