@@ -9,17 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
 )
 
 SINGLE, SERIES, OCCURRENCE = 0, 1, 2
@@ -102,11 +98,11 @@ Ids = Annotated[tuple[int, ...], BeforeValidator(_numbers)]
 EntryId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
-class _Read(BaseModel):
+class Read(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", populate_by_name=True)
 
 
-class Resource(_Read):
+class Resource(Read):
     """A schedule resource (#116). `system_name` need not be set, and is unique only within one kind (#107)."""
 
     id: Id
@@ -129,7 +125,7 @@ ANY_ENTRY = "-2,-1,0,1,2,4,5,6,7"
 """Every status that an entry can have, but for 3, deleted. A list that is asked for none shows those with media."""
 
 
-class Entry(_Read):
+class Entry(Read):
     """A media entry (#81)."""
 
     id: EntryId
@@ -153,7 +149,7 @@ class Entry(_Read):
         )
 
 
-class Recurrence(_Read):
+class Recurrence(Read):
     """What an event shows of its series' rule (#218, #221): the zone, which nobody has checked (#237), and its end."""
 
     time_zone: OptionalText = Field(None, alias="timeZone")
@@ -163,7 +159,7 @@ class Recurrence(_Read):
 _ANY_EVENT = r"^Kaltura\w*ScheduleEvent$"
 
 
-class Event(_Read):
+class Event(Read):
     """A schedule event (#134), a series (#218) or one of its occurrences (#221).
 
     An occurrence shows its series' summary, description, tags, reference id and template entry where it has no own.
@@ -199,7 +195,7 @@ class Event(_Read):
         return self.end > self.start and (self.live or self.object_type == "KalturaRecordScheduleEvent")
 
 
-class Category(_Read):
+class Category(Read):
     """A category (#822); `full_name` is its path, ``Canvas>site>channels>1234``."""
 
     id: Id
@@ -207,7 +203,7 @@ class Category(_Read):
     object_type: Literal["KalturaCategory"] = Field("KalturaCategory", alias="objectType")
 
 
-class Assignment(_Read):
+class Assignment(Read):
     """An entry's place in a category (#830)."""
 
     category_id: Id = Field(alias="categoryId")
@@ -215,83 +211,12 @@ class Assignment(_Read):
     object_type: Literal["KalturaCategoryEntry"] = Field("KalturaCategoryEntry", alias="objectType")
 
 
-class Link(_Read):
+class Link(Read):
     """An event on a resource (#308)."""
 
     event_id: Annotated[int, Field(ge=0, lt=2**31)] = Field(alias="eventId")
     resource_id: Annotated[int, Field(ge=0, lt=2**31)] = Field(alias="resourceId")
     object_type: Literal["KalturaScheduleEventResource"] = Field("KalturaScheduleEventResource", alias="objectType")
-
-
-T = TypeVar("T")
-
-
-class Named(_Read):
-    """Whatever has an id, and may be of a kind that Lectern cannot read."""
-
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Odd:
-    """What a list has and nobody here can read: `id` is None where not even that can be told, `why` is for a log.
-
-    `foreign`: it is something else altogether.
-    """
-
-    id: int | None
-    why: str
-    foreign: bool = False
-
-
-def _or_odd(value: object, read: ValidatorFunctionWrapHandler) -> object:
-    try:
-        return read(value)
-    except ValidationError as error:
-        # Only where and what kind: a value may be anything.
-        errors = error.errors(include_url=False, include_context=False, include_input=False)
-        where = next(map(str, errors[0]["loc"][1:]), "it")  # behind the name of the shape
-        number = value.get("id") if isinstance(value, dict) else None
-        known = number if type(number) is int and 0 < number < 2**31 else None
-        foreign = any("objectType" in one["loc"] for one in errors)
-        return Odd(known, f"{where} is not as expected ({errors[0]['type']})", foreign)
-
-
-def _not_all_foreign(found: list[T | Odd]) -> list[T | Odd]:
-    if found and all(isinstance(one, Odd) and one.foreign for one in found):
-        raise ValueError("it is a list of something else")
-    return found
-
-
-class Page(_Read, Generic[T]):
-    """One page of a list: `total` counts all pages (#118)."""
-
-    total: int = Field(alias="totalCount", ge=0)
-    objects: list[T]
-
-    @property
-    def read(self) -> list[T]:
-        return [one for one in self.objects if not isinstance(one, Odd)]
-
-    @property
-    def odd(self) -> list[Odd]:
-        return [one for one in self.objects if isinstance(one, Odd)]
-
-
-class LenientPage(Page[T], Generic[T]):
-    """One page, of what anybody may have made: one that cannot be read hides no other."""
-
-    objects: Annotated[list[Annotated[T | Odd, WrapValidator(_or_odd)]], AfterValidator(_not_all_foreign)]  # type: ignore[assignment]
-
-
-class Listed(list[T]):
-    """All that a list shows. `missing` is how many more there are by its total, which is its index's word (#655).
-
-    `odd` are those of a lenient list that cannot be read; they count neither as shown nor as missing.
-    """
-
-    missing: int = 0
-    odd: Sequence[Odd] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.kaltura.client import PAGE_SIZE, KalturaClient
-from app.kaltura.types import OCCURRENCE, SERIES, SINGLE, Event, Listed
+from app.kaltura.calls import PAGE_SIZE
+from app.kaltura.client import KalturaClient
+from app.kaltura.lists import Listed
+from app.kaltura.types import OCCURRENCE, SERIES, SINGLE, Event
 from app.resources.models import Occurrence, OccurrenceStatus
 
 LOOKS, LONG = 4, 20.0  # odd lists that are not believed, and for how many seconds at least

@@ -11,7 +11,8 @@ from sqlalchemy import bindparam, func, select
 from sqlmodel import Session, col
 
 from app.db import Database
-from app.kaltura.client import PAGE_SIZE, KalturaClient
+from app.kaltura.calls import PAGE_SIZE
+from app.kaltura.client import KalturaClient
 from app.resources import drift
 from app.resources.comparing import DriftKind
 from app.resources.models import Booking, Drift, Occurrence, OccurrenceStatus

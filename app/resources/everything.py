@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import Refused
-from app.kaltura.types import Event, Listed
+from app.kaltura.lists import Listed
+from app.kaltura.types import Event
 
 SHORTEST = timedelta(days=1)  # a span that is halved no more: no room has so many events in it
 

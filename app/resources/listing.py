@@ -13,7 +13,8 @@ from sqlmodel import Session, col
 
 from app.db import Database
 from app.kaltura import types as kaltura
-from app.kaltura.client import PAGE_SIZE, KalturaClient
+from app.kaltura.calls import PAGE_SIZE
+from app.kaltura.client import KalturaClient
 from app.resources import drift
 from app.resources.comparing import DriftKind
 from app.resources.lookup import REVISED, as_row, remember

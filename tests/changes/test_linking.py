@@ -10,7 +10,8 @@ from sqlmodel import col
 
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import Refused
-from app.kaltura.types import Event, Listed
+from app.kaltura.lists import Listed
+from app.kaltura.types import Event
 from app.recordings import linking
 from app.resources.models import Mirror
 from tests.changes.links import LINK, half, listed, lost, unlisted

@@ -7,7 +7,8 @@ import pytest
 
 from app.calendar.server import STEADY
 from app.chains.steps import Call, Context, Done
-from app.kaltura.types import EventDraft, Named
+from app.kaltura.lists import Named
+from app.kaltura.types import EventDraft
 from app.recordings.events import EVENTS
 from app.recordings.work import Tools
 from app.resources.references import recording_of, reference, token_of

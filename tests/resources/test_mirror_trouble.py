@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from app.db import Database
 from app.kaltura.errors import Refused
-from app.kaltura.types import Event, Listed
+from app.kaltura.lists import Listed
+from app.kaltura.types import Event
 from app.resources.everything import everything
 from app.resources.mirror import HORIZON
 from app.sandbox import RESOURCE_ID, SandboxTransport
