@@ -1,6 +1,6 @@
 """Lanes are lines: each chain has a place in those that it names, and the first has the lane. Withdrawn sessions.
 
-Revision ID: 0011
+Revision ID: 0010
 Revises: 0009
 """
 
@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
+revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
