@@ -17,12 +17,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Executable, Row, create_engine, update
+from sqlalchemy import Executable, Row, create_engine, insert, update
 from sqlalchemy.pool import NullPool
 from sqlmodel import col
 
+from app.db import utc_now
 from app.recordings.schemas import EXAMPLE
-from app.resources.models import Mirror
+from app.resources.mirror import FIRST_PER_SECOND
+from app.resources.models import Mirror, Resource
 from app.sandbox import Sandbox
 from tests.crash.watching import PHASES, Meddling, Point, Watch
 from tests.sandbox.kaltura import HOUR, embedded
@@ -32,6 +34,7 @@ Json = dict[str, Any]
 Document = Callable[[str], Json]  # by the name of its room, which is its title and its reference_id too
 
 REFRESHES = 1  # looks at schedules per second that the service is allowed
+LOOKS = int(FIRST_PER_SECOND)  # those at new resources, too
 NOTHING: Json = {"entries": [], "events": [], "links": []}
 SPRING_GAP = 1805009400  # 2027-03-14T07:30:00Z
 
@@ -109,11 +112,14 @@ def rehearse(document: Document, meddling: Meddling | None = None) -> Rehearsal:
 
 
 def look_at_no_room(database_url: str) -> None:
-    """From now on the service, which knows its resources, looks at none of their schedules of its own accord: every
-    call that is seen is a chain's."""
-    assert (
-        len(rows(database_url, update(Mirror).values(claimed_at=1e12).returning(col(Mirror.resource_id)))) >= REFRESHES
-    )
+    """From now on the service looks at no schedule of its own accord: every call that is seen is a chain's.
+
+    As many resources as may be looked at in a second have just been looked at, for ever.
+    """
+    others = [{"id": 10_000_000 + n, "name": "Another", "kind": "camera", "seen_at": utc_now()} for n in range(LOOKS)]
+    rows(database_url, insert(Resource).values(others).returning(col(Resource.id)))
+    looked_at = update(Mirror).values(claimed_at=1e12).returning(col(Mirror.resource_id))
+    assert len(rows(database_url, looked_at)) > LOOKS
 
 
 def rows(database_url: str, statement: Executable) -> Sequence[Row[Any]]:
