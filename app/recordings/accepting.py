@@ -25,7 +25,8 @@ from app.errors import problem
 from app.kaltura.client import KalturaClient
 from app.keys import Client
 from app.recordings import batch, changing, reading, service
-from app.recordings.batch import Batch, Outcome, Planned
+from app.recordings.batch import Batch, Outcome
+from app.recordings.final_state import Planned
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.schemas import RecordingDocument
 from app.recordings.service import Accepted
@@ -109,8 +110,9 @@ class Acceptance:
 
     async def batch(self, client: Client, kaltura: KalturaClient, asked: Batch, wait: float) -> Response:
         """200 once every change is applied, 202 while one goes on, else 207; or the conflicts of all."""
+        look = partial(batch.check, asks=bool(wait))
         planned = await run_in_threadpool(
-            batch.check, self.database, kaltura, client, asked, self.default_zone, self.server_zone
+            look, self.database, kaltura, client, asked, self.default_zone, self.server_zone
         )
         accepted = await run_in_threadpool(self._commit_all, client, planned)
         self._begin(*accepted)
