@@ -24,6 +24,8 @@ from app.kaltura.client import EVENTS, KalturaClient
 from app.kaltura.errors import KalturaError, Refused, SignInFailed
 from app.kaltura.observing import FORBIDDEN, lacking, to_ask_for
 from app.kaltura.types import EntryDraft, EventDraft
+from app.resources.freshness import Freshness, freshness
+from app.resources.mirror import EVERY
 
 T = TypeVar("T")
 Id = TypeVar("Id", int, str)
@@ -53,13 +55,20 @@ class Finding:
 
 
 def check(
-    database: Database, migrations: Path, kaltura: KalturaClient, account: Account, *, write: bool = False
+    database: Database,
+    migrations: Path,
+    kaltura: KalturaClient,
+    account: Account,
+    *,
+    write: bool = False,
+    per_second: float | None = None,
 ) -> Iterator[Finding]:
     """`account` is the one that `kaltura` speaks to; it is not asked for anything if the database is another one's.
 
-    `write`: also adds an entry and an event of its own to Kaltura, and removes both. Else it changes nothing.
+    `per_second`: the budget of refreshes, where it is to be told what comes of it. `write`: also adds an entry and an
+    event of its own to Kaltura, and removes both. Else it changes nothing.
     """
-    yield from _database(database, migrations)
+    yield from _database(database, migrations, per_second)
     whose = _account(database, account)
     yield from whose
     if all(finding.ok for finding in whose):
@@ -69,7 +78,7 @@ def check(
 # The database
 
 
-def _database(database: Database, migrations: Path) -> Iterator[Finding]:
+def _database(database: Database, migrations: Path, per_second: float | None) -> Iterator[Finding]:
     scripts = ScriptDirectory(str(migrations))
     known = [script.revision for script in scripts.walk_revisions()]
     try:
@@ -81,6 +90,8 @@ def _database(database: Database, migrations: Path) -> Iterator[Finding]:
             yield Finding(True, "the database answers, and its tables are this version's")
             with database.read() as session:
                 yield from _stuck(stuck_chains(session))
+                if per_second is not None:
+                    yield _rooms(freshness(session, utc_now(), per_second))
         elif at in known:
             yield Finding(False, "the database's tables are an older version's", "Run: lectern migrate")
         else:
@@ -89,6 +100,14 @@ def _database(database: Database, migrations: Path) -> Iterator[Finding]:
         kind = type(getattr(error, "orig", None) or error).__name__
         todo = "Check LECTERN_DATABASE_URL, and that the database runs."
         yield Finding(False, f"the database does not answer ({kind})", todo)
+
+
+def _rooms(found: Freshness) -> Finding:
+    checked = f"{found.wanted} resource(s) were asked for in the last hour; each is looked at every {found.every:.0f} s"
+    if found.every <= EVERY:
+        return Finding(True, checked)
+    todo = "If Kaltura may be asked more often, raise LECTERN_REFRESHES_PER_SECOND."
+    return Finding(True, f"{checked}, as the budget of refreshes allows", todo)
 
 
 def _account(database: Database, account: Account) -> list[Finding]:

@@ -152,7 +152,15 @@ def check(
     database, kaltura = Database(settings.database_url), Kaltura(settings, None)
     all_ok = True
     with _stoppable(), closing(database), closing(kaltura.sessions), closing(kaltura.client()) as client:
-        for finding in checks.check(database, MIGRATIONS, client, kaltura.account, write=write):
+        found = checks.check(
+            database,
+            MIGRATIONS,
+            client,
+            kaltura.account,
+            write=write,
+            per_second=settings.refreshes_per_second,
+        )
+        for finding in found:
             all_ok = all_ok and finding.ok
             typer.echo(f"{'ok' if finding.ok else 'NOT OK':7} {finding.checked}")
             if finding.what_to_do:

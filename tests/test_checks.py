@@ -15,8 +15,9 @@ from app import cli
 from app.account import Account
 from app.chains.models import Chain
 from app.checks import Finding, check
-from app.db import Database
+from app.db import Database, database_now
 from app.main import MIGRATIONS, Kaltura, create_app, migrate
+from app.resources.models import Mirror, Resource
 from app.sandbox import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID, Sandbox, SandboxTransport, running
 from tests.service import Json, Lectern, eventually, found, lectern, logs_as_they_are, settings
 
@@ -227,6 +228,23 @@ def test_the_state_of_the_database_is_told(
     first = next(check(database, MIGRATIONS, service.app.state.kaltura, ACCOUNT))
     database.close()
     assert (first.ok, says in first.checked) == (ok, True)
+
+
+def test_how_often_the_rooms_are_looked_at_is_told(service: Lectern) -> None:
+    database = service.app.state.database
+    with database.write() as session:
+        session.add_all(Resource(id=number, name="r", kind="camera") for number in (1, 2))
+        session.flush()
+        session.execute(update(Mirror).values(asked_at=database_now()))
+
+    def told(per_second: float) -> Finding:
+        findings = check(database, MIGRATIONS, service.app.state.kaltura, ACCOUNT, per_second=per_second)
+        return next(one for one in findings if "asked for" in one.checked)
+
+    assert told(5.0).checked == "2 resource(s) were asked for in the last hour; each is looked at every 60 s"
+    seldom = told(0.01)
+    assert "every 200 s" in seldom.checked
+    assert (seldom.ok, "LECTERN_REFRESHES_PER_SECOND" in seldom.what_to_do) == (True, True)
 
 
 def test_a_database_that_is_away_is_told_and_kaltura_looked_at_all_the_same(tmp_path: Path, service: Lectern) -> None:

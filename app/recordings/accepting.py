@@ -24,7 +24,8 @@ from app.errors import problem
 from app.kaltura.client import KalturaClient
 from app.keys import Client
 from app.recordings import batch, changing, reading, service
-from app.recordings.batch import Batch, Outcome, Planned
+from app.recordings.batch import Batch, Outcome
+from app.recordings.final_state import Planned
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.preview import Preview, preview
 from app.recordings.schemas import RecordingDocument
@@ -133,8 +134,9 @@ class Acceptance:
 
     async def batch(self, client: Client, kaltura: KalturaClient, asked: Batch, wait: float) -> Response:
         """200 once every change is applied, 202 while one goes on, else 207; or the conflicts of all."""
+        look = partial(batch.check, asks=bool(wait))
         given = self.database, kaltura, client, asked, self.default_zone, self.server_zone
-        planned = await self.threads.ask(client.key, batch.check, *given)
+        planned = await self.threads.ask(client.key, look, *given)
         accepted = await self.threads.writing.run(self._commit_all, client, planned)
         self._begin(*accepted)
         await asyncio.gather(*(self._ended(one, wait) for one in accepted))

@@ -10,7 +10,6 @@ are changed each by itself.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -35,27 +34,18 @@ from app.errors import (
 )
 from app.fields import In, Line, Out, each_once
 from app.kaltura.client import KalturaClient
-from app.kaltura.types import EventDraft
 from app.keys import Client
 from app.recordings import changing, reading
 from app.recordings.ahead import ensure_ahead
 from app.recordings.discretion import discreet
-from app.recordings.models import Recording
-from app.recordings.parts import NewResource, OnConflict
+from app.recordings.final_state import Planned, Rooms, conflicts
 from app.recordings.schemas import RecordingDocument
-from app.recordings.service import Accepted, find, held, resource_input, resource_reference
+from app.recordings.service import Accepted, find, held, resource_input
 from app.recordings.state import aim, events_of, own_conflicts, rows_of
 from app.recordings.switching import Party
-from app.recordings.targets import SCHEDULED, Made, Target
+from app.recordings.targets import SCHEDULED, Target
 from app.recordings.views import ProblemView, RecordingView
-from app.recordings.work import booked
-from app.resources.conflicts import Booked, at_their_times, find_conflicts, known_bookings
-from app.resources.lookup import in_kaltura, kaltura_answers
-from app.resources.naming import SEVERAL
-from app.resources.references import reference
-
-Room = int | str | None
-"""Kaltura's id; the system name, in lower case, of one that is to be made; None before there is any."""
+from app.resources.conflicts import Booked, find_conflicts
 
 
 class BatchChange(In):
@@ -135,22 +125,6 @@ def _item(view: RecordingView, chain: Chain | None) -> BatchItemView:
     return BatchItemView.model_validate({**view.model_dump(mode="json"), "outcome": outcome, "problem": why})
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What one change of a batch comes to. `sessions` are all that are not over, `added` (by start) those that are new
-    in `room`, which `made` are to carry; `left` are those that it has now, and will not. `pairs` are conflicts within
-    the recording."""
-
-    recording: Recording
-    document: RecordingDocument
-    room: Room
-    sessions: list[tuple[Room, datetime, datetime]]
-    added: list[tuple[datetime, datetime]]
-    left: list[Booked]
-    made: tuple[Made, ...]
-    pairs: list[dict[str, Any]]
-
-
 def check(
     database: Database,
     kaltura: KalturaClient,
@@ -158,22 +132,21 @@ def check(
     batch: Batch,
     default_zone: str,
     server_zone: ZoneInfo,
+    *,
+    asks: bool,
 ) -> list[Planned]:
     """What the batch comes to. Raises ScheduleConflict with every conflict of its final state.
 
-    What is wrong with one patch (422, 404) is raised too, with its place.
+    What is wrong with one patch (422, 404) is raised too, with its place. What others have in Kaltura is looked at only
+    if it `asks`: else the chains find it.
     """
     now = utc_now()
+    rooms = Rooms(database, kaltura, asks=asks)
     planned = []
     for index, one in enumerate(batch.changes):
         with _at(index):
-            planned.append(_planned(database, kaltura, client, one, default_zone, server_zone, now))
-    found = [
-        {"recording_id": one.recording.id, **pair}
-        for one in planned
-        if one.added and one.document.on_conflict == OnConflict.REJECT
-        for pair in (*one.pairs, *find_conflicts(one.added, _in_the_way(database, kaltura, one, planned)))
-    ]
+            planned.append(_planned(database, rooms, client, one, default_zone, server_zone, now))
+    found = conflicts(database, kaltura, planned, asks=asks)
     if found:
         with database.read() as session:
             told = discreet(session, client.owns, found)
@@ -244,7 +217,7 @@ def _at(index: int) -> Iterator[None]:
 
 def _planned(
     database: Database,
-    kaltura: KalturaClient,
+    rooms: Rooms,
     client: Client,
     change: BatchChange,
     default_zone: str,
@@ -256,7 +229,7 @@ def _planned(
         rows = rows_of(session, recording.id, events_of(session, recording.id))
     document = changing.patched(recording, change.patch)
     stays = resource_input(document) == resource_input(RecordingDocument.model_validate(recording.document))
-    room = recording.resource_id if stays else _room(kaltura, document)
+    room = recording.resource_id if stays else rooms.of(document)
     schedule = document.schedule(changing.zone_for(recording, default_zone))
     if document.fingerprint() != recording.fingerprint:
         ensure_ahead(schedule, now, recording)
@@ -292,57 +265,5 @@ def _planned(
             for row in rows
             if row.id in target.left
         ],
-        made=target.made,
         pairs=own_conflicts(recording, rows, target),
-    )
-
-
-def _room(kaltura: KalturaClient, document: RecordingDocument) -> Room:
-    """As the chain's first step will find it. Raises ResourceNotFound, AmbiguousResource."""
-    asked = document.resource
-    named, is_name = resource_reference(document)
-    with kaltura_answers():
-        found = in_kaltura(kaltura, named, is_name=is_name)
-    if len(found) > 1:
-        raise AmbiguousResource(SEVERAL)
-    if found:
-        return found[0].id
-    if isinstance(asked, NewResource):
-        return asked.system_name.casefold()
-    raise ResourceNotFound("Kaltura has no such resource. An object here would make it.")
-
-
-def _in_the_way(database: Database, kaltura: KalturaClient, one: Planned, planned: Sequence[Planned]) -> list[Booked]:
-    """What is, or will be, booked in its room by the batch's other changes, by Lectern, in Kaltura; and blackouts."""
-    batch = [
-        Booked(start, end, other.document.title, "lectern", other.recording.id, None)
-        for other in planned
-        if other is not one
-        for room, start, end in other.sessions
-        if room == one.room
-    ]
-    if not isinstance(one.room, int):
-        return batch
-    ids = {other.recording.id for other in planned}
-    first, last = one.added[0][0], max(end for _, end in one.added)
-    with database.read() as session:
-        known = known_bookings(session, one.room, first, last, but=ids)
-    own = [other for other in known if other.source == "lectern"]  # the others are in Kaltura, or are no more
-    told = {other.event_id for other in own}
-    with kaltura_answers():
-        events = kaltura.list_events_on_resource(one.room, first, last)
-        for made in one.made:
-            events += kaltura.get_conflicts([one.room], _draft(one, made), kind="blackout")
-    theirs = [other for other in map(booked, events) if other.event_id not in told and other.recording_id not in ids]
-    with database.read() as session:
-        return [*batch, *own, *at_their_times(session, theirs)]
-
-
-def _draft(one: Planned, made: Made) -> EventDraft:
-    return EventDraft(
-        summary=one.document.title,
-        start=made.planned.start,
-        end=made.planned.end,
-        recurrence=made.planned.recurrence,
-        reference_id=reference(one.recording.id, 0),
     )

@@ -185,7 +185,8 @@ async def change_recordings(
 
     One conflict refuses the batch, and nothing is changed. Otherwise each is applied by a chain of its own. A change
     that Kaltura refuses leaves its recording as it was, and with it those that depend on each other's leaving a room
-    or a time; the others are done. `outcome` says it of each, and only when all are applied is it a 200.
+    or a time; the others are done. `outcome` says it of each, and only when all are applied is it a 200. Who does not
+    wait is answered without a question to Kaltura: what somebody booked there is then such a refusal, too.
     """
     return await accepting.batch(client, request.app.state.kaltura, batch, wait_of(prefer))
 

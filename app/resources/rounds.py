@@ -138,3 +138,9 @@ class Rounds:
 def was_read(session: Session, name: str) -> bool:
     """Whether this round was ever made with success."""
     return session.connection().execute(_AS_OF, {"of": name}).scalar_one_or_none() is not None
+
+
+def read_within(session: Session, name: str, seconds: float) -> bool:
+    """Whether this round was made with success so lately."""
+    as_of = session.connection().execute(_AS_OF, {"of": name}).scalar_one_or_none()
+    return as_of is not None and as_of > session.connection().execute(select(database_now() - seconds)).scalar_one()

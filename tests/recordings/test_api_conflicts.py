@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.kaltura import client
 from tests.recordings.documents import SINGLE, example
 from tests.service import Json, Lectern, epoch, found, problem
 
@@ -150,3 +151,22 @@ def test_a_conflict_after_a_202_is_in_the_recording(service: Lectern) -> None:
     failed = service.until(recording["id"], "failed")
     assert (failed["problem"]["status"], failed["problem"]["code"]) == (409, "schedule_conflict")
     assert len(failed["problem"]["conflicts"]) == 1
+
+
+def test_a_room_with_more_events_than_kaltura_lists_is_read_in_halves(
+    service: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PAGE_SIZE", 2)
+    monkeypatch.setattr(client, "MAX_MATCHES", 10)
+    for day in range(13, 21):
+        book(service, f"2027-01-{day}T12:00:00Z", f"2027-01-{day}T13:00:00Z")
+        book(service, f"2027-01-{day}T15:00:00Z", f"2027-01-{day}T16:00:00Z")
+    term: Json = {**TWO_DAYS, "recurrence": {"frequency": "daily", "count": 8}}
+    made = service.made(term)
+    assert made["occurrence_count"] == 8
+    there = {**term, "start": "2027-01-13T12:30:00"}
+    shown = problem(service.client.patch(f"/recordings/{made['id']}", json=there), 409, "schedule_conflict")
+    assert len(shown["conflicts"]) == 8
+    batch = {"changes": [{"id": made["id"], "patch": {"start": "2027-01-13T12:30:00"}}]}
+    shown = problem(service.client.post("/recordings/batch", json=batch), 409, "schedule_conflict")
+    assert len(shown["conflicts"]) == 8
