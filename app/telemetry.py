@@ -220,6 +220,6 @@ def health_router(parts: Mapping[str, Callable[[], Part]]) -> APIRouter:
         """
         found = await lately()
         response.status_code = 503 if found.status == "down" else 200
-        return _told(found, request.state.client)
+        return _told(found, getattr(request.state, "client", None))
 
     return router
