@@ -14,10 +14,12 @@ from typing import Generic, TypeVar
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 
+from app import counters
 from app.account import Account, difference, kept_account, way_on
-from app.chains.models import Chain
 from app.chains.store import stuck_chains
 from app.db import Database, utc_now
 from app.kaltura.client import EVENTS, KalturaClient
@@ -26,6 +28,9 @@ from app.kaltura.observing import FORBIDDEN, lacking, to_ask_for
 from app.kaltura.types import EntryDraft, EventDraft
 from app.resources.freshness import Freshness, freshness
 from app.resources.mirror import EVERY
+from app.trouble import unwritable
+
+MOST = 100  # stuck recordings that are told one by one
 
 T = TypeVar("T")
 Id = TypeVar("Id", int, str)
@@ -82,14 +87,15 @@ def _database(database: Database, migrations: Path, per_second: float | None) ->
     scripts = ScriptDirectory(str(migrations))
     known = [script.revision for script in scripts.walk_revisions()]
     try:
-        with database.engine.connect() as connection:
-            at = MigrationContext.configure(connection).get_current_revision()
+        with database.read() as session:
+            at = MigrationContext.configure(session.connection()).get_current_revision()
         if at is None:
             yield Finding(True, "the database answers; it is empty, and `lectern serve` will make its tables")
         elif at == scripts.get_current_head():
             yield Finding(True, "the database answers, and its tables are this version's")
+            yield from _writing_to(database)
             with database.read() as session:
-                yield from _stuck(stuck_chains(session))
+                yield from _stuck(session)
                 if per_second is not None:
                     yield _rooms(freshness(session, utc_now(), per_second))
         elif at in known:
@@ -123,15 +129,39 @@ def _account(database: Database, account: Account) -> list[Finding]:
     return [Finding(False, difference(kept, account), way_on(kept, account))]
 
 
-def _stuck(chains: list[Chain]) -> Iterator[Finding]:
-    for chain in chains:
+def _stuck(session: Session) -> Iterator[Finding]:
+    count, some = stuck_chains(session, MOST)
+    for chain in some:
         error = chain.error or {}
         at = f"{chain.operation}, step {error.get('step')}: {error.get('detail')}"
         path = f"/recordings/{chain.subject}" if chain.operation != "sweep" else f"/chains/{chain.id}"
         todo = f"Mend what is wrong there, then: POST {path}/resume"
         yield Finding(False, f"{chain.subject} is stuck ({at})", todo)
-    if not chains:
+    if count > len(some):
+        todo = "GET /recordings?status=stuck lists them."
+        yield Finding(False, f"{count - len(some)} more recordings are stuck", todo)
+    if not count:
         yield Finding(True, "no recording is stuck")
+
+
+def _writing_to(database: Database) -> Iterator[Finding]:
+    """Whether something can be written, and is on disk when it is acknowledged."""
+    try:
+        counters.write(database)
+    except SQLAlchemyError as error:
+        why = unwritable(error) or type(getattr(error, "orig", None) or error).__name__
+        yield Finding(False, f"the database cannot be written: {why}", "Make room, or the right to write, where it is.")
+        return
+    yield Finding(True, "the database can be written")
+    if database.is_sqlite:
+        return
+    with database.transaction() as connection:
+        waits = connection.execute(text("SHOW synchronous_commit")).scalar_one() != "off"
+    if waits:
+        yield Finding(True, "what is written is on disk before it is acknowledged (synchronous_commit)")
+    else:
+        todo = "Lectern sets synchronous_commit on each of its sessions: let no pooler in between take it back."
+        yield Finding(False, "after a crash, acknowledged documents may be gone: synchronous_commit is off", todo)
 
 
 # Kaltura

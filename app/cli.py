@@ -57,9 +57,9 @@ def serve() -> None:
         from sqlalchemy.exc import SQLAlchemyError
 
         from app.cpu import keep_to_one_cpu
-        from app.db import refuses
         from app.main import create_app
         from app.server import Server
+        from app.trouble import refuses
 
         settings = _settings()
         app = create_app(settings)

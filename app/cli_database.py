@@ -16,8 +16,9 @@ def opened(settings: "Settings", *, with_tables: bool = True) -> "Iterator[Datab
     """`with_tables`: this version's. A ValueError inside, or of the database, is said, and ends the command with 1."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.db import Database, refuses
+    from app.db import Database
     from app.main import migrate
+    from app.trouble import refuses
 
     with closing(Database(settings.database_url)) as database:
         try:

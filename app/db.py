@@ -19,19 +19,20 @@ gone: what comes of it is SQLAlchemy's `TimeoutError` or `OperationalError`.
 
 import secrets
 import selectors
+import shutil
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import URL, Connection, DateTime, Dialect, Engine, Float, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -39,14 +40,13 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
+from app.files import owners_alone
+
 BUSY_TIMEOUT = 5.0  # seconds
 STATEMENT_TIMEOUT = 20.0  # seconds, on PostgreSQL: the longest statement is a page of a list
 IDLE_TIMEOUT = 10.0  # seconds, on PostgreSQL: a process that was stopped in a transaction holds its locks no longer
 CONNECTIONS = 32  # of a process to PostgreSQL, at most: three processes go well with its default of 100
-CROSSED = {"40001", "40P01"}  # PostgreSQL: serialization_failure, deadlock_detected
-TRIES = 3
 _READ_ONLY = "lectern_read_only"
-T = TypeVar("T")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -111,6 +111,11 @@ class Database:
     def exists(self) -> bool:
         """False for a SQLite file that is not there, which a look into it would make."""
         return not self.is_sqlite or Path(self.engine.url.database or "").exists()
+
+    @property
+    def room(self) -> int | None:
+        """How many bytes are left on SQLite's disk; None where that is not known here."""
+        return shutil.disk_usage(Path(self.engine.url.database or "").parent).free if self.is_sqlite else None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -267,29 +272,14 @@ class _Sqlite:
 
 
 def unavailable(error: DBAPIError) -> bool:
-    """Whether it is not the statement's fault: a lock, a time-out, a full disk, or the database is gone."""
-    return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+    """Whether it is not the statement's fault: a lock, a time-out, a disk that is full, or the database is gone or may
+    only be read."""
+    read_only = getattr(error.orig, "sqlstate", None) == "25006"
+    return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated or read_only
 
 
-def again_if_crossed(act: Callable[[], T]) -> T:
-    """Does it anew, `TRIES` times in all, where PostgreSQL has thrown the transaction away for another one's sake."""
-    for left in reversed(range(TRIES)):
-        try:
-            return act()
-        except DBAPIError as error:
-            if not left or getattr(error.orig, "sqlstate", None) not in CROSSED:
-                raise
-    raise AssertionError
-
-
-def refuses(error: SQLAlchemyError) -> str:
-    """In words for whoever runs a command: the driver's first line names the server, and no value of a row."""
-    said = str(getattr(error, "orig", None) or error).partition("\n")[0]
-    return (
-        f"The database does not do what it is asked ({said}). Check LECTERN_DATABASE_URL, and that the database runs."
-    )
-
-
+# Whatever the server is set to: a document is acknowledged when it is on disk. What waits for more stays as it is.
+_DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:turn, 0))")
 
 
@@ -305,6 +295,14 @@ def _sqlite(url: str) -> Engine:
     engine = create_engine(
         url, pool_size=64, pool_use_lifo=True, max_overflow=0, pool_timeout=BUSY_TIMEOUT, hide_parameters=True
     )
+
+    file, opening = engine.url.database or "", threading.Lock()
+
+    @event.listens_for(engine, "do_connect")
+    def _open(dialect: Dialect, record: object, arguments: object, more: object) -> None:
+        if file and not file.startswith((":", "file:")):
+            with opening:
+                owners_alone(Path(file))
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
@@ -363,6 +361,7 @@ def _postgresql(url: URL) -> Engine:
             ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
         ):
             connection.execute("SELECT set_config(%s, %s, false)", [name, f"{seconds * 1000:.0f}"])
+        connection.execute(_DURABLE)
         connection.commit()
 
     @event.listens_for(engine, "checkout")

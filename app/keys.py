@@ -1,8 +1,9 @@
 """API keys: what they may be used for, where they are kept, and how a process knows them without asking.
 
-A key is `lct_<id>_<secret>`. Its owner is told it once; what is kept is the SHA-256 of it. A process reads all keys
-that count every `LOOK_EVERY` seconds, so a new key works, and a revoked one does not, about a second later in every
-process, and no request asks the database for one. While the database does not answer, what was known last holds.
+A key is `lct_<id>_<secret>`. Its owner is told it once; what is kept is the SHA-256 of it. Every `LOOK_EVERY` seconds
+a process asks for the number of the latest change, and reads the keys that have changed since the one it knows. So a
+new key works, and a revoked one does not, about a second later in every process, and no request asks the database for
+one. While the database does not answer, what was known last holds.
 
 Keys in `LECTERN_API_KEYS` are known from the start to the end of a process.
 """
@@ -16,10 +17,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
-from sqlalchemy import JSON, Column, inspect, select, update
+from sqlalchemy import JSON, BigInteger, Column, bindparam, inspect, select, update
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Field, Session, SQLModel, col
 
+from app.counters import count, last
 from app.db import Database, UtcDateTime, utc_now
 from app.scopes import Scope
 from app.settings import Settings
@@ -31,6 +33,8 @@ SECRET_BYTES = 32
 SHORTEST_KEY = 32  # characters of one that is chosen by somebody: nobody guesses that
 LOOK_EVERY = 1.0  # seconds
 LONGEST_NAME = 100  # characters
+CHANGES = "api_key"  # what their changes are counted under
+NOTHING = -1  # no change is known, not even those of before there were numbers
 
 
 EVERYTHING = frozenset(Scope)
@@ -75,7 +79,7 @@ LOCAL = Client("local")  # who asks an open service
 class ApiKey(SQLModel, table=True):
     """A key that was made. `name` is its client's; `digest` the SHA-256 of the whole key, in hexadecimal digits.
 
-    `resources` are as they were named; null for all.
+    `resources` are as they were named; null for all. `change`: the number that it got when it was made or revoked.
     """
 
     __tablename__ = "api_key"
@@ -87,6 +91,7 @@ class ApiKey(SQLModel, table=True):
     resources: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     created_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
     revoked_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    change: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, index=True, server_default="0"))
 
 
 # Making and revoking them
@@ -117,6 +122,7 @@ def create(session: Session, name: str, scopes: Sequence[str], resources: Sequen
         digest=digest(key).decode(),
         scopes=[scope for scope in known if scope in scopes],
         resources=sorted({resource.strip() for resource in resources}) or None,
+        change=count(session, CHANGES),
     )
     session.add(row)
     return row, key
@@ -133,7 +139,8 @@ def revoke(session: Session, key_id: str) -> ApiKey:
     if row is None:
         raise ValueError("There is no key with this id. `lectern keys list` shows them.")
     mine = col(ApiKey.id) == key_id
-    session.execute(update(ApiKey).where(mine, col(ApiKey.revoked_at).is_(None)).values(revoked_at=utc_now()))
+    now = {"revoked_at": utc_now(), "change": count(session, CHANGES)}
+    session.execute(update(ApiKey).where(mine, col(ApiKey.revoked_at).is_(None)).values(now))
     session.refresh(row)
     return row
 
@@ -165,7 +172,9 @@ def given(settings: Settings) -> tuple[tuple[bytes, Client], ...]:
 _ID = re.compile(rf"{PREFIX}_([0-9a-f]+)_")
 _NOBODY = digest("")
 _TABLE = SQLModel.metadata.tables["api_key"]
-_KEYS = select(*(_TABLE.c.id, _TABLE.c.name, _TABLE.c.digest, _TABLE.c.scopes, _TABLE.c.resources, _TABLE.c.revoked_at))
+_CHANGED = select(
+    *(_TABLE.c.id, _TABLE.c.name, _TABLE.c.digest, _TABLE.c.scopes, _TABLE.c.resources, _TABLE.c.revoked_at)
+).where(_TABLE.c.change > bindparam("since"))
 
 
 class Keys:
@@ -181,6 +190,7 @@ class Keys:
         self._database = database
         self._may_be_open = sandboxed and (settings.embedded_sandbox or settings.on_this_machine)
         self._is_open = False  # before the first look
+        self._seen = NOTHING  # the number of the latest change
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="keys", daemon=True)
         if not self._given and not self._may_be_open and not _may_have_keys(database):
@@ -209,14 +219,20 @@ class Keys:
             self._thread.join()
 
     def look(self) -> None:
+        """Learns what has changed; everything, if the database counts from anew, as after a backup was put back."""
         with self._database.read() as session:
-            rows = session.connection().execute(_KEYS).all()
-        self._made = {
-            row.id: (row.digest.encode(), _client(row.id, row.name, row.scopes, row.resources))
-            for row in rows
-            if row.revoked_at is None
-        }
-        self._is_open = self._may_be_open and not self._given and not rows
+            latest = last(session, CHANGES)
+            if latest == self._seen:
+                return
+            since = self._seen if latest > self._seen else NOTHING
+            rows = session.connection().execute(_CHANGED, {"since": since}).all()
+        made = {} if since == NOTHING else dict(self._made)
+        for row in rows:
+            made.pop(row.id, None)
+            if row.revoked_at is None:
+                made[row.id] = row.digest.encode(), _client(row.id, row.name, row.scopes, row.resources)
+        self._made, self._seen = made, latest
+        self._is_open = self._may_be_open and not self._given and since == NOTHING and not rows
 
     def owner(self, key: str) -> Client | None:
         """Whose key it is. What takes how long says nothing of a key that is not the caller's."""
@@ -256,7 +272,9 @@ def _may_have_keys(database: Database) -> bool:
         if not inspect(database.engine).has_table(_TABLE.name):
             return False
         with database.read() as session:
-            return session.execute(_KEYS.where(_TABLE.c.revoked_at.is_(None)).limit(1)).first() is not None
+            return (
+                session.execute(select(_TABLE.c.id).where(_TABLE.c.revoked_at.is_(None)).limit(1)).first() is not None
+            )
     except OperationalError:
         return True
     finally:

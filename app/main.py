@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import socket
+import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
@@ -21,7 +22,7 @@ from sqlalchemy import Connection, select, text
 from sqlmodel import col
 from starlette.concurrency import run_in_threadpool
 
-from app import access, docs, headers, hosts, limits, problems, readiness, sandbox, telemetry
+from app import access, counters, docs, headers, hosts, limits, problems, readiness, sandbox, telemetry
 from app.account import Account, account_of, take
 from app.calendar.occurrences import zone
 from app.chains.engine import Engine
@@ -110,7 +111,12 @@ class Kaltura:
         self._transport = transport
         self.account = account_of(settings)
         if transport is None and settings.embedded_sandbox:
-            embedded = sandbox.Sandbox(settings.sandbox_database, server_zone=settings.kaltura_server_time_zone)
+            try:
+                embedded = sandbox.Sandbox(settings.sandbox_database, server_zone=settings.kaltura_server_time_zone)
+            except sqlite3.Error as error:
+                raise ValueError(
+                    f"The sandbox cannot keep its state ({error}): see LECTERN_SANDBOX_DATABASE."
+                ) from None
             self._transport = sandbox.SandboxTransport(embedded)
             self.account = account_of(settings, embedded.identity)
         self._count = count
@@ -232,6 +238,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         """The tables, and whose they are: before anything is sent. Raises ValueError if they are another account's."""
         migrate(database)
         claim(database, kaltura.account)
+        counters.write(database)  # on a full disk all else would seem to be well
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -10,11 +10,13 @@ from contextlib import suppress
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as WaitedTooLong
 
+from app import counters
 from app.chains.lanes import holding_up
 from app.chains.store import stuck_chains
 from app.chains.worker import Workers
-from app.db import Database, utc_now
+from app.db import BUSY_TIMEOUT, Database, utc_now
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError
 from app.kaltura.gate import Gate
@@ -23,11 +25,13 @@ from app.kaltura.session import Sessions
 from app.recordings.work import Tools
 from app.resources.freshness import freshness
 from app.resources.refreshing import Refreshers
-from app.telemetry import Part
+from app.telemetry import Naming, Part
+from app.trouble import unwritable
 
 ASK_AFTER = 60.0  # seconds without a call
 PATIENCE = 1.0  # seconds that an answer of `/readyz` waits for Kaltura's
 HELD_UP = 600.0  # seconds that one chain may wait for another before that is told
+ROOM = 64 * 2**20  # bytes; SQLite goes on for a while in files that it has, and then accepts nothing
 MOST = 20  # stuck recordings that are named; the number says how many there are
 
 
@@ -56,11 +60,21 @@ class Asking:
 
 
 def database_part(database: Database) -> Part:
+    """Down also when nothing can be written, as no document can be accepted then."""
     try:
         with database.read() as session:
             session.connection().execute(text("SELECT version_num FROM alembic_version"))  # SQLite reads no file for 1
     except SQLAlchemyError as error:
         return Part(state="down", detail=f"does not answer ({type(error).__name__})")
+    try:
+        counters.write(database)
+    except WaitedTooLong:
+        return Part(state="degraded", detail=f"writes wait for longer than {BUSY_TIMEOUT:.0f} s")
+    except SQLAlchemyError as error:
+        why = unwritable(error) or type(getattr(error, "orig", None) or error).__name__
+        return Part(state="down", detail=f"answers, but nothing can be written: {why}")
+    if (left := database.room) is not None and left < ROOM:
+        return Part(state="degraded", detail=f"its disk is nearly full: {left // 2**20} MB are left")
     return Part(state="ok", detail="answers")
 
 
@@ -109,18 +123,18 @@ def mirror_part(database: Database, refreshers: Refreshers, per_second: float) -
 
 
 def chains_part(database: Database) -> Part:
-    """Degraded while recordings wait for a person, with their ids."""
+    """Degraded while recordings wait for a person: how many, and some of them by their ids."""
     try:
         with database.read() as session:
-            chains = stuck_chains(session)
+            count, some = stuck_chains(session, MOST)
             slow = holding_up(session.connection(), HELD_UP)
     except SQLAlchemyError as error:
         return Part(state="degraded", detail=f"not known: the database does not answer ({type(error).__name__})")
-    if not chains and slow:
+    if not count and slow:
         named = ", ".join(slow[:MOST])
-        return Part(state="degraded", detail=f"others have waited for these for ten minutes: {named}")
-    if not chains:
+        return Naming(state="degraded", detail="others have waited for some for ten minutes", names=named)
+    if not count:
         return Part(state="ok", detail="none is stuck")
-    named = ", ".join(f"{chain.subject} ({chain.operation}, {chain.id})" for chain in chains[:MOST])
-    more = f" and {len(chains) - MOST} more" if len(chains) > MOST else ""
-    return Part(state="degraded", detail=f"{len(chains)} stuck, to be resumed: {named}{more}")
+    named = ", ".join(f"{chain.subject} ({chain.operation}, {chain.id})" for chain in some)
+    more = f" and {count - len(some)} more" if count > len(some) else ""
+    return Naming(state="degraded", detail=f"{count} stuck, to be resumed", names=f"{named}{more}")

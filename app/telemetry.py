@@ -14,13 +14,15 @@ from typing import Literal
 
 import structlog
 from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import Field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict, WrappedLogger
 
+from app import scopes
 from app.db import new_id
 from app.fields import Out
+from app.keys import Client
 
 log = structlog.get_logger(__name__)
 
@@ -141,11 +143,28 @@ class Part(Out):
     detail: str = Field(description="In words, for an operator.", examples=["answers"])
 
 
+class Naming(Part):
+    """One that names recordings: `names` is told after `detail`, to who may read recordings."""
+
+    names: str
+
+
 class Readiness(Out):
     """How the service is. `degraded`: documents are accepted, and finished once what is missing is back."""
 
     status: State = Field(description="The worst of the parts.", examples=["ok"])
     parts: dict[str, Part] = Field(description="By name.", examples=[{"kaltura": {"state": "ok", "detail": "answers"}}])
+
+
+def _told(found: Readiness, client: Client | None) -> Readiness:
+    """What a client is told of it, or a stranger."""
+    if client is None or scopes.Scope.RECORDINGS_READ not in client.scopes:
+        return found  # of a part, what it names is not shown
+    parts = {
+        name: Part(state=part.state, detail=f"{part.detail}: {part.names}") if isinstance(part, Naming) else part
+        for name, part in found.parts.items()
+    }
+    return found.model_copy(update={"parts": parts})
 
 
 class Health(Out):
@@ -193,13 +212,14 @@ def health_router(parts: Mapping[str, Callable[[], Part]]) -> APIRouter:
         response_description="It can.",
         responses={503: {"model": Readiness, "description": "A part that is needed for every request is down."}},
     )
-    async def readyz(response: Response) -> Readiness:
+    async def readyz(request: Request, response: Response) -> Readiness:
         """For a load balancer: 503 when requests should go elsewhere. Kaltura away is `degraded`, and no reason to.
 
-        Of a part that is not `ok`, `detail` names the cause. When nobody has asked Kaltura for a minute, this does.
+        Of a part that is not `ok`, `detail` names the cause; recordings are named to who has a key with
+        `recordings:read`. When nobody has asked Kaltura for a minute, this does.
         """
         found = await lately()
         response.status_code = 503 if found.status == "down" else 200
-        return found
+        return _told(found, getattr(request.state, "client", None))
 
     return router

@@ -42,7 +42,14 @@ LONGEST = (
 KINDS = ("sqlite", "postgresql")
 ABOUT_DATABASES = (
     *("tests/chains", "tests/crash", "tests/soak", "tests/resources/test_mirror", "tests/changes/test_clocks"),
-    *("tests/test_db", "tests/test_migrations", "tests/test_threads", "tests/test_rows", "tests/test_account"),
+    *(
+        "tests/test_db",
+        "tests/test_migrations",
+        "tests/test_threads",
+        "tests/test_trouble",
+        "tests/test_rows",
+        "tests/test_account",
+    ),
 )
 
 for part in ("chains", "resources", "recordings"):

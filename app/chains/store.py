@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Float, bindparam, case, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Float, Row, bindparam, case, func, insert, or_, select, tuple_, update
 from sqlmodel import Session, SQLModel, col
 
 from app.chains import lanes
@@ -318,7 +318,13 @@ def unfinished(session: Session, subjects: Iterable[str]) -> set[str]:
     return set(session.connection().execute(_UNFINISHED, {"of": list(subjects)}).scalars())
 
 
-def stuck_chains(session: Session) -> list[Chain]:
-    """Those that were given up on and wait for a person, the oldest first."""
-    statement = select(Chain).where(col(Chain.status) == ChainStatus.STUCK).order_by(col(Chain.id))
-    return list(session.execute(statement).scalars())
+def stuck_chains(session: Session, most: int) -> tuple[int, Sequence[Row[str, str, str, Any]]]:
+    """How many were given up on and wait for a person, and `most` of them, the oldest first, each with its `id`,
+    `subject`, `operation` and `error`. What they were given is not read: it is much, and they may be thousands.
+    """
+    stuck = _CHAIN.c.status == ChainStatus.STUCK
+    what = _CHAIN.c.id, _CHAIN.c.subject, _CHAIN.c.operation, _CHAIN.c.error
+    found = select(*what).where(stuck).order_by(_CHAIN.c.id).limit(most)
+    connection = session.connection()
+    count = connection.execute(select(func.count()).select_from(_CHAIN).where(stuck)).scalar_one()
+    return count, connection.execute(found).all()

@@ -19,7 +19,8 @@ from sqlmodel import Session, col
 from app.chains.models import Chain, ChainStatus
 from app.chains.store import Store
 from app.chains.worker import Workers
-from app.db import Database, again_if_crossed, utc_now
+from app.db import Database, utc_now
+from app.deadlocks import again_if_crossed
 from app.errors import problem
 from app.kaltura.client import KalturaClient
 from app.keys import Client
