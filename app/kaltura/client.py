@@ -198,7 +198,7 @@ class KalturaClient(Calls):
     def newest_event_id(self) -> int:
         """Of any kind of event, as far as the index knows (#577); 0 if it knows none."""
         wanted = filtered("KalturaScheduleEventFilter", {"orderBy": "-createdAt"})
-        pager = {"objectType": "KalturaFilterPager", "pageSize": 5}  # some may be in the index alone
+        pager = {"objectType": "KalturaFilterPager", "pageSize": 3}  # some may be in the index alone
         page = self._ask(EVENTS, "list", {"filter": wanted, "pager": pager}, _NAMED_PAGE)
         return max((named.id for named in page.objects), default=0)
 

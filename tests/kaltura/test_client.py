@@ -113,6 +113,12 @@ def test_a_reference_id_is_compared_exactly(upstream: Upstream) -> None:
     assert [found.id for found in kaltura.find_events("lectern-rec_1-1")] == [6, 7]
 
 
+def test_the_newest_event_may_be_one_that_nobody_can_read_and_there_may_be_none(upstream: Upstream) -> None:
+    odd = {"id": 12, "objectType": "KalturaNewScheduleEvent", "startDate": "soon"}
+    assert upstream.will(page(event(9), odd, event(3))).newest_event_id() == 12
+    assert upstream.will(page()).newest_event_id() == 0
+
+
 def test_children_are_those_of_this_parent_by_start_and_cancelled_ones_too(upstream: Upstream) -> None:
     kaltura = upstream.will(page(event(9, parentId=5), event(8, parentId=5, status=1), event(5), event(7, parentId=4)))
     assert [found.id for found in kaltura.list_children(5)] == [8, 9]

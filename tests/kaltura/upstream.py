@@ -137,6 +137,15 @@ CALLS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, An
         "categoryEntry.delete",
         {"entryId": "0_7wvwca43", "categoryId": 6},
     ),
+    "newest_event_id": (
+        lambda k: k.newest_event_id(),
+        577,
+        "schedule_scheduleEvent.list",
+        {
+            "filter": {"objectType": "KalturaScheduleEventFilter", "orderBy": "-createdAt"},
+            "pager": {"objectType": "KalturaFilterPager", "pageSize": 3},
+        },
+    ),
     "update_event": (
         lambda k: k.update_event(1993, {"objectType": "KalturaRecordScheduleEvent", "summary": "New title"}),
         380,
