@@ -88,8 +88,7 @@ class Engine(Generic[T]):
         return run.over
 
     def _set_back(self, claim: Claim, tools: T) -> bool:
-        run = self._load(claim, tools)
-        if run is None:
+        if (run := self._load(claim, tools)) is None:
             return True
         self._wait(run, run.current or run.rows[-1], Retry(MISTAKE))
         return run.over

@@ -78,7 +78,7 @@ def instead_of_add(*calls: str) -> list[str]:
 
 def test_row_3_too_late_but_done_is_looked_up_and_adopted(it: Stage) -> None:
     it.sandbox.set_faults({"faults": [fault(ADD, "delay")]})
-    assert calls_with(it, "LATE") == instead_of_add(ADD, LOOK)
+    assert calls_with(it, "LATE") == instead_of_add(ADD, LOOK, "category.list")  # adopted, if it is what was asked for
 
 
 def test_row_4_too_late_and_not_done_is_looked_up_twice_and_sent_once_more(it: Stage) -> None:
