@@ -36,7 +36,7 @@ REAL: Json = {
     "kaltura_admin_secret": ADMIN_SECRET,
 }
 ELSEWHERE = REAL | {"kaltura_url": "http://localhost:8100"}
-OTHER_PARTNER = REAL | {"kaltura_partner_id": 102}
+OTHER_PARTNER = REAL | {"kaltura_partner_id": 102, "api_keys": "registrar=" + "k" * 32}  # which no sandbox is
 NAMED = {
     "embedded": "the embedded sandbox",
     "real": "http://127.0.0.1:8100, partner 101",
