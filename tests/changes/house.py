@@ -48,7 +48,7 @@ class House(Lectern):
     """As Lectern, but what is asked of it goes on only when it is told to, and it can be as it was before."""
 
     folder: Path = Path()
-    during: tuple[str, Json] | None = None  # while calls of this name are done, the sandbox has these modes
+    during: tuple[str, Json] | None = None  # while the next call of this name is done, the sandbox has these modes
 
     def __post_init__(self) -> None:
         self.database = Watched(self.app.state.database)
@@ -77,6 +77,7 @@ class House(Lectern):
                 tick(call)
             if self.during and call == self.during[0]:
                 self.sandbox.set_faults({"modes": self.during[1]} if phase == "before" else {})
+                self.during = self.during if phase == "before" else None
 
         while claim := self._claim(store := Store(self.database, f"owner {next(_OWNERS)}", 30.0)):
             if next(runs) == rounds:
