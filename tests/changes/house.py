@@ -48,9 +48,14 @@ class House(Lectern):
     """As Lectern, but what is asked of it goes on only when it is told to, and it can be as it was before."""
 
     folder: Path = Path()
+    during: tuple[str, Json] | None = None  # while the next call of this name is done, the sandbox has these modes
 
     def __post_init__(self) -> None:
         self.database = Watched(self.app.state.database)
+
+    def heal(self) -> None:
+        self.during = None
+        super().heal()
 
     def settle(self, at: int | None = None, happens: Callable[[], None] = die, *, rounds: int = 10_000) -> list[str]:
         """Runs all chains to their end, but for sweeps. At the moment of a number something happens.
@@ -67,8 +72,12 @@ class House(Lectern):
                 happens()
 
         def sending(service: str, action: str, phase: str) -> None:
+            call = f"{service.removeprefix('schedule_')}.{action}"
             if phase == "before" and service not in SIGN_IN:
-                tick(f"{service.removeprefix('schedule_')}.{action}")
+                tick(call)
+            if self.during and call == self.during[0]:
+                self.sandbox.set_faults({"modes": self.during[1]} if phase == "before" else {})
+                self.during = self.during if phase == "before" else None
 
         while claim := self._claim(store := Store(self.database, f"owner {next(_OWNERS)}", 30.0)):
             if next(runs) == rounds:

@@ -17,7 +17,12 @@ BAD_DAYS: tuple[Json, ...] = (
     {"half_entry": {"times": 1}},
     {"half_entry": {"times": 1, "answer": "success"}},
     {"lock_timeout": 600.0},  # whoever is first; all others are too late
+    {"half_add": {"children": 0, "times": 1}},
+    {"half_add": {"children": 1, "answer": "success", "times": 2}},
+    {"half_add": {"indexed": 1, "answer": "http_502", "times": 1}},
+    {"half_add": {"indexed": 0, "times": 3}},
 )
+UNSEEN = ("scheduleEvent.add", {"engine_down": True})
 REFUSAL: Json = {"fault": "error", "code": "INVALID_PARAMETER_CHAR", "times": 1}
 REFUSED_AT = (
     ("media", "add"),
@@ -44,5 +49,7 @@ def some(house: House, chance: random.Random) -> tuple[str, int | None, Callable
         service, action = chance.choice(REFUSED_AT)
         one = {**REFUSAL, "service": service, "action": action}
         return f"{service}.{action} is refused", None, lambda: house.sandbox.set_faults({"faults": [one]})
+    if kind < 0.85:
+        return f"{UNSEEN}", None, lambda: setattr(house, "during", UNSEEN)
     modes = chance.choice(BAD_DAYS)
     return f"{modes}", None, lambda: house.sandbox.set_faults({"modes": modes})
