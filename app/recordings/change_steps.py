@@ -203,7 +203,7 @@ def _assign(context: Ctx, call: Call) -> Outcome:
 
 def _assigned_before(context: Ctx) -> Sequence[int]:
     """The entry's categories when this chain first looked. What is refused as done may be this chain's own doing."""
-    found = context.results["ownership"].get("entry")
+    found = context.results.get("ownership", {}).get("entry")
     # An older version kept the entry's id.
     return found if isinstance(found, list) else context.result("categories")["remove"]
 

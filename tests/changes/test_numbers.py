@@ -5,7 +5,7 @@ from tests.changes.test_clocks import references
 
 
 def numbers(scene: Scene) -> list[str]:
-    return [reference.rpartition("-")[2] for reference in references(scene)]
+    return [reference.split("-")[2] for reference in references(scene)]
 
 
 def test_the_number_of_an_event_that_is_gone_is_not_given_again(scene: Scene) -> None:

@@ -154,7 +154,7 @@ def test_the_second_round_of_a_sync_writes_nothing_and_is_quick(service: Lectern
 def test_what_was_refused_is_sent_again_and_what_stands_is_204(scene: Scene) -> None:
     new = document(scene, title="New", start=scene.local(hours=2))
     for _ in range(2):
-        scene.service.fault("error", "schedule_scheduleEventResource", "add", code="NO_SUCH_LUCK")
+        scene.service.fault("error", "schedule_scheduleEventResource", "add", code="INVALID_FIELD_VALUE")
         problem(put(scene.service, scene.reference, new), 422, "refused_by_kaltura")
         assert put(scene.service, scene.reference, document(scene)).status_code == 204
     scene.service.heal()
@@ -179,7 +179,7 @@ def test_a_refused_change_does_not_take_back_a_reference_that_another_has_by_now
     wanted = {"reference_id": f"{scene.reference}-new", "title": "New"}
     found(scene.service.client.patch(scene.path, json=wanted, headers={"Prefer": "respond-async"}), 202)
     other = scene.service.made(document(scene, resource=scene.other))
-    scene.service.fault("error", "media", "update", code="NO_SUCH_LUCK", times=1)
+    scene.service.fault("error", "media", "update", code="INVALID_FIELD_VALUE", times=1)
     scene.until_settled()
     shown = scene.service.get(scene.path)
     assert (shown["status"], shown["chain"]["status"], shown["title"]) == ("scheduled", "failed", "Linear Algebra")

@@ -66,7 +66,7 @@ def _by_recording(state: Mapping[str, list[Json]]) -> tuple[dict[str, list[Json]
 
 def _owner(found: Json) -> str:
     prefix, _, rest = str(found.get("referenceId", "")).partition("-")
-    return rest.rpartition("-")[0] if prefix == "lectern" else "nobody"
+    return rest.partition("-")[0] if prefix == "lectern" else "nobody"
 
 
 def _differences(recording: Json, entries: list[Json], events: list[Json], links: list[Json]) -> list[str]:
