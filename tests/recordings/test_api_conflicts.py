@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.kaltura import client
+from app.kaltura import calls
 from tests.recordings.documents import SINGLE, example
 from tests.service import Json, Lectern, epoch, found, problem
 
@@ -156,8 +156,8 @@ def test_a_conflict_after_a_202_is_in_the_recording(service: Lectern) -> None:
 def test_a_room_with_more_events_than_kaltura_lists_is_read_in_halves(
     service: Lectern, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "PAGE_SIZE", 2)
-    monkeypatch.setattr(client, "MAX_MATCHES", 10)
+    monkeypatch.setattr(calls, "PAGE_SIZE", 2)
+    monkeypatch.setattr(calls, "MAX_MATCHES", 10)
     for day in range(13, 21):
         book(service, f"2027-01-{day}T12:00:00Z", f"2027-01-{day}T13:00:00Z")
         book(service, f"2027-01-{day}T15:00:00Z", f"2027-01-{day}T16:00:00Z")

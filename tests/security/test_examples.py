@@ -11,7 +11,7 @@ import pytest
 
 from app.recordings.schemas import EXAMPLE
 from app.sandbox import RESOURCE_ID
-from tests.service import Json, Lectern, found, lectern
+from tests.service import Json, Lectern, eventually, found, lectern
 from tests.test_openapi import COMMITTED, OPERATIONS, SCHEMAS
 
 ROOMS = (RESOURCE_ID, "EXTRON-200-DEF")
@@ -53,8 +53,19 @@ def success(name: str, status: int) -> bool:
     return status in (200, 201, 204, 304) and str(status) in OPERATIONS[name]["responses"]
 
 
+def waiting_chain(service: Lectern) -> str:
+    """The id of a chain that has met trouble which is over now."""
+    service.fault("http_429", "media", "add")
+    recording = found(service.schedule(EXAMPLE, prefer="respond-async"), 202)
+    eventually(lambda: service.get(f"/recordings/{recording['id']}")["chain"]["status"] == "waiting")
+    service.heal()
+    return str(recording["chain"]["id"])
+
+
 def path_of(service: Lectern, path: str) -> tuple[str, str]:
     """The address with what was made for it, and the ETag of that; recordings are made where it names one."""
+    if path.startswith("/chains/"):
+        return path.format(id=waiting_chain(service)), "-"  # it waits once, so nothing is tried again
     if not re.match(r"/recordings/.*{id}", path):
         names = {"id": "EXTRON-100-ABC", "reference_id": EXAMPLE["reference_id"]}
         return path.format(**names), ""
