@@ -11,6 +11,7 @@ from tests.crash.rehearsal import Json, rehearse, series
 from tests.crash.stage import PATIENCE, Stage, client_of, database_in, environment
 from tests.crash.watching import Phase
 from tests.processes import free_port, start_service
+from tests.service import eventually
 
 REHEARSAL = rehearse(series)
 WAIT = 1.0  # seconds that a client waits for its chain
@@ -56,16 +57,21 @@ def readiness(it: Stage) -> Json:
     return shown
 
 
+def until_ready(it: Stage) -> None:
+    """It is worked out once a second."""
+    eventually(lambda: readiness(it)["state"] == "ok")
+
+
 def sign_ins(it: Stage) -> int:
     return [request["action"] for request in it.sandbox.requests()].count("startSession")
 
 
 def test_row_5_kaltura_is_not_there_and_comes_back(it: Stage, port: int) -> None:
     recording = told_to_wait(it, "AWAY")
-    assert readiness(it)["state"] == "degraded"
+    eventually(lambda: readiness(it)["state"] == "degraded")
     with running(it.sandbox, port=port):
         it.until(recording, "scheduled")
-        assert readiness(it)["state"] == "ok"
+        until_ready(it)
     assert it.standing(recording) == REHEARSAL.left
 
 
@@ -120,10 +126,10 @@ def test_row_11_who_cannot_sign_in_waits_and_tells_no_secret(it: Stage) -> None:
     it.sandbox.set_faults({"faults": [refused]})
     it.sandbox.expire_sessions()
     recording = told_to_wait(it, "LOCKED-OUT")
-    assert readiness(it)["state"] == "degraded"
+    eventually(lambda: readiness(it)["state"] == "degraded")
     assert "sign-in" in readiness(it)["detail"]
     it.sandbox.set_faults({})
     it.until(recording, "scheduled")
     assert it.standing(recording) == REHEARSAL.left
-    assert readiness(it)["state"] == "ok"
+    until_ready(it)
     assert APP_TOKEN not in it.service.log.read_text() + str(it.get(f"/recordings/{recording}/history"))
