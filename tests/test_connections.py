@@ -229,7 +229,6 @@ def test_a_stop_ends_in_time_while_kaltura_trickles(tmp_path: Path) -> None:
                     one.sendall(ask)
                 threading.Event().wait(1.0)  # until they are at it
                 assert service.stop() == 0
-                assert "stop_cut_short" in service.tail()
         finally:
             over.set()
             kaltura.shutdown(socket.SHUT_RDWR)

@@ -168,7 +168,7 @@ def test_an_open_service_and_one_without_a_limit_count_nothing(tmp_path: Path, v
 
 def test_addresses_are_told_apart(service: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether they read or change something."""
-    monkeypatch.setattr(service.app.state, "failures", Rates(3))
+    monkeypatch.setattr(service.app.state, "strangers", Rates(3))
     sends: Any = service.client._transport
     told = list[list[int]]()
     for address in ("192.0.2.1", "192.0.2.2"):

@@ -30,6 +30,7 @@ NEEDS: dict[str, str | None] = {
     "PATCH /recordings/{id}": WRITE,
     "DELETE /recordings/{id}": WRITE,
     "POST /recordings/{id}/resume": WRITE,
+    "POST /chains/{id}/resume": ADMIN,
     "PATCH /recordings/{id}/occurrences/{occurrence_id}": WRITE,
     "DELETE /recordings/{id}/occurrences/{occurrence_id}": WRITE,
     "POST /recordings/{id}/occurrences/{occurrence_id}/restore": WRITE,

@@ -215,7 +215,9 @@ def test_of_thousands_that_are_stuck_few_are_named_and_no_document_is_read(tmp_p
         sent = list[str]()
         event.listen(database.engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
         detail = service.get("/readyz")["parts"]["chains"]["detail"]
-        assert detail.startswith("3000 stuck, to be resumed: rec_000000 (schedule), rec_000001 (schedule)")
+        assert detail.startswith(
+            "3000 stuck, to be resumed: rec_000000 (schedule, chn_000000), rec_000001 (schedule, chn_000001)"
+        )
         assert detail.endswith(f" and {3000 - readiness.MOST} more")
         assert detail.count("rec_") == readiness.MOST
         assert not [statement for statement in sent if "chain.input" in statement]
@@ -235,4 +237,4 @@ def test_strangers_are_not_told_what_is_stuck(tmp_path: Path, database_url: str)
             return str(answer["parts"]["chains"]["detail"])
 
         assert told({}) == told(bearer("nobody's")) == told(bearer(encoder)) == "2 stuck, to be resumed"
-        assert "rec_000000 (schedule), rec_000001 (schedule)" in told(bearer(mine))
+        assert "rec_000000 (schedule, chn_000000), rec_000001 (schedule, chn_000001)" in told(bearer(mine))

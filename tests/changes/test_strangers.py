@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 from httpx2 import Response
 from sqlalchemy import update
+from sqlmodel import col
 
 from app.calendar.server import STEADY
 from app.chains.steps import Context, Done, Failed
@@ -52,7 +53,8 @@ def lost(scene: Scene, number: int) -> None:
 
 def _drift(scene: Scene) -> Json:
     with scene.service.app.state.database.write() as session:
-        session.execute(update(Mirror).values(due_at=0.0, claimed_at=0.0))
+        this = col(Mirror.resource_id) == scene.recording["resource"]["id"]
+        session.execute(update(Mirror).where(this).values(due_at=0.0, claimed_at=0.0))
     return scene.service.get(scene.path)["drift"]  # type: ignore[no-any-return]
 
 
