@@ -270,8 +270,12 @@ def test_the_resource_is_named_as_it_is_called_now(service: Lectern) -> None:
         scheduleResource={"objectType": "KalturaCameraScheduleResource", "name": "Renamed"},
     )
     service.get("/resources")
-    changed = eventually(lambda: answer if (answer := poll(service, etag)).status_code == 200 else None)
-    assert found(changed)["resource"]["name"] == "Renamed"
+
+    def renamed() -> bool:
+        answer = poll(service, etag)
+        return answer.status_code == 200 and answer.json()["resource"]["name"] == "Renamed"
+
+    eventually(renamed)
 
 
 def test_a_next_page_that_was_not_there_before_is_told_to_who_polls_with_an_etag(service: Lectern) -> None:
