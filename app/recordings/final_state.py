@@ -18,13 +18,12 @@ from app.kaltura import types as kaltura
 from app.kaltura.answers import same
 from app.kaltura.client import KalturaClient
 from app.kaltura.types import EventDraft
+from app.recordings.in_the_way import in_the_room
 from app.recordings.models import Recording
 from app.recordings.parts import NewResource, OnConflict
 from app.recordings.schemas import RecordingDocument
 from app.recordings.service import resource_reference
-from app.recordings.work import booked
-from app.resources.conflicts import Booked, at_their_times, find_conflicts, known_bookings
-from app.resources.everything import everything
+from app.resources.conflicts import Booked, find_conflicts, known_bookings
 from app.resources.listing import EVERY
 from app.resources.lookup import in_kaltura, kaltura_answers, known_resources
 from app.resources.models import Resource
@@ -122,20 +121,14 @@ def _there(
             spans[one.room] = min(first, one.added[0][0]), max(last, *(end for _, end in one.added))
     blackouts = _blackouts(client, spans) if asks and spans else []
     found: dict[Room, list[Booked]] = {}
-    for room, (first, last) in sorted(spans.items()):
-        with database.read() as session:
-            known = known_bookings(session, room, first, last, but=but)
-        own = [other for other in known if other.source == "lectern"]  # the others are in Kaltura, or are no more
-        theirs = list[Booked]()
+    for room, span in sorted(spans.items()):
         if asks:
-            told = {other.event_id for other in own}
             with kaltura_answers():
-                events = [*everything(client, room, first, last), *blackouts]
-            theirs = [
-                other for other in map(booked, events) if other.event_id not in told and other.recording_id not in but
-            ]
+                found[room] = in_the_room(database, client, room, span, but=but, besides=blackouts)
+            continue
         with database.read() as session:
-            found[room] = [*own, *at_their_times(session, theirs)]
+            known = known_bookings(session, room, *span, but=but)
+        found[room] = [other for other in known if other.source == "lectern"]
     return found
 
 

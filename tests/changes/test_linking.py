@@ -250,6 +250,27 @@ def test_sessions_that_the_list_has_lost_are_drift_and_resume_links_them_again(s
     eventually(lambda: drift_of(scene) == [], 20.0)
 
 
+def test_a_series_that_was_unlinked_and_refused_the_new_link_goes_on_being_told_and_is_mended_by_the_next_resume(
+    service: Lectern,
+) -> None:
+    """What would lose lectures: the room has nothing in Kaltura then."""
+    scene = begun(service)
+    kept = scene.scheduled()
+    lost(scene)
+    seen(scene)
+    service.fault("error", LINK, "add", code="INVALID_FIELD_VALUE", times=1)
+    problem(service.client.post(f"{scene.path}/resume"), 422, "refused_by_kaltura")
+    assert scene.scheduled() == kept
+    service.app.state.feed.versions.expire()
+    feed = service.get(f"/resources/{scene.room}/upcoming", limit=500)["occurrences"]
+    assert [one["uid"] for one in feed] == [one["id"] for one in kept]
+    assert seen(scene)
+    found(service.client.post(f"{scene.path}/resume"))
+    assert not unlisted(scene)
+    eventually(lambda: drift_of(scene) == [], 20.0)
+    assert len(scene.scheduled()) == len(kept)
+
+
 def test_a_room_where_somebody_has_booked_what_it_did_not_list_is_not_booked_twice(service: Lectern) -> None:
     scene = begun(service)
     lost(scene)

@@ -11,27 +11,7 @@ from structlog.testing import capture_logs
 
 from app.kaltura.errors import KalturaError, Refused, SessionRefused, Transient, Unknown, from_code
 from app.kaltura.gate import BURST, LONGEST, OUTAGES, PROBE_SECONDS, SPREAD, Gate
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def gate(clock: Clock) -> Gate:
-    return Gate(1e6, clock=clock, sleep=clock.sleep)
+from tests.kaltura.upstream import Clock
 
 
 def away(pause: float | None = None) -> Transient:

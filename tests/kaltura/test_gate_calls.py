@@ -6,18 +6,7 @@ import pytest
 from app.kaltura.errors import KalturaError, Throttled, Transient, Unknown
 from app.kaltura.gate import DIFFERENT, LONGEST, OUTAGES, Gate
 from app.sandbox import RESOURCE_ID, SandboxTransport
-from tests.kaltura.test_gate import Clock
-from tests.kaltura.test_outages import Campus, campus  # noqa: F401 - a fixture
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def gate(clock: Clock) -> Gate:
-    return Gate(1e6, clock=clock, sleep=clock.sleep)
+from tests.kaltura.campus import Campus
 
 
 def busy(pause: float | None = 60.0) -> Unknown:
@@ -84,7 +73,7 @@ class Choosy(SandboxTransport):
         return super().handle_request(request)
 
 
-def test_one_document_that_gets_503_holds_no_other_back(campus: Campus) -> None:  # noqa: F811
+def test_one_document_that_gets_503_holds_no_other_back(campus: Campus) -> None:
     unlucky, *others = campus.clients
     unlucky._http._transport = Choosy(campus.sandbox)
     for _ in range(2 * OUTAGES):

@@ -288,3 +288,14 @@ LISTS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, An
         {"objectType": "KalturaScheduleEventResourceFilter", "eventIdEqual": 1989, "orderBy": "+createdAt"},
     ),
 }
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
