@@ -109,6 +109,8 @@ def _database(database: Database, migrations: Path, per_second: float | None) ->
 
 
 def _rooms(found: Freshness) -> Finding:
+    if not found.wanted:
+        return Finding(True, "no resource was asked for in the last hour, so none is looked at")
     checked = f"{found.wanted} resource(s) were asked for in the last hour; each is looked at every {found.every:.0f} s"
     if found.every <= EVERY:
         return Finding(True, checked)
