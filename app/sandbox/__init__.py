@@ -1,6 +1,6 @@
 """A Kaltura simulator: behaves like the server that was recorded, faults and bad days on purpose included."""
 
-from .seed import (
+from app.sandbox.seed import (
     ADMIN_SECRET,
     APP_TOKEN,
     APP_TOKEN_ID,
@@ -13,10 +13,10 @@ from .seed import (
     Partner,
     Seed,
 )
-from .server import SandboxServer, running, serve
-from .simulator import Answer, Sandbox
-from .transport import SandboxTransport
-from .words import HELP, started
+from app.sandbox.server import SandboxServer, running, serve
+from app.sandbox.simulator import Answer, Sandbox
+from app.sandbox.transport import SandboxTransport
+from app.sandbox.words import HELP, started
 
 __all__ = [
     "ADMIN_SECRET",

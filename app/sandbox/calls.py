@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from .errors import KalturaError
-from .locks import Locks
-from .modes import Modes
-from .protocol import Parameters
-from .reading import enumerated, moment, number, read_object, text
-from .reservations import Reservations
-from .sessions import ADMIN, Session, Sessions
-from .state import Store
-from .types import TYPES, Enumeration
+from app.sandbox.errors import KalturaError
+from app.sandbox.locks import Locks
+from app.sandbox.modes import Modes
+from app.sandbox.protocol import Parameters
+from app.sandbox.reading import enumerated, moment, number, read_object, text
+from app.sandbox.reservations import Reservations
+from app.sandbox.sessions import ADMIN, Session, Sessions
+from app.sandbox.state import Store
+from app.sandbox.types import TYPES, Enumeration
 
 
 class Access(IntEnum):

@@ -9,12 +9,12 @@ import re
 from functools import cached_property
 from typing import Any
 
-from .calls import Call
-from .errors import KalturaError, SearchDownError
-from .fulltext import indexed
-from .index import forget, index
-from .state import INDEXED, dumps
-from .types import ACTIVE, DELETED, TYPES
+from app.sandbox.calls import Call
+from app.sandbox.errors import KalturaError, SearchDownError
+from app.sandbox.fulltext import indexed
+from app.sandbox.index import forget, index
+from app.sandbox.state import INDEXED, dumps
+from app.sandbox.types import ACTIVE, DELETED, TYPES
 
 Body = dict[str, Any]
 

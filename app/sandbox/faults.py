@@ -10,8 +10,8 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from .modes import Modes, read_modes
-from .validation import check_number, refuse_unknown
+from app.sandbox.modes import Modes, read_modes
+from app.sandbox.validation import check_number, refuse_unknown
 
 # What the caller of a call that is struck sees. Of some kinds nothing is done, of the others all is done.
 NOTHING_DONE = {

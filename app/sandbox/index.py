@@ -11,10 +11,10 @@ What is never indexed keeps whatever row the index had of it before.
 import json
 from collections.abc import Iterable
 
-from .calls import Call
-from .errors import SearchDownError
-from .state import INDEXED
-from .types import DELETED
+from app.sandbox.calls import Call
+from app.sandbox.errors import SearchDownError
+from app.sandbox.state import INDEXED
+from app.sandbox.types import DELETED
 
 
 def index(call: Call, ids: list[int]) -> None:

@@ -7,9 +7,9 @@ also when the mode has ended.
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import KilledError
-from .recurrence import zone_names
-from .validation import check_number, check_switch, refuse_unknown
+from app.sandbox.errors import KilledError
+from app.sandbox.recurrence import zone_names
+from app.sandbox.validation import check_number, check_switch, refuse_unknown
 
 ANSWERS = ("success", "none", "http_502")  # "none": the connection is closed without an answer
 NEVER_INDEXED = "committed, never indexed"  # the same as true, in words

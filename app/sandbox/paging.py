@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from .errors import KalturaError
-from .reading import Given
+from app.sandbox.errors import KalturaError
+from app.sandbox.reading import Given
 
 DEFAULT_PAGE_SIZE = 30
 MAX_PAGE_SIZE = 500

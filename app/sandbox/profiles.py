@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from .calls import optional
-from .events import Shown
-from .reading import Given
+from app.sandbox.calls import optional
+from app.sandbox.events import Shown
+from app.sandbox.reading import Given
 
 INCLUDE, EXCLUDE = 1, 2
 PROFILE = optional("responseProfile", "KalturaDetachedResponseProfile")

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
 
-from .errors import FatalError, KalturaError
-from .reading import number, text
+from app.sandbox.errors import FatalError, KalturaError
+from app.sandbox.reading import number, text
 
 Parameters = dict[str, Any]
 JSON_FORMAT = 1

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from .errors import KalturaError
-from .types import TYPES, Enumeration, ObjectType, Property
+from app.sandbox.errors import KalturaError
+from app.sandbox.types import TYPES, Enumeration, ObjectType, Property
 
 RELATIVE_LIMIT = 315_360_000  # ten years: a time of at most this size counts from now (#166, #168)
 LARGEST = 2**62  # PHP's is 2**63 - 1; half of it leaves room to add two of them

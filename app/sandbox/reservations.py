@@ -6,7 +6,7 @@ process, as memcached's don't.
 
 from collections.abc import Iterable
 
-from .errors import KalturaError
+from app.sandbox.errors import KalturaError
 
 SECONDS = 5.0
 

@@ -8,14 +8,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from .calls import Call
-from .errors import KalturaError
-from .events import Body
-from .fulltext import search_range
-from .index import catch_up
-from .paging import limits, order_keys
-from .reading import Given, number
-from .types import DELETED
+from app.sandbox.calls import Call
+from app.sandbox.errors import KalturaError
+from app.sandbox.events import Body
+from app.sandbox.fulltext import search_range
+from app.sandbox.index import catch_up
+from app.sandbox.paging import limits, order_keys
+from app.sandbox.reading import Given, number
+from app.sandbox.types import DELETED
 
 EQUAL = {
     "idEqual": "id",

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from .actions import app_token, category, schedule_resource
-from .calls import Call
-from .reading import read_object
-from .sessions import ADMIN
-from .state import dumps
-from .types import TYPES
+from app.sandbox.actions import app_token, category, schedule_resource
+from app.sandbox.calls import Call
+from app.sandbox.reading import read_object
+from app.sandbox.sessions import ADMIN
+from app.sandbox.state import dumps
+from app.sandbox.types import TYPES
 
 PARTNER_ID = 101
 ADMIN_SECRET = "sandbox-secret"  # noqa: S105 - a simulator's, and public

@@ -16,14 +16,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from .actions import category, schedule_event, schedule_event_resource
-from .calls import Call
-from .errors import FatalError, KalturaError
-from .reading import read_object
-from .seed import ADMIN_USER, CAMERA, PARTNER_ID, plant_category, plant_resource
-from .state import dumps
-from .types import TYPES
-from .validation import refuse_unknown
+from app.sandbox.actions import category, schedule_event, schedule_event_resource
+from app.sandbox.calls import Call
+from app.sandbox.errors import FatalError, KalturaError
+from app.sandbox.reading import read_object
+from app.sandbox.seed import ADMIN_USER, CAMERA, PARTNER_ID, plant_category, plant_resource
+from app.sandbox.state import dumps
+from app.sandbox.types import TYPES
+from app.sandbox.validation import refuse_unknown
 
 Item = dict[str, Any]
 

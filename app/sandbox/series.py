@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from .calls import Call
-from .errors import FatalError, KalturaError, SearchDownError
-from .events import CHILD, Body, children, remove, save
-from .index import never_index
-from .reading import Given
-from .recurrence import FatalRuleError, generate
-from .types import ACTIVE
+from app.sandbox.calls import Call
+from app.sandbox.errors import FatalError, KalturaError, SearchDownError
+from app.sandbox.events import CHILD, Body, children, remove, save
+from app.sandbox.index import never_index
+from app.sandbox.reading import Given
+from app.sandbox.recurrence import FatalRuleError, generate
+from app.sandbox.types import ACTIVE
 
 TWO_YEARS = 63_072_000
 DAY = 86_400

@@ -22,7 +22,7 @@ from socketserver import StreamRequestHandler, ThreadingMixIn
 from socketserver import TCPServer as SocketServer
 from typing import Any
 
-from .simulator import Answer, Sandbox
+from app.sandbox.simulator import Answer, Sandbox
 
 MAX_LINE = 65_536
 MAX_BODY = 64 * 1024 * 1024

@@ -14,8 +14,8 @@ import secrets
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .errors import KalturaError
-from .state import Store
+from app.sandbox.errors import KalturaError
+from app.sandbox.state import Store
 
 USER, ADMIN = 0, 2
 

@@ -12,22 +12,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from . import protocol, seed_file
-from .actions import SERVICES, media
-from .calls import Call, perform
-from .errors import DoneError, FatalError, KalturaError, KilledError
-from .events import show
-from .faults import NOTHING_DONE, Fault, Faults, read_faults
-from .fulltext import matches
-from .locks import Locks
-from .modes import Modes
-from .protocol import Parameters
-from .reading import text
-from .reservations import Reservations
-from .seed import DEFAULT_SEED, Seed, plant
-from .sessions import Sessions
-from .state import Store
-from .types import DELETED
+from app.sandbox import protocol, seed_file
+from app.sandbox.actions import SERVICES, media
+from app.sandbox.calls import Call, perform
+from app.sandbox.errors import DoneError, FatalError, KalturaError, KilledError
+from app.sandbox.events import show
+from app.sandbox.faults import NOTHING_DONE, Fault, Faults, read_faults
+from app.sandbox.fulltext import matches
+from app.sandbox.locks import Locks
+from app.sandbox.modes import Modes
+from app.sandbox.protocol import Parameters
+from app.sandbox.reading import text
+from app.sandbox.reservations import Reservations
+from app.sandbox.seed import DEFAULT_SEED, Seed, plant
+from app.sandbox.sessions import Sessions
+from app.sandbox.state import Store
+from app.sandbox.types import DELETED
 
 SERVER_ZONE = "America/New_York"
 LOG_LENGTH = 20_000

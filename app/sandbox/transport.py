@@ -4,7 +4,7 @@ import time
 
 import httpx
 
-from .simulator import Sandbox
+from app.sandbox.simulator import Sandbox
 
 
 class SandboxTransport(httpx.BaseTransport):

@@ -16,9 +16,8 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from app.sandbox import Partner, Sandbox, SandboxTransport, Seed
-
-from .mapping import LABEL, Mapping
-from .recording import MODES, UNRECORDED, Exchange, Unrecorded, load
+from tests.sandbox.mapping import LABEL, Mapping
+from tests.sandbox.recording import MODES, UNRECORDED, Exchange, Unrecorded, load
 
 SECRETS = {"adminSecret:0": "admin-103", "userSecret:0": "user-103", "adminSecret:1": "admin-104"}
 EMPTY = Seed(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from .recording import EXCLUDED, load
-from .replay import Outcome, agreement, replay
+from tests.sandbox.recording import EXCLUDED, load
+from tests.sandbox.replay import Outcome, agreement, replay
 
 # Exchanges whose answers differ: {number: why}. One that begins to agree must leave the list.
 DISAGREEING = {

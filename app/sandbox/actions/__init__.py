@@ -1,7 +1,6 @@
 """One module per Kaltura service; `SERVICES` is all that the sandbox answers, by lower-case name."""
 
-from ..calls import Service
-from . import (
+from app.sandbox.actions import (
     app_token,
     category,
     category_entry,
@@ -12,6 +11,7 @@ from . import (
     session,
     system,
 )
+from app.sandbox.calls import Service
 
 SERVICES: dict[str, Service] = {
     "system": system.SERVICE,

@@ -5,12 +5,12 @@ import hmac
 import secrets
 from typing import Any
 
-from ..calls import Access, Call, Parameter, action, optional
-from ..errors import KalturaError
-from ..ids import new_id
-from ..reading import Given, refuse_read_only
-from ..state import dumps
-from ..types import SESSION_TYPE, TYPES
+from app.sandbox.calls import Access, Call, Parameter, action, optional
+from app.sandbox.errors import KalturaError
+from app.sandbox.ids import new_id
+from app.sandbox.reading import Given, refuse_read_only
+from app.sandbox.state import dumps
+from app.sandbox.types import SESSION_TYPE, TYPES
 
 ACTIVE = 2
 A_DAY = 86_400

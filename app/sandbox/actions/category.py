@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..calls import FILTER_PAGER, Access, Call, Parameter, action, optional
-from ..errors import KalturaError
-from ..events import listed
-from ..paging import page_of
-from ..reading import Given, number, refuse_read_only, require
-from ..state import dumps
-from ..types import TYPES
+from app.sandbox.calls import FILTER_PAGER, Access, Call, Parameter, action, optional
+from app.sandbox.errors import KalturaError
+from app.sandbox.events import listed
+from app.sandbox.paging import page_of
+from app.sandbox.reading import Given, number, refuse_read_only, require
+from app.sandbox.state import dumps
+from app.sandbox.types import TYPES
 
 Category = dict[str, Any]
 

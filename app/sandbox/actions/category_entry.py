@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from ..calls import FILTER_PAGER, Access, Call, Parameter, action, optional
-from ..errors import KalturaError
-from ..events import listed
-from ..paging import page_of
-from ..reading import Given, number, require
-from .category import assign, load
+from app.sandbox.actions.category import assign, load
+from app.sandbox.calls import FILTER_PAGER, Access, Call, Parameter, action, optional
+from app.sandbox.errors import KalturaError
+from app.sandbox.events import listed
+from app.sandbox.paging import page_of
+from app.sandbox.reading import Given, number, require
 
 
 def add(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -4,14 +4,14 @@ import json
 from bisect import bisect_right
 from typing import Any
 
-from ..calls import Call
-from ..errors import KalturaError
-from ..events import BLACKOUT, PARENT, Body, listed, show
-from ..index import catch_up
-from ..profiles import profiled
-from ..reading import Given, number
-from ..series import check_recurrence, stored_span, windows
-from ..types import ACTIVE
+from app.sandbox.calls import Call
+from app.sandbox.errors import KalturaError
+from app.sandbox.events import BLACKOUT, PARENT, Body, listed, show
+from app.sandbox.index import catch_up
+from app.sandbox.profiles import profiled
+from app.sandbox.reading import Given, number
+from app.sandbox.series import check_recurrence, stored_span, windows
+from app.sandbox.types import ACTIVE
 
 RESOURCE_CONFLICT, BLACKOUT_CONFLICT, BOTH = 1, 2, 3
 # Active events that happen, so no parents, within a span of time.

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from ..calls import FILTER_PAGER, Access, Call, Parameter, action, optional
-from ..errors import DoneError, KalturaError
-from ..events import listed, stored
-from ..ids import new_id
-from ..index import catch_up, index_entry, never_index
-from ..modes import struck
-from ..paging import page_of
-from ..profiles import PROFILE, profiled
-from ..reading import Given, number, refuse_read_only, require
-from ..state import dumps
-from ..types import TYPES
-from .category import assign, assigned, find_or_make, unassign_all
+from app.sandbox.actions.category import assign, assigned, find_or_make, unassign_all
+from app.sandbox.calls import FILTER_PAGER, Access, Call, Parameter, action, optional
+from app.sandbox.errors import DoneError, KalturaError
+from app.sandbox.events import listed, stored
+from app.sandbox.ids import new_id
+from app.sandbox.index import catch_up, index_entry, never_index
+from app.sandbox.modes import struck
+from app.sandbox.paging import page_of
+from app.sandbox.profiles import PROFILE, profiled
+from app.sandbox.reading import Given, number, refuse_read_only, require
+from app.sandbox.state import dumps
+from app.sandbox.types import TYPES
 
 Entry = dict[str, Any]
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from ..calls import FILTER_PAGER, Call, Parameter, action, optional
-from ..errors import KalturaError
-from ..events import (
+from app.sandbox.actions.conflicts import get_conflicts
+from app.sandbox.calls import FILTER_PAGER, Call, Parameter, action, optional
+from app.sandbox.errors import KalturaError
+from app.sandbox.events import (
     CHILD,
     PARENT,
     SINGLE,
@@ -19,11 +20,11 @@ from ..events import (
     stored,
     unlink,
 )
-from ..modes import struck
-from ..profiles import PROFILE, profiled
-from ..reading import Given, refuse_read_only, require
-from ..search import find
-from ..series import (
+from app.sandbox.modes import struck
+from app.sandbox.profiles import PROFILE, profiled
+from app.sandbox.reading import Given, refuse_read_only, require
+from app.sandbox.search import find
+from app.sandbox.series import (
     as_stored,
     check_day,
     check_recurrence,
@@ -36,8 +37,7 @@ from ..series import (
     stored_span,
     windows,
 )
-from ..types import ACTIVE, CANCELLED, CONFLICT_TYPE, DELETED, TYPES
-from .conflicts import get_conflicts
+from app.sandbox.types import ACTIVE, CANCELLED, CONFLICT_TYPE, DELETED, TYPES
 
 FIRST_SEQUENCE = 12
 RECURRENCE_ON_SINGLE = 'Can\'t update single schedule event with recurring data when recurrenceType is not "RECURRING".'

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from ..calls import FILTER_PAGER, Call, Parameter, action, optional
-from ..errors import KalturaError
-from ..events import listed, look_up, touch, with_children
-from ..index import list_again, never_list
-from ..modes import struck
-from ..paging import page_of
-from ..reading import Given, number, refuse_read_only, require
-from ..state import dumps
+from app.sandbox.calls import FILTER_PAGER, Call, Parameter, action, optional
+from app.sandbox.errors import KalturaError
+from app.sandbox.events import listed, look_up, touch, with_children
+from app.sandbox.index import list_again, never_list
+from app.sandbox.modes import struck
+from app.sandbox.paging import page_of
+from app.sandbox.reading import Given, number, refuse_read_only, require
+from app.sandbox.state import dumps
 
 
 def add(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:

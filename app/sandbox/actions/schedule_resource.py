@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from ..calls import FILTER_PAGER, Call, Parameter, action, optional
-from ..errors import KalturaError
-from ..events import listed
-from ..paging import order_keys, page_of
-from ..profiles import PROFILE, profiled
-from ..reading import Given, refuse_read_only, require
-from ..state import dumps
-from ..types import ACTIVE, DELETED, TYPES
+from app.sandbox.calls import FILTER_PAGER, Call, Parameter, action, optional
+from app.sandbox.errors import KalturaError
+from app.sandbox.events import listed
+from app.sandbox.paging import order_keys, page_of
+from app.sandbox.profiles import PROFILE, profiled
+from app.sandbox.reading import Given, refuse_read_only, require
+from app.sandbox.state import dumps
+from app.sandbox.types import ACTIVE, DELETED, TYPES
 
 ORDERS = {"createdAt": "createdAt", "updatedAt": "updatedAt", "name": "name", "systemName": "systemName"}
 

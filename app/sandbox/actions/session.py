@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ..calls import Access, Call, Parameter, action, optional
-from ..errors import KalturaError
-from ..sessions import ADMIN, USER
-from ..types import SESSION_TYPE
+from app.sandbox.calls import Access, Call, Parameter, action, optional
+from app.sandbox.errors import KalturaError
+from app.sandbox.sessions import ADMIN, USER
+from app.sandbox.types import SESSION_TYPE
 
 A_DAY = 86_400
 

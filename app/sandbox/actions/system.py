@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..calls import Access, Call, action
+from app.sandbox.calls import Access, Call, action
 
 VERSION = "Venus-22.19.0"  # the server whose behaviour this is
 
