@@ -1,0 +1,1 @@
+"""Lectern: one JSON document in, a scheduled Kaltura recording series out."""

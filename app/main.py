@@ -22,15 +22,19 @@ from sqlalchemy import Connection, select, text
 from sqlmodel import col
 from starlette.concurrency import run_in_threadpool
 
-from app import access, counters, docs, headers, hosts, limits, problems, readiness, sandbox, telemetry
-from app.account import Account, account_of, take
-from app.calendar.occurrences import zone
+from app.access import door
+from app.access.keys import Keys
+from app.access.rates import Rates
+from app.access.scopes import Scope
 from app.chains.engine import Engine
 from app.chains.pauses import Pauses
 from app.chains.store import Store, unfinished
 from app.chains.worker import Workers
-from app.db import Database
-from app.gauges import Gauges
+from app.database import counters
+from app.database.account import Account, account_of, take
+from app.database.database import Database
+from app.http import docs, headers, hosts, limits, problems, requests
+from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
 from app.kaltura.crowds import Crowds
 from app.kaltura.errors import KalturaError
@@ -38,28 +42,30 @@ from app.kaltura.gate import Gate
 from app.kaltura.observing import Observe, Permissions, outcome_of, unobserved
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import Http, http_client
-from app.keys import Keys
-from app.metrics import Metrics
-from app.metrics import router as metrics_router
-from app.rates import Rates
+from app.operations import health, readiness
+from app.operations.gauges import Gauges
+from app.operations.metrics import Metrics
+from app.operations.metrics import router as metrics_router
 from app.recordings.accepting import Acceptance
-from app.recordings.calendars import router as calendars
-from app.recordings.chains import router as chains
+from app.recordings.chains_router import router as chains
+from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.models import Recording
-from app.recordings.operations import DEFINITIONS
+from app.recordings.reading.calendar import router as calendars
 from app.recordings.router import router as recordings
-from app.recordings.work import Tools
-from app.resources import entries, listing
+from app.recordings.scheduling.context import Tools
+from app.recurrence.occurrences import zone
+from app.resources.feed.polling import Feed, Shortcut
 from app.resources.lookup import Finder
-from app.resources.mirror import Mirror
+from app.resources.mirror import listing, template_entries
+from app.resources.mirror.refresh import Mirror
+from app.resources.mirror.threads import Refreshers
 from app.resources.paths import Paths
-from app.resources.polling import Feed, Shortcut
-from app.resources.refreshing import Refreshers
 from app.resources.rounds import ENTRIES, RESOURCES, Rounds
 from app.resources.router import router as resources
-from app.scopes import Scope
+from app.sandbox.seed.seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID
+from app.sandbox.simulator import Sandbox
+from app.sandbox.transport import SandboxTransport
 from app.settings import Settings
-from app.threads import Threads
 
 log = structlog.get_logger(__name__)
 
@@ -112,12 +118,12 @@ class Kaltura:
         self.account = account_of(settings)
         if transport is None and settings.embedded_sandbox:
             try:
-                embedded = sandbox.Sandbox(settings.sandbox_database, server_zone=settings.kaltura_server_time_zone)
+                embedded = Sandbox(settings.sandbox_database, server_zone=settings.kaltura_server_time_zone)
             except sqlite3.Error as error:
                 raise ValueError(
                     f"The sandbox cannot keep its state ({error}): see LECTERN_SANDBOX_DATABASE."
                 ) from None
-            self._transport = sandbox.SandboxTransport(embedded)
+            self._transport = SandboxTransport(embedded)
             self.account = account_of(settings, embedded.identity)
         self._count = count
         self.gate = Gate(settings.kaltura_calls_per_second, settings.kaltura_calls_at_once)
@@ -145,9 +151,7 @@ class Kaltura:
 
 def _credentials(settings: Settings) -> Credentials:
     if settings.embedded_sandbox:
-        return Credentials(
-            sandbox.PARTNER_ID, app_token_id=sandbox.APP_TOKEN_ID, app_token=sandbox.APP_TOKEN, user="lectern"
-        )
+        return Credentials(PARTNER_ID, app_token_id=APP_TOKEN_ID, app_token=APP_TOKEN, user="lectern")
     return Credentials(
         settings.kaltura_partner_id or 0,
         settings.kaltura_app_token_id,
@@ -163,9 +167,9 @@ def _is_sandboxed(settings: Settings) -> bool:
     That one is published, so no real Kaltura takes it; an address alone could be a tunnel's to one.
     """
     who = _credentials(settings)
-    token = (who.app_token_id, who.app_token) == (sandbox.APP_TOKEN_ID, sandbox.APP_TOKEN)
-    signs_in = token if who.by_app_token else who.admin_secret == sandbox.ADMIN_SECRET
-    return who.partner_id == sandbox.PARTNER_ID and signs_in
+    token = (who.app_token_id, who.app_token) == (APP_TOKEN_ID, APP_TOKEN)
+    signs_in = token if who.by_app_token else who.admin_secret == ADMIN_SECRET
+    return who.partner_id == PARTNER_ID and signs_in
 
 
 def claim(database: Database, named: Account) -> None:
@@ -227,7 +231,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         server_zone=settings.kaltura_server_time_zone,
         busy=unfinished,
     )
-    work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (entries.EVERY, entries.read)}
+    work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (template_entries.EVERY, template_entries.read)}
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
     threads = Threads()
@@ -265,7 +269,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         description=docs.DESCRIPTION,
         openapi_tags=docs.TAGS,
         docs_url=None,
-        openapi_url=None,  # app/docs.py serves it
+        openapi_url=None,  # app/http/docs.py serves it
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
@@ -274,7 +278,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.prepare = prepare
     app.state.settings = settings
     app.state.keys = keys
-    app.state.strangers = Rates(access.STRANGERS_PER_MINUTE)
+    app.state.strangers = Rates(door.STRANGERS_PER_MINUTE)
     app.state.database = database
     app.state.workers = workers
     app.state.mirror = mirror
@@ -292,7 +296,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.include_router(chains)
     app.include_router(resources)
     app.include_router(
-        telemetry.health_router(
+        health.health_router(
             {
                 "database": lambda: readiness.database_part(database),
                 "kaltura": lambda: readiness.kaltura_part(ask, kaltura.gate, kaltura.sessions, kaltura.permissions),
@@ -310,8 +314,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.add_middleware(Paths)
     app.add_middleware(headers.Head)
     app.add_middleware(limits.BodyLimit)
-    app.add_middleware(access.Door, keys=keys, settings=settings)
-    app.add_middleware(telemetry.Requests, count=metrics.request)
+    app.add_middleware(door.Door, keys=keys, settings=settings)
+    app.add_middleware(requests.Requests, count=metrics.request)
     app.add_middleware(
         Shortcut,
         feed=feed,
@@ -321,12 +325,12 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.add_middleware(hosts.AllowedHosts, names=hosts.allowed(settings), count=metrics.request)
     app.add_middleware(limits.Entrance, count=metrics.request)
     app.add_middleware(headers.Headers)
-    telemetry.add_request_ids(app)
+    requests.add_request_ids(app)
     return app
 
 
 def _may_see(keys: Keys, feed: Feed, scope: Mapping[str, Any], resource_id: int) -> bool:
-    client = access.client_of(keys, access.authorization(scope))
+    client = door.client_of(keys, door.authorization(scope))
     if client is None or Scope.SCHEDULE_READ not in client.scopes:
         return False
     return client.may_see(resource_id, feed.versions.resources[resource_id].system_name, feed.versions.is_id)

@@ -6,12 +6,12 @@ from alembic import context
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
-import app.account
+import app.access.keys
 import app.chains.models
-import app.keys
+import app.database.account
 import app.recordings.models
 import app.resources.models  # noqa: F401 - for their tables
-from app.db import UtcDateTime
+from app.database.types import UtcDateTime
 
 
 def _as_written(_kind: str, item: Any, _context: object) -> str | Literal[False]:

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta, tzinfo
 
 import pytest
 
-from app import db
+from app.database import types
 
 OFF_BY = "CLOCK_IS_OFF_BY"  # seconds, in the environment of a process: tests/forks.py
 
 
 @dataclass
 class HostClock:
-    """Stands in for the modules `time` and `datetime` in app/db.py, the only place where the time is read."""
+    """Stands in for the modules `time` and `datetime` in app/database/types.py, where alone it is read."""
 
     off_by: float = 0.0  # seconds
 
@@ -32,6 +32,6 @@ class HostClock:
 
 def set_clock(off_by: float, patch: pytest.MonkeyPatch) -> HostClock:
     clock = HostClock(off_by)
-    patch.setattr(db, "datetime", clock)
-    patch.setattr(db, "time", clock)
+    patch.setattr(types, "datetime", clock)
+    patch.setattr(types, "time", clock)
     return clock

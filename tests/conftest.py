@@ -21,34 +21,34 @@ import structlog
 from sqlmodel import SQLModel
 from structlog.processors import KeyValueRenderer, add_log_level, format_exc_info
 
-from app import telemetry
-from app.db import Database
+from app.database.database import Database
 from app.main import migrate
-from app.resources import polling
+from app.operations import health
+from app.resources.feed import polling
 from tests import processes
 from tests.forks import Fork
 from tests.postgres import NoPostgres, Server, server
 from tests.service import hurry
 from tests.sharing import share
 
-WAITING = ("tests/recordings/test_sweep", "tests/soak", "tests/crash")  # most of their time
+WAITING = ("tests/recordings/scheduling/test_sweep", "tests/soak", "tests/crash")  # most of their time
 LONGEST = (
     "tests/histories",
-    "tests/changes",
+    "tests/recordings/changing",
     "tests/security",
     "tests/test_processes",
-    "tests/test_telemetry",
+    "tests/http/test_requests",
 )  # of the others
 KINDS = ("sqlite", "postgresql")
 ABOUT_DATABASES = (
-    *("tests/chains", "tests/crash", "tests/soak", "tests/resources/test_mirror", "tests/changes/test_clocks"),
+    *("tests/chains", "tests/crash", "tests/soak", "tests/resources/mirror", "tests/recordings/changing/test_clocks"),
     *(
-        "tests/test_db",
-        "tests/test_migrations",
-        "tests/test_threads",
-        "tests/test_trouble",
-        "tests/test_rows",
-        "tests/test_account",
+        "tests/database/test_database",
+        "tests/database/test_migrations",
+        "tests/http/test_threads",
+        "tests/database/test_trouble",
+        "tests/database/test_many_rows",
+        "tests/database/test_account",
     ),
 )
 
@@ -149,7 +149,7 @@ def database(shared_database: Database) -> Database:
 @pytest.fixture(autouse=True)
 def ready_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """Readiness is looked at whenever a test asks for it."""
-    monkeypatch.setattr(telemetry, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(health, "LOOK_EVERY", 0.0)
 
 
 def pytest_configure() -> None:

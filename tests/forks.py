@@ -51,7 +51,7 @@ class Fork:
 
 
 def _run(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> None:
-    from app.cli import main
+    from app.cli.main import main
     from tests.clocks import OFF_BY, set_clock
 
     if OFF_BY in environment:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app import keys
+from app.access import keys
 from tests.service import Lectern
 
 

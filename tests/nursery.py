@@ -11,8 +11,6 @@ from tempfile import TemporaryDirectory
 
 from structlog.testing import capture_logs
 
-import app.sandbox.server
-import app.server  # noqa: F401
 from app.kaltura.transport import http_client
 from tests.service import eventually, lectern
 from tests.sharing import share

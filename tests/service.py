@@ -18,10 +18,12 @@ from fastapi import FastAPI
 from httpx2 import Client, Response
 from sqlalchemy import event
 
-from app.db import Database
+from app.database.database import Database
 from app.main import create_app, migrate
-from app.recordings.schemas import EXAMPLE
-from app.sandbox import DEFAULT_SEED, Sandbox, SandboxTransport, Seed
+from app.recordings.document.document import EXAMPLE
+from app.sandbox.seed.seed import DEFAULT_SEED, Seed
+from app.sandbox.simulator import Sandbox
+from app.sandbox.transport import SandboxTransport
 from app.settings import PREFIX, Settings
 from tests.client import client_of
 from tests.sandbox.kaltura import Kaltura, embedded
@@ -66,7 +68,7 @@ class Lectern:
 
     def made_in_time(self, document: object) -> Json:
         """The same, as if it had been sent before its last session was over."""
-        with mock.patch("app.recordings.service.ensure_ahead"):
+        with mock.patch("app.recordings.scheduling.accept.ensure_ahead"):
             return self.made(document)
 
     def get(self, path: str, **query: Any) -> Any:
@@ -184,8 +186,8 @@ def hurry(database: Database) -> None:
 def lectern(folder: Path, *, seed: Seed = DEFAULT_SEED, server_zone: str = "UTC", **values: Any) -> Iterator[Lectern]:
     """The service, started; stopped at the end. A mistake in it is an answer 500, as it is in production.
 
-    Kaltura's server is where clocks never change: elsewhere it loses an hour each autumn (#216), and tests that count
-    from now would meet that one.
+    Kaltura's server is where clocks never change: elsewhere it loses an hour each autumn (exchange 216), and tests that
+    count from now would meet that one.
     """
     sandbox = Sandbox(seed=seed, server_zone=server_zone)
     kaltura = embedded(sandbox).sign_in()

@@ -9,14 +9,14 @@ from httpx import create_ssl_context
 from httpx._transports import default as httpx_transports
 from sqlalchemy import Dialect, Engine, event
 
-from app import db
-from app.recordings.calendars import router as calendars
+from app.database import database
+from app.recordings.reading.calendar import router as calendars
 from app.recordings.router import router as recordings
 from app.resources.router import router as resources
 
 
 def share() -> None:
-    db._engine = _engines(db._engine)  # type: ignore[assignment]
+    database._engine = _engines(database._engine)  # type: ignore[assignment]
     vars(httpx_transports)["create_ssl_context"] = cache(create_ssl_context)  # no test has certificates of its own
     _share_routes()
 

@@ -1,54 +1,44 @@
-"""The house rules as tests: who imports whom, how long a file is, who commits, what the image holds."""
+"""The house rules as tests: who imports whom, how long a file is, who commits."""
 
 import ast
-import json
 import re
-import subprocess
-import sys
-import threading
-import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 APP = ROOT / "app"
 MAX_LINES = 400
 
-BASE = {"settings", "db", "errors", "problems", "headers", "hosts", "limits", "access", "telemetry", "metrics"}
-BASE |= {"account", "connections", "fields", "docs", "keys", "rates", "scopes", "cpu", "rows"}
-BASE |= {"threads", "counters", "deadlocks", "files", "trouble"}
+# Who may import whom, as docs/code.md draws the house: each part knows itself, the parts named here, and no other.
+BASE = {"settings", "database", "http", "access"}  # what every feature stands on
 MAY_IMPORT: dict[str, set[str]] = {
-    **dict.fromkeys(BASE, BASE),
+    "settings": set(),
+    "recurrence": set(),
     "kaltura": set(),
-    "calendar": set(),
     "sandbox": set(),
-    "__init__": set(),
+    "database": {"settings"},
+    "http": {"settings", "database"},
+    "access": {"settings", "database", "http"},
     "chains": BASE,
-    "resources": BASE | {"kaltura", "calendar"},
-    "recordings": BASE | {"kaltura", "calendar", "chains", "resources"},
+    "resources": BASE | {"kaltura", "recurrence"},
+    "recordings": BASE | {"kaltura", "recurrence", "chains", "resources"},
+    "migrations": {"database"},  # a migration describes its own tables: models go on without it
 }
-KNOWS_EVERYTHING = {
-    *(
-        "app/main.py",
-        "app/server.py",
-        "app/cli.py",
-        "app/cli_keys.py",
-        "app/cli_account.py",
-        "app/cli_database.py",
-        "app/checks.py",
-        "app/readiness.py",
-    ),
-    "app/gauges.py",
-    *("app/__main__.py", "migrations/env.py"),
-}
-MIGRATIONS_MAY_IMPORT = {"db"}  # a migration describes its own tables: models go on without it
+KNOWS_EVERYTHING = {"main", "cli", "operations"}
+# Within a part, from the ground up: a package or module knows those before it, and none after it.
+FLOORS: dict[str, list[str]] = {
+    "resources": ["models", "naming", "paths", "references", "conflicts", "rounds", "schemas", "lookup", "whole_list",
+                  "mirror", "feed", "router"],
+    "recordings": ["models", "whose", "document", "scheduling", "changing", "reading", "accepting", "chains_router",
+                   "router"],
+}  # fmt: skip
+MAX_FILES = 12  # beside each other in a folder; `__init__.py` is none
 
-MAY_COMMIT = {"app/db.py", "app/chains/store.py"}
+MAY_COMMIT = {"app/database/database.py", "app/chains/store.py"}
 MAY_READ_ENVIRONMENT = {"app/settings.py"}
 # These must not hold a thread while they wait.
 WAIT_FOR_A_CHAIN = {
@@ -99,43 +89,91 @@ def imported(name: str, tree: Iterable[ast.AST]) -> set[str]:
 def forbidden_imports(name: str, tree: Iterable[ast.AST]) -> set[str]:
     """The modules that the file called ``name`` imports and may not."""
     found = imported(name, tree)
-    if name in KNOWS_EVERYTHING:
+    part = part_of(name)
+    if part in KNOWS_EVERYTHING:
         return {module for module in found if module.startswith("tests")}
-    folder, part = name.removesuffix(".py").split("/")[:2]
-    if folder == "migrations":
-        allowed = MIGRATIONS_MAY_IMPORT
-    else:
-        assert part in MAY_IMPORT, f"{name}: give this new part its place in MAY_IMPORT"
-        allowed = MAY_IMPORT[part] | {part}
+    assert part in MAY_IMPORT, f"{name}: give this new part its place in MAY_IMPORT"
+    allowed = MAY_IMPORT[part] | {part}
     return {module for module in found if module.split(".")[:2] not in [["app", other] for other in allowed]}
+
+
+def part_of(name: str) -> str:
+    folder, *rest = name.removesuffix(".py").split("/")
+    return rest[0] if folder == "app" else folder
 
 
 def test_imports_go_one_way() -> None:
     wrong = {
         name: found
         for path in sources("app", "migrations")
-        if (found := forbidden_imports(name := name_of(path), nodes(path)))
+        if (name := name_of(path)) != "app/__init__.py" and (found := forbidden_imports(name, nodes(path)))
     }
     assert wrong == {}
+
+
+@pytest.mark.parametrize("part", FLOORS)
+def test_within_a_part_imports_go_down(part: str) -> None:
+    floors = FLOORS[part]
+    there = {path.stem for path in (APP / part).iterdir() if path.stem not in {"__init__", "__pycache__"}}
+    assert there == set(floors), "give what is new its place in FLOORS"
+    wrong = []
+    for path in sources(f"app/{part}"):
+        floor = path.relative_to(APP / part).with_suffix("").parts[0]
+        for module in imported(name_of(path), nodes(path)):
+            other = module.split(".")[2:3] if module.startswith(f"app.{part}.") else []
+            if floor in floors and other and floors.index(other[0]) > floors.index(floor):
+                wrong.append(f"{name_of(path)} imports {module}")
+    assert wrong == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    files = {name_of(path).removesuffix(".py").replace("/", "."): path for path in sources("app")}
+    graph = {}
+    for module, path in files.items():
+        names = imported(name_of(path), nodes(path)) | imported_one_by_one(nodes(path))
+        graph[module] = names & files.keys() - {module}
+    TopologicalSorter(graph).prepare()  # raises CycleError with the circle
+
+
+def imported_one_by_one(tree: Iterable[ast.AST]) -> set[str]:
+    """``from app.http import errors`` as ``app.http.errors``, whether that is a module or not."""
+    return {
+        f"{node.module}.{alias.name}"
+        for node in tree
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+
+
+def test_a_folder_has_no_more_files_than_one_reads_at_a_glance() -> None:
+    counts = Counter(path.parent for path in sources("app") if path.name != "__init__.py")
+    assert {name_of(folder): count for folder, count in counts.items() if count > MAX_FILES} == {}
+
+
+def test_a_package_says_in_one_line_what_it_is_for_and_exports_nothing() -> None:
+    packages = {path.parent for path in sources("app")}
+    trees = {name_of(folder): ast.parse((folder / "__init__.py").read_text(encoding="utf-8")) for folder in packages}
+    said = {name: ast.get_docstring(tree) or "" for name, tree in trees.items()}
+    assert [name for name, tree in trees.items() if len(tree.body) != 1 or len(said[name].splitlines()) != 1] == []
 
 
 @pytest.mark.parametrize(
     ("place", "line", "wrong"),
     [
-        ("app/calendar/plan.py", "from app.errors import Problem", {"app.errors"}),
-        ("app/calendar/plan.py", "from .recurrence import Rule", set()),
-        ("app/chains/engine.py", "from app import db, kaltura", {"app.kaltura"}),
+        ("app/recurrence/plan.py", "from app.http.errors import Problem", {"app.http.errors"}),
+        ("app/recurrence/plan.py", "from .rules import Rule", set()),
+        ("app/chains/engine.py", "from app import database, kaltura", {"app.kaltura"}),
         ("app/chains/engine.py", "from ..kaltura import client", {"app.kaltura"}),
-        ("app/chains/engine.py", "from .. import db, recordings", {"app.recordings"}),
-        ("app/db.py", "def later():\n    import app.chains.store", {"app.chains.store"}),
-        ("app/docs.py", "from app.settings import Settings", set()),
+        ("app/chains/engine.py", "from .. import database, recordings", {"app.recordings"}),
+        ("app/database/types.py", "def later():\n    import app.chains.store", {"app.chains.store"}),
+        ("app/http/docs.py", "from app.settings import Settings", set()),
         ("app/kaltura/client.py", "import app", {"app"}),
-        ("app/recordings/steps.py", "from app.sandbox import state", {"app.sandbox"}),
-        ("app/resources/mirror.py", "from app.recordings.models import Recording", {"app.recordings.models"}),
-        ("app/resources/mirror.py", "from app.kaltura.client import Kaltura", set()),
-        ("app/sandbox/state.py", "from app.calendar import recurrence", {"app.calendar"}),
+        ("app/recordings/scheduling/steps.py", "from app.sandbox import store", {"app.sandbox"}),
+        ("app/resources/lookup.py", "from app.recordings.models import Recording", {"app.recordings.models"}),
+        ("app/resources/lookup.py", "from app.kaltura.client import Kaltura", set()),
+        ("app/sandbox/simulator.py", "from app.recurrence import rules", {"app.recurrence"}),
         ("app/main.py", "from tests.processes import start_service", {"tests.processes"}),
-        ("app/cli.py", "from app.sandbox import server", set()),
+        ("app/cli/main.py", "from app.sandbox import server", set()),
         (
             "migrations/versions/0001_first.py",
             "from app.recordings.models import R",
@@ -218,7 +256,7 @@ def test_endpoints_are_sync_but_for_those_that_wait_or_answer_from_memory() -> N
 
 
 def test_what_works_in_a_thread_has_a_place() -> None:
-    """So nobody waits for a thread that others hold: app/threads.py."""
+    """So nobody waits for a thread that others hold: app/http/threads.py."""
     wrong = [
         endpoint
         for path in sources("app")
@@ -238,10 +276,11 @@ def test_a_request_holds_nothing_between_two_threads() -> None:
         for node in nodes(path)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"Depends", "Security"} and node.args
     ]
+    files = {path.stem: path for path in sources("app")}
     sync = set[str]()
     for path, name in named:
         module, _, function = name.rpartition(".")
-        defined = path.with_name(f"{module}.py") if module else path
+        defined = files[module] if module else path
         sync |= {node.name for node in nodes(defined) if isinstance(node, ast.FunctionDef) and node.name == function}
     assert len(named) > 5
     assert sync == set()
@@ -268,123 +307,3 @@ def test_nothing_prints() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
     ]
     assert wrong == []
-
-
-# The locks
-
-
-LOCKS = {"requirements.lock": {"build"}, "requirements-test.lock": {"build", "test"}}  # which extras each has
-
-
-def pins(lock: str) -> dict[str, str]:
-    """What a lock pins: name to version. Each of its lines is checked on the way."""
-    text = (ROOT / lock).read_text()
-    found = dict[str, str]()
-    for line in text.replace("\\\n", " ").splitlines():
-        pinned = re.fullmatch(r"([\w.-]+)==(\S+)(?: ; [^#]+?)?((?:\s+--hash=sha256:[0-9a-f]{64})+)\s*", line)
-        assert pinned, f"not a pinned and hashed package: {line[:80]}"
-        found[canonicalize_name(pinned[1])] = pinned[2]
-    return found
-
-
-@pytest.mark.parametrize("lock", LOCKS)
-def test_a_lock_names_no_host(lock: str) -> None:
-    assert len(pins(lock)) > 1
-    assert "://" not in (ROOT / lock).read_text()
-    assert not (ROOT / "uv.lock").exists()
-
-
-@pytest.mark.parametrize(("lock", "extras"), LOCKS.items())
-def test_a_lock_has_what_the_project_asks_for(lock: str, extras: set[str]) -> None:
-    project, locked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"], pins(lock)
-    asked = [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
-    for wanted in map(Requirement, asked):
-        version = locked.get(canonicalize_name(wanted.name))
-        assert version, f"{wanted.name} is missing: make lock"
-        assert wanted.specifier.contains(version, prereleases=True), f"{wanted} is locked at {version}"
-
-
-def test_what_is_tested_is_what_is_installed_and_no_test_tool_is_installed_with_it() -> None:
-    service, tests = pins("requirements.lock"), pins("requirements-test.lock")
-    assert service.items() <= tests.items()
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    tools = {canonicalize_name(Requirement(one).name) for one in project["optional-dependencies"]["test"]}
-    assert tools & service.keys() <= {"python-dateutil"}  # icalendar's
-
-
-# The image: no engine builds it here, so its text is held to what can be checked without one.
-
-
-@pytest.fixture(scope="module")
-def stages() -> list[list[tuple[str, str]]]:
-    """The Dockerfile: for each stage its instructions ``(name, rest)``, comments and line breaks undone."""
-    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", "")
-    instructions = [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in text.splitlines() if line]
-    starts = [n for n, (name, _) in enumerate(instructions) if name == "FROM"]
-    assert starts[0] == 0
-    return [instructions[start:end] for start, end in zip(starts, [*starts[1:], len(instructions)], strict=True)]
-
-
-def test_what_is_built_is_copied_into_a_stage_without_tools(stages: list[list[tuple[str, str]]]) -> None:
-    build, final = stages
-    assert build[0][1].endswith(" AS build")
-    assert [rest.split()[0] for name, rest in final if name == "COPY"] == ["--from=build"]
-    assert not re.search(r"\b(pip|apt-get|gcc|curl)\b", " ".join(rest for _, rest in final))
-    fetch = next(rest for _, rest in build if "pip download" in rest)
-    assert "--require-hashes" in fetch
-    assert "-r requirements.lock" in fetch
-    install = next(rest for _, rest in build if " install " in rest)
-    assert "--no-index" in install
-
-
-def test_every_file_it_copies_exists_and_reaches_the_builder(stages: list[list[tuple[str, str]]]) -> None:
-    copied = {source for name, rest in stages[0] if name == "COPY" for source in rest.split()[:-1]}
-    ignore = (ROOT / ".dockerignore").read_text().splitlines()
-    assert "*" in ignore, "all is ignored"
-    assert {line.removeprefix("!") for line in ignore if line.startswith("!")} == copied
-    assert [source for source in copied if not (ROOT / source).exists()] == []
-    assert {"app", "migrations", "requirements.lock"} <= copied
-
-
-def test_it_runs_as_nobody_special_and_writes_to_its_volume_only(stages: list[list[tuple[str, str]]]) -> None:
-    final = dict(stages[-1])
-    user, group = final["USER"].split(":")
-    assert int(user) >= 10000
-    assert int(group) >= 10000
-    assert final["WORKDIR"] == final["VOLUME"] == "/data"
-    assert f"-o {user} -g {group} /data" in final["RUN"]
-    environment = dict(pair.split("=", 1) for pair in final["ENV"].split())
-    assert "LECTERN_DATABASE_URL" not in environment, "it is chosen by whether there is a Kaltura, in the folder /data"
-    assert environment["LECTERN_HOST"] == "0.0.0.0"  # noqa: S104
-    assert environment["PYTHONDONTWRITEBYTECODE"] == "1"
-    assert final["EXPOSE"] == environment["LECTERN_PORT"]
-    assert json.loads(final["CMD"]) == ["lectern", "serve"]
-
-
-@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1), (None, 1)])
-def test_its_health_check_tells_well_from_ill(
-    stages: list[list[tuple[str, str]]], status: int | None, code: int
-) -> None:
-    command = json.loads(dict(stages[-1])["HEALTHCHECK"].split(" CMD ", 1)[1])
-
-    class Service(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status or 0 if self.path == "/healthz" else 404)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Kept quiet."""
-
-    with HTTPServer(("127.0.0.1", 0), Service) as server:
-        if status:
-            threading.Thread(target=server.handle_request, daemon=True).start()
-        else:
-            server.server_close()
-        done = subprocess.run(
-            [sys.executable, *command[1:]],
-            env={"LECTERN_PORT": str(server.server_port), "http_proxy": "http://127.0.0.1:1"},
-            capture_output=True,
-            check=False,
-            timeout=20,
-        )
-    assert (command[0], done.returncode) == ("python", code), done.stderr.decode()

@@ -10,10 +10,11 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
-from app.cli import main
+from app.cli.main import main
+from app.http.server import Server
 from app.main import create_app
-from app.sandbox import Sandbox, SandboxTransport
-from app.server import Server
+from app.sandbox.simulator import Sandbox
+from app.sandbox.transport import SandboxTransport
 from tests.service import found, lectern, logs_as_they_are, problem, settings
 
 

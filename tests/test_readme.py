@@ -7,9 +7,17 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from app.cli import main
-from app.recordings.schemas import EXAMPLE
-from app.sandbox import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, CATEGORY_ID, DEFAULT_SEED, PARTNER_ID, RESOURCE_ID
+from app.cli.main import main
+from app.recordings.document.document import EXAMPLE
+from app.sandbox.seed.seed import (
+    ADMIN_SECRET,
+    APP_TOKEN,
+    APP_TOKEN_ID,
+    CATEGORY_ID,
+    DEFAULT_SEED,
+    PARTNER_ID,
+    RESOURCE_ID,
+)
 from app.settings import table
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from app.cli import main
+from app.cli.main import main
 from app.settings import PREFIX, Settings, is_loopback, unknown_variables
 from tests.service import logs_as_they_are
 

@@ -41,8 +41,8 @@ from app.chains.steps import Again, Call, Context, Definition, Done, Failed, Jso
 from app.chains.store import Claim, LeaseLost, Store
 from app.chains.sweeping import plan_sweep
 from app.chains.watching import UNWATCHED, Watch, seconds_between
-from app.db import utc_now
-from app.deadlocks import again_if_crossed
+from app.database.deadlocks import again_if_crossed
+from app.database.types import utc_now
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

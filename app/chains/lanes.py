@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlmodel import SQLModel
 
 from app.chains.models import ChainStatus
-from app.db import database_now
+from app.database.types import database_now
 
 _CHAIN, _LANE = (SQLModel.metadata.tables[name] for name in ("chain", "lane"))
 _MINE, _AHEAD, _THEIRS = _LANE.alias("mine"), _LANE.alias("ahead"), _CHAIN.alias("theirs")

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, Enum, Float, Index
 from sqlmodel import Field, SQLModel
 
-from app.db import UtcDateTime, utc_now
+from app.database.types import UtcDateTime, utc_now
 
 
 class ChainStatus(StrEnum):

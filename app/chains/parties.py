@@ -23,8 +23,8 @@ from sqlalchemy import Row, and_, bindparam, func, or_, select, update
 from sqlmodel import Session, SQLModel
 
 from app.chains.models import ChainStatus, StepStatus
-from app.db import database_now, utc_now
-from app.errors import BatchRefused
+from app.database.types import database_now, utc_now
+from app.http.errors import BatchRefused
 
 _CHAIN, _STEP = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step"))
 

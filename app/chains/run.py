@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from app.chains.models import ChainState, ChainStatus, StepState, StepStatus
 from app.chains.steps import Again, Call, Context, Definition, Done, Failed, Json, Outcome, Step, Unknown
 from app.chains.store import Claim
-from app.db import utc_now
+from app.database.types import utc_now
 
 T = TypeVar("T")
 

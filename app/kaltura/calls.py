@@ -5,10 +5,9 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from app.kaltura.answers import shaped
+from app.kaltura.answers import Listed, Odd, Page, shaped
 from app.kaltura.crowds import Crowds
 from app.kaltura.errors import KalturaError, Refused, SessionRefused, Transient, harmless
-from app.kaltura.lists import Listed, Odd, Page
 from app.kaltura.observing import Observe, observed, unobserved
 from app.kaltura.session import Sessions
 from app.kaltura.transport import MAX_BYTES, TOTAL_SECONDS, Http, exchange
@@ -18,7 +17,7 @@ PAGE_SIZE = 500
 """Kaltura cuts a larger one down to it."""
 
 MAX_MATCHES = 10_000
-"""No list goes further (#290)."""
+"""No list goes further (exchange 290)."""
 
 T = TypeVar("T")
 M = TypeVar("M", Resource, Entry, Event, Category, Link)
@@ -120,3 +119,15 @@ class Calls:
             total=self._total,
             max_bytes=self._max_bytes,
         )
+
+
+def filtered(object_type: str, values: Mapping[str, object]) -> dict[str, object]:
+    """A filter of a list. Kaltura takes an empty value for no filter at all and answers everything (exchange 539)."""
+    return {"objectType": object_type, **{name: given(name, value) for name, value in values.items()}}
+
+
+def given(name: str, value: T) -> T:
+    """`value`, unless Kaltura would take it for nothing."""
+    if not value or (isinstance(value, str) and not value.strip(" ,\t\r\n")):
+        raise ValueError(f"an empty {name} would match everything")
+    return value

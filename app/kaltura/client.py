@@ -3,7 +3,7 @@
 Every method may raise what `errors` draws. Those that read never raise Unknown. All speak through `_ask`, which
 adds the session, renews it once when Kaltura refuses it, and tells `observe`.
 
-Kaltura ignores an empty filter value and answers with everything (#539), so no method sends one: ValueError.
+Kaltura ignores an empty filter value and answers with everything (exchange 539), so no method sends one: ValueError.
 Its filters match loosely (case, punctuation) and its index may lag: what comes back is compared once more here.
 """
 
@@ -13,11 +13,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from app.kaltura.answers import by_start, same
-from app.kaltura.calls import PAGE_SIZE, Calls
+from app.kaltura.answers import LenientPage, Listed, Named, Page, by_start, same
+from app.kaltura.calls import PAGE_SIZE, Calls, filtered, given
 from app.kaltura.crowds import names_of
-from app.kaltura.filters import filtered, given
-from app.kaltura.lists import LenientPage, Listed, Named, Page
 from app.kaltura.types import (
     ACTIVE,
     ANY_ENTRY,
@@ -60,17 +58,17 @@ class KalturaClient(Calls):
     """One a worker thread."""
 
     def ping(self) -> None:
-        """Kaltura answers and accepts the session; it answers true (#1)."""
+        """Kaltura answers and accepts the session; it answers true (exchange 1)."""
         self._ask("system", "ping", {}, _TRUE)
 
     def time(self) -> datetime:
-        """Kaltura's clock, to the second (#3)."""
+        """Kaltura's clock, to the second (exchange 3)."""
         return self._ask("system", "getTime", {}, _CLOCK)
 
     # resources
 
     def get_resource(self, resource_id: int) -> Resource | None:
-        """None when Kaltura does not know it (#116, #117)."""
+        """None when Kaltura does not know it (exchanges 116, 117)."""
         return self._get(RESOURCES, {"scheduleResourceId": resource_id}, _RESOURCE, "INVALID_OBJECT_ID")
 
     def list_resources(
@@ -78,7 +76,7 @@ class KalturaClient(Calls):
     ) -> Listed[Resource]:
         """All resources, by id; or those with a system name (any case; each kind may have one), or with these ids.
 
-        `ids` without any is an empty list, without a call (#119, #120, #124).
+        `ids` without any is an empty list, without a call (exchanges 119, 120, 124).
         """
         if ids is not None and not ids:
             return Listed()
@@ -98,7 +96,9 @@ class KalturaClient(Calls):
         return found
 
     def add_resource(self, kind: str, name: str, system_name: str | None, description: str | None) -> Resource:
-        """Makes one of a kind in RESOURCE_TYPES (#102, #104). Refused: SYSTEM_NAME_ALREADY_EXISTS (#105)."""
+        """Makes one of a kind in RESOURCE_TYPES (exchanges 102, 104). Refused: SYSTEM_NAME_ALREADY_EXISTS (exchange
+        105).
+        """
         resource: dict[str, object] = {"objectType": RESOURCE_TYPES[kind], "name": name}
         if system_name:
             resource["systemName"] = system_name
@@ -109,23 +109,23 @@ class KalturaClient(Calls):
     # categories and entries
 
     def find_category(self, full_name: str) -> Category | None:
-        """By its path, in any case, without spaces around ``>`` (#822 to #825)."""
+        """By its path, in any case, without spaces around ``>`` (exchanges 822 to 825)."""
         wanted = filtered("KalturaCategoryFilter", {"fullNameEqual": full_name})
         found = self._list("category", wanted, _CATEGORY_PAGE)
         return next((category for category in found if same(category.full_name, full_name)), None)
 
     def add_entry(self, draft: EntryDraft) -> Entry:
-        """Refused: CATEGORY_NOT_FOUND, and then no entry is left behind (#863 to #866)."""
+        """Refused: CATEGORY_NOT_FOUND, and then no entry is left behind (exchanges 863 to 866)."""
         entry = draft.wire()
         with self._crowds.among(names_of(entry)):
             return self._ask("media", "add", {"entry": entry}, _ENTRY, writes=True)
 
     def get_entry(self, entry_id: str) -> Entry | None:
-        """None when Kaltura does not know it, or not any more (#81, #82, #98)."""
+        """None when Kaltura does not know it, or not any more (exchanges 81, 82, 98)."""
         return self._get("media", {"entryId": entry_id}, _ENTRY, "ENTRY_ID_NOT_FOUND")
 
     def find_entries(self, reference_id: str) -> list[Entry]:
-        """Those with exactly this reference id; Kaltura itself does not look at the case (#87, #88)."""
+        """Those with exactly this reference id; Kaltura itself does not look at the case (exchanges 87, 88)."""
         wanted = {"refId": given("refId", reference_id)}
         found = self._pages("baseEntry", "listByReferenceId", wanted, _ENTRY_PAGE)
         return [entry for entry in found if entry.reference_id == reference_id]
@@ -136,38 +136,42 @@ class KalturaClient(Calls):
         return [entry for entry in self._list("media", wanted, _ENTRY_PAGE) if entry.id in ids]
 
     def update_entry(self, entry_id: str, words: Mapping[str, object]) -> Entry:
-        """Changes words and people, as `entry_words` writes them (#844 to #847). Refused: ENTRY_ID_NOT_FOUND (#845)."""
+        """Changes words and people, as `entry_words` writes them (exchanges 844 to 847). Refused: ENTRY_ID_NOT_FOUND
+        (exchange 845).
+        """
         with self._crowds.among(names_of(words)):
             return self._ask("media", "update", {"entryId": entry_id, "mediaEntry": words}, _ENTRY, writes=True)
 
     def add_category(self, entry_id: str, category_id: int) -> None:
-        """Refused: CATEGORY_ENTRY_ALREADY_EXISTS (#831), CATEGORY_NOT_FOUND (#832), INVALID_ENTRY_ID (#833)."""
+        """Refused: CATEGORY_ENTRY_ALREADY_EXISTS (exchange 831), CATEGORY_NOT_FOUND (exchange 832), INVALID_ENTRY_ID
+        (exchange 833).
+        """
         entry = {"objectType": "KalturaCategoryEntry", "categoryId": category_id, "entryId": entry_id}
         with self._crowds.among(names_of({"categoriesIds": str(category_id)})):
             self._ask("categoryEntry", "add", {"categoryEntry": entry}, _ASSIGNMENT, writes=True)
 
     def remove_category(self, entry_id: str, category_id: int) -> None:
-        """Refused: ENTRY_IS_NOT_ASSIGNED_TO_CATEGORY (#838)."""
+        """Refused: ENTRY_IS_NOT_ASSIGNED_TO_CATEGORY (exchange 838)."""
         self._ask("categoryEntry", "delete", {"entryId": entry_id, "categoryId": category_id}, _NOTHING, writes=True)
 
     def delete_entry(self, entry_id: str) -> None:
-        """Refused: ENTRY_ID_NOT_FOUND when it is not there (#97, #99)."""
+        """Refused: ENTRY_ID_NOT_FOUND when it is not there (exchanges 97, 99)."""
         self._ask("media", "delete", {"entryId": entry_id}, _NOTHING, writes=True)
 
     # events
 
     def add_event(self, draft: EventDraft) -> Event:
-        """The event, or the series' parent: its occurrences are read with list_children (#133, #218)."""
+        """The event, or the series' parent: its occurrences are read with list_children (exchanges 133, 218)."""
         return self._ask(EVENTS, "add", {"scheduleEvent": draft.wire()}, _EVENT, writes=True)
 
     def get_event(self, event_id: int) -> Event | None:
-        """Also a cancelled one; None when Kaltura does not know it, or not any more (#134, #221)."""
+        """Also a cancelled one; None when Kaltura does not know it, or not any more (exchanges 134, 221)."""
         return self._get(EVENTS, {"scheduleEventId": event_id}, _EVENT, "INVALID_OBJECT_ID")
 
     def find_events(self, reference_id: str) -> list[Event]:
         """Active single events and series with exactly this reference id; Kaltura's own match is a fuzzy one.
 
-        By id. Occurrences are not found, nor what the index has not seen yet (#700).
+        By id. Occurrences are not found, nor what the index has not seen yet (exchange 700).
         """
         wanted = {"referenceIdEqual": reference_id, "orderBy": "+startDate"}
         found = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
@@ -181,7 +185,7 @@ class KalturaClient(Calls):
         )
 
     def list_events(self, ids: Sequence[int], *, lenient: bool = False) -> Listed[Event]:
-        """Those with these ids, read from the database: also what the index has never seen (#698). By id.
+        """Those with these ids, read from the database: also what the index has never seen (exchange 698). By id.
 
         Cancelled ones too. A page full of ids is asked for at once; none are no call.
         """
@@ -196,14 +200,16 @@ class KalturaClient(Calls):
         return found
 
     def newest_event_id(self) -> int:
-        """Of any kind of event, as far as the index knows (#577); 0 if it knows none."""
+        """Of any kind of event, as far as the index knows (exchange 577); 0 if it knows none."""
         wanted = filtered("KalturaScheduleEventFilter", {"orderBy": "-createdAt"})
         pager = {"objectType": "KalturaFilterPager", "pageSize": 3}  # some may be in the index alone
         page = self._ask(EVENTS, "list", {"filter": wanted, "pager": pager}, _NAMED_PAGE)
         return max((named.id for named in page.objects), default=0)
 
     def list_children(self, parent_id: int) -> list[Event]:
-        """All occurrences of a series by start, cancelled ones too (#224, #283); fewer while the index lags (#699)."""
+        """All occurrences of a series by start, cancelled ones too (exchanges 224, 283); fewer while the index lags
+        (exchange 699).
+        """
         wanted = {"parentIdEqual": parent_id, "orderBy": "+startDate"}
         found = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
         return sorted((event for event in found if event.parent_id == parent_id), key=by_start)
@@ -212,7 +218,7 @@ class KalturaClient(Calls):
         """Active single events and occurrences on it that touch [start, end], by start, of every kind. Lenient.
 
         Each id is there once, as it was read last: what is changed meanwhile may stand on two pages.
-        `resourceIdsLike` also finds what is on several resources or on one with a parent (#310, #311, #322).
+        `resourceIdsLike` also finds what is on several resources or on one with a parent (exchanges 310, 311, 322).
         Refused: QUERY_EXCEEDED_MAX_MATCHES_ALLOWED when there are more than MAX_MATCHES, which takes one call to see.
         """
         wanted = {
@@ -225,14 +231,14 @@ class KalturaClient(Calls):
         }
         found = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _EVENTS_OR_ODD)
         latest = {event.id: event for event in found}.values()
-        # A stale index answers with cancelled ones too (#655).
+        # A stale index answers with cancelled ones too (exchange 655).
         shown = (event for event in latest if event.active and event.recurrence_type in (SINGLE, OCCURRENCE))
         listed = Listed(sorted(shown, key=by_start))
         listed.missing, listed.odd = found.missing + len(found) - len(latest), found.odd
         return listed
 
     def update_event(self, event_id: int, changes: Mapping[str, object]) -> Event:
-        """Changes an event or a whole series, whose occurrences are generated anew (#380 to #412, #436 to #440).
+        """Changes an event or a whole series, whose occurrences are generated anew (exchanges 380 to 412, 436 to 440).
 
         Occurrences whose times still match keep id and status; all others are made anew, cancelled ones as active.
         Refused: INVALID_OBJECT_ID when it is not there.
@@ -241,16 +247,18 @@ class KalturaClient(Calls):
         return self._ask(EVENTS, "update", params, _EVENT, writes=True)
 
     def cancel_event(self, event_id: int) -> Event:
-        """Cancels a single event, an occurrence, or a series, whose occurrences are then deleted (#454, #476, #486).
+        """Cancels a single event, an occurrence, or a series, whose occurrences are then deleted (exchanges 454, 476,
+        486).
 
-        Twice is fine (#461). Refused: INVALID_OBJECT_ID when it is not there (#508).
+        Twice is fine (exchange 461). Refused: INVALID_OBJECT_ID when it is not there (exchange 508).
         """
         return self._ask(EVENTS, "cancel", {"scheduleEventId": event_id}, _EVENT, writes=True)
 
     def delete_event(self, event_id: int) -> Event:
-        """Deletes a single event or a whole series; its status is DELETED then (#472, #495).
+        """Deletes a single event or a whole series; its status is DELETED then (exchanges 472, 495).
 
-        Refused: INVALID_OBJECT_ID when it is not there (#466), RECURRENCE_CANT_BE_DELETE for an occurrence (#485).
+        Refused: INVALID_OBJECT_ID when it is not there (exchange 466), RECURRENCE_CANT_BE_DELETE for an occurrence
+        (exchange 485).
         """
         return self._ask(EVENTS, "delete", {"scheduleEventId": event_id}, _EVENT, writes=True)
 
@@ -262,11 +270,11 @@ class KalturaClient(Calls):
         *,
         kind: Literal["resource", "blackout", "both"] = "resource",
     ) -> list[Event]:
-        """Active single events and occurrences that overlap the draft's, by start, each once (#338 to #350).
+        """Active single events and occurrences that overlap the draft's, by start, each once (exchanges 338 to 350).
 
-        An empty list of `resource` or `both` has reserved the resources for this session for five seconds (#365).
-        Transient when another session has reserved them (#366). Ignoring a series ignores its occurrences (#347).
-        A blackout belongs to no resource (#361, #362, #688).
+        An empty list of `resource` or `both` has reserved the resources for this session for five seconds (exchange
+        365). Transient when another session has reserved them (exchange 366). Ignoring a series ignores its occurrences
+        (exchange 347). A blackout belongs to no resource (exchanges 361, 362, 688).
         """
         params: dict[str, object] = {
             "resourceIds": given("resourceIds", ",".join(map(str, resource_ids))),
@@ -282,21 +290,23 @@ class KalturaClient(Calls):
     # links
 
     def add_link(self, event_id: int, resource_id: int) -> Link:
-        """Puts an event, or a series with all its occurrences, on a resource; checks no conflict (#298, #325).
+        """Puts an event, or a series with all its occurrences, on a resource; checks no conflict (exchanges 298, 325).
 
         Refused: SCHEDULE_EVENT_RESOURCE_ALREADY_EXISTS, SCHEDULE_EVENT_ID_NOT_FOUND, SCHEDULE_RESOURCE_ID_NOT_FOUND
-        (#300 to #302). Transient when another session has reserved the resource (#369).
+        (exchanges 300 to 302). Transient when another session has reserved the resource (exchange 369).
         """
         link = {"objectType": "KalturaScheduleEventResource", "eventId": event_id, "resourceId": resource_id}
         return self._ask(LINKS, "add", {"scheduleEventResource": link}, _LINK, writes=True)
 
     def remove_link(self, event_id: int, resource_id: int) -> None:
-        """Takes an event with all its occurrences off a resource (#315). Refused: INVALID_OBJECT_ID (#317, #318)."""
+        """Takes an event with all its occurrences off a resource (exchange 315). Refused: INVALID_OBJECT_ID (exchanges
+        317, 318).
+        """
         params = {"scheduleEventId": event_id, "scheduleResourceId": resource_id}
         self._ask(LINKS, "delete", params, _NOTHING, writes=True)
 
     def list_links(self, *event_ids: int, lenient: bool = False) -> Listed[Link]:
-        """The events' own links; an occurrence's inherited one is its series' (#309)."""
+        """The events' own links; an occurrence's inherited one is its series' (exchange 309)."""
         one = {"eventIdEqual": event_ids[0]} if len(event_ids) == 1 else {"eventIdIn": ",".join(map(str, event_ids))}
         wanted = {**one, "orderBy": "+createdAt"}
         shape = _LINKS_OR_ODD if lenient else _LINK_PAGE
@@ -305,7 +315,9 @@ class KalturaClient(Calls):
         return found
 
     def list_links_on(self, resource_id: int, since: datetime) -> list[Link]:
-        """The links on a resource that were made since then, from the database, as all are (#309, #671). Lenient."""
+        """The links on a resource that were made since then, from the database, as all are (exchanges 309, 671).
+        Lenient.
+        """
         wanted = {"resourceIdEqual": resource_id, "createdAtGreaterThanOrEqual": epoch(since)}
         found = self._list(LINKS, filtered("KalturaScheduleEventResourceFilter", wanted), _LINKS_OR_ODD)
         return [link for link in found if link.resource_id == resource_id]

@@ -14,16 +14,16 @@ checks in its API it refuses before it does anything; what comes from further in
 from collections.abc import Mapping
 
 RETRY: Mapping[str, str] = {
-    "RESOURCE_IS_RESERVED": "asked for by another session within five seconds, or memcached is down (#366, #657)",
-    "INVALID_KS": "checked before the action (#24 to #43)",
+    "RESOURCE_IS_RESERVED": "another session asked within five seconds, or memcached is down (exchanges 366, 657)",
+    "INVALID_KS": "checked before the action (exchanges 24 to 43)",
     "MISSING_KS": "the session got lost on the way",
     "CATEGORIES_LOCKED": "somebody moves categories just now",
 }
 UNKNOWN: Mapping[str, str] = {
-    "INTERNAL_SERVERL_ERROR": "can mean that only the answer could not be made (#640, #645, #651); spelt so",
+    "INTERNAL_SERVERL_ERROR": "can mean that only the answer could not be made (exchanges 640, 645, 651); spelt so",
     "INTERNAL_SERVER_ERROR": "",
     "SERVERL_ERROR": "",
-    "INTERNAL_DATABASE_ERROR": "the database is away (#664 to #667)",
+    "INTERNAL_DATABASE_ERROR": "the database is away (exchanges 664 to 667)",
     "SEARCH_ENGINE_QUERY_FAILED": "something may be saved before it is searched for",
     "LOCK_TIMED_OUT": "an entry is made all the same, without its categories",
 }
@@ -32,14 +32,14 @@ DOUBTED: Mapping[str, str] = {
     "MAX_NUMBER_OF_ACCESS_CONTROLS_REACHED": "counted when it is saved",
 }
 DONE: Mapping[str, str] = {
-    "INVALID_OBJECT_ID": "gone, for who deletes or cancels it (#466, #508)",
-    "ENTRY_ID_NOT_FOUND": "gone, for who deletes it (#99)",
-    "SCHEDULE_EVENT_ID_NOT_FOUND": "gone, for who unlinks it (#301)",
-    "INVALID_ENTRY_ID": "gone, for who takes an assignment back (#833)",
-    "SCHEDULE_EVENT_RESOURCE_ALREADY_EXISTS": "linked, for who links (#300)",
-    "CATEGORY_ENTRY_ALREADY_EXISTS": "assigned, for who assigns (#831)",
-    "ENTRY_IS_NOT_ASSIGNED_TO_CATEGORY": "not assigned, for who takes it out (#838)",
-    "SYSTEM_NAME_ALREADY_EXISTS": "there, for who makes a resource: it is looked for again (#105)",
+    "INVALID_OBJECT_ID": "gone, for who deletes or cancels it (exchanges 466, 508)",
+    "ENTRY_ID_NOT_FOUND": "gone, for who deletes it (exchange 99)",
+    "SCHEDULE_EVENT_ID_NOT_FOUND": "gone, for who unlinks it (exchange 301)",
+    "INVALID_ENTRY_ID": "gone, for who takes an assignment back (exchange 833)",
+    "SCHEDULE_EVENT_RESOURCE_ALREADY_EXISTS": "linked, for who links (exchange 300)",
+    "CATEGORY_ENTRY_ALREADY_EXISTS": "assigned, for who assigns (exchange 831)",
+    "ENTRY_IS_NOT_ASSIGNED_TO_CATEGORY": "not assigned, for who takes it out (exchange 838)",
+    "SYSTEM_NAME_ALREADY_EXISTS": "there, for who makes a resource: it is looked for again (exchange 105)",
 }
 REFUSED: frozenset[str] = frozenset(
     {
@@ -73,7 +73,7 @@ REFUSED: frozenset[str] = frozenset(
         *("ENTRY_DISPLAY_IN_SEARCH_VALUE_NOT_ALLOWED", "ENTRY_MEDIA_TYPE_NOT_SUPPORTED", "ENTRY_TYPE_NOT_SUPPORTED"),
         *("INVALID_ENTRY_MEDIA_TYPE", "INVALID_ENTRY_SCHEDULE_DATES", "INVALID_ENTRY_STATUS", "INVALID_ENTRY_TYPE"),
         *("INVALID_ENTRY_STATUS_FOR_RECYCLE", "PARENT_ENTRY_ID_NOT_FOUND", "PERMISSION_DENIED_TO_UPDATE_ENTRY"),
-        # category and categoryEntry; of an unknown category no entry is left behind (#863 to #866)
+        # category and categoryEntry; of an unknown category no entry is left behind (exchanges 863 to 866)
         *("AGGREGATION_CATEGORY_WRONG_ASSOCIATION", "CANNOT_ASSIGN_ENTRY_TO_CATEGORY", "CATEGORY_NOT_FOUND"),
         *("CANNOT_REMOVE_ENTRY_FROM_CATEGORY", "CATEGORY_NOT_PERMITTED", "DUPLICATE_CATEGORY"),
         *("NOT_ENTITLED_TO_UPDATE_CATEGORY", "PARENT_CATEGORY_NOT_FOUND"),
@@ -83,7 +83,7 @@ REFUSED: frozenset[str] = frozenset(
         *("RECURRENCE_CANT_BE_DELETE", "RECURRENCE_LINKED_EVENT_CONFLICT", "RESOURCE_PARENT_ID_NOT_FOUND"),
         *("SCHEDULE_EVENT_TYPE_CANT_BE_UPDATED", "SCHEDULE_RESOURCE_ID_NOT_FOUND", "SCHEDULE_TIME_IN_USE"),
         *("START_TIME_AND_LINKED_TO_CONFLICT", "START_TIME_AND_LINKED_TO_NOT_SET"),
-        # This sentence is a code (#412).
+        # This sentence is a code (exchange 412).
         'Can\'t update single schedule event with recurring data when recurrenceType is not "RECURRING".',
     }
 )

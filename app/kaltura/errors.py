@@ -24,7 +24,7 @@ from typing import ClassVar
 from app.kaltura.codes import DONE, REFUSED, RETRY, UNKNOWN
 
 RESERVATION_SECONDS = 5.0
-"""How long Kaltura keeps a room for the session that asked first (#365 to #376)."""
+"""How long Kaltura keeps a room for the session that asked first (exchanges 365 to 376)."""
 
 LONGEST_TEXT = 300
 
@@ -75,7 +75,9 @@ class Throttled(Transient):
 
 
 class SessionRefused(Transient):
-    """INVALID_KS: expired, logged out or tampered with; checked before the action, so nothing was done (#24 to #43)."""
+    """INVALID_KS: expired, logged out or tampered with; checked before the action, so nothing was done (exchanges 24 to
+    43).
+    """
 
 
 class SignInFailed(Transient):
@@ -120,7 +122,9 @@ _SPECIAL: Mapping[str, Callable[[], KalturaError]] = {
 
 
 def from_code(code: str, message: str, args: Mapping[str, str], hide: Iterable[str] = ()) -> KalturaError:
-    """The error for a code; `hide` are the session and the secrets of the call, which Kaltura may echo (#28, #32)."""
+    """The error for a code; `hide` are the session and the secrets of the call, which Kaltura may echo (exchanges 28,
+    32).
+    """
     if code in _SPECIAL:
         return _SPECIAL[code]()
     hide = tuple(hide)

@@ -10,7 +10,7 @@ Observe = Callable[[str, str, KalturaError | None, float], None]
 """Called after every call: service, action, what came of it (None: it is done), seconds."""
 
 FORBIDDEN = frozenset({"SERVICE_FORBIDDEN", "FEATURE_FORBIDDEN", "SERVICE_DOES_NOT_EXISTS"})
-"""Codes for an action that the session may not use (#29), or that this Kaltura does not have (#45)."""
+"""Codes for an action that the session may not use (exchange 29), or that this Kaltura does not have (exchange 45)."""
 
 SCHEDULE = "schedule_"
 """What the names of the schedule feature's services begin with."""

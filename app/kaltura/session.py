@@ -38,21 +38,22 @@ LONGEST_KS = 8192
 """Characters; real ones have a few hundred."""
 
 ADMIN = 2
-"""The only session type that may schedule (#34)."""
+"""The only session type that may schedule (exchange 34)."""
 
-# The token's own type decides, and the service cannot ask for it: SHA256 first, SHA1 is Kaltura's default (#805, #807).
+# The token's own type decides, and the service cannot ask for it: SHA256 first, SHA1 is Kaltura's default (exchanges
+# 805, 807).
 _HASHES = ("sha256", "sha1", "sha512", "md5")
 
 _WRONG_HASH = "INVALID_APP_TOKEN_HASH"
 
 _CAUSES: Mapping[str, str] = {
-    "START_SESSION_ERROR": "Kaltura does not accept the admin secret for this partner id.",  # #8, #9, #13
-    "SERVICE_FORBIDDEN_CONTENT_BLOCKED": "Kaltura does not know this partner id, or has blocked it.",  # #10
-    "INVALID_WIDGET_ID": "Kaltura does not know this partner id.",  # #811
-    "APP_TOKEN_ID_NOT_FOUND": "Kaltura does not know this app token id; it may have been deleted.",  # #809, #816
+    "START_SESSION_ERROR": "Kaltura does not accept the admin secret for this partner id.",  # exchanges 8, 9, 13
+    "SERVICE_FORBIDDEN_CONTENT_BLOCKED": "Kaltura does not know this partner id, or has blocked it.",  # exchange 10
+    "INVALID_WIDGET_ID": "Kaltura does not know this partner id.",  # exchange 811
+    "APP_TOKEN_ID_NOT_FOUND": "Kaltura does not know this app token id, which may be deleted.",  # exchanges 809, 816
     "APP_TOKEN_EXPIRED": "The app token has expired: Kaltura does not accept it any more.",
     "APP_TOKEN_NOT_ACTIVE": "The app token is disabled in Kaltura.",
-    _WRONG_HASH: "Kaltura does not accept the app token's value for this app token id.",  # #808
+    _WRONG_HASH: "Kaltura does not accept the app token's value for this app token id.",  # exchange 808
 }
 
 
@@ -197,18 +198,18 @@ class Sessions:
             raise found from None
 
     def _with_secret(self) -> _Session:
-        """`session.start` answers the session as a bare string (#4)."""
+        """`session.start` answers the session as a bare string (exchange 4)."""
         who = self._credentials
         params = {"secret": who.admin_secret, "partnerId": who.partner_id, "userId": who.user}
         return self._accepted(self._ask("session", "start", {**params, "type": ADMIN, "expiry": self._seconds}))
 
     def _with_app_token(self) -> _Session:
-        """A widget session, and with its help the token's own (#804, #805)."""
+        """A widget session, and with its help the token's own (exchanges 804, 805)."""
         who = self._credentials
         widget = self._ask("session", "startWidgetSession", {"widgetId": f"_{who.partner_id}"})
         widget_ks = _ks(_member(widget, "ks"))
         info = self._token_session(widget_ks)
-        if _member(info, "sessionType") not in (ADMIN, str(ADMIN)):  # session.get answers strings (#23)
+        if _member(info, "sessionType") not in (ADMIN, str(ADMIN)):  # session.get answers strings (exchange 23)
             raise SignInFailed("NOT_ADMIN", "The app token gives no admin session (type 2), which scheduling needs.")
         return self._accepted(_member(info, "ks"), _member(info, "expiry"))
 

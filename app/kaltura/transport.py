@@ -1,7 +1,8 @@
 """One exchange with Kaltura over HTTP: bytes out, a JSON value or a KalturaError back. Nothing else knows httpx.
 
-A request is `POST /api_v3/service/<service>/action/<action>` with a JSON object as body (#1). Kaltura reads it only
-under exactly ``Content-Type: application/json`` (#62); the body always says ``"format": 1``, or the answer were XML.
+A request is `POST /api_v3/service/<service>/action/<action>` with a JSON object as body (exchange 1). Kaltura reads it
+only under exactly ``Content-Type: application/json`` (exchange 62); the body always says ``"format": 1``, or the answer
+were XML.
 """
 
 import json
@@ -176,7 +177,7 @@ def retry_after(value: str | None) -> float | None:
 
 
 def _check_status(response: httpx.Response) -> None:
-    """Kaltura answers all but its collapses with 200 (the others seen: #596 and #662, both without a body)."""
+    """Kaltura answers all but its collapses with 200 (the others seen: exchanges 596 and 662, both without a body)."""
     status = response.status_code
     pause = retry_after(response.headers.get("Retry-After"))
     if status == httpx.codes.TOO_MANY_REQUESTS:
@@ -227,7 +228,7 @@ def _kaltura_error(answer: dict[str, object], hide: Iterable[str]) -> KalturaErr
     return from_code(
         code,
         message if isinstance(message, str) else "",
-        # Empty arguments are a list, others an object of strings (#29, #207).
+        # Empty arguments are a list, others an object of strings (exchanges 29, 207).
         {name: value for name, value in args.items() if isinstance(value, str)} if isinstance(args, dict) else {},
         hide,
     )

@@ -2,7 +2,7 @@
 
 Models hold only what Lectern uses, ignore everything else and are strict about the types of what they hold;
 text loses what no database stores (NUL and other control characters, lone surrogates), an empty string where
-Kaltura may leave a property out becomes None. Times are aware and in UTC. Property names: #133, #134.
+Kaltura may leave a property out becomes None. Times are aware and in UTC. Property names: exchanges 133, 134.
 """
 
 import re
@@ -34,7 +34,7 @@ RESOURCE_TYPES: Mapping[str, str] = {
 }
 _KINDS = {object_type: kind for kind, object_type in RESOURCE_TYPES.items()}
 
-# Kaltura adds any smaller number to *now* instead of taking it as a time (#168).
+# Kaltura adds any smaller number to *now* instead of taking it as a time (exchange 168).
 _EARLIEST_EPOCH = 315_360_001
 # Year 9000: far from where converting into a zone overflows.
 _LATEST_EPOCH = 221_845_392_000
@@ -69,7 +69,7 @@ def _clean_or_none(value: object) -> object:
 
 
 def _numbers(value: object) -> object:
-    """``"5,6"``, as Kaltura answers ids (#839)."""
+    """``"5,6"``, as Kaltura answers ids (exchange 839)."""
     return (
         tuple(int(part) for part in value.split(",") if part.strip().isdecimal()) if isinstance(value, str) else value
     )
@@ -80,7 +80,7 @@ def _positive_or_none(value: object) -> object:
 
 
 def _split(value: object) -> object:
-    """``"a, b"`` as Kaltura answers it (#134, #870)."""
+    """``"a, b"`` as Kaltura answers it (exchanges 134, 870)."""
     return (
         tuple(filter(None, (part.strip() for part in _UNSTORABLE.sub("", value).split(","))))
         if isinstance(value, str)
@@ -103,7 +103,9 @@ class Read(BaseModel):
 
 
 class Resource(Read):
-    """A schedule resource (#116). `system_name` need not be set, and is unique only within one kind (#107)."""
+    """A schedule resource (exchange 116). `system_name` need not be set, and is unique only within one kind (exchange
+    107).
+    """
 
     id: Id
     name: Text
@@ -119,14 +121,14 @@ class Resource(Read):
 
 
 PENDING, NO_CONTENT = 4, 7
-"""An entry's status before there is media in it (#829); the first one where it was made by halves."""
+"""An entry's status before there is media in it (exchange 829); the first one where it was made by halves."""
 
 ANY_ENTRY = "-2,-1,0,1,2,4,5,6,7"
 """Every status that an entry can have, but for 3, deleted. A list that is asked for none shows those with media."""
 
 
 class Entry(Read):
-    """A media entry (#81)."""
+    """A media entry (exchange 81)."""
 
     id: EntryId
     name: Text
@@ -150,7 +152,9 @@ class Entry(Read):
 
 
 class Recurrence(Read):
-    """What an event shows of its series' rule (#218, #221): the zone, which nobody has checked (#237), and its end."""
+    """What an event shows of its series' rule (exchanges 218, 221): the zone, which nobody has checked (exchange 237),
+    and its end.
+    """
 
     time_zone: OptionalText = Field(None, alias="timeZone")
     until: int | None = None  # epoch seconds
@@ -160,7 +164,7 @@ _ANY_EVENT = r"^Kaltura\w*ScheduleEvent$"
 
 
 class Event(Read):
-    """A schedule event (#134), a series (#218) or one of its occurrences (#221).
+    """A schedule event (exchange 134), a series (exchange 218) or one of its occurrences (exchange 221).
 
     An occurrence shows its series' summary, description, tags, reference id and template entry where it has no own.
     A series' `start` and `end` are those of its first occurrence. Which resources it is on does not stand in it.
@@ -196,7 +200,7 @@ class Event(Read):
 
 
 class Category(Read):
-    """A category (#822); `full_name` is its path, ``Canvas>site>channels>1234``."""
+    """A category (exchange 822); `full_name` is its path, ``Canvas>site>channels>1234``."""
 
     id: Id
     full_name: Text = Field(alias="fullName")
@@ -204,7 +208,7 @@ class Category(Read):
 
 
 class Assignment(Read):
-    """An entry's place in a category (#830)."""
+    """An entry's place in a category (exchange 830)."""
 
     category_id: Id = Field(alias="categoryId")
     entry_id: EntryId = Field(alias="entryId")
@@ -212,7 +216,7 @@ class Assignment(Read):
 
 
 class Link(Read):
-    """An event on a resource (#308)."""
+    """An event on a resource (exchange 308)."""
 
     event_id: Annotated[int, Field(ge=0, lt=2**31)] = Field(alias="eventId")
     resource_id: Annotated[int, Field(ge=0, lt=2**31)] = Field(alias="resourceId")
@@ -221,9 +225,9 @@ class Link(Read):
 
 @dataclass(frozen=True, kw_only=True)
 class EntryDraft:
-    """A template entry to be made: a video entry without media (#829).
+    """A template entry to be made: a video entry without media (exchange 829).
 
-    Categories go by id only: a name that Kaltura does not know would be created without a word (#841).
+    Categories go by id only: a name that Kaltura does not know would be created without a word (exchange 841).
     """
 
     name: str
@@ -253,7 +257,7 @@ class EventDraft:
     """A recording's event to be made: a series where `recurrence` is given, else a single event.
 
     `recurrence` holds Kaltura's own property names. `duration` is in seconds and defaults to `end` - `start`; it is
-    always sent, because without it getConflicts overlooks a series' conflicts (#348).
+    always sent, because without it getConflicts overlooks a series' conflicts (exchange 348).
     """
 
     summary: str
@@ -298,7 +302,7 @@ def wire_recurrence(recurrence: Mapping[str, object]) -> dict[str, object]:
 
 
 def entry_words(words: Mapping[str, object]) -> dict[str, object]:
-    """As `media.update` takes them: what is empty is cleared (#847); but every entry has an owner."""
+    """As `media.update` takes them: what is empty is cleared (exchange 847); but every entry has an owner."""
     changed = {name: "" if value is None else value for name, value in _named(_ENTRY_WORDS, words).items()}
     if not changed["userId"]:
         del changed["userId"]

@@ -1,0 +1,1 @@
+"""Recordings: the document, the chains that put it into Kaltura, and what is shown of them."""

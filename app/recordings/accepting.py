@@ -16,24 +16,28 @@ from fastapi import Response
 from sqlalchemy import bindparam, select
 from sqlmodel import Session, col
 
+from app.access.keys import Client
 from app.chains.models import Chain, ChainStatus
 from app.chains.store import Store
 from app.chains.worker import Workers
-from app.db import Database, utc_now
-from app.deadlocks import again_if_crossed
-from app.errors import problem
+from app.database.database import Database
+from app.database.deadlocks import again_if_crossed
+from app.database.types import utc_now
+from app.http.errors import problem
+from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
-from app.keys import Client
-from app.recordings import batch, changing, reading, service
-from app.recordings.batch import Batch, Outcome
-from app.recordings.final_state import Planned
+from app.recordings import whose
+from app.recordings.changing import batch, requests
+from app.recordings.changing.batch import Batch, Outcome
+from app.recordings.changing.final_state import Planned
+from app.recordings.document import draft as drafts
+from app.recordings.document.document import RecordingDocument
+from app.recordings.document.preview import Preview, preview
 from app.recordings.models import Recording, RecordingStatus
-from app.recordings.preview import Preview, preview
-from app.recordings.schemas import RecordingDocument
-from app.recordings.service import Accepted
-from app.recordings.work import Tools
+from app.recordings.reading import queries
+from app.recordings.scheduling.accept import Accepted, accept_document, held, take_up_chain
+from app.recordings.scheduling.context import Tools
 from app.resources.models import Occurrence
-from app.threads import Threads
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -56,16 +60,16 @@ class Acceptance:
     async def schedule(self, client: Client, document: RecordingDocument, key: str | None, wait: float) -> Response:
         """201 with a new recording, 200 with one that was there, 202 with one that goes on, or its problem."""
         # Refused before anything is written.
-        draft = service.draft(client.name, document, self.default_zone, self.server_zone)
+        draft = drafts.draft(client.name, document, self.default_zone, self.server_zone)
 
         def accept(session: Session) -> Accepted:
-            return service.accept(session, self.store, draft, key, claim=self.workers.spare)
+            return accept_document(session, self.store, draft, key, claim=self.workers.spare)
 
         return await self._run(client, accept, wait)
 
     async def resume(self, client: Client, recording_id: str, wait: float) -> Response:
         def accept(session: Session) -> Accepted:
-            return changing.resume(session, self.store, client, recording_id)
+            return requests.resume(session, self.store, client, recording_id)
 
         return await self._run(client, accept, wait, recording_id)
 
@@ -73,7 +77,7 @@ class Acceptance:
         """200 with the chain when it has ended, 202 while it goes on."""
 
         def accept() -> Accepted:
-            return self._write(None, lambda session: service.take_up_chain(session, self.store, chain_id))
+            return self._write(None, lambda session: take_up_chain(session, self.store, chain_id))
 
         accepted = await self.threads.writing.run(accept)
         self._begin(accepted)
@@ -82,7 +86,7 @@ class Acceptance:
 
     def _answer_chain(self, chain_id: str) -> Response:
         with self.database.read() as session:
-            view = reading.chain(session, chain_id)
+            view = queries.chain(session, chain_id)
         status, headers = (200, {}) if view.finished_at else (202, {"Retry-After": LOOK_AGAIN})
         return Response(view.model_dump_json(), status, headers, media_type="application/json")
 
@@ -92,16 +96,16 @@ class Acceptance:
         """200 with the changed recording, 202 while it goes on, or the problem that left it as it was."""
 
         def accept(session: Session) -> Accepted:
-            recording = changing.guarded(session, self.store, client, recording_id, if_match)
-            document = changing.patched(recording, patch)
-            return changing.change(session, self.store, recording, document, self.default_zone)
+            recording = requests.guarded(session, self.store, client, recording_id, if_match)
+            document = requests.patched(recording, patch)
+            return requests.change(session, self.store, recording, document, self.default_zone)
 
         return await self._run(client, accept, wait, recording_id)
 
     async def cancel(self, client: Client, recording_id: str, if_match: str | None, wait: float) -> Response:
         def accept(session: Session) -> Accepted:
-            recording = changing.guarded(session, self.store, client, recording_id, if_match)
-            return changing.cancel(session, self.store, recording)
+            recording = requests.guarded(session, self.store, client, recording_id, if_match)
+            return requests.cancel(session, self.store, recording)
 
         return await self._run(client, accept, wait, recording_id, refusable=False)
 
@@ -116,17 +120,17 @@ class Acceptance:
         """200 with the changed session, 202 while it goes on."""
 
         def accept(session: Session) -> Accepted:
-            recording = service.held(session, self.store, service.find(session, client, recording_id))
-            occurrence = changing.find_occurrence(session, recording, occurrence_id)
+            recording = held(session, self.store, whose.find(session, client, recording_id))
+            occurrence = requests.find_occurrence(session, recording, occurrence_id)
             return act(session, self.store, recording, occurrence)
 
         return await self._run(client, accept, wait, recording_id, occurrence_id)
 
     async def put(self, client: Client, document: RecordingDocument, wait: float) -> Response:
         """201 with a new recording, 200 with a changed one, 204 for one that is as the document says."""
-        draft = service.draft(client.name, document, self.default_zone, self.server_zone)
+        draft = drafts.draft(client.name, document, self.default_zone, self.server_zone)
         return await self._run(
-            client, lambda session: changing.put(session, self.store, document, draft, self.default_zone), wait
+            client, lambda session: requests.put(session, self.store, document, draft, self.default_zone), wait
         )
 
     async def preview(self, client: Client, kaltura: KalturaClient, document: RecordingDocument) -> Preview:
@@ -182,7 +186,7 @@ class Acceptance:
         turn = client.name
         if client.sees_all and recording_id is not None:
             with self.database.read() as session:
-                turn = service.find(session, client, recording_id).client
+                turn = whose.find(session, client, recording_id).client
         return self._write(turn, accept)
 
     def _write(self, turn: str | Collection[str] | None, act: Callable[[Session], T]) -> T:
@@ -211,7 +215,7 @@ class Acceptance:
 
     def _answer(self, accepted: Accepted, occurrence_id: str | None, refusable: bool, at_once: bool) -> Response:
         with self.database.read() as session:
-            (found,) = reading.shown(session, [accepted.recording_id])
+            (found,) = queries.shown(session, [accepted.recording_id])
             recording, chain = found.recording, found.chain
             if chain.id != accepted.chain_id:
                 chain = session.get_one(Chain, accepted.chain_id)
@@ -219,11 +223,11 @@ class Acceptance:
             if refusable and chain.status == ChainStatus.FAILED and chain.error and refused:
                 raise problem({**chain.error, "recording_id": recording.id})
             view = (
-                reading.views(session, [found])[0]
+                queries.views(session, [found])[0]
                 if occurrence_id is None
-                else reading.occurrence(session, recording, occurrence_id)
+                else queries.occurrence(session, recording, occurrence_id)
             )
-        headers = {"Location": f"/recordings/{recording.id}", "ETag": changing.etag(recording)}
+        headers = {"Location": f"/recordings/{recording.id}", "ETag": requests.etag(recording)}
         status = 201 if accepted.made else 200
         if at_once or (accepted.begun and chain.status != ChainStatus.SUCCEEDED):
             status, headers["Retry-After"] = 202, LOOK_AGAIN

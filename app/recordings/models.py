@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from app.db import UtcDateTime, utc_now
+from app.database.types import UtcDateTime, utc_now
 
 
 class RecordingStatus(StrEnum):

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 
-from app.access import REFUSALS, Reader, Writer
-from app.errors import (
+from app.access.door import REFUSALS, Reader, Writer
+from app.http.errors import (
     AmbiguousResource,
     CategoryNotFound,
     ChainRunning,
@@ -30,14 +30,16 @@ from app.errors import (
     UnsupportedMediaType,
     responses,
 )
-from app.fields import CURSOR, Line, Words
-from app.recordings import changing, reading, service
+from app.http.fields import CURSOR, Line, Words
+from app.http.threads import Reading
+from app.recordings import whose
 from app.recordings.accepting import Acceptance
-from app.recordings.batch import Batch, BatchView
-from app.recordings.preview import Preview
-from app.recordings.schemas import EXAMPLES, RecordingDocument
-from app.recordings.views import HistoryPage, OccurrencePage, OccurrenceView, RecordingPage, RecordingView
-from app.threads import Reading
+from app.recordings.changing import requests
+from app.recordings.changing.batch import Batch, BatchView
+from app.recordings.document.document import EXAMPLES, RecordingDocument
+from app.recordings.document.preview import Preview
+from app.recordings.reading import queries
+from app.recordings.reading.views import HistoryPage, OccurrencePage, OccurrenceView, RecordingPage, RecordingView
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
@@ -227,7 +229,7 @@ def list_recordings(
     response: Response,
     client: Reader,
     database: Reading,
-    filters: Annotated[reading.Filters, Depends(reading.filters)],
+    filters: Annotated[queries.Filters, Depends(queries.filters)],
     limit: Annotated[int, Query(ge=1, le=100, description="How many at most.", examples=[50])] = 50,
     cursor: Annotated[
         str | None, Query(max_length=200, description="`next_cursor` of the page before.", examples=[CURSOR])
@@ -237,7 +239,7 @@ def list_recordings(
     if filters.resource is not None:
         request.app.state.refreshers.ask()  # what it means is to be true
     with database.read() as session:
-        items, more = reading.page(session, client, filters, limit, cursor)
+        items, more = queries.page(session, client, filters, limit, cursor)
     if more:
         following = request.url.include_query_params(cursor=more)
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
@@ -253,9 +255,9 @@ def list_recordings(
 def get_recording(id: RecordingId, response: Response, client: Reader, database: Reading) -> RecordingView:
     """The document that was sent, what became of it, and what stands in Kaltura for it."""
     with database.read() as session:
-        recording = service.find(session, client, id)
-        response.headers["ETag"] = changing.etag(recording)
-        return reading.views(session, reading.shown(session, [recording.id]))[0]
+        recording = whose.find(session, client, id)
+        response.headers["ETag"] = requests.etag(recording)
+        return queries.views(session, queries.shown(session, [recording.id]))[0]
 
 
 @router.get(
@@ -267,7 +269,7 @@ def get_recording(id: RecordingId, response: Response, client: Reader, database:
 def list_occurrences(id: RecordingId, client: Reader, database: Reading) -> OccurrencePage:
     """Every session in order of time, excluded and cancelled ones too. All on one page."""
     with database.read() as session:
-        return OccurrencePage(items=reading.occurrences(session, service.find(session, client, id)), next_cursor=None)
+        return OccurrencePage(items=queries.occurrences(session, whose.find(session, client, id)), next_cursor=None)
 
 
 @router.get(
@@ -279,7 +281,7 @@ def list_occurrences(id: RecordingId, client: Reader, database: Reading) -> Occu
 def get_history(id: RecordingId, client: Reader, database: Reading) -> HistoryPage:
     """Every chain that the recording ever had, with each of its steps, the latest first. All on one page."""
     with database.read() as session:
-        return HistoryPage(items=reading.history(session, service.find(session, client, id)), next_cursor=None)
+        return HistoryPage(items=queries.history(session, whose.find(session, client, id)), next_cursor=None)
 
 
 @router.post(
@@ -362,13 +364,13 @@ async def cancel_recording(
 async def move_occurrence(
     id: RecordingId,
     occurrence_id: OccurrenceId,
-    wanted: changing.OccurrenceChange,
+    wanted: requests.OccurrenceChange,
     client: Writer,
     accepting: Accepting,
     prefer: Prefer = None,
 ) -> Response:
     """Gives one session another time or length, also where the recurrence has none. It keeps its id."""
-    move = partial(changing.move, wanted=wanted)
+    move = partial(requests.move, wanted=wanted)
     return await accepting.change_occurrence(client, id, occurrence_id, move, wait_of(prefer))
 
 
@@ -383,7 +385,7 @@ async def cancel_occurrence(
     id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
 ) -> Response:
     """Cancels one session. Harmless to repeat; `restore` takes it back."""
-    return await accepting.change_occurrence(client, id, occurrence_id, changing.cancel_one, wait_of(prefer))
+    return await accepting.change_occurrence(client, id, occurrence_id, requests.cancel_one, wait_of(prefer))
 
 
 @router.post(
@@ -397,4 +399,4 @@ async def restore_occurrence(
     id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
 ) -> Response:
     """Schedules a session again that was cancelled or excluded, at the time that it had."""
-    return await accepting.change_occurrence(client, id, occurrence_id, changing.restore, wait_of(prefer))
+    return await accepting.change_occurrence(client, id, occurrence_id, requests.restore, wait_of(prefer))

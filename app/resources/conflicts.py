@@ -80,7 +80,7 @@ def known_bookings(
 
 
 def at_their_times(session: Session, found: Sequence[Booked]) -> list[Booked]:
-    """Lectern's own sessions at the times that SQL knows: in Kaltura one may be wider (app/calendar/server.py)."""
+    """Lectern's own sessions at the times that SQL knows: in Kaltura one may be wider (app/recurrence/server.py)."""
     recordings = {one.recording_id for one in found if one.recording_id}
     if not recordings:
         return list(found)

@@ -1,7 +1,7 @@
 """Finding resources: in SQL those that Lectern has seen, in Kaltura all others.
 
-What SQL says of them is revised by the list of all resources (app/resources/listing.py), and by nothing else: whoever
-has read one alone may write it later than that list was read.
+What SQL says of them is revised by the list of all resources (`mirror/listing.py`), and by nothing else: whoever has
+read one alone may write it later than that list was read.
 """
 
 import time
@@ -14,16 +14,17 @@ from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
-from app.db import Database, database_now, utc_now
-from app.errors import Busy, KalturaUnavailable, RefusedByKaltura
+from app.access.keys import Client
+from app.database.database import Database
+from app.database.types import database_now, utc_now
+from app.http.errors import Busy, KalturaUnavailable, RefusedByKaltura
+from app.http.threads import Threads
 from app.kaltura import types as kaltura
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError, Refused
-from app.keys import Client
 from app.resources.models import Resource
 from app.resources.naming import as_id, meant, only
 from app.resources.rounds import RESOURCES, was_read
-from app.threads import Threads
 
 UNKNOWN_FOR = 5.0  # seconds for which Kaltura is not asked again for what it did not know
 MOST_UNKNOWN = 1000  # of these names in memory

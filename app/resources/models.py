@@ -6,7 +6,7 @@
 
 A booking is what stands on a resource under one title: a recording of Lectern's, or an event that someone made in
 Kaltura. Its words are kept once, however many occurrences it has. Recordings are written by app/recordings, all else
-by app/resources/mirror.py.
+by app/resources/mirror/refresh.py.
 
 Triggers in the database (migrations 0003 and 0009) hold these together, so that no writer can forget to: a resource
 has a mirror from its first row on; whatever changes what is shown of a resource raises its mirror's `version`; and
@@ -19,7 +19,7 @@ from enum import StrEnum
 from sqlalchemy import JSON, BigInteger, Column, Float, Index, Text, false
 from sqlmodel import Field, SQLModel
 
-from app.db import UtcDateTime, utc_now
+from app.database.types import UtcDateTime, utc_now
 
 URGENT = 3600.0  # seconds that a mirror which is wanted at once has waited already; also in migration 0003
 
@@ -107,7 +107,7 @@ class Mirror(SQLModel, table=True):
     is not). Whoever's `fence` stands here refreshes it until `lease_until`.
 
     `failures` are the looks in a row that nobody could believe; `doubts` are those of them, since `doubted_at`, whose
-    list was odd. `odd` is how many events the list that was believed last has wrong: app/resources/doubting.py.
+    list was odd. `odd` is how many events the list that was believed last has wrong: app/resources/mirror/doubts.py.
     `trouble` is what a person should look at: something there that cannot be read, or a mistake of ours.
     """
 
@@ -158,7 +158,7 @@ class Round(SQLModel, table=True):
 
 
 class Drift(SQLModel, table=True):
-    """Where Kaltura differs from what Lectern has scheduled on a resource; `kind` is one of app/resources/comparing.py.
+    """Where Kaltura differs from what Lectern has scheduled on a resource; `kind` is one of `mirror/compare.py`'s.
 
     `occurrence_id` is null for an event too many, and for what is about a whole recording. `event_id`, `found_start`
     and `found_end` are what Kaltura has instead, null where it has nothing; `template_entry_id` is the one that is

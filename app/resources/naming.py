@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from app.errors import AmbiguousResource, NotFound
+from app.http.errors import AmbiguousResource, NotFound
 
 NO_RESOURCE = "Kaltura has no such resource."
 SEVERAL = "Kaltura has several resources with this system name. Name one by its id: GET /resources lists them."

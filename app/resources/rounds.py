@@ -6,7 +6,7 @@
        │                 └──────────────────── some time later ───────────────────┤ written in one transaction,
        └── nobody has asked for an hour ──────────────────────────────────────────┘ if the claim still holds
 
-What each round asks and writes stands in a module of its own: app/resources/listing.py, app/resources/entries.py.
+What each round asks and writes stands in a module of its own: `mirror/listing.py`, `mirror/template_entries.py`.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -18,7 +18,8 @@ from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
-from app.db import Database, database_now, utc_now
+from app.database.database import Database
+from app.database.types import database_now, utc_now
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError
 

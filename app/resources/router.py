@@ -6,8 +6,8 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BeforeValidator
 
-from app.access import REFUSALS, Encoder
-from app.errors import (
+from app.access.door import REFUSALS, Encoder
+from app.http.errors import (
     AmbiguousResource,
     DatabaseUnavailable,
     InvalidDocument,
@@ -17,12 +17,13 @@ from app.errors import (
     ScheduleUnknown,
     responses,
 )
-from app.fields import Line, Moment
-from app.resources import feed, lookup
-from app.resources.etags import HEADER, NOT_MODIFIED, IfNoneMatch
-from app.resources.memory import Form
+from app.http.fields import Line, Moment
+from app.resources import lookup
+from app.resources.feed import page
+from app.resources.feed.etags import HEADER, NOT_MODIFIED, IfNoneMatch
+from app.resources.feed.memory import Form
+from app.resources.feed.polling import Feed
 from app.resources.models import Resource
-from app.resources.polling import Feed
 from app.resources.schemas import ResourcePage, ResourceView, UpcomingView
 
 router = APIRouter(prefix="/resources", tags=["resources"])
@@ -77,15 +78,15 @@ async def _page(
     cursor: Annotated[
         str | None, Query(max_length=200, description="From `Link`, for the next page.", examples=["MTc5OTg0ODgwMCBv"])
     ] = None,
-) -> feed.Window:
-    return feed.Window(after, before, limit, feed.read_cursor(cursor) if cursor else None)
+) -> page.Window:
+    return page.Window(after, before, limit, page.read_cursor(cursor) if cursor else None)
 
 
-async def _span(after: After = None, before: Before = None, limit: Limit = 1000) -> feed.Window:
-    return feed.Window(after, before, limit)
+async def _span(after: After = None, before: Before = None, limit: Limit = 1000) -> page.Window:
+    return page.Window(after, before, limit)
 
 
-async def _answer(request: Request, client: Encoder, reference: str, window: feed.Window, form: Form) -> Response:
+async def _answer(request: Request, client: Encoder, reference: str, window: page.Window, form: Form) -> Response:
     given = request.headers.getlist("If-None-Match")
     state = request.app.state
     found: Feed = state.feed
@@ -115,7 +116,7 @@ async def get_upcoming(
     request: Request,
     client: Encoder,
     id: ResourceId,
-    window: Annotated[feed.Window, Depends(_page)],
+    window: Annotated[page.Window, Depends(_page)],
     _if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The expanded schedule for an encoder, by start: running occurrences too, ended and cancelled ones not.
@@ -141,7 +142,7 @@ async def get_upcoming_calendar(
     request: Request,
     client: Encoder,
     id: ResourceId,
-    window: Annotated[feed.Window, Depends(_span)],
+    window: Annotated[page.Window, Depends(_span)],
     _if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The same for capture agents that read iCalendar (RFC 5545). There are no recurrence rules and no zones in it."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.fields import Instant, Out, Page, ZonedTime
+from app.http.fields import Instant, Out, Page, ZonedTime
 
 
 class ResourceView(Out):

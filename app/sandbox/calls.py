@@ -9,14 +9,14 @@ from enum import IntEnum
 from typing import Any
 
 from app.sandbox.errors import KalturaError
-from app.sandbox.locks import Locks
-from app.sandbox.modes import Modes
-from app.sandbox.protocol import Parameters
-from app.sandbox.reading import enumerated, moment, number, read_object, text
-from app.sandbox.reservations import Reservations
+from app.sandbox.schedule.reservations import Reservations
 from app.sandbox.sessions import ADMIN, Session, Sessions
-from app.sandbox.state import Store
+from app.sandbox.store.state import Store
+from app.sandbox.trouble.locks import Locks
+from app.sandbox.trouble.modes import Modes
 from app.sandbox.types import TYPES, Enumeration
+from app.sandbox.wire.protocol import Parameters
+from app.sandbox.wire.reading import enumerated, moment, number, read_object, text
 
 
 class Access(IntEnum):
@@ -95,7 +95,7 @@ class Action:
     run: Run
     access: Access
     parameters: tuple[Parameter, ...]
-    # Errors name services as the URL does, in lower case; this one action names itself (#810).
+    # Errors name services as the URL does, in lower case; this one action names itself (exchange 810).
     own_name: str = ""
 
 

@@ -63,7 +63,7 @@ MESSAGES = {
     "START_SESSION_ERROR": "Error while starting session for partner [{PID}]",
     "START_TIME_AND_LINKED_TO_NOT_SET": "Event must have either fields StartTime or LinkedTo set",
     "SYSTEM_NAME_ALREADY_EXISTS": "System name [{SYS_NAME}] already exists",
-    # The one error whose code is a sentence and whose message is empty (#412).
+    # The one error whose code is a sentence and whose message is empty (exchange 412).
     'Can\'t update single schedule event with recurring data when recurrenceType is not "RECURRING".': "",
 }
 
@@ -83,7 +83,7 @@ class KalturaError(Exception):
         return cls(code, **dict.fromkeys(names, ""))
 
     def as_object(self) -> dict[str, Any]:
-        """The wire form, e.g. #117."""
+        """The wire form, e.g. exchange 117."""
         return {
             "code": self.code,
             "message": str(self),
@@ -101,7 +101,7 @@ class DoneError(KalturaError):
 
 
 class SearchDownError(DoneError):
-    """The search engine is away; an event's blackouts are searched when it has been saved (#640, #645)."""
+    """The search engine is away; an event's blackouts are searched when it has been saved (exchanges 640, 645)."""
 
     def __init__(self) -> None:
         super().__init__("INTERNAL_SERVERL_ERROR")

@@ -1,10 +1,10 @@
-"""Response profiles: which properties an answer shows (#225, #582 to #584)."""
+"""Response profiles: which properties an answer shows (exchanges 225, 582 to 584)."""
 
 from typing import Any
 
 from app.sandbox.calls import optional
-from app.sandbox.events import Shown
-from app.sandbox.reading import Given
+from app.sandbox.schedule.events import Shown
+from app.sandbox.wire.reading import Given
 
 INCLUDE, EXCLUDE = 1, 2
 PROFILE = optional("responseProfile", "KalturaDetachedResponseProfile")
@@ -27,7 +27,7 @@ def _cut(item: dict[str, Any], kind: int, fields: list[str]) -> dict[str, Any]:
         return {name: value for name, value in item.items() if name not in fields}
     if kind != INCLUDE:
         return item
-    # Kaltura's bug: of a child whose included fields are all its own, the whole parent is shown (#582, #583).
+    # Kaltura's bug: of a child whose included fields are all its own, the whole parent is shown (exchanges 582, 583).
     if isinstance(item, Shown) and item.parent is not None and all(name in item.own for name in fields):
         return item.parent
     shown = (*fields, *ALWAYS, *(("type",) if "mediaType" in item else ()))

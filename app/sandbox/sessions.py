@@ -1,8 +1,9 @@
 """Kaltura sessions (KS): opaque tokens that carry partner, type, user and expiry, signed with the store's key.
 
 no ks ── SERVICE_FORBIDDEN, but for a few services
-a ks ── bad signature ── INVALID_KS with the ks itself (#28, #32)
-     └─ expired, ended, used up ── INVALID_KS with EXPIRED (#24), LOGOUT (#43), EXCEEDED_ACTIONS_LIMIT (#40)
+a ks ── bad signature ── INVALID_KS with the ks itself (exchanges 28, 32)
+     └─ expired, ended, used up ── INVALID_KS with EXPIRED (exchange 24), LOGOUT (exchange 43), EXCEEDED_ACTIONS_LIMIT
+     (exchange 40)
 """
 
 import base64
@@ -15,7 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.sandbox.errors import KalturaError
-from app.sandbox.state import Store
+from app.sandbox.store.state import Store
 
 USER, ADMIN = 0, 2
 

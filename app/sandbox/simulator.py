@@ -12,22 +12,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from app.sandbox import protocol, seed_file
-from app.sandbox.actions import SERVICES, media
+from app.sandbox.actions import media
+from app.sandbox.actions.services import SERVICES
 from app.sandbox.calls import Call, perform
 from app.sandbox.errors import DoneError, FatalError, KalturaError, KilledError
-from app.sandbox.events import show
-from app.sandbox.faults import NOTHING_DONE, Fault, Faults, read_faults
-from app.sandbox.fulltext import matches
-from app.sandbox.locks import Locks
-from app.sandbox.modes import Modes
-from app.sandbox.protocol import Parameters
-from app.sandbox.reading import text
-from app.sandbox.reservations import Reservations
-from app.sandbox.seed import DEFAULT_SEED, Seed, plant
+from app.sandbox.schedule.events import show
+from app.sandbox.schedule.reservations import Reservations
+from app.sandbox.seed import seed_file
+from app.sandbox.seed.seed import DEFAULT_SEED, Seed, plant
 from app.sandbox.sessions import Sessions
-from app.sandbox.state import Store
+from app.sandbox.store.fulltext import matches
+from app.sandbox.store.state import Store
+from app.sandbox.trouble.faults import NOTHING_DONE, Fault, Faults, read_faults
+from app.sandbox.trouble.locks import Locks
+from app.sandbox.trouble.modes import Modes
 from app.sandbox.types import DELETED
+from app.sandbox.wire import protocol
+from app.sandbox.wire.protocol import Parameters
+from app.sandbox.wire.reading import text
 
 SERVER_ZONE = "America/New_York"
 LOG_LENGTH = 20_000

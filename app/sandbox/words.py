@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from app.sandbox.faults import ALL_DONE, NOTHING_DONE
-from app.sandbox.seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID, USER_SECRET, WIDGET_ID
+from app.sandbox.seed.seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID, USER_SECRET, WIDGET_ID
+from app.sandbox.trouble.faults import ALL_DONE, NOTHING_DONE
 
 MODES = {
     "index_lag": "for so many seconds, what is new is not found by filters",

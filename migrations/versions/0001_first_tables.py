@@ -7,7 +7,7 @@ Revises:
 import sqlalchemy as sa
 from alembic import op
 
-from app.db import UtcDateTime
+from app.database.types import UtcDateTime
 
 revision = "0001"
 down_revision = None

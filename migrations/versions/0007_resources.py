@@ -8,7 +8,7 @@ Revises: 0006
 import sqlalchemy as sa
 from alembic import op
 
-from app.db import UtcDateTime
+from app.database.types import UtcDateTime
 
 revision = "0007"
 down_revision = "0006"

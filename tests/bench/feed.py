@@ -24,10 +24,11 @@ from fastapi import FastAPI
 from sqlalchemy import insert, update
 from sqlmodel import SQLModel
 
-from app.db import Database, utc_now
+from app.database.database import Database
+from app.database.types import utc_now
+from app.http.requests import configure_logs
 from app.main import create_app, migrate
 from app.settings import Settings
-from app.telemetry import configure_logs
 from tests.postgres import server
 
 UNCHANGED_AT_LEAST = 1.0

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from app.db import Database
+from app.database.database import Database
 from tests.chains.world import House
 
 

@@ -23,12 +23,12 @@ from app.chains.models import Chain
 from app.chains.pauses import Pauses
 from app.chains.store import Store
 from app.chains.worker import Workers
-from app.db import Database
+from app.database.database import Database
 from app.main import MIGRATIONS
-from app.recordings.operations import DEFINITIONS
-from app.recordings.work import Tools
-from app.resources.refreshing import Refreshers
-from app.sandbox import Sandbox
+from app.recordings.changing.operations import DEFINITIONS
+from app.recordings.scheduling.context import Tools
+from app.resources.mirror.threads import Refreshers
+from app.sandbox.simulator import Sandbox
 from tests.service import Json, Lectern, lectern
 
 STORED = Path(__file__).parents[1] / "data" / "chains"

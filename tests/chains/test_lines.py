@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from app.chains.models import ChainStatus
-from app.db import Database
+from app.database.database import Database
 from tests.chains.world import House, retry
 
 LEFT = "SELECT subject FROM lane JOIN chain ON chain.id = chain_id WHERE finished_at IS NOT NULL OR status = 'stuck'"

@@ -11,10 +11,10 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, SQLModel
 
-import app.db
+import app.database.database
 from app.chains.models import ChainStatus
 from app.chains.steps import Call, Context, Done, Step
-from app.db import Database
+from app.database.database import Database
 from tests.chains.world import LOST, SENDINGS, STEPS, House, World, refused, retry
 
 Ctx = Context[World]
@@ -132,7 +132,7 @@ def test_what_json_cannot_hold_is_a_mistake_too(house: House) -> None:
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     """A house with a database file of its own, which is quick to give up when somebody else holds a lock."""
-    monkeypatch.setattr(app.db, "BUSY_TIMEOUT", 0.05)
+    monkeypatch.setattr(app.database.database, "BUSY_TIMEOUT", 0.05)
     database = Database(f"sqlite:///{tmp_path / 'own.db'}")
     SQLModel.metadata.create_all(database.engine)
     yield House(database)

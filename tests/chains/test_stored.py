@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.recordings.operations import DEFINITIONS
+from app.recordings.changing.operations import DEFINITIONS
 from tests.chains.stored import STORED, bench, fill_database, fill_sandbox
 from tests.conftest import Databases
 from tests.service import Json

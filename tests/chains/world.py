@@ -23,7 +23,8 @@ from app.chains.models import Chain, ChainStatus, StepState
 from app.chains.pauses import Pauses
 from app.chains.steps import Call, Context, Definition, Done, Failed, Outcome, Retry, Step, Unknown
 from app.chains.store import Claim, Store, steps_of
-from app.db import Database, database_now
+from app.database.database import Database
+from app.database.types import database_now
 
 # What hooks write, within the engine's transactions. Not a table of Lectern's.
 NOTES = Table("note", MetaData(), Column("id", Integer, primary_key=True), Column("text", String))

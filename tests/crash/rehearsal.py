@@ -21,11 +21,11 @@ from sqlalchemy import Executable, Row, create_engine, insert, update
 from sqlalchemy.pool import NullPool
 from sqlmodel import col
 
-from app.db import utc_now
-from app.recordings.schemas import EXAMPLE
-from app.resources.mirror import FIRST_PER_SECOND
+from app.database.types import utc_now
+from app.recordings.document.document import EXAMPLE
+from app.resources.mirror.refresh import FIRST_PER_SECOND
 from app.resources.models import Mirror, Resource
-from app.sandbox import Sandbox
+from app.sandbox.simulator import Sandbox
 from tests.crash.watching import PHASES, Meddling, Point, Watch
 from tests.sandbox.kaltura import HOUR, embedded
 from tests.service import lectern
@@ -59,7 +59,7 @@ def _book_the_room(sandbox: Sandbox, room: str) -> None:
 
 
 def _take_the_slot(sandbox: Sandbox, room: str) -> None:
-    """Kaltura has room for one single event a template entry and time (#208)."""
+    """Kaltura has room for one single event a template entry and time (exchange 208)."""
     kaltura = embedded(sandbox).sign_in("somebody")
     (entry,) = (one["id"] for one in sandbox.state()["entries"] if one["name"] == room)
     kaltura.add_event(startDate=SPRING_GAP, endDate=SPRING_GAP + HOUR, templateEntryId=entry)

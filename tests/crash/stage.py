@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import httpx
 
-from app.sandbox import Sandbox, running
+from app.sandbox.server import running
+from app.sandbox.simulator import Sandbox
 from tests.clocks import OFF_BY
 from tests.crash.rehearsal import REFRESHES, Json, Rehearsal, look_at_no_room, standing
 from tests.crash.watching import SIGN_IN, Point, Watch

@@ -6,7 +6,9 @@ from time import monotonic
 
 import pytest
 
-from app.sandbox import APP_TOKEN, Sandbox, running
+from app.sandbox.seed.seed import APP_TOKEN
+from app.sandbox.server import running
+from app.sandbox.simulator import Sandbox
 from tests.crash.rehearsal import Json, rehearse, series
 from tests.crash.stage import PATIENCE, Stage, client_of, database_in, environment
 from tests.crash.watching import Phase

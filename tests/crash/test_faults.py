@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.sandbox.faults import KINDS, NOTHING_DONE
+from app.sandbox.trouble.faults import KINDS, NOTHING_DONE
 from tests.crash.rehearsal import BOOKED, NOTHING, rehearse, series, two_events
 from tests.crash.stage import Stage, stage
 from tests.crash.watching import Phase, Watch

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Literal, NamedTuple
 
-from app.sandbox import Sandbox
+from app.sandbox.simulator import Sandbox
 
 SIGN_IN = ("session", "appToken")  # services that no chain calls: a process does, when it needs to
 Phase = Literal["before", "after"]

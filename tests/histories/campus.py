@@ -1,6 +1,6 @@
 """A campus that asks Lectern for things, a Kaltura that others use too, and both held against the model.
 
-Chains run in the test's own thread (tests/changes/house.py), so that something can happen at any call of them.
+Chains run in the test's own thread (`recordings/changing/house.py`), so that something can happen at any call of them.
 """
 
 import random
@@ -11,12 +11,12 @@ from datetime import UTC, date, datetime, timedelta
 from httpx2 import Response
 from sqlalchemy import text, update
 
-from app.db import utc_now
-from app.resources.memory import Memory
+from app.database.types import utc_now
+from app.resources.feed.memory import Memory
+from app.resources.feed.versions import Versions
 from app.resources.models import Mirror
-from app.resources.versions import Versions
-from tests.changes.house import House
 from tests.histories.model import DAYS, ZONE, Json, Span, Wish
+from tests.recordings.changing.house import House
 from tests.service import utc
 
 CAMERA = {"objectType": "KalturaCameraScheduleResource"}

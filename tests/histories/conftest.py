@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.changes.house import House, Moment, house
+from tests.recordings.changing.house import House, Moment, house
 
 
 @pytest.fixture(scope="module")
@@ -14,4 +14,4 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Mom
 @pytest.fixture(autouse=True)
 def no_time_to_lose(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chains do not pause here, so what takes a minute to be believed would be asked for thousands of times."""
-    monkeypatch.setattr("app.recordings.events.INDEX_LAG", 0.1)
+    monkeypatch.setattr("app.recordings.scheduling.events.INDEX_LAG", 0.1)

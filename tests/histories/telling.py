@@ -3,11 +3,11 @@
 import random
 from datetime import timedelta
 
-from app.db import utc_now
-from tests.changes.house import House
+from app.database.types import utc_now
 from tests.histories import trouble
 from tests.histories.acts import Act, conflicts
 from tests.histories.campus import Campus
+from tests.recordings.changing.house import House
 
 HISTORIES = 300  # in `make test`; `make soak` tells as many as one likes
 PARTS = 3  # files of tests, which run beside each other

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.changes.house import House, Moment
 from tests.histories.telling import HISTORIES, PARTS, tell
+from tests.recordings.changing.house import House, Moment
 
 
 @pytest.mark.parametrize("number", range(0, HISTORIES, PARTS))

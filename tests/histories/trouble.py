@@ -3,8 +3,8 @@
 import random
 from collections.abc import Callable
 
-from tests.changes.house import House, die
 from tests.histories.model import Json
+from tests.recordings.changing.house import House, die
 
 ONCE = ("drop_before", "drop_after", "http_500", "http_429", "html", "truncated")
 BAD_DAYS: tuple[Json, ...] = (

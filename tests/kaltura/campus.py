@@ -8,7 +8,9 @@ from app.kaltura.gate import Gate
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import http_client
 from app.kaltura.types import Resource
-from app.sandbox import ADMIN_SECRET, PARTNER_ID, RESOURCE_ID, Sandbox, SandboxTransport
+from app.sandbox.seed.seed import ADMIN_SECRET, PARTNER_ID, RESOURCE_ID
+from app.sandbox.simulator import Sandbox
+from app.sandbox.transport import SandboxTransport
 
 THREADS = 20
 

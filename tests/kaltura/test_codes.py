@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from app.kaltura.codes import DONE, DOUBTED, REFUSED, RETRY, UNKNOWN
 from app.kaltura.errors import LockTimedOut, Refused, SessionRefused, Transient, Unknown, from_code, harmless
-from app.recordings.outcomes import ADVICE, GONE
+from app.recordings.scheduling.outcomes import ADVICE, GONE
 from tests.kaltura.upstream import RECORDINGS
 
 ALL = [*RETRY, *UNKNOWN, *DOUBTED, *DONE, *REFUSED]

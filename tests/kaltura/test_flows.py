@@ -13,16 +13,9 @@ from app.kaltura.gate import SPREAD
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import http_client
 from app.kaltura.types import CANCELLED, SERIES, EntryDraft, EventDraft, epoch
-from app.sandbox import (
-    ADMIN_SECRET,
-    APP_TOKEN,
-    APP_TOKEN_ID,
-    CATEGORY_ID,
-    PARTNER_ID,
-    RESOURCE_ID,
-    Sandbox,
-    SandboxTransport,
-)
+from app.sandbox.seed.seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, CATEGORY_ID, PARTNER_ID, RESOURCE_ID
+from app.sandbox.simulator import Sandbox
+from app.sandbox.transport import SandboxTransport
 
 BY_SECRET = Credentials(PARTNER_ID, admin_secret=ADMIN_SECRET, user="lectern")
 BY_TOKEN = Credentials(PARTNER_ID, app_token_id=APP_TOKEN_ID, app_token=APP_TOKEN)

@@ -5,7 +5,8 @@ import pytest
 
 from app.kaltura.errors import KalturaError, Throttled, Transient, Unknown
 from app.kaltura.gate import DIFFERENT, LONGEST, OUTAGES, Gate
-from app.sandbox import RESOURCE_ID, SandboxTransport
+from app.sandbox.seed.seed import RESOURCE_ID
+from app.sandbox.transport import SandboxTransport
 from tests.kaltura.campus import Campus
 
 

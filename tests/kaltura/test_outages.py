@@ -9,7 +9,7 @@ import pytest
 
 from app.kaltura.errors import SignInFailed, Transient
 from app.kaltura.gate import LONGEST, OUTAGES, SPREAD
-from app.recordings.schemas import EXAMPLE
+from app.recordings.document.document import EXAMPLE
 from tests.kaltura.campus import THREADS, Campus
 from tests.service import Json, eventually, lectern, problem
 

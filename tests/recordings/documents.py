@@ -7,8 +7,8 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from app.fields import messages
-from app.recordings.schemas import EXAMPLE, RecordingDocument, Schedule
+from app.http.fields import messages
+from app.recordings.document.document import EXAMPLE, RecordingDocument, Schedule
 
 LEFT_OUT = object()
 SERVICE_ZONE = "Europe/Zurich"

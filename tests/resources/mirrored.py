@@ -10,18 +10,21 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session, col
 
-from app.db import Database
+from app.database.database import Database
 from app.kaltura.client import KalturaClient
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import http_client
-from app.resources import entries, feed, listing
-from app.resources.drift import drift_of
-from app.resources.mirror import Claim, Mirror
+from app.resources.feed import page
+from app.resources.mirror import listing, template_entries
+from app.resources.mirror.drift import drift_of
+from app.resources.mirror.refresh import Claim, Mirror
 from app.resources.models import Booking, Occurrence, Resource, Round
 from app.resources.models import Mirror as Row
 from app.resources.rounds import ENTRIES, RESOURCES, RoundClaim, Rounds
 from app.resources.schemas import ResourceName
-from app.sandbox import ADMIN_SECRET, PARTNER_ID, RESOURCE_ID, Sandbox, SandboxTransport
+from app.sandbox.seed.seed import ADMIN_SECRET, PARTNER_ID, RESOURCE_ID
+from app.sandbox.simulator import Sandbox
+from app.sandbox.transport import SandboxTransport
 from tests.sandbox.kaltura import HOUR, MONDAY, Kaltura, embedded
 
 Json = dict[str, Any]
@@ -47,7 +50,7 @@ class Room:
     rounds: Rounds = field(init=False)
 
     def __post_init__(self) -> None:
-        work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (entries.EVERY, entries.read)}
+        work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (template_entries.EVERY, template_entries.read)}
         self.rounds = Rounds(self.database, "one", work, busy=self._busy, clock=lambda: self.now)
         self.mirror = Mirror(
             self.database,
@@ -97,10 +100,10 @@ class Room:
         self.rounds.run(self.client, RoundClaim(name, fence))
 
     def shown(self, resource_id: int = RESOURCE_ID, limit: int = 20_000) -> list[Json]:
-        window = feed.Window(self.now, self.now + timedelta(days=3650), limit)
+        window = page.Window(self.now, self.now + timedelta(days=3650), limit)
         with self.database.read() as session:
-            found = feed.page(session, resource_id, window, self.now)
-        occurrences: list[Json] = json.loads(feed.content(NAME, "/", window, found, self.now).occurrences)
+            found = page.page(session, resource_id, window, self.now)
+        occurrences: list[Json] = json.loads(page.content(NAME, "/", window, found, self.now).occurrences)
         return occurrences
 
     def uids(self, resource_id: int = RESOURCE_ID) -> dict[str, str]:

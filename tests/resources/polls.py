@@ -11,10 +11,10 @@ from httpx2 import Response
 from sqlalchemy import event, update
 from sqlmodel import col
 
-from app.db import utc_now
+from app.database.types import utc_now
 from app.resources.models import Mirror, Round
 from app.resources.rounds import RESOURCES
-from app.sandbox import RESOURCE_ID
+from app.sandbox.seed.seed import RESOURCE_ID
 from tests.sandbox.kaltura import event as draft
 from tests.service import Json, Lectern, eventually
 

@@ -7,13 +7,14 @@ from urllib.parse import quote
 import pytest
 from sqlmodel import col, select
 
-from app.db import Database, database_now
+from app.database.database import Database
+from app.database.types import database_now
+from app.resources.feed.versions import Versions
 from app.resources.lookup import is_id, known_resources, remember
 from app.resources.models import Resource, Round
 from app.resources.naming import as_id
 from app.resources.rounds import RESOURCES
-from app.resources.versions import Versions
-from app.sandbox import RESOURCE_ID
+from app.sandbox.seed.seed import RESOURCE_ID
 from tests.keys import bearer, key
 from tests.recordings.documents import SINGLE, example
 from tests.resources.polls import make_round, poll

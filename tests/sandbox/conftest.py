@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.sandbox import Sandbox
+from app.sandbox.simulator import Sandbox
 from tests.sandbox.kaltura import Clock, Kaltura, embedded
 
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import httpx
 
-from app.sandbox import ADMIN_SECRET, PARTNER_ID, Sandbox, SandboxTransport
+from app.sandbox.seed.seed import ADMIN_SECRET, PARTNER_ID
+from app.sandbox.simulator import Sandbox
+from app.sandbox.transport import SandboxTransport
 
 ADMIN = 2
 MONDAY = 1799848800  # 2027-01-13T14:00:00Z, 09:00 in New York (a Wednesday, whatever its name)

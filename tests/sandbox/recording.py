@@ -23,9 +23,9 @@ EXCLUDED = {
 # The clock at exchanges whose time no answer shows, but their names or later answers do.
 AT = {
     24: 1795333315,  # a session of one second has expired
-    315: 1795333540,  # when the link went that #316 shows
+    315: 1795333540,  # when the link went that exchange 316 shows
     376: 1795333575,  # "after 6s"
-    639: 1795333919,  # when #645 cancelled
+    639: 1795333919,  # when exchange 645 cancelled
     705: 1795334121,  # "after the populate daemon ran"
 }
 
@@ -68,7 +68,7 @@ class Exchange:
 
 def load() -> list[Exchange]:
     exchanges = []
-    at = 1795333313  # as #3 says
+    at = 1795333313  # as exchange 3 says
     for raw in json.loads(DATA.read_text())["exchanges"]:
         at = max([at, AT.get(raw["n"], 0), *_times(raw["response"])])
         request = raw["request"]
@@ -172,7 +172,7 @@ UNRECORDED = [
     _event(298, 1989, 1809331200, 1795333538, referenceId="link-1"),
     _event(320, 1990, 1809431200, 1795333540, referenceId="link-parent"),
     _event(325, 1991, 1809331200, 1795333540, referenceId="double-1"),
-    # The child's own link is known from its updatedAt alone (#346, #349).
+    # The child's own link is known from its updatedAt alone (exchanges 346, 349).
     _link(338, 42, 10, 1795333540),
     _link(338, 44, 12, 1795333540),
     _link(338, 44, 12, 1795333540, "delete"),

@@ -15,7 +15,9 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from app.sandbox import Partner, Sandbox, SandboxTransport, Seed
+from app.sandbox.seed.seed import Partner, Seed
+from app.sandbox.simulator import Sandbox
+from app.sandbox.transport import SandboxTransport
 from tests.sandbox.mapping import LABEL, Mapping
 from tests.sandbox.recording import MODES, UNRECORDED, Exchange, Unrecorded, load
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.sandbox import APP_TOKEN, CATEGORY_ID, RESOURCE_ID, Sandbox, running
+from app.sandbox.seed.seed import APP_TOKEN, CATEGORY_ID, RESOURCE_ID
+from app.sandbox.server import running
+from app.sandbox.simulator import Sandbox
 from tests.sandbox.kaltura import Clock, Kaltura, embedded
 
 

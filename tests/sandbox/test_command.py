@@ -13,10 +13,10 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import main
-from app.sandbox import Sandbox
-from app.sandbox.faults import ALL_DONE, KINDS, NOTHING_DONE
-from app.sandbox.modes import Modes
+from app.cli.main import main
+from app.sandbox.simulator import Sandbox
+from app.sandbox.trouble.faults import ALL_DONE, KINDS, NOTHING_DONE
+from app.sandbox.trouble.modes import Modes
 from app.sandbox.words import EXAMPLE, HELP
 from tests.processes import SIGN_IN, Program, free_port, start_sandbox
 from tests.sandbox.kaltura import Kaltura

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.sandbox import CATEGORY_ID, Sandbox
+from app.sandbox.seed.seed import CATEGORY_ID
+from app.sandbox.simulator import Sandbox
 from tests.sandbox.kaltura import Kaltura
 
 

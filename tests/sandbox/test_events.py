@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.sandbox import RESOURCE_ID, Partner, Sandbox, Seed
+from app.sandbox.seed.seed import RESOURCE_ID, Partner, Seed
+from app.sandbox.simulator import Sandbox
 from tests.sandbox.kaltura import HOUR, MONDAY, Clock, Kaltura, embedded, event, weekly
 
 DAY = 86_400

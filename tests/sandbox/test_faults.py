@@ -6,8 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from app.sandbox import Sandbox, running
-from app.sandbox.modes import Modes
+from app.sandbox.server import running
+from app.sandbox.simulator import Sandbox
+from app.sandbox.trouble.modes import Modes
 from tests.sandbox.kaltura import Kaltura, embedded, weekly
 
 

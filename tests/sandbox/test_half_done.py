@@ -5,7 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.sandbox import CATEGORY_ID, RESOURCE_ID, Sandbox
+from app.sandbox.seed.seed import CATEGORY_ID, RESOURCE_ID
+from app.sandbox.simulator import Sandbox
 from tests.sandbox.kaltura import HOUR, MONDAY, Kaltura, weekly
 
 EVENT, LINK = "schedule_scheduleEvent", "schedule_scheduleEventResource"

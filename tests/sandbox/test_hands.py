@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.sandbox import RESOURCE_ID, Sandbox
+from app.sandbox.seed.seed import RESOURCE_ID
+from app.sandbox.simulator import Sandbox
 from tests.sandbox.kaltura import HOUR, MONDAY, Kaltura, weekly
 
 EVENT, RESOURCE = "schedule_scheduleEvent", "schedule_scheduleResource"

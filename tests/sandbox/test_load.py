@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from app.sandbox import RESOURCE_ID, Sandbox, running
+from app.sandbox.seed.seed import RESOURCE_ID
+from app.sandbox.server import running
+from app.sandbox.simulator import Sandbox
 from tests.processes import start_sandbox
 from tests.sandbox.kaltura import HOUR, MONDAY, Kaltura, weekly
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.sandbox import CATEGORY_ID, RESOURCE_ID, Sandbox
+from app.sandbox.seed.seed import CATEGORY_ID, RESOURCE_ID
+from app.sandbox.simulator import Sandbox
 from tests.sandbox.kaltura import HOUR, MONDAY, Clock, Kaltura, weekly
 
 BROKEN = "INTERNAL_SERVERL_ERROR"
@@ -68,7 +69,7 @@ def test_without_the_search_engine_an_add_fails_and_is_committed(
 
 
 def test_an_event_with_a_template_fails_before_it_is_added(kaltura: Kaltura, sandbox: Sandbox) -> None:
-    """Its slot has to be searched: the ids that followed #641 show that nothing was made."""
+    """Its slot has to be searched: the ids that followed exchange 641 show that nothing was made."""
     sandbox.set_faults({"modes": {"search_down": True}})
     assert kaltura.add_event(templateEntryId="0_t")["code"] == BROKEN
     assert sandbox.state()["events"] == []

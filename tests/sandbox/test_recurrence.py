@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.sandbox.recurrence import FatalRuleError, generate
+from app.sandbox.schedule.recurrence import FatalRuleError, generate
 
 Case = dict[str, Any]
 

@@ -7,7 +7,7 @@ from tests.sandbox.replay import Outcome, agreement, replay
 
 # Exchanges whose answers differ: {number: why}. One that begins to agree must leave the list.
 DISAGREEING = {
-    126: "without orderBy the order of Kaltura's pages is not that of the whole list (#118); the sandbox keeps to ids",
+    126: "without orderBy Kaltura's pages are not ordered like the whole list (exchange 118); the sandbox keeps to ids",
     648: "totalCount: 11 resources were made by exchanges that were not kept",
     812: "totalCount: 22 events were made by exchanges that were not kept",
     843: "Kaltura's clock ticked in the middle of this exchange: createdAt is a second before updatedAt",

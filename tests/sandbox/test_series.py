@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.sandbox import RESOURCE_ID
+from app.sandbox.seed.seed import RESOURCE_ID
 from tests.sandbox.kaltura import HOUR, MONDAY, Clock, Kaltura, weekly
 
 WEEK = 7 * 86_400
@@ -51,7 +51,9 @@ def test_a_thousand_are_the_most(kaltura: Kaltura) -> None:
 
 
 def test_forty_children_come_in_pages_in_order_and_each_once(kaltura: Kaltura) -> None:
-    """#275 to #290: thirty a page by default, a size of 10, beyond the last one nothing; the total is always right."""
+    """Exchanges 275 to 290: thirty a page by default, a size of 10, beyond the last one nothing; the total is always
+    right.
+    """
     made = kaltura.add_event(**weekly(40))
 
     def page(**pager: int) -> list[int]:

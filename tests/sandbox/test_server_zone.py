@@ -1,11 +1,12 @@
-"""The hour that the server's zone repeats in autumn: what lies in it is answered an hour early (#216, #217)."""
+"""The hour that the server's zone repeats in autumn: what lies in it is answered an hour early (exchanges 216, 217)."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from app.sandbox import RESOURCE_ID, Sandbox
+from app.sandbox.seed.seed import RESOURCE_ID
+from app.sandbox.simulator import Sandbox
 from tests.sandbox.kaltura import Kaltura
 
 

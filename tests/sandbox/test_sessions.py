@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.sandbox import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID, USER_SECRET, WIDGET_ID, Sandbox
+from app.sandbox.seed.seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID, USER_SECRET, WIDGET_ID
+from app.sandbox.simulator import Sandbox
 from tests.sandbox.kaltura import Clock, Kaltura, embedded
 
 

@@ -19,10 +19,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app.recordings.schemas import EXAMPLE
-from app.sandbox import ADMIN_SECRET, APP_TOKEN, Sandbox
+from app.recordings.document.document import EXAMPLE
+from app.sandbox.seed.seed import ADMIN_SECRET, APP_TOKEN
 from app.sandbox.server import running
-from app.sandbox.simulator import Answer
+from app.sandbox.simulator import Answer, Sandbox
 from tests.processes import Program, start_service
 from tests.service import Json, eventually
 

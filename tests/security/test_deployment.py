@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from app.hosts import allowed
+from app.http.hosts import allowed
 from app.main import create_app
 from app.settings import PREFIX, Settings
 

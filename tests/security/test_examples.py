@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from app.recordings.schemas import EXAMPLE
-from app.sandbox import RESOURCE_ID
+from app.recordings.document.document import EXAMPLE
+from app.sandbox.seed.seed import RESOURCE_ID
+from tests.http.test_openapi import COMMITTED, OPERATIONS, SCHEMAS
 from tests.service import Json, Lectern, eventually, found, lectern
-from tests.test_openapi import COMMITTED, OPERATIONS, SCHEMAS
 
 ROOMS = (RESOURCE_ID, "EXTRON-200-DEF")
 

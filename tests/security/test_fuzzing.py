@@ -18,9 +18,10 @@ from schemathesis.engine import from_schema
 from schemathesis.engine.events import EngineEvent, FatalError, NonFatalError, ScenarioFinished
 from schemathesis.python import asgi
 
-from app.headers import EVERY
+from app.http.headers import EVERY
 from app.main import create_app
-from app.sandbox import Sandbox, SandboxTransport
+from app.sandbox.simulator import Sandbox
+from app.sandbox.transport import SandboxTransport
 from tests.service import settings
 
 SEED = int(os.environ.get("FUZZ_SEED", "20270113"))

@@ -9,10 +9,11 @@ from fastapi.testclient import TestClient
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
-from app.headers import EVERY
-from app.hosts import allowed
+from app.http.headers import EVERY
+from app.http.hosts import allowed
 from app.main import create_app
-from app.sandbox import Sandbox, SandboxTransport
+from app.sandbox.simulator import Sandbox
+from app.sandbox.transport import SandboxTransport
 from tests.service import Lectern, found, lectern, problem, settings
 
 TERM = {"from": "2027-01-13T00:00:00Z", "to": "2027-06-01T00:00:00Z"}
@@ -54,7 +55,7 @@ def test_a_mistake_of_ours_carries_them_too(service: Lectern, monkeypatch: pytes
     def broken(*_: object) -> None:
         raise RuntimeError("swordfish")
 
-    monkeypatch.setattr("app.recordings.router.reading.page", broken)
+    monkeypatch.setattr("app.recordings.router.queries.page", broken)
     with capture_logs():  # a traceback drawn for a terminal takes seconds
         answer = service.client.get("/recordings")
     problem(answer, 500, "internal")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.recordings.schemas import EXAMPLE
+from app.recordings.document.document import EXAMPLE
 from tests.service import Json, Lectern, found, lectern, pointers, problem
 
 CPU_SECONDS = 0.05

@@ -1,4 +1,4 @@
-"""appToken: add, get, update, delete, startSession (#802 to #816)."""
+"""appToken: add, get, update, delete, startSession (exchanges 802 to 816)."""
 
 import hashlib
 import hmac
@@ -7,10 +7,10 @@ from typing import Any
 
 from app.sandbox.calls import Access, Call, Parameter, action, optional
 from app.sandbox.errors import KalturaError
-from app.sandbox.ids import new_id
-from app.sandbox.reading import Given, refuse_read_only
-from app.sandbox.state import dumps
+from app.sandbox.store.ids import new_id
+from app.sandbox.store.state import dumps
 from app.sandbox.types import SESSION_TYPE, TYPES
+from app.sandbox.wire.reading import Given, refuse_read_only
 
 ACTIVE = 2
 A_DAY = 86_400

@@ -1,15 +1,15 @@
-"""category: add, get, list; and how entries are put into categories (#817 to #843)."""
+"""category: add, get, list; and how entries are put into categories (exchanges 817 to 843)."""
 
 from collections.abc import Callable
 from typing import Any
 
 from app.sandbox.calls import FILTER_PAGER, Access, Call, Parameter, action, optional
 from app.sandbox.errors import KalturaError
-from app.sandbox.events import listed
-from app.sandbox.paging import page_of
-from app.sandbox.reading import Given, number, refuse_read_only, require
-from app.sandbox.state import dumps
+from app.sandbox.schedule.events import listed
+from app.sandbox.store.state import dumps
 from app.sandbox.types import TYPES
+from app.sandbox.wire.paging import page_of
+from app.sandbox.wire.reading import Given, number, refuse_read_only, require
 
 Category = dict[str, Any]
 
@@ -32,7 +32,7 @@ CONSTANT = {
     "isAggregationCategory": False,
     "aggregationCategories": "",
 }
-READ_BACK = {"owner": "", "moderation": False}  # shown by get and list, not by add (#817, #822)
+READ_BACK = {"owner": "", "moderation": False}  # shown by get and list, not by add (exchanges 817, 822)
 
 
 def insert(call: Call, name: str, parent: Category | None, values: Category, category: int = 0) -> Category:
@@ -114,7 +114,7 @@ def list_(call: Call, arguments: dict[str, Any]) -> Category:
 
 
 def _matches(body: Category, given: Given) -> bool:
-    """Full names are compared without case, yet to the letter: spaces around ">" miss (#822 to #825)."""
+    """Full names are compared without case, yet to the letter: spaces around ">" miss (exchanges 822 to 825)."""
     name: str = body["fullName"].casefold()
     checks: dict[str, Callable[[Any], bool]] = {
         "idEqual": lambda value: bool(body["id"] == value),

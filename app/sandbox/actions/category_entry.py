@@ -1,13 +1,13 @@
-"""categoryEntry: add, list, delete (#830 to #838)."""
+"""categoryEntry: add, list, delete (exchanges 830 to 838)."""
 
 from typing import Any
 
 from app.sandbox.actions.category import assign, load
 from app.sandbox.calls import FILTER_PAGER, Access, Call, Parameter, action, optional
 from app.sandbox.errors import KalturaError
-from app.sandbox.events import listed
-from app.sandbox.paging import page_of
-from app.sandbox.reading import Given, number, require
+from app.sandbox.schedule.events import listed
+from app.sandbox.wire.paging import page_of
+from app.sandbox.wire.reading import Given, number, require
 
 
 def add(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:

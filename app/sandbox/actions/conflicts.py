@@ -6,12 +6,12 @@ from typing import Any
 
 from app.sandbox.calls import Call
 from app.sandbox.errors import KalturaError
-from app.sandbox.events import BLACKOUT, PARENT, Body, listed, show
-from app.sandbox.index import catch_up
 from app.sandbox.profiles import profiled
-from app.sandbox.reading import Given, number
-from app.sandbox.series import check_recurrence, stored_span, windows
+from app.sandbox.schedule.events import BLACKOUT, PARENT, Body, listed, show
+from app.sandbox.schedule.series import check_recurrence, stored_span, windows
+from app.sandbox.store.index import catch_up
 from app.sandbox.types import ACTIVE
+from app.sandbox.wire.reading import Given, number
 
 RESOURCE_CONFLICT, BLACKOUT_CONFLICT, BOTH = 1, 2, 3
 # Active events that happen, so no parents, within a span of time.
@@ -22,7 +22,9 @@ HAPPENING = (
 
 
 def get_conflicts(call: Call, arguments: dict[str, Any]) -> Body:
-    """Overlaps are strict: back to back is free (#339). The candidate itself is hardly checked (#357 to #360)."""
+    """Overlaps are strict: back to back is free (exchange 339). The candidate itself is hardly checked (exchanges 357
+    to 360).
+    """
     if arguments["resourceIds"] == "":
         raise KalturaError("PROPERTY_VALIDATION_CANNOT_BE_NULL", PROP_NAME="resourceIds")
     rooms = [number(part) for part in arguments["resourceIds"].split(",")]
@@ -51,7 +53,9 @@ def _ignored(sent: str | None) -> set[object]:
 
 
 def _slots(call: Call, given: Given) -> list[tuple[int, int]]:
-    """The candidate's windows. One of a series without `duration` lasts no time: equal starts are missed (#348)."""
+    """The candidate's windows. One of a series without `duration` lasts no time: equal starts are missed (exchange
+    348).
+    """
     start, end = given.get("startDate"), given.get("endDate")
     if given.get("recurrenceType") != PARENT:
         if start is None or end is None:

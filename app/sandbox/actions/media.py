@@ -1,25 +1,25 @@
-"""media and baseEntry: entries without media, templates that recordings inherit from (#69 to #101, #829 to #869)."""
+"""media and baseEntry: entries without media, templates of recordings (exchanges 69 to 101, 829 to 869)."""
 
 from typing import Any
 
 from app.sandbox.actions.category import assign, assigned, find_or_make, unassign_all
 from app.sandbox.calls import FILTER_PAGER, Access, Call, Parameter, action, optional
 from app.sandbox.errors import DoneError, KalturaError
-from app.sandbox.events import listed, stored
-from app.sandbox.ids import new_id
-from app.sandbox.index import catch_up, index_entry, never_index
-from app.sandbox.modes import struck
-from app.sandbox.paging import page_of
 from app.sandbox.profiles import PROFILE, profiled
-from app.sandbox.reading import Given, number, refuse_read_only, require
-from app.sandbox.state import dumps
+from app.sandbox.schedule.events import listed, stored
+from app.sandbox.store.ids import new_id
+from app.sandbox.store.index import catch_up, index_entry, never_index
+from app.sandbox.store.state import dumps
+from app.sandbox.trouble.modes import struck
 from app.sandbox.types import TYPES
+from app.sandbox.wire.paging import page_of
+from app.sandbox.wire.reading import Given, number, refuse_read_only, require
 
 Entry = dict[str, Any]
 
 READY, PENDING, NO_CONTENT = 2, 4, 7
 PEOPLE = ("userId", "creatorId", "entitledUsersEdit", "entitledUsersPublish", "entitledUsersView")
-# What every entry without media shows and nobody sends, in Kaltura's words (#69).
+# What every entry without media shows and nobody sends, in Kaltura's words (exchange 69).
 CONSTANT = {
     "status": NO_CONTENT,
     "moderationStatus": 6,
@@ -90,7 +90,7 @@ def _people(body: Entry) -> list[str]:
 
 
 def _see_people(call: Call, body: Entry) -> None:
-    """Owner and editors that do not exist yet are made without a word (#867, #868)."""
+    """Owner and editors that do not exist yet are made without a word (exchanges 867, 868)."""
     for user in _people(body):
         call.store.see_user(call.partner, user)
 
@@ -112,7 +112,7 @@ def _lock(call: Call, categories: list[int], body: Entry) -> bool:
 
 
 def clean_tags(tags: str) -> str:
-    """One-character tags are dropped, doubles (also by case) become one in lower case (#852 to #862)."""
+    """One-character tags are dropped, doubles (also by case) become one in lower case (exchanges 852 to 862)."""
     kept: dict[str, str] = {}
     for tag in (part.strip() for part in tags.split(",")):
         if len(tag) > 1:
@@ -121,7 +121,7 @@ def clean_tags(tags: str) -> str:
 
 
 def _categories(call: Call, given: Given) -> list[int] | None:
-    """Ids of the categories sent, None if none were: names win over ids, unknown names are made (#841, #843)."""
+    """Ids of the categories sent, None if none were: names win over ids, new names are made (exchanges 841, 843)."""
     if given.get("categories"):
         return [find_or_make(call, name.strip()) for name in given.get("categories").split(",") if name.strip()]
     if given.get("categoriesIds"):
@@ -190,7 +190,7 @@ def delete(call: Call, arguments: dict[str, Any]) -> None:
 
 
 def list_by_reference_id(call: Call, arguments: dict[str, Any]) -> Entry:
-    """Exact but for case, entries without content included (#87 to #94, #732 to #737)."""
+    """Exact but for case, entries without content included (exchanges 87 to 94, 732 to 737)."""
     if arguments["refId"] == "":
         raise KalturaError("MISSING_MANDATORY_PARAMETER", PARAM_NAME="")
     found = _search(call, "i.reference = ?", [arguments["refId"].casefold()])
@@ -199,7 +199,7 @@ def list_by_reference_id(call: Call, arguments: dict[str, Any]) -> Entry:
 
 
 def list_(call: Call, arguments: dict[str, Any]) -> Entry:
-    """Without a filter on status only READY entries, so none of ours (#95)."""
+    """Without a filter on status only READY entries, so none of ours (exchange 95)."""
     given: Given | None = arguments["filter"]
     wanted = {name: value for name, value in (given.values if given else {}).items() if value not in (None, "")}
     statuses = str(wanted.get("statusEqual") or wanted.get("statusIn") or READY).split(",")

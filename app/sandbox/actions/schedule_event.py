@@ -5,7 +5,8 @@ from typing import Any
 from app.sandbox.actions.conflicts import get_conflicts
 from app.sandbox.calls import FILTER_PAGER, Call, Parameter, action, optional
 from app.sandbox.errors import KalturaError
-from app.sandbox.events import (
+from app.sandbox.profiles import PROFILE, profiled
+from app.sandbox.schedule.events import (
     CHILD,
     PARENT,
     SINGLE,
@@ -20,11 +21,8 @@ from app.sandbox.events import (
     stored,
     unlink,
 )
-from app.sandbox.modes import struck
-from app.sandbox.profiles import PROFILE, profiled
-from app.sandbox.reading import Given, refuse_read_only, require
-from app.sandbox.search import find
-from app.sandbox.series import (
+from app.sandbox.schedule.search import find
+from app.sandbox.schedule.series import (
     as_stored,
     check_day,
     check_recurrence,
@@ -37,14 +35,16 @@ from app.sandbox.series import (
     stored_span,
     windows,
 )
+from app.sandbox.trouble.modes import struck
 from app.sandbox.types import ACTIVE, CANCELLED, CONFLICT_TYPE, DELETED, TYPES
+from app.sandbox.wire.reading import Given, refuse_read_only, require
 
 FIRST_SEQUENCE = 12
 RECURRENCE_ON_SINGLE = 'Can\'t update single schedule event with recurring data when recurrenceType is not "RECURRING".'
 
 
 def _next_sequence(sequence: int) -> int:
-    """12, 22, 32 …; from 100 to 102, from a child's 1 to 12 (#380, #404, #436)."""
+    """12, 22, 32 …; from 100 to 102, from a child's 1 to 12 (exchanges 380, 404, 436)."""
     return -(-sequence // 10) * 10 + 2
 
 
@@ -79,7 +79,7 @@ def add(call: Call, arguments: dict[str, Any]) -> Body:
         "updatedAt": call.now,
         "objectType": given.type.name,
     }
-    if given.get("recurrenceType") != CHILD:  # one made by hand is accepted, and shows none (#172)
+    if given.get("recurrenceType") != CHILD:  # one made by hand is accepted, and shows none (exchange 172)
         body.setdefault("classificationType", 1)
     if "preStartTime" in given.type.properties:
         body.setdefault("preStartTime", 0)
@@ -99,7 +99,7 @@ def add(call: Call, arguments: dict[str, Any]) -> Body:
 
 def _end_of_new(given: Given, start: int) -> int:
     if given.get("recurrenceType") == PARENT:
-        if given.has("duration"):  # wins over endDate (#245)
+        if given.has("duration"):  # wins over endDate (exchange 245)
             return start + int(given.get("duration"))
         if not given.has("endDate"):
             require(given, "duration")
@@ -166,7 +166,7 @@ def _overlaid(body: Body, given: Given) -> Body:
 
 
 def _retime(call: Call, body: Body, given: Given) -> None:
-    """A single event or a child: its end follows from what was sent, else it stays (#381 to #387)."""
+    """A single event or a child: its end follows from what was sent, else it stays (exchanges 381 to 387)."""
     start = given.get("startDate") if given.has("startDate") else body["startDate"]
     end = given.get("endDate") if given.has("endDate") else body["endDate"]
     if given.has("duration"):
@@ -183,7 +183,7 @@ def _retime(call: Call, body: Body, given: Given) -> None:
 
 
 def _retime_series(call: Call, body: Body, given: Given) -> None:
-    """A series: its duration stays unless a new one is sent, an endDate alone is ignored (#433)."""
+    """A series: its duration stays unless a new one is sent, an endDate alone is ignored (exchange 433)."""
     if given.values.get("recurrence") is not None or "recurrence" not in body:
         body["recurrence"] = check_recurrence(given.get("recurrence"), body["objectType"])
     start = as_stored(given.get("startDate"), call.server_zone) if given.has("startDate") else body["startDate"]
@@ -193,7 +193,7 @@ def _retime_series(call: Call, body: Body, given: Given) -> None:
 
 
 def cancel(call: Call, arguments: dict[str, Any]) -> Body:
-    """A series' children are deleted with it, a child's row is kept (#476, #488)."""
+    """A series' children are deleted with it, a child's row is kept (exchanges 476, 488)."""
     body = load(call, arguments["scheduleEventId"])
     remove(call, [child["id"] for child in children(call, body["id"])])
     unlink(call, body["id"])

@@ -1,19 +1,21 @@
-"""schedule_scheduleEventResource: add, get, list, delete (#298 to #325)."""
+"""schedule_scheduleEventResource: add, get, list, delete (exchanges 298 to 325)."""
 
 from typing import Any
 
 from app.sandbox.calls import FILTER_PAGER, Call, Parameter, action, optional
 from app.sandbox.errors import KalturaError
-from app.sandbox.events import listed, look_up, touch, with_children
-from app.sandbox.index import list_again, never_list
-from app.sandbox.modes import struck
-from app.sandbox.paging import page_of
-from app.sandbox.reading import Given, number, refuse_read_only, require
-from app.sandbox.state import dumps
+from app.sandbox.schedule.events import listed, look_up, touch, with_children
+from app.sandbox.store.index import list_again, never_list
+from app.sandbox.store.state import dumps
+from app.sandbox.trouble.modes import struck
+from app.sandbox.wire.paging import page_of
+from app.sandbox.wire.reading import Given, number, refuse_read_only, require
 
 
 def add(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Takes the room's reservation, and gives it back only when all went well (#324). Double booking works (#325)."""
+    """Takes the room's reservation, and gives it back only when all went well (exchange 324). Double booking works
+    (exchange 325).
+    """
     given: Given = arguments["scheduleEventResource"]
     require(given, "eventId", "resourceId")
     event, resource = given.get("eventId"), given.get("resourceId")

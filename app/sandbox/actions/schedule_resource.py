@@ -1,15 +1,15 @@
-"""schedule_scheduleResource: add, get, list, update, delete (#102 to #132)."""
+"""schedule_scheduleResource: add, get, list, update, delete (exchanges 102 to 132)."""
 
 from typing import Any
 
 from app.sandbox.calls import FILTER_PAGER, Call, Parameter, action, optional
 from app.sandbox.errors import KalturaError
-from app.sandbox.events import listed
-from app.sandbox.paging import order_keys, page_of
 from app.sandbox.profiles import PROFILE, profiled
-from app.sandbox.reading import Given, refuse_read_only, require
-from app.sandbox.state import dumps
+from app.sandbox.schedule.events import listed
+from app.sandbox.store.state import dumps
 from app.sandbox.types import ACTIVE, DELETED, TYPES
+from app.sandbox.wire.paging import order_keys, page_of
+from app.sandbox.wire.reading import Given, refuse_read_only, require
 
 ORDERS = {"createdAt": "createdAt", "updatedAt": "updatedAt", "name": "name", "systemName": "systemName"}
 
@@ -66,7 +66,7 @@ def _ordered(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(body: dict[str, Any]) -> dict[str, Any]:
-    """As read back: a resource without system name then shows an empty one (#103, #118)."""
+    """As read back: a resource without system name then shows an empty one (exchanges 103, 118)."""
     return _ordered({"systemName": ""} | body)
 
 

@@ -1,4 +1,4 @@
-"""session: start, startWidgetSession, get, end (#4 to #44, #804, #811)."""
+"""session: start, startWidgetSession, get, end (exchanges 4 to 44, 804, 811)."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def start_widget_session(call: Call, arguments: dict[str, Any]) -> dict[str, Any
 
 
 def get(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Numbers come as strings here (#23)."""
+    """Numbers come as strings here (exchange 23)."""
     session = call.sessions.read(arguments["session"]) if arguments["session"] else call.session
     assert session  # noqa: S101 - the action's access says so
     return {

@@ -1,0 +1,71 @@
+"""`lectern keys`: who may use the service."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.access.scopes import Scope
+from app.cli.database import opened
+
+if TYPE_CHECKING:  # its commands import what they need, as those in app/cli/main.py
+    from app.access.keys import ApiKey
+    from app.settings import Settings
+
+HEADINGS = ("id", "name", "scopes", "resources", "created", "revoked")
+
+
+def commands(settings: "Callable[[], Settings]") -> typer.Typer:
+    """The sub-commands; `settings` reads the settings, or exits."""
+    app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys. A running service notices soon.")
+
+    @app.command()
+    def create(
+        name: Annotated[str, typer.Option(help="The client: recordings belong to this name, whichever key it uses.")],
+        scope: Annotated[
+            list[str], typer.Option(help=f"What it may be used for: {', '.join(Scope)}. Repeat it for several.")
+        ],
+        resource: Annotated[
+            list[str] | None,
+            typer.Option(help="Narrows schedule:read to this Kaltura id or system name. Repeat it for several."),
+        ] = None,
+    ) -> None:
+        """Make a key, and print it: this once, it is not kept."""
+        from app.access import keys
+
+        with opened(settings()) as found, found.write() as session:
+            made, key = keys.create(session, name, scope, resource or [])
+        typer.echo(f"Made key {made.id} of {made.name}. Keep it now, it is not shown again:", err=True)
+        typer.echo(key)
+
+    @app.command(name="list")
+    def show() -> None:
+        """Every key that was ever made with this command; without the keys themselves."""
+        from app.access import keys
+
+        with opened(settings()) as found, found.read() as session:
+            rows = [HEADINGS, *map(_row, keys.every(session))]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+    @app.command()
+    def revoke(id: Annotated[str, typer.Argument(help="The key's id, as `lectern keys list` shows it.")]) -> None:
+        """End a key. It does not work any more about a second later."""
+        from app.access import keys
+
+        with opened(settings()) as found, found.write() as session:
+            ended = keys.revoke(session, id)
+        typer.echo(f"Revoked key {ended.id} of {ended.name}.")
+
+    return app
+
+
+def _row(key: "ApiKey") -> tuple[str, ...]:
+    narrowed = ", ".join(key.resources) if key.resources else "all" if Scope.SCHEDULE_READ in key.scopes else ""
+    return key.id, key.name, ", ".join(key.scopes), narrowed, _shown(key.created_at), _shown(key.revoked_at)
+
+
+def _shown(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""

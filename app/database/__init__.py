@@ -1,0 +1,1 @@
+"""SQL: one engine, two kinds of transaction, and what every table shares."""

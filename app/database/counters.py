@@ -1,0 +1,47 @@
+"""Numbers that the database counts on, each under its name: what got a higher one came later, whatever clocks say.
+
+Who has counted holds that counter to the end of its transaction, so nobody sees a number before all lower ones.
+"""
+
+from sqlalchemy import BigInteger, Column, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Field, Session, SQLModel
+
+from app.database.database import Database
+
+WRITTEN = "written"
+
+
+class Counter(SQLModel, table=True):
+    name: str = Field(primary_key=True)
+    value: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+# Built once: building a statement costs more than running it.
+_COUNTER = SQLModel.metadata.tables["counter"]
+_LAST = select(_COUNTER.c.value).where(_COUNTER.c.name == bindparam("of"))
+_NEXT = {
+    name: dialect.insert(_COUNTER)
+    .values(name=bindparam("of"), value=1)
+    .on_conflict_do_update(index_elements=["name"], set_={"value": _COUNTER.c.value + 1})
+    .returning(_COUNTER.c.value)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+
+
+def count(session: Session, name: str) -> int:
+    """The next number, from 1."""
+    connection = session.connection()
+    found: int = connection.execute(_NEXT[connection.dialect.name], {"of": name}).scalar_one()
+    return found
+
+
+def last(session: Session, name: str) -> int:
+    """The latest number, 0 if there was none."""
+    return session.connection().execute(_LAST, {"of": name}).scalar_one_or_none() or 0
+
+
+def write(database: Database) -> None:
+    """Writes a number that nobody reads. Raises SQLAlchemyError if nothing can be written, as on a full disk."""
+    with database.write() as session:
+        count(session, WRITTEN)

@@ -1,0 +1,66 @@
+"""What every table and statement shares: instants in UTC, the database's clock, and ids."""
+
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, Float
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant. Takes aware date-times only and returns them in UTC, also on SQLite, which keeps no zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value and in_utc(value)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
+
+
+def in_utc(instant: datetime) -> datetime:
+    """Raises ValueError for a date-time without a zone, which is none."""
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs a zone")
+    return instant.astimezone(UTC)
+
+
+class database_now(FunctionElement[float]):  # noqa: N801 - reads as a SQL function
+    """The database's clock, in seconds since 1970: leases and back-off mean the same to every process."""
+
+    type = Float(53)
+    inherit_cache = True
+
+
+@compiles(database_now, "sqlite")
+def _now_sqlite(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(database_now, "postgresql")
+def _now_postgresql(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
+    # Not clock_timestamp(), which is volatile and would keep indexes from being used.
+    return "extract(epoch from statement_timestamp())::float8"
+
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+
+
+_PAIRS = [one + other for one in _ALPHABET for other in _ALPHABET]  # of digits, for 10 bits
+
+
+def new_id(prefix: str) -> str:
+    """`<prefix>_` and 26 characters that sort by time of making: 48 bits of milliseconds, 80 random ones."""
+    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return prefix + "_" + "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,85 @@
+"""How much a request may bring, and what is refused before anything looks at it."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.http.errors import BadRequest, HeadersTooLarge, PayloadTooLarge, Problem, TooManyConnections, render
+from app.http.hosts import FOR_SUPERVISORS
+from app.http.requests import NO_ROUTE, Count, method_of
+
+MAX_HEAD = 16 * 1024  # bytes of address and headers; a browser behind two proxies sends a tenth of it
+MAX_BODY = 64 * 1024  # bytes; a document with every field in use has a tenth of it
+DRAINED = 1024 * 1024  # bytes read and dropped of a body that is too large, so that its sender sees the answer
+
+
+class BodyLimit:
+    """Reads a request's body, at most `MAX_BODY` bytes, before anything works on it. Chunked ones too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body, size, more = b"", 0, True
+        while more and size <= DRAINED:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            size += len(message.get("body", b""))
+            if size <= MAX_BODY:
+                body += message.get("body", b"")
+            more = message.get("more_body", False)
+        if size > MAX_BODY:
+            await render(PayloadTooLarge())(scope, receive, send)
+            return
+        replayed = False
+
+        async def replay() -> Message:
+            nonlocal replayed
+            if replayed:
+                return await receive()
+            replayed = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self.app(scope, replay, send)
+
+
+class Entrance:
+    """Refuses what a server lets through and should not, and counts it: the connection is closed after that.
+
+    A reserved connection has the `crowd` in its requests' state (app/http/connections.py): while there are more
+    connections than there should be, it is for supervisors.
+    """
+
+    def __init__(self, app: ASGIApp, count: Count) -> None:
+        self.app = app
+        self._count = count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = _refusal(scope) if scope["type"] == "http" else None
+        if refusal is None:
+            await self.app(scope, receive, send)
+            return
+        self._count(method_of(scope), NO_ROUTE, refusal.status, 0.0)
+        answer = render(refusal)
+        answer.headers["Connection"] = "close"
+        await answer(scope, receive, send)
+
+
+def _refusal(scope: Scope) -> Problem | None:
+    # A server's own limit is looked at while a head is incomplete: one that comes in one piece passes it.
+    size, lengths, codings = len(scope["raw_path"]) + len(scope["query_string"]), 0, 0
+    for name, value in scope["headers"]:
+        size += len(name) + len(value) + 4
+        lengths += name == b"content-length"
+        codings += name == b"transfer-encoding"
+    if size > MAX_HEAD:
+        return HeadersTooLarge()
+    if codings and (lengths or scope["http_version"] == "1.0"):
+        # RFC 9112, 6.1 and 6.3: somebody in between may have read another body than we would.
+        return BadRequest("A request has a Content-Length or, in HTTP/1.1, a Transfer-Encoding; never both.")
+    crowd = scope.get("state", {}).get("crowd")
+    if crowd is not None and crowd.full and scope["path"] not in FOR_SUPERVISORS:
+        return TooManyConnections()
+    return None

@@ -1,0 +1,88 @@
+"""The server that the service runs in."""
+
+import asyncio
+import errno
+import os
+import socket
+import threading
+from types import FrameType
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from app.http.connections import BACKLOG, Connection, Connections, Seldom, room_for
+from app.http.limits import MAX_HEAD
+from app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+KEEP_ALIVE_SECONDS = 75  # longer than a minute, in which encoders poll and proxies keep a connection that nobody uses
+SWEEP_TICKS = 10  # of uvicorn's, each a tenth of a second
+NO_MORE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Server(uvicorn.Server):
+    """Bounds connections, and a stop: what still waits when its seconds are over is left.
+
+    Tells the workers of a stop at once, so that requests that wait for a chain are answered (202), not cut off.
+    """
+
+    server_state: Connections
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            http=Connection,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            backlog=BACKLOG,
+            h11_max_incomplete_event_size=MAX_HEAD,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=max(1, settings.stop_seconds // 2),  # the rest is for chains
+            server_header=False,
+        )
+        super().__init__(config)
+        self._seldom = Seldom()
+        self.server_state = Connections(room_for(settings.connections), settings.request_seconds, self._seldom)
+        self._workers = app.state.workers
+        self._stop_seconds = settings.stop_seconds
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(self.complain)
+        await super().startup(sockets)
+
+    def complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """asyncio tells of each connection that it cannot accept, thousands of times a second."""
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in NO_MORE:
+            self._seldom.warn("cannot_accept", f"No connection can be accepted ({errno.errorcode[error.errno]}).")
+        else:
+            loop.default_exception_handler(context)
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % SWEEP_TICKS == 0:
+            self.server_state.sweep()
+        return await super().on_tick(counter)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            end = threading.Timer(self._stop_seconds, self._leave)
+            end.daemon = True
+            end.start()
+        super().handle_exit(sig, frame)
+
+    def _leave(self) -> None:
+        """A thread that waits for Kaltura cannot be ended, and Python would wait for it. Chains are found by their
+        leases, and databases roll back.
+        """
+        log.warning("stop_cut_short", seconds=self._stop_seconds)
+        os._exit(0)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await asyncio.to_thread(self._workers.stop, 0.0)
+        await super().shutdown(sockets)

@@ -1,0 +1,37 @@
+"""`/chains`: what whoever looks after the service does to one, whoever's it is."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from app.access.door import REFUSALS, Admin
+from app.http.errors import DatabaseUnavailable, InvalidDocument, NotFound, NothingToResume, responses
+from app.recordings.reading.views import ChainView
+from app.recordings.router import Accepting, Prefer, wait_of
+
+_RETRY = {"Retry-After": {"description": "Seconds until it is worth looking.", "schema": {"type": "integer"}}}
+
+router = APIRouter(prefix="/chains", tags=["operations"])
+
+
+@router.post(
+    "/{id}/resume",
+    response_model=ChainView,
+    summary="Resume a chain",
+    response_description="It has ended.",
+    responses={
+        202: {"model": ChainView, "description": "Taken up; it goes on.", "headers": _RETRY},
+        **responses(*REFUSALS, NotFound, NothingToResume, InvalidDocument, DatabaseUnavailable),
+    },
+)
+async def resume_chain(
+    id: Annotated[str, Path(description="The chain's id.", examples=["chn_01kantf3wq5m2c7j8e9g0h1k3p"])],
+    _client: Admin,
+    accepting: Accepting,
+    prefer: Prefer = None,
+) -> Response:
+    """Takes a chain that is stuck, or waits for its next attempt, up again at once, from its open step.
+
+    For what `/readyz` names: also a sweep, which looks for second objects of a recording, and is nobody's to resume.
+    """
+    return await accepting.resume_chain(id, wait_of(prefer))

@@ -1,0 +1,1 @@
+"""Changing and cancelling what stands in Kaltura: patches, batches, single sessions, drift."""

@@ -1,0 +1,198 @@
+"""The `state` step of a change: what stands in SQL for the recording, and what the change comes to now.
+
+Its result is `{"decided_at", "rows": [row], "dropped": [occurrence id], "left": [occurrence id], "template_entry_id",
+"events": planned events (app/recordings/document/draft.py), "last_number", "old": [{"number", "event_id", "kind",
+"recurrence", "sessions": [row]}]}`; a row is `{"id", "slot", "start", "end", "status", "moved", "restored",
+"event_id"}`, times in epoch seconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import bindparam, select, update
+from sqlmodel import Session, SQLModel, col
+
+from app.chains.steps import Call, Done, Outcome, Step
+from app.database.types import utc_now
+from app.recordings.changing.difference import SCHEDULED, Row, Target, aim_at_document, aim_at_nothing, aim_at_one
+from app.recordings.document.document import RecordingDocument
+from app.recordings.document.draft import as_input
+from app.recordings.document.fields import OnConflict
+from app.recordings.models import Recording, ScheduleEvent
+from app.recordings.scheduling.context import Ctx, instant, room
+from app.recordings.scheduling.lanes import recording_lane, room_lane
+from app.recordings.scheduling.outcomes import conflict, outcome
+from app.resources.conflicts import Booked, find_conflicts
+from app.resources.models import Occurrence
+
+_RECORDING = SQLModel.metadata.tables["recording"]
+_USE_UP = (
+    update(_RECORDING)
+    .where(_RECORDING.c.id == bindparam("of"), _RECORDING.c.last_number < bindparam("last"))
+    .values(last_number=bindparam("last"))
+)
+
+
+def _all_lanes(context: Ctx) -> list[str]:
+    """The recording's, its old room's and its new room's; and those of all that are changed together with it.
+
+    A recording that is cancelled early has no room yet. A room that was made just now sorts last, by its id.
+    """
+    return [*_recordings(context), *_rooms(context)]
+
+
+def _recordings(context: Ctx) -> list[str]:
+    return sorted(map(recording_lane, {context.subject, *_party(context)["items"]}))
+
+
+def _rooms(context: Ctx) -> list[str]:
+    rooms = {room(context), context.input["resource_id"], *_party(context)["rooms"]} - {None}
+    return sorted(room_lane(number) for number in rooms if number is not None)
+
+
+def _party(context: Ctx) -> Mapping[str, Any]:
+    return context.input.get("party") or {"items": (), "rooms": ()}
+
+
+@outcome()
+def _decide(context: Ctx, _call: Call) -> Outcome:
+    """What the change comes to now, kept as this step's result: it holds however long the chain takes."""
+    same_room = room(context) == context.input["resource_id"]
+    with context.tools.database.read() as session:
+        recording = session.get_one(Recording, context.subject)
+        events = events_of(session, recording.id)
+        rows = rows_of(session, recording.id, events)
+    now = utc_now()
+    target = aim(context.input["change"], rows, now, context.tools.server_zone, same_room=same_room)
+    if context.input.get("on_conflict") == OnConflict.REJECT:
+        refused = conflict(own_conflicts(recording, rows, target))
+        if refused:
+            return refused
+    # What `schedule` made is counted by what stands: until the first change all of it does.
+    last_number = max([recording.last_number, *(event.number for event in events)])
+    made = dict(enumerate(target.made, last_number + 1))
+    stay = set(rows) if same_room else set[Row]()
+    carried = {session for one in target.made for session, _ in one.sessions}
+    return Done(
+        {
+            "decided_at": int(now.timestamp()),
+            "rows": [_as_json(row) for row in target.rows if row not in stay or row.id in carried],
+            "dropped": sorted(target.dropped),
+            "left": sorted(target.left),
+            "template_entry_id": recording.template_entry_id,
+            "events": {str(number): as_input(one.planned, one.sessions) for number, one in made.items()},
+            "last_number": last_number + len(made),
+            "old": [
+                {
+                    "number": event.number,
+                    "event_id": event.event_id,
+                    "kind": event.kind,
+                    "recurrence": event.recurrence,
+                    "sessions": [_as_json(row) for row in rows if row.event == event.number],
+                }
+                for event in events
+            ],
+        }
+    )
+
+
+def aim(change: Mapping[str, Any], rows: Sequence[Row], now: datetime, server: ZoneInfo, *, same_room: bool) -> Target:
+    """The target of a change: a document, one session (`occurrence`), or an end of it all.
+
+    `server` is the zone of Kaltura's server.
+    """
+    if "document" in change:
+        wanted = RecordingDocument.model_validate(change["document"]).schedule(change["zone"])
+        return aim_at_document(
+            rows,
+            wanted.occurrences,
+            wanted.rule,
+            wanted.zone,
+            server,
+            now,
+            same_room=same_room,
+            afresh=change.get("afresh", ()),
+        )
+    if "occurrence" in change:
+        asked = change["occurrence"]
+        row = next(row for row in rows if row.id == asked["id"])
+        start, end = instant(asked["start"]), instant(asked["end"])
+        is_held = asked["status"] == SCHEDULED
+        restored = is_held and (row.restored or row.status != SCHEDULED)
+        aimed = replace(row, start=start, end=end, status=asked["status"], moved=asked["moved"], restored=restored)
+        return aim_at_one(row, aimed, ZoneInfo(change["zone"]), server)
+    return aim_at_nothing(rows, now)
+
+
+def own_conflicts(recording: Recording, rows: Sequence[Row], target: Target) -> list[dict[str, Any]]:
+    """New sessions that would meet another of the same recording, one of the two being moved by hand."""
+    changed = {row.id: row for row in target.rows}
+    as_it_is = {row.id: row for row in rows if row.id not in target.dropped}
+    scheduled = [row for row in (as_it_is | changed).values() if row.status == SCHEDULED]
+    moved = [row for row in scheduled if row.moved]
+    new = {session for made in target.made for session, stays in made.sessions if stays}
+    return [
+        pair
+        for one in sorted(scheduled, key=lambda row: row.start)
+        if one.id in new
+        for pair in find_conflicts(
+            [(one.start, one.end)],
+            [
+                Booked(other.start, other.end, recording.document["title"], "lectern", recording.id, other.event_id)
+                for other in (scheduled if one.moved else moved)
+                if other.id != one.id
+            ],
+        )
+    ]
+
+
+def events_of(session: Session, recording_id: str) -> list[ScheduleEvent]:
+    statement = select(ScheduleEvent).where(col(ScheduleEvent.recording_id) == recording_id)
+    return list(session.execute(statement.order_by(col(ScheduleEvent.number))).scalars())
+
+
+def rows_of(session: Session, recording_id: str, events: Sequence[ScheduleEvent]) -> list[Row]:
+    """The recording's sessions by start, each with the number of its event."""
+    numbers = {event.event_id: event.number for event in events}
+    statement = select(Occurrence).where(col(Occurrence.booking_id) == recording_id).order_by(col(Occurrence.start))
+    return [
+        Row(
+            id=found.id,
+            slot=found.slot,
+            start=found.start,
+            end=found.end,
+            status=found.status,
+            moved=found.moved,
+            restored=found.restored,
+            event=numbers.get(found.series_id or found.event_id or 0),
+            event_id=found.event_id,
+        )
+        for found in session.execute(statement).scalars()
+    ]
+
+
+def _as_json(row: Row) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "slot": row.slot and row.slot.isoformat(),
+        "start": int(row.start.timestamp()),
+        "end": int(row.end.timestamp()),
+        "status": row.status,
+        "moved": row.moved,
+        "restored": row.restored,
+        "event_id": row.event_id,
+    }
+
+
+def _save_last_number(session: Session, context: Ctx) -> None:
+    """Before anything that bears one of the numbers is sent: whatever becomes of it, they are used up."""
+    values = {"of": context.subject, "last": context.result("state")["last_number"]}
+    session.connection().execute(_USE_UP, values)
+
+
+STATE: Step[Any] = Step("state", lambda _context: [Call("state")], _decide, lanes=_all_lanes, save=_save_last_number)
+# Who only takes things away waits for nobody else's recording; whoever comes after it finds the room free.
+STATE_OF_LESS: Step[Any] = replace(STATE, lanes=_recordings, passing=_rooms)

@@ -1,0 +1,140 @@
+"""What is in the way of several changes at once: on the final state of all of them, whoever booked it.
+
+    each other's sessions ─┐
+    Lectern's own, in SQL ─┼─▶ `conflicts`
+    others', in Kaltura: one list for each room, and one of all blackouts
+
+Where nobody waits for the answer, Kaltura is not asked for the last of these: the chains of the changes are.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.database.database import Database
+from app.http.errors import AmbiguousResource, ResourceNotFound
+from app.kaltura import types as kaltura
+from app.kaltura.answers import same
+from app.kaltura.client import KalturaClient
+from app.kaltura.types import EventDraft
+from app.recordings.document.document import RecordingDocument
+from app.recordings.document.draft import resource_reference
+from app.recordings.document.fields import NewResource, OnConflict
+from app.recordings.models import Recording
+from app.recordings.scheduling.conflicts import in_the_room
+from app.resources.conflicts import Booked, find_conflicts, known_bookings
+from app.resources.lookup import in_kaltura, kaltura_answers, known_resources
+from app.resources.mirror.listing import EVERY
+from app.resources.models import Resource
+from app.resources.references import reference
+from app.resources.rounds import RESOURCES, read_within
+
+Room = int | str | None
+"""Kaltura's id; the system name, in lower case, of one that is to be made; None before there is any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What one change of a batch comes to. `sessions` are all that are not over, `added` (by start) those that are new
+    in `room`; `left` are those that it has now, and will not. `pairs` are conflicts within the recording."""
+
+    recording: Recording
+    document: RecordingDocument
+    room: Room
+    sessions: list[tuple[Room, datetime, datetime]]
+    added: list[tuple[datetime, datetime]]
+    left: list[Booked]
+    pairs: list[dict[str, Any]]
+
+
+class Rooms:
+    """The rooms that documents name, each looked up once.
+
+    Unless it `asks` Kaltura first, what SQL says counts while the list of all resources is as new as it should be.
+    """
+
+    def __init__(self, database: Database, client: KalturaClient, *, asks: bool) -> None:
+        self._database = database
+        self._client = client
+        self._asks = asks
+        self._found: dict[tuple[int | str, bool], Sequence[kaltura.Resource | Resource]] = {}
+
+    def of(self, document: RecordingDocument) -> Room:
+        """As the chain's first step will find it. Raises ResourceNotFound, AmbiguousResource, KalturaUnavailable."""
+        asked, named = document.resource, resource_reference(document)
+        if named not in self._found:
+            self._found[named] = self._look(*named)
+        found = self._found[named]
+        if len(found) > 1:
+            raise AmbiguousResource("Kaltura has several such resources. Name one by its id.")
+        if found:
+            return found[0].id
+        if isinstance(asked, NewResource):
+            return asked.system_name.casefold()
+        raise ResourceNotFound("Kaltura has no such resource. An object here would make it.")
+
+    def _look(self, named: int | str, is_name: bool) -> Sequence[kaltura.Resource | Resource]:
+        if not self._asks:
+            with self._database.read() as session:
+                known = known_resources(session, named) if read_within(session, RESOURCES, 2 * EVERY) else []
+            if is_name:  # a number may be an id as well
+                known = [one for one in known if same(one.system_name, str(named))]
+            if known:
+                return known
+        with kaltura_answers():
+            return in_kaltura(self._client, named, is_name=is_name)
+
+
+def conflicts(
+    database: Database, client: KalturaClient, planned: Sequence[Planned], *, asks: bool
+) -> list[dict[str, Any]]:
+    """Every conflict of what all of it comes to, with the id of the recording whose change meets it."""
+    minding = [one for one in planned if one.added and one.document.on_conflict == OnConflict.REJECT]
+    there = _there(database, client, minding, {one.recording.id for one in planned}, asks=asks)
+    return [
+        {"recording_id": one.recording.id, **pair}
+        for one in minding
+        for pair in (*one.pairs, *find_conflicts(one.added, [*_of_the_others(one, planned), *there.get(one.room, ())]))
+    ]
+
+
+def _of_the_others(one: Planned, planned: Sequence[Planned]) -> list[Booked]:
+    """What the other changes will have in its room."""
+    return [
+        Booked(start, end, other.document.title, "lectern", other.recording.id, None)
+        for other in planned
+        if other is not one
+        for room, start, end in other.sessions
+        if room == one.room
+    ]
+
+
+def _there(
+    database: Database, client: KalturaClient, minding: Sequence[Planned], but: Collection[str], *, asks: bool
+) -> dict[Room, list[Booked]]:
+    """What is in each of their rooms, of everybody but these recordings, and blackouts."""
+    spans: dict[int, tuple[datetime, datetime]] = {}
+    for one in minding:
+        if isinstance(one.room, int):
+            first, last = spans.get(one.room, one.added[0])
+            spans[one.room] = min(first, one.added[0][0]), max(last, *(end for _, end in one.added))
+    blackouts = _blackouts(client, spans) if asks and spans else []
+    found: dict[Room, list[Booked]] = {}
+    for room, span in sorted(spans.items()):
+        if asks:
+            with kaltura_answers():
+                found[room] = in_the_room(database, client, room, span, but=but, besides=blackouts)
+            continue
+        with database.read() as session:
+            known = known_bookings(session, room, *span, but=but)
+        found[room] = [other for other in known if other.source == "lectern"]
+    return found
+
+
+def _blackouts(client: KalturaClient, spans: dict[int, tuple[datetime, datetime]]) -> list[kaltura.Event]:
+    """They belong to no room. A candidate may be as long as one likes: it is not checked (exchanges 357 to 360)."""
+    first, last = min(first for first, _ in spans.values()), max(last for _, last in spans.values())
+    whole = EventDraft(summary="blackouts", start=first, end=last, reference_id=reference("batch", 0))
+    with kaltura_answers():
+        return client.get_conflicts([min(spans)], whole, kind="blackout")

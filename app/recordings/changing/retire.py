@@ -1,0 +1,321 @@
+"""The end of a change, from which there is no way back: `switch → retire → remains → mend`.
+
+`switch` looks at the clock once, for all that follows: what has begun by then, or was to begin, stays as it was. Of
+recordings that are changed together all look at one moment, that of their verdict. SQL then shows the new sessions.
+`retire` removes from Kaltura what they replace, `remains` cancels what still stands of a series that Kaltura has
+deleted or ended half-way, and `mend` cancels again what an update of a series brought back to
+life.
+
+What `retire` does with an event that sessions leave:
+
+    none stays that lies ahead or has begun    deleted, and its link with it
+    all that stay are before all that leave    a series is ended after the last that stays
+    else                                       those that leave are cancelled
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import delete, func, insert, or_, select, update
+from sqlmodel import Session, col
+
+from app.chains.steps import Call, Done, Outcome, Step
+from app.database.types import utc_now
+from app.kaltura.types import wire_recurrence
+from app.recordings.document.document import RecordingDocument
+from app.recordings.models import Recording, RecordingTag, ScheduleEvent
+from app.recordings.scheduling import own
+from app.recordings.scheduling.context import Ctx, Tools, instant, planned, room
+from app.recordings.scheduling.outcomes import GONE, outcome
+from app.recordings.scheduling.save_results import in_kaltura, save_entry, save_events
+from app.recurrence.server import as_sent
+from app.resources.models import Booking, Occurrence, OccurrenceStatus
+
+SCHEDULED = OccurrenceStatus.SCHEDULED
+
+
+# switch
+
+
+def _late(context: Ctx) -> set[str]:
+    """Sessions that have begun by the switch, or were to begin by then: the change comes too late for them."""
+    now: int = context.result("switch")
+    begun = {
+        one["id"]
+        for event in context.result("state")["old"]
+        for one in event["sessions"]
+        if one["status"] == SCHEDULED and one["start"] <= now
+    }
+    return begun | {session for _, start, session in _made(context) if start <= now}
+
+
+def _made(context: Ctx) -> list[tuple[str, int, str]]:
+    """Each session that gets a new event: the event's number, its start, its id."""
+    return [
+        (number, start, session)
+        for number, event in planned(context).items()
+        for start, _, session, is_wanted in event["occurrences"]
+        if is_wanted
+    ]
+
+
+def _save_switch(session: Session, context: Ctx) -> None:
+    """The recording, its sessions and its events as the change wants them, and its template entry if that is new."""
+    _save_rows(session, context)
+    if "events" in context.results:
+        save_events(session, context)
+    _save_document(session, context)
+    if context.results.get("template_entry"):
+        save_entry(session, context)
+    lasting = (col(Occurrence.booking_id) == context.subject, col(Occurrence.status) == SCHEDULED)
+    first, last = session.execute(
+        select(func.min(col(Occurrence.start)), func.max(col(Occurrence.end))).where(*lasting)
+    ).one()
+    if first is not None:
+        _set(session, context, first_start=first, last_end=last)
+
+
+def _save_rows(session: Session, context: Ctx) -> None:
+    late, places = _late(context), in_kaltura(context)
+    about = {"booking_id": context.subject, "resource_id": room(context)}
+    rows = [
+        {
+            **row,
+            "start": instant(row["start"]),
+            "end": instant(row["end"]),
+            "slot": row["slot"] and date.fromisoformat(row["slot"]),
+            **about,
+            **({"withdrawn": False} if row["status"] == SCHEDULED else {}),
+            **places.get(row["id"], {}),
+        }
+        for row in context.result("state")["rows"]
+        if row["id"] not in late
+    ]
+    mine = select(col(Occurrence.id)).where(col(Occurrence.booking_id) == context.subject)
+    known = set(session.execute(mine).scalars())
+    for statement, some in (
+        (update(Occurrence), [row for row in rows if row["id"] in known]),
+        (insert(Occurrence), [row for row in rows if row["id"] not in known]),
+    ):
+        if some:
+            session.execute(statement, some)
+    dropped = set(context.result("state")["dropped"]) - late
+    session.execute(delete(Occurrence).where(col(Occurrence.id).in_(dropped)))
+
+
+def _save_document(session: Session, context: Ctx) -> None:
+    """The recording shows its new document, and the booking its new words."""
+    change = context.input["change"]
+    if "document" not in change:
+        return
+    document = RecordingDocument.model_validate(change["document"])
+    _set(
+        session,
+        context,
+        document=change["document"],
+        fingerprint=document.fingerprint(),
+        time_zone=change["zone"],
+        reference_id=document.reference_id,
+        resource_id=room(context),
+    )
+    session.execute(
+        update(Booking)
+        .where(col(Booking.id) == context.subject)
+        .values(title=document.title, description=document.description, tags=document.tags, time_zone=change["zone"])
+    )
+    session.execute(delete(RecordingTag).where(col(RecordingTag.recording_id) == context.subject))
+    session.add_all(RecordingTag(recording_id=context.subject, tag=tag) for tag in document.tags)
+
+
+def _set(session: Session, context: Ctx, **values: Any) -> None:
+    session.execute(
+        update(Recording).where(col(Recording.id) == context.subject).values(updated_at=utc_now(), **values)
+    )
+
+
+# retire
+
+
+def _retire_calls(context: Ctx) -> list[Call]:
+    now, late = context.result("switch"), _late(context)
+    left = set(context.result("state")["left"]) - late
+    calls = [call for event in context.result("state")["old"] for call in _leave(event, left, now)]
+    places = in_kaltura(context)
+    for number, event_id in context.results.get("events", {}).items():
+        sessions = [session for of, _, session in _made(context) if of == number]
+        unwanted = [session for session in sessions if session in late]
+        if len(unwanted) == len(sessions):
+            calls.append(_delete(event_id))
+        else:
+            calls += [_cancel(places[session]["event_id"]) for session in unwanted]
+    return calls + [_cancel(event_id) for event_id in context.input["change"].get("extra", ())]
+
+
+def _leave(event: Mapping[str, Any], left: set[str], now: int) -> list[Call]:
+    """What takes the sessions in `left` out of an event."""
+    scheduled = [one for one in event["sessions"] if one["status"] == SCHEDULED]
+    leaving = [one for one in scheduled if one["id"] in left]
+    if not leaving:
+        return []
+    stays = [one["start"] for one in scheduled if one["id"] not in left]
+    if not stays:
+        return [_delete(event["event_id"])]
+    if event["recurrence"] and max(stays) < min(one["start"] for one in leaving):
+        # What is over and cancelled stays as it is too.
+        kept = [one["start"] for one in event["sessions"] if one["start"] <= max(now, *stays)]
+        ended = {"recurrence": {**event["recurrence"], "until": max(kept)}, "occurrences": len(kept)}
+        return [Call(f"end:{event['event_id']}", {"event_id": event["event_id"], **ended})]
+    return [_cancel(one["event_id"]) for one in leaving]
+
+
+def _delete(event_id: int) -> Call:
+    return Call(f"delete:{event_id}", {"event_id": event_id})
+
+
+def _cancel(event_id: int) -> Call:
+    return Call(f"cancel:{event_id}", {"event_id": event_id})
+
+
+@outcome(*GONE)
+def _retire(context: Ctx, call: Call) -> Outcome:
+    event_id = call.request["event_id"]
+    verb, _, _ = call.key.partition(":")
+    if verb == "cancel":
+        own.cancel_event(context, event_id)
+        return Done()
+    if verb == "delete":
+        own.delete_event(context, event_id)
+        return Done()
+    recurrence = call.request["recurrence"]
+    changes = {"objectType": "KalturaRecordScheduleEvent", "recurrence": wire_recurrence(recurrence)}
+    own.update_event(context, event_id, changes)
+    return Done({"recurrence": recurrence, "occurrences": call.request["occurrences"]})
+
+
+def _save_retired(session: Session, context: Ctx) -> None:
+    """The events as they are now. A session that is not scheduled keeps no event that is gone."""
+    for key, ended in context.results["retire"].items():
+        verb, _, event_id = key.partition(":")
+        event = (col(ScheduleEvent.recording_id) == context.subject, col(ScheduleEvent.event_id) == int(event_id))
+        carried = or_(col(Occurrence.series_id) == int(event_id), col(Occurrence.event_id) == int(event_id))
+        within = (col(Occurrence.booking_id) == context.subject, carried)
+        if verb == "delete":
+            session.execute(delete(ScheduleEvent).where(*event))
+            session.execute(update(Occurrence).where(*within).values(event_id=None, series_id=None))
+        elif verb == "end" and ended:
+            session.execute(update(ScheduleEvent).where(*event).values(**ended))
+            later = col(Occurrence.start) > instant(ended["recurrence"]["until"])
+            session.execute(update(Occurrence).where(*within, later).values(event_id=None, series_id=None))
+
+
+# remains
+
+
+def _remains_calls(context: Ctx) -> list[Call]:
+    """One for all sessions that went with a series, by their own ids: Kaltura may have left them standing."""
+    left = set(context.result("state")["left"]) - _late(context)
+    series, sessions = list[int](), list[tuple[int, int]]()
+    for key in context.results["retire"]:
+        verb, _, event_id = key.partition(":")
+        if verb != "cancel":
+            series.append(int(event_id))
+            sessions += _went_with(context, int(event_id), left if verb == "end" else None)
+    if not sessions:
+        return []
+    ids, starts = zip(*sessions, strict=True)
+    return [Call("remains", {"series": series, "event_ids": list(ids), "starts": sorted(set(starts))})]
+
+
+def _went_with(context: Ctx, series_id: int, only: set[str] | None) -> list[tuple[int, int]]:
+    """The occurrences of a series: `(event id, start)`. `only`: those of these sessions."""
+    old = [
+        (one["event_id"], one["start"])
+        for event in context.result("state")["old"]
+        if event["event_id"] == series_id
+        for one in event["sessions"]
+        if one["event_id"] and (only is None or one["id"] in only)
+    ]
+    made = [
+        (event_id, start)
+        for number, occurrences in context.results.get("occurrences", {}).items()
+        if context.results["events"][number] == series_id
+        for event_id, start, _ in occurrences
+    ]
+    return [(event_id, start) for event_id, start in (*old, *made) if event_id != series_id]
+
+
+@outcome()
+def _cancel_remains(context: Ctx, call: Call) -> Outcome:
+    asked = call.request
+    own.cancel_left(context, asked["series"], asked["event_ids"], asked["starts"])
+    return Done()
+
+
+# mend
+
+
+def _mend_calls(context: Ctx) -> list[Call]:
+    """Every series that this chain updated: an update brings cancelled sessions whose times changed back to life."""
+    touched = {
+        int(key.partition(":")[2])
+        for step in ("words", "retire")
+        for key in context.results.get(step, {})
+        if key.startswith(("event:", "end:"))
+    }
+    gone = {int(key.partition(":")[2]) for key in context.results["retire"] if key.startswith("delete:")}
+    return [
+        Call(f"mend:{event['event_id']}", {"event_id": event["event_id"]})
+        for event in context.result("state")["old"]
+        if event["kind"] == "series" and event["event_id"] in touched - gone
+    ]
+
+
+@outcome(*GONE)
+def _mend(context: Ctx, call: Call) -> Outcome:
+    event_id = call.request["event_id"]
+    event = next(event for event in context.result("state")["old"] if event["event_id"] == event_id)
+    left = set(context.result("state")["left"]) - _late(context)
+    stays = {
+        start
+        for one in event["sessions"]
+        if one["status"] == SCHEDULED and one["id"] not in left
+        for start in (one["start"], _sent_start(context, one))
+    }
+    now = utc_now()
+    revived = [
+        child
+        for child in own.children(context, event_id)
+        if child.active and child.start > now and int(child.start.timestamp()) not in stays
+    ]
+    for child in revived:
+        own.cancel_event(context, child.id)
+    return Done(len(revived))
+
+
+def _sent_start(context: Ctx, session: Mapping[str, Any]) -> int:
+    start, _ = as_sent(instant(session["start"]), instant(session["end"]), context.tools.server_zone)
+    return int(start.timestamp())
+
+
+def _switch(context: Ctx, _call: Call) -> Outcome:
+    """The moment of the switch, in epoch seconds; that of the verdict, if recordings are changed together.
+
+    Not before `state` looked at the clock: another host's may be behind, or this one's was set back.
+    """
+    decided = context.results.get("together")
+    at = context.result("together")["at"] if decided else int(utc_now().timestamp())
+    return Done(max(at, context.result("state").get("decided_at", 0)))
+
+
+SWITCH: Step[Tools] = Step(
+    "switch",
+    lambda _context: [Call("switch")],
+    _switch,
+    save=_save_switch,
+    final=True,
+)
+RETIRE = Step("retire", _retire_calls, _retire, save=_save_retired, check=own.check, final=True)
+REMAINS = Step("remains", _remains_calls, _cancel_remains, final=True)
+MEND = Step("mend", _mend_calls, _mend, check=own.check, final=True)
+ENDING: Sequence[Step[Tools]] = (SWITCH, RETIRE, REMAINS, MEND)

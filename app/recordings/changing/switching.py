@@ -1,0 +1,141 @@
+"""Recordings that are changed together: of each other's rooms and times, so that either all are changed, or none.
+
+Two that swap rooms make what is new in the other's room while the other is still there. Before `switch`, behind which
+there is no way back, each waits in `together` for the others; there it is decided once for all (app/chains/parties.py).
+The input of such a chain has `party`: `items`, `rooms` and `names` of Party.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from app.chains.models import Chain
+from app.chains.parties import SECONDARY, Verdict, decide, look
+from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step
+from app.chains.store import steps_of
+from app.recordings.changing.difference import SCHEDULED
+from app.recordings.document.fields import OnConflict
+from app.recordings.scheduling.context import Ctx, Tools, instant, room, wanted
+from app.recordings.scheduling.lanes import name_lane
+from app.recordings.scheduling.links import LINKS
+from app.recordings.scheduling.outcomes import outcome
+from app.recordings.scheduling.steps import RESOURCE
+from app.resources.conflicts import Booked, find_conflicts
+
+TOGETHER = "together"
+# Seconds between two looks at the others: at first soon, and not too often when they are many, or late.
+SOON, SELDOM = 0.25, 5.0
+MOST_LOOKS = 20.0  # a second, of all recordings that wait for each other
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Recordings that are changed together, or not at all.
+
+    `items`: the place of each in the batch. `rooms`: all that they have and are to have, by id; `names` those that are
+    still to be made. `found`: the room that each recording is to have, where it is known.
+    """
+
+    id: str
+    items: dict[str, int]
+    rooms: list[int]
+    names: list[str]
+    found: dict[str, int]
+
+    def as_input(self) -> dict[str, Any]:
+        return {"items": self.items, "rooms": self.rooms, "names": self.names}
+
+
+def making_lanes(context: Ctx) -> Sequence[str]:
+    """As a chain that may make a resource takes; and those of all that are changed together with it."""
+    own = RESOURCE.lanes(context) if RESOURCE.lanes else ()
+    party = context.input.get("party")
+    return sorted({*own, *map(name_lane, party["names"])}) if party else own
+
+
+def link(context: Ctx, call: Call) -> Outcome:
+    """Does not enter a room that somebody is to leave who, as is known by now, stays."""
+    if context.input.get("party"):
+        with context.tools.database.read() as session:
+            standing = look(session, context.chain_id, TOGETHER)
+        refused = standing.refused or standing.verdict
+        if refused:
+            return _not_applied(context, refused)
+    return LINKS.send(context, call)
+
+
+@outcome()
+def _gather(context: Ctx, _call: Call) -> Outcome:
+    """`{"at": the moment of the verdict, in epoch seconds}`, if all may go on."""
+    database = context.tools.database
+    with database.read() as session:
+        standing = look(session, context.chain_id, TOGETHER)
+    verdict = standing.verdict
+    if standing.is_open:
+        pause = max(2 * SOON, context.step_seconds / 4, standing.size / MOST_LOOKS)
+        reason = f"{len(standing.coming)} of {standing.size} recordings that are changed together are on their way"
+        return Retry(reason, pause=min(pause, SELDOM))
+    if verdict is None:
+        with database.write() as session:
+            verdict = decide(session, context.chain_id, TOGETHER, _overtaken)
+    if verdict is None:
+        return Retry("those that are changed together are being written just now", pause=SOON)
+    return Done({"at": verdict["at"]}) if verdict["go"] else _not_applied(context, verdict)
+
+
+def _not_applied(context: Ctx, verdict: Verdict) -> Failed:
+    place = context.input["party"]["items"][verdict["subject"]]
+    detail = f"Part {place} of the batch, with which it was to change, was not done ({verdict['code']})."
+    return Failed({"code": SECONDARY, "detail": detail, "errors": [{"pointer": f"/changes/{place}", "detail": detail}]})
+
+
+def _overtaken(session: Session, chain_ids: Sequence[str], at: int) -> Verdict | None:
+    """Time may have gone by: whose new sessions would meet one that has begun where it was to leave, and so stays."""
+    contexts, now = _contexts(session, chain_ids), instant(at)
+    running = [(one.input["resource_id"], booked) for one in contexts for booked in _running(one, now)]
+    for one in contexts:
+        ahead = [(start, end) for start, end in wanted(one) if start > now]
+        met = [other for where, other in running if where == room(one) and other.recording_id != one.subject]
+        if one.input["on_conflict"] == OnConflict.REJECT and find_conflicts(ahead, met):
+            return {"go": False, "subject": one.subject, "code": "schedule_conflict"}
+    return None
+
+
+def _running(context: Ctx, now: datetime) -> list[Booked]:
+    """The recording's sessions that run, in the room that it had before."""
+    times = [
+        (instant(row["start"]), instant(row["end"]))
+        for event in context.result("state")["old"]
+        for row in event["sessions"]
+        if row["status"] == SCHEDULED
+    ]
+    return [Booked(*both, None, "lectern", context.subject, None) for both in times if both[0] <= now < both[1]]
+
+
+def _contexts(session: Session, chain_ids: Sequence[str]) -> list[Context[Any]]:
+    """What each of these chains has found out, as its own steps know it."""
+    rows = steps_of(session, chain_ids)
+    chains = session.execute(select(Chain).where(col(Chain.id).in_(chain_ids)).order_by(col(Chain.id))).scalars()
+    return [
+        Context(
+            chain.id,
+            chain.subject,
+            chain.input,
+            {row.name: _results(row.calls or ()) for row in rows[chain.id]},
+            None,
+        )
+        for chain in chains
+    ]
+
+
+def _results(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {call["key"]: call["result"] for call in calls if "result" in call}
+
+
+GATHER: Step[Tools] = Step(
+    TOGETHER, lambda context: [Call(TOGETHER)] if context.input.get("party") else [], _gather, announced=True, anew=True
+)

@@ -1,0 +1,1 @@
+"""What a client says: the document, its fields, and what it comes to in time."""

@@ -1,0 +1,270 @@
+"""How recordings are shown: many at once, with a fixed number of queries."""
+
+import base64
+import binascii
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from fastapi import Query
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import BindParameter, and_, bindparam, func, select
+from sqlalchemy.orm import aliased, defer
+from sqlmodel import Session, SQLModel, col
+
+from app.access.keys import Client
+from app.chains.models import Chain, StepState
+from app.chains.store import steps_of
+from app.database.types import utc_now
+from app.http.errors import WAITING, problem
+from app.http.fields import Line, Moment
+from app.recordings.models import Recording, RecordingStatus, RecordingTag
+from app.recordings.reading.views import ChainView, OccurrenceView, RecordingView, StepView
+from app.resources.lookup import ever_known
+from app.resources.mirror.drift import drift_of
+from app.resources.models import Occurrence, OccurrenceStatus, Resource
+
+RECORDING_ID = re.compile("rec_[0-9a-z]{26}")
+WANTED = (OccurrenceStatus.PLANNED, OccurrenceStatus.SCHEDULED)
+
+# Built once: building a statement costs more than running it.
+_EVENT = SQLModel.metadata.tables["schedule_event"]
+_THESE: BindParameter[Any] = bindparam("of", expanding=True)
+_EVENTS = (
+    select(*(_EVENT.c[name] for name in ("recording_id", "event_id", "kind", "occurrences")))
+    .where(_EVENT.c.recording_id.in_(_THESE))
+    .order_by(_EVENT.c.recording_id, _EVENT.c.number)
+)
+_EXTENTS = (
+    select(col(Occurrence.booking_id), func.count(), func.min(col(Occurrence.start)), func.max(col(Occurrence.end)))
+    .where(col(Occurrence.booking_id).in_(_THESE), col(Occurrence.status).in_(WANTED))
+    .group_by(col(Occurrence.booking_id))
+)
+_ANY = aliased(Chain)
+_LATEST = select(func.max(col(_ANY.number))).where(col(_ANY.subject) == col(Recording.id)).correlate(Recording)
+_SHOWN = (
+    select(Recording, Chain, Resource)
+    .select_from(Recording)
+    .join(Chain, and_(col(Chain.subject) == col(Recording.id), col(Chain.number) == _LATEST.scalar_subquery()))
+    .outerjoin(Resource, col(Resource.id) == col(Recording.resource_id))
+    .where(col(Recording.id).in_(_THESE))
+    .order_by(col(Recording.id).desc())
+    # Much, and of interest to the chain alone. SQLModel types a class's attributes by their values.
+    .options(defer(Chain.input))  # type: ignore[arg-type]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    status: str | None = None
+    resource: str | None = None
+    reference_id: str | None = None
+    tag: str | None = None
+    begins_before: datetime | None = None
+    ends_after: datetime | None = None
+
+
+async def filters(
+    status: Annotated[
+        RecordingStatus | None, Query(description="Only those in this state.", examples=["scheduled"])
+    ] = None,
+    resource: Annotated[
+        Line | None, Query(description="Only those on it: Kaltura id or system name.", examples=["EXTRON-100-ABC"])
+    ] = None,
+    reference_id: Annotated[
+        Line | None, Query(description="Only those with your id.", examples=["SIS-2026F-MATH123-01"])
+    ] = None,
+    tag: Annotated[Line | None, Query(description="Only those with this tag.", examples=["mathematics"])] = None,
+    after: Annotated[
+        Moment | None,
+        Query(alias="from", description="Only those that end after it.", examples=["2027-01-13T00:00:00Z"]),
+    ] = None,
+    before: Annotated[
+        Moment | None,
+        Query(alias="to", description="Only those that begin before it.", examples=["2027-06-01T00:00:00Z"]),
+    ] = None,
+) -> Filters:
+    return Filters(status, resource, reference_id, tag, begins_before=before, ends_after=after)
+
+
+def page(
+    session: Session, client: Client, filters: Filters, limit: int, cursor: str | None
+) -> tuple[list[RecordingView], str | None]:
+    """The client's recordings, the latest first, and the cursor of the next page (None on the last)."""
+    statement = select(col(Recording.id))
+    if not client.sees_all:
+        statement = statement.where(col(Recording.client) == client.name)
+    if filters.status is not None:
+        statement = statement.where(col(Recording.status) == filters.status)
+    if filters.reference_id is not None:
+        statement = statement.where(col(Recording.reference_id) == filters.reference_id)
+    if filters.resource is not None:
+        ids = [resource.id for resource in ever_known(session, filters.resource)]
+        statement = statement.where(col(Recording.resource_id).in_(ids))
+    if filters.tag is not None:
+        tagged = select(col(RecordingTag.recording_id)).where(col(RecordingTag.tag) == filters.tag)
+        statement = statement.where(col(Recording.id).in_(tagged))
+    if filters.ends_after is not None:
+        statement = statement.where(col(Recording.last_end) > filters.ends_after)
+    if filters.begins_before is not None:
+        statement = statement.where(col(Recording.first_start) < filters.begins_before)
+    if cursor is not None:
+        statement = statement.where(col(Recording.id) < _read_cursor(cursor))
+    found = list(session.execute(statement.order_by(col(Recording.id).desc()).limit(limit + 1)).scalars())
+    more = _cursor(found[limit - 1]) if len(found) > limit else None
+    return views(session, shown(session, found[:limit])), more
+
+
+def _cursor(recording_id: str) -> str:
+    return base64.urlsafe_b64encode(recording_id.encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> str:
+    try:
+        recording_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (ValueError, binascii.Error):
+        recording_id = ""
+    if not RECORDING_ID.fullmatch(recording_id):
+        error = {"type": "rule", "loc": ("query", "cursor"), "ctx": {"rule": "is not a cursor that was given out"}}
+        raise RequestValidationError([error])
+    return recording_id
+
+
+class Shown(NamedTuple):
+    """What there is one of in a recording: its latest chain, and its resource, as soon as that is known."""
+
+    recording: Recording
+    chain: Chain
+    resource: Resource | None
+
+
+def shown(session: Session, ids: Sequence[str]) -> list[Shown]:
+    """The recordings with these ids, the latest first."""
+    return [Shown(*row) for row in session.execute(_SHOWN, {"of": list(ids)})]
+
+
+def views(session: Session, found: Sequence[Shown]) -> list[RecordingView]:
+    ids = [one.recording.id for one in found]
+    drift = drift_of(session, ids)
+    steps = steps_of(session, [one.chain.id for one in found])
+    events = defaultdict(list)
+    for event in session.connection().execute(_EVENTS, {"of": ids}):
+        events[event.recording_id].append({"id": event.event_id, "kind": event.kind, "occurrences": event.occurrences})
+    extents = {
+        booking_id: {"occurrence_count": count, "first_start": _utc(first), "last_end": _utc(last)}
+        for booking_id, count, first, last in session.connection().execute(_EXTENTS, {"of": ids})
+    }
+    nothing = {"occurrence_count": 0, "first_start": None, "last_end": None}
+    return [
+        RecordingView.model_validate(
+            {
+                **recording.document,
+                **extents.get(recording.id, nothing),
+                "id": recording.id,
+                "status": recording.status,
+                "time_zone": recording.time_zone,
+                "resource": _room(recording, resource),
+                "kaltura": {
+                    "template_entry_id": recording.template_entry_id,
+                    "events": events[recording.id],
+                },
+                "chain": _chain(chain, steps),
+                "problem": problem(recording.problem).document() if recording.problem else None,
+                "drift": drift.get(recording.id, []),
+                "created_at": recording.created_at,
+                "updated_at": recording.updated_at,
+            }
+        )
+        for recording, chain, resource in found
+    ]
+
+
+def history(session: Session, recording: Recording) -> list[ChainView]:
+    """Every chain of the recording, the latest first."""
+    chains = session.execute(
+        select(Chain).where(col(Chain.subject) == recording.id).order_by(col(Chain.number).desc())
+    ).scalars()
+    found = list(chains)
+    steps = steps_of(session, [chain.id for chain in found])
+    return [_chain(chain, steps) for chain in found]
+
+
+def chain(session: Session, chain_id: str) -> ChainView:
+    return _chain(session.get_one(Chain, chain_id), steps_of(session, [chain_id]))
+
+
+def occurrences(session: Session, recording: Recording) -> list[OccurrenceView]:
+    """Every session of the recording in order of time, excluded and cancelled ones too."""
+    rows = session.execute(
+        select(Occurrence).where(col(Occurrence.booking_id) == recording.id).order_by(col(Occurrence.start))
+    ).scalars()
+    return [_occurrence(recording, row) for row in rows]
+
+
+def occurrence(session: Session, recording: Recording, occurrence_id: str) -> OccurrenceView:
+    return _occurrence(recording, session.get_one(Occurrence, occurrence_id))
+
+
+def _occurrence(recording: Recording, row: Occurrence) -> OccurrenceView:
+    status = ("past" if row.end <= utc_now() else "scheduled") if row.status in WANTED else row.status
+    return OccurrenceView.model_validate(
+        {
+            "id": row.id,
+            "start": row.start,
+            "end": row.end,
+            "local_start": row.start.astimezone(ZoneInfo(recording.time_zone)),
+            "time_zone": recording.time_zone,
+            "status": status,
+            "event_id": row.event_id,
+        }
+    )
+
+
+def _chain(chain: Chain, steps: Mapping[str, list[StepState]]) -> ChainView:
+    return ChainView(
+        id=chain.id,
+        operation=chain.operation,
+        status=chain.status,
+        created_at=chain.created_at,
+        finished_at=chain.finished_at,
+        steps=[_step(row) for row in steps.get(chain.id, ())],
+    )
+
+
+def _step(row: StepState) -> StepView:
+    return StepView.model_validate(
+        {
+            "name": row.name,
+            "status": row.status,
+            "attempts": row.attempts,
+            "kaltura_id": _kaltura_id(row),
+            "started_at": row.started_at,
+            "finished_at": row.finished_at,
+            "next_attempt_at": row.next_attempt_at,
+            "error": {"code": WAITING, **row.error} if row.error else None,
+        }
+    )
+
+
+def _kaltura_id(row: StepState) -> int | str | None:
+    made = next((call.get("result") for call in row.calls or () if call.get("result") is not None), None)
+    found = made.get("id") if isinstance(made, dict) else made
+    return found if isinstance(found, int | str) else None
+
+
+def _room(recording: Recording, known: Resource | None) -> dict[str, Any]:
+    """The resource as Kaltura knows it; before it was asked, as the document names it."""
+    if known:
+        return {"id": known.id, "system_name": known.system_name, "name": known.name}
+    asked = recording.document["resource"]
+    if isinstance(asked, dict):
+        return {"id": None, "system_name": asked.get("system_name"), "name": asked.get("name")}
+    return {"id": None, "system_name": asked if isinstance(asked, str) else None, "name": None}
+
+
+def _utc(value: datetime) -> datetime:
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -1,0 +1,162 @@
+"""A document is accepted: its recording and its chain are made, or found. Chains are taken up again.
+
+Every function works in its caller's transaction and commits nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlmodel import Session, SQLModel, col
+
+from app.chains.models import Chain, ChainStatus
+from app.chains.store import Claim, Store, latest_chains
+from app.database.many_rows import insert_rows
+from app.database.types import utc_now
+from app.http.errors import IdempotencyKeyReused, NotFound, NothingToResume, ReferenceInUse
+from app.recordings.document.ahead import ensure_ahead
+from app.recordings.document.draft import Draft
+from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, ScheduleEvent
+from app.recordings.scheduling.steps import SCHEDULE
+from app.recordings.whose import by_reference
+from app.resources.models import Occurrence, OccurrenceStatus
+
+_RECORDING = SQLModel.metadata.tables["recording"]
+# Built once: building a statement costs more than running it.
+_HOLD = select(_RECORDING.c.id).where(_RECORDING.c.id == bindparam("of")).with_for_update()
+
+OVER = (RecordingStatus.CANCELLING, RecordingStatus.CANCELLED)
+_SCHEDULED = (
+    update(Recording)
+    .where(col(Recording.id) == bindparam("of"), col(Recording.status).not_in(OVER))
+    .values(updated_at=bindparam("at"), status=RecordingStatus.SCHEDULED, problem=None)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A recording and the chain to wait for: `begun` by this request, with the recording if that is `made` by it.
+
+    `claim`: the chain is this process's from the start. `unchanged`: it is already what the request asks for, and
+    there is nothing to wait for.
+    """
+
+    recording_id: str
+    chain_id: str
+    begun: bool
+    made: bool = False
+    claim: Claim | None = None
+    unchanged: bool = False
+
+
+def accept_document(session: Session, store: Store, draft: Draft, key: str | None, *, claim: bool = False) -> Accepted:
+    """The document's recording: the one that it made before, or a new one with its chain, ready to run.
+
+    With `claim`, a new chain is this process's from the start. A client's documents are to be accepted one after
+    another, so that two equal ones at once find each other. Raises IdempotencyKeyReused, ReferenceInUse and, for a new
+    recording, NothingAhead.
+    """
+    before = _made_before(session, draft, key)
+    if before is not None:
+        accepted = Accepted(before, latest_chains(session, [before])[before].id, begun=False)
+    else:
+        accepted = _make(session, store, draft, claim)
+    if key is not None and session.get(IdempotencyKey, (draft.client, key)) is None:
+        session.add(
+            IdempotencyKey(
+                client=draft.client, key=key, fingerprint=draft.fingerprint, recording_id=accepted.recording_id
+            )
+        )
+    return accepted
+
+
+def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
+    used = session.get(IdempotencyKey, (draft.client, key)) if key is not None else None
+    if used is not None:
+        if used.fingerprint != draft.fingerprint:
+            raise IdempotencyKeyReused(recording_id=used.recording_id)
+        return used.recording_id
+    alive = by_reference(session, draft.client, draft.reference_id)
+    if alive is not None and alive.fingerprint != draft.fingerprint:
+        raise ReferenceInUse(recording_id=alive.id)
+    return alive.id if alive else None
+
+
+def _make(session: Session, store: Store, draft: Draft, claim: bool) -> Accepted:
+    ensure_ahead(draft.schedule, utc_now())
+    for table, rows in draft.rows:
+        insert_rows(session.connection(), table, rows)
+    names = [step.name for step in SCHEDULE]
+    if claim:
+        claimed = store.begin(session, draft.recording_id, "schedule", names, draft.input)
+        return Accepted(draft.recording_id, claimed.chain_id, begun=True, made=True, claim=claimed)
+    chain_id = store.create(session, draft.recording_id, "schedule", names, draft.input)
+    return Accepted(draft.recording_id, chain_id, begun=True, made=True)
+
+
+def held(session: Session, store: Store, recording: Recording) -> Recording:
+    """The recording as it is now and stays until the end of this transaction, whatever its chain is doing."""
+    store.hold(session, recording.id)
+    session.refresh(recording)
+    return recording
+
+
+def take_up(session: Session, store: Store, recording: Recording) -> Accepted:
+    """Takes the latest chain of a recording, if it is stuck or waiting, up again, from its open step."""
+    held(session, store, recording)
+    chain = latest_chains(session, [recording.id])[recording.id]
+    if recording.status in (RecordingStatus.FAILED, RecordingStatus.CANCELLED) and chain.finished_at is not None:
+        raise NothingToResume()
+    taken = store.take_up(session, chain.id)
+    if taken and recording.status == RecordingStatus.STUCK:
+        states = {"schedule": RecordingStatus.SCHEDULING, "cancel": RecordingStatus.CANCELLING}
+        _set(session, recording.id, status=states.get(chain.operation, RecordingStatus.SCHEDULED), problem=None)
+    return Accepted(recording.id, chain.id, begun=taken)
+
+
+def take_up_chain(session: Session, store: Store, chain_id: str) -> Accepted:
+    """The same for any chain, also one that is no recording's (a sweep). Raises NotFound, NothingToResume."""
+    chain = session.get(Chain, chain_id) if chain_id.isascii() and chain_id.isprintable() else None
+    if chain is None:
+        raise NotFound("There is no such chain.")
+    store.hold(session, chain.subject)
+    recording = session.get(Recording, chain.subject)
+    if recording is not None and latest_chains(session, [recording.id])[recording.id].id == chain.id:
+        accepted = take_up(session, store, recording)
+    else:
+        accepted = Accepted(chain.subject, chain.id, begun=store.take_up(session, chain.id))
+    if not accepted.begun:
+        raise NothingToResume()
+    return accepted
+
+
+def hold(session: Session, recording_id: str) -> None:
+    """Nobody else changes the recording until the end of this transaction; before its sessions, and all else of it."""
+    session.connection().execute(_HOLD, {"of": recording_id})
+
+
+def schedule_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
+    """What the end of a `schedule` chain means to its recording. One that is cancelled meanwhile stays so."""
+    if status == ChainStatus.SUCCEEDED:
+        session.connection().execute(_SCHEDULED, {"of": subject, "at": utc_now()})
+    elif status == ChainStatus.STUCK:
+        _set(session, subject, status=RecordingStatus.STUCK, problem=error)
+    else:
+        _set(session, subject, status=RecordingStatus.FAILED, problem=error, active_reference=None)
+        gone = update(Recording).where(col(Recording.id) == subject).values(template_entry_id=None)
+        session.execute(gone)
+        session.execute(
+            update(Occurrence)
+            .where(col(Occurrence.booking_id) == subject, col(Occurrence.status) != OccurrenceStatus.EXCLUDED)
+            .values(status=OccurrenceStatus.CANCELLED, event_id=None, series_id=None)
+        )
+        session.execute(delete(ScheduleEvent).where(col(ScheduleEvent.recording_id) == subject))
+
+
+def _set(session: Session, recording_id: str, **values: Any) -> None:
+    session.execute(
+        update(Recording)
+        .where(col(Recording.id) == recording_id, col(Recording.status).not_in(OVER))
+        .values(updated_at=utc_now(), **values)
+    )

@@ -1,0 +1,86 @@
+"""The step that asks what is in the way of a recording's sessions, before anything is made."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from app.chains.steps import Call, Done, Failed, Outcome, Step
+from app.database.database import Database
+from app.database.types import utc_now
+from app.kaltura import types as kaltura
+from app.kaltura.client import KalturaClient
+from app.recordings.models import Recording
+from app.recordings.scheduling.context import Ctx, booked, planned, room, together, wanted
+from app.recordings.scheduling.events import draft
+from app.recordings.scheduling.lanes import lanes
+from app.recordings.scheduling.outcomes import conflict, outcome
+from app.recordings.whose import discreet
+from app.resources.conflicts import Booked, at_their_times, find_conflicts, known_bookings
+from app.resources.mirror.doubts import still_there
+from app.resources.whole_list import everything
+
+
+def _conflict_calls(context: Ctx) -> list[Call]:
+    if not wanted(context) or context.input["on_conflict"] == "allow":
+        return []
+    return [Call("resource"), *(Call(f"blackout:{number}") for number in planned(context))]
+
+
+@outcome()
+def _check_conflicts(context: Ctx, call: Call) -> Outcome:
+    """What is booked on the resource in Kaltura and by Lectern itself; or a blackout, which belongs to no resource."""
+    client, resource_id, sessions = context.tools.kaltura, room(context), wanted(context)
+    _, _, number = call.key.partition(":")
+    if number:
+        met = client.get_conflicts([resource_id], draft(context, number), kind="blackout")
+        return refusal(context, find_conflicts(sessions, map(booked, met))) or Done()
+    span = sessions[0][0], max(end for _, end in sessions)
+    there = in_the_room(context.tools.database, client, resource_id, span, but=together(context))
+    return refusal(context, find_conflicts(sessions, there)) or Done()
+
+
+def in_the_room(
+    database: Database,
+    client: KalturaClient,
+    resource_id: int,
+    span: tuple[datetime, datetime],
+    *,
+    but: Collection[str],
+    besides: Iterable[kaltura.Event] = (),
+) -> list[Booked]:
+    """What is booked on the resource within the span, but for these recordings: Lectern's own by SQL, others' by
+    Kaltura, and what is given `besides`."""
+    listed = everything(client, resource_id, *span)
+    with database.read() as session:
+        known = known_bookings(session, resource_id, *span, but=but)
+    own = [one for one in known if one.source == "lectern"]
+    # Those of others are in Kaltura, or are no more; its list may leave some out.
+    left_out = {one.event_id for one in known if one.event_id and one not in own} - {event.id for event in listed}
+    unlisted = still_there(client, resource_id, sorted(left_out), utc_now())[0] if left_out else []
+    events = [*listed, *unlisted, *besides]
+    told = {one.event_id for one in own}
+    return [*own, *_of_others(database, (event for event in events if event.id not in told), but)]
+
+
+def refusal(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:
+    """The refusal, in which other clients' recordings are not named."""
+    if not pairs:
+        return None
+    with context.tools.database.read() as session:
+        client = session.get_one(Recording, context.subject).client
+        return conflict(discreet(session, lambda other: other == client, pairs))
+
+
+def others(context: Ctx, events: Iterable[kaltura.Event]) -> list[Booked]:
+    """Of Kaltura's events those that this chain has to mind."""
+    return _of_others(context.tools.database, events, together(context))
+
+
+def _of_others(database: Database, events: Iterable[kaltura.Event], but: Collection[str]) -> list[Booked]:
+    """Kaltura's events, but for these recordings'; Lectern's own at the times that they really have."""
+    found = [one for one in map(booked, events) if one.recording_id not in but]
+    with database.read() as session:
+        return at_their_times(session, found)
+
+
+CONFLICTS = Step("conflicts", _conflict_calls, _check_conflicts, lanes=lanes, anew=True)

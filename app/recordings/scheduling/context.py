@@ -1,0 +1,96 @@
+"""What the steps of every chain of a recording share: their tools, and what they read of input and results.
+
+A chain plans its events either when its document is accepted (`schedule`: they are its input), or in its `state` step
+(changes: they are that step's result). Either way they are `{number: {"kind", "start", "end", "recurrence",
+"occurrences": [[start, end, occurrence id | None, wanted]]}}`, times in epoch seconds. An event's times are those that
+are sent, an occurrence's those that are wanted: in the hour that Kaltura's server repeats they differ. The number ends
+the event's `referenceId` but for a token (app/resources/references.py); number 0 is the template entry's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app.chains.steps import Context
+from app.database.database import Database
+from app.kaltura.client import KalturaClient
+from app.kaltura.types import Event
+from app.resources.conflicts import Booked
+from app.resources.references import recording_of
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What belongs to one worker thread. `server_zone` is the zone of Kaltura's server (app/recurrence/server.py)."""
+
+    kaltura: KalturaClient
+    database: Database
+    server_zone: ZoneInfo
+
+
+Ctx = Context[Tools]
+
+
+def planned(context: Ctx) -> Mapping[str, Mapping[str, Any]]:
+    """The events that this chain makes, by number."""
+    source = context.result("state") if "state" in context.results else context.input
+    events: Mapping[str, Mapping[str, Any]] = source["events"]
+    return events
+
+
+def generated(event: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """What Kaltura is to make of a planned event: start and end of each of its sessions there."""
+    if len(event["occurrences"]) == 1:
+        return [(event["start"], event["end"])]
+    return [(start, end) for start, end, *_ in event["occurrences"]]
+
+
+def wanted(context: Ctx) -> list[tuple[datetime, datetime]]:
+    """What the chain's events will record, sorted: their sessions that are wanted."""
+    return sorted(
+        (instant(start), instant(end))
+        for event in planned(context).values()
+        for start, end, _, is_wanted in event["occurrences"]
+        if is_wanted
+    )
+
+
+def room(context: Ctx) -> int:
+    """Kaltura's id of the resource: found by this chain, or known before where it does not change."""
+    found: int = context.result("resource")["id"] if context.results.get("resource") else context.input["resource_id"]
+    return found
+
+
+def newest(context: Ctx) -> int:
+    """The id of the newest event that there was before the chain made any; 0 if it does not know."""
+    found: int = context.result("newest")["event_id"] if context.results.get("newest") else 0
+    return found
+
+
+def template_entry(context: Ctx) -> str | None:
+    """Its id, None before it is made."""
+    made = context.results.get("template_entry")
+    found: str | None = context.result("template_entry") if made else context.input.get("template_entry_id")
+    return found
+
+
+def together(context: Ctx) -> frozenset[str]:
+    """The recordings whose sessions are in nobody's way: this one, and those that are changed at once with it."""
+    return frozenset({context.subject, *context.input.get("together", ())})
+
+
+def booked(event: Event) -> Booked:
+    """An event of Kaltura's as the conflict rule sees it."""
+    recording_id = recording_of(event.reference_id)
+    source = "lectern" if recording_id else "kaltura"
+    return Booked(event.start, event.end, event.summary, source, recording_id, event.id)
+
+
+def instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def shown(seconds: int) -> str:
+    return instant(seconds).isoformat().replace("+00:00", "Z")

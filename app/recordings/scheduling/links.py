@@ -1,0 +1,163 @@
+"""The step that puts a recording's events on their room, and looks whether the room's list shows all their sessions.
+
+    link each event ─▶ look at the list ─┬─ all are there ──▶ done
+                            ▲            └─ some stay away ─▶ unlink their events and link them again ─┐
+                            └────────────────────────── three times, then it fails ────────────────────┘
+
+Kaltura may put an event on a room by halves: its search engine then never lists the rest of its sessions there, and no
+conflict is found with them. No change of event or link heals that, and ALREADY_EXISTS is no proof of the contrary; but
+deleting the link and adding it again does.
+
+Links need no `referenceId`: what these calls do is harmless to repeat, from the beginning.
+"""
+
+from datetime import datetime
+
+from app.chains.steps import Call, Done, Failed, Outcome, Retry, Step
+from app.kaltura.types import Event, EventDraft
+from app.recordings.scheduling import own
+from app.recordings.scheduling.conflicts import others, refusal
+from app.recordings.scheduling.context import Ctx, instant, planned, room, shown, wanted
+from app.recordings.scheduling.events import draft
+from app.recordings.scheduling.outcomes import outcome
+from app.resources.conflicts import find_conflicts
+from app.resources.whole_list import everything
+
+LINKED = {"SCHEDULE_EVENT_RESOURCE_ALREADY_EXISTS"}
+AGAIN = 3  # times that an event is linked again
+# The index may lag. So often is looked again before an event is linked again; it is no failure before so many seconds.
+LOOKS, INDEX_LAG = 3, 60.0
+
+
+def _link_calls(context: Ctx) -> list[Call]:
+    """`<event's number>`: link it. `listed:<n>`: look, after linking it n times again. `again:<n>`: link it again."""
+    links = [
+        Call(number, {"event_id": event_id, "resource_id": room(context)})
+        for number, event_id in context.results["events"].items()
+    ]
+    if not _expected(context):
+        return links
+    more = [Call(f"{verb}:{number}") for number in range(1, AGAIN + 1) for verb in ("again", "listed")]
+    return [*links, Call("listed:0"), *more]
+
+
+@outcome(*LINKED)
+def _send(context: Ctx, call: Call) -> Outcome:
+    verb, _, number = call.key.partition(":")
+    if verb == "listed":
+        return _look(context, int(number))
+    if verb == "again":
+        return _link_again(context, int(number))
+    return _link(context, call.request["event_id"])
+
+
+def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
+    """Asks for conflicts once more, which reserves the resource for this session for five seconds, and links."""
+    client, resource_id = context.tools.kaltura, room(context)
+    if context.input["on_conflict"] != "allow":
+        met = client.get_conflicts([resource_id], _candidate(context, event_id), event_id, kind="both")
+        # Kaltura's answers on excluded days are dropped: nothing is recorded then.
+        refused = refusal(context, find_conflicts(_sessions(context), others(context, met)))
+        if refused:
+            return refused
+    if again:
+        own.remove_link(context, event_id, resource_id)
+    client.add_link(event_id, resource_id)
+    return Done()
+
+
+def _look(context: Ctx, number: int) -> Outcome:
+    """The ids of the events that are to be linked again, since the list leaves out sessions of them for long."""
+    if number and not context.results["links"][f"listed:{number - 1}"]:
+        return Done([])
+    expected = _expected(context)
+    missing = _missing(context)
+    if not missing:
+        return Done([])
+    found = f"Kaltura lists {len(expected) - len(missing)} of {len(expected)} sessions on the resource"
+    if context.failures < LOOKS:
+        return Retry(f"{found}; its index may lag.")
+    if number < AGAIN:
+        return Done(sorted({expected[event.id][0] for event in missing}))
+    if context.step_seconds < INDEX_LAG:
+        return Retry(f"{found}, though they were linked again.")
+    return Failed(
+        {
+            "code": "schedule_differs",
+            "detail": f"{found}, though they were linked {AGAIN} times again.",
+            "missing": [[shown(int(time.timestamp())) for time in (event.start, event.end)] for event in missing],
+        }
+    )
+
+
+def _link_again(context: Ctx, number: int) -> Outcome:
+    for event_id in context.results["links"][f"listed:{number - 1}"]:
+        linked = _link(context, event_id, again=True)
+        if not isinstance(linked, Done):
+            return linked
+    return Done()
+
+
+def _missing(context: Ctx) -> list[Event]:
+    """The sessions, by start, that stand in Kaltura's database and are left out by the room's list."""
+    client, expected = context.tools.kaltura, _expected(context)
+    first, last = min(start for _, start, _ in expected.values()), max(end for *_, end in expected.values())
+    listed = {event.id for event in everything(client, room(context), instant(first), instant(last))}
+    found = client.list_events([event_id for event_id in expected if event_id not in listed])
+    # What somebody has cancelled or moved away meanwhile, the list rightly leaves out.
+    missing = [
+        event for event in found if event.active and event.start <= instant(last) and event.end >= instant(first)
+    ]
+    return sorted(missing, key=lambda event: event.start)
+
+
+def _expected(context: Ctx) -> dict[int, tuple[int, int, int]]:
+    """What the room's list must show: `{session's event id: (id of the event that is linked, start, end)}`."""
+    made = {
+        event_id: (context.results["events"][number], start, end)
+        for number, occurrences in context.results.get("occurrences", {}).items()
+        for (event_id, start, end), (*_, is_wanted) in zip(
+            occurrences, planned(context)[number]["occurrences"], strict=True
+        )
+        if is_wanted
+    }
+    return made | _unlisted(context)
+
+
+def _unlisted(context: Ctx) -> dict[int, tuple[int, int, int]]:
+    """The same of sessions that stay as they are, and were found to be left out by the list (drift)."""
+    named = set(context.input.get("change", {}).get("unlisted", ()))
+    if not named or room(context) != context.input["resource_id"]:
+        return {}
+    state = context.result("state")
+    return {
+        one["event_id"]: (event["event_id"], one["start"], one["end"])
+        for event in state["old"]
+        for one in event["sessions"]
+        if one["id"] in named - set(state["left"])
+    }
+
+
+def _sessions(context: Ctx) -> list[tuple[datetime, datetime]]:
+    """All that are linked here, sorted."""
+    return sorted(wanted(context) + [(instant(start), instant(end)) for _, start, end in _unlisted(context).values()])
+
+
+def _candidate(context: Ctx, event_id: int) -> EventDraft:
+    """The event as Kaltura is asked for its conflicts."""
+    for number, made in context.results["events"].items():
+        if made == event_id:
+            return draft(context, number)
+    old = next(event for event in context.result("state")["old"] if event["event_id"] == event_id)
+    start, end = min((start, end) for linked, start, end in _unlisted(context).values() if linked == event_id)
+    return EventDraft(
+        **context.input["event"],
+        start=instant(start),
+        end=instant(end),
+        recurrence=old["recurrence"],
+        reference_id="",  # nothing is made of it
+    )
+
+
+# Nothing to undo: a link goes with its event (exchanges 473, 499).
+LINKS = Step("links", _link_calls, _send, check=own.check)

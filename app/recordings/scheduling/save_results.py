@@ -1,0 +1,99 @@
+"""What the steps of a `schedule` chain have found out, written into SQL within the transactions that finish them.
+
+Its statements run for every recording and are built once: building one costs more than running it.
+"""
+
+from typing import Any
+
+from sqlalchemy import bindparam, delete, update
+from sqlmodel import Session, SQLModel
+
+from app.database.many_rows import insert_rows, update_rows
+from app.database.types import utc_now
+from app.recordings.scheduling.context import Ctx, planned, room
+from app.resources.lookup import remember
+from app.resources.models import OccurrenceStatus, Resource
+
+_RECORDING, _BOOKING, _OCCURRENCE, _EVENT = (
+    SQLModel.metadata.tables[name] for name in ("recording", "booking", "occurrence", "schedule_event")
+)
+
+
+_SAVE_ROOM = (
+    update(_RECORDING)
+    .where(_RECORDING.c.id == bindparam("of"))
+    .values(resource_id=bindparam("room"), updated_at=bindparam("at"))
+)
+_SAVE_ENTRY = [
+    update(table).where(table.c.id == bindparam("of")).values(template_entry_id=bindparam("entry"))
+    for table in (_RECORDING, _BOOKING)
+]
+
+
+def remember_resource(session: Session, context: Ctx) -> None:
+    found = [Resource(**one, seen_at=utc_now()) for one in context.results["resource"].values()]
+    if found:
+        remember(session, found)
+
+
+def save_resource(session: Session, context: Ctx) -> None:
+    remember_resource(session, context)
+    values = {"of": context.subject, "room": room(context), "at": utc_now()}
+    session.connection().execute(_SAVE_ROOM, values)
+
+
+def save_entry(session: Session, context: Ctx) -> None:
+    for statement in _SAVE_ENTRY:
+        session.connection().execute(statement, {"of": context.subject, "entry": context.result("template_entry")})
+
+
+_FORGET_EVENTS = delete(_EVENT).where(
+    _EVENT.c.recording_id == bindparam("of"), _EVENT.c.number.in_(bindparam("numbers", expanding=True))
+)
+
+
+def save_events(session: Session, context: Ctx) -> None:
+    """All that the chain has made; over what was saved before some of it was made anew."""
+    if context.again:
+        numbers = [int(number) for number in context.results["events"]]
+        session.connection().execute(_FORGET_EVENTS, {"of": context.subject, "numbers": numbers})
+    rows = [
+        {
+            "recording_id": context.subject,
+            "number": int(number),
+            "event_id": event_id,
+            "kind": planned(context)[number]["kind"],
+            "occurrences": len(planned(context)[number]["occurrences"]),
+            "recurrence": planned(context)[number]["recurrence"],
+        }
+        for number, event_id in context.results["events"].items()
+    ]
+    insert_rows(session.connection(), _EVENT, rows)
+
+
+def save_links(session: Session, context: Ctx) -> None:
+    """From now on everybody sees its sessions: on the resource, each with its event in Kaltura."""
+    stay = {
+        session_id for event in planned(context).values() for *_, session_id, wanted in event["occurrences"] if wanted
+    }
+    rows = [
+        {
+            **place,
+            "resource_id": room(context),
+            "status": OccurrenceStatus.SCHEDULED if session_id in stay else OccurrenceStatus.EXCLUDED,
+        }
+        for session_id, place in in_kaltura(context).items()
+    ]
+    update_rows(session.connection(), _OCCURRENCE, rows)
+
+
+def in_kaltura(context: Ctx) -> dict[str, dict[str, Any]]:
+    """Where in Kaltura each occurrence of the chain's events is, by its id."""
+    found = {}
+    for number, made in context.results.get("occurrences", {}).items():
+        parent = context.results["events"][number]
+        for (event_id, *_), (_, _, occurrence_id, _) in zip(made, planned(context)[number]["occurrences"], strict=True):
+            if occurrence_id is not None:
+                series_id = parent if event_id != parent else None
+                found[occurrence_id] = {"id": occurrence_id, "event_id": event_id, "series_id": series_id}
+    return found

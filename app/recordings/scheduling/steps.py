@@ -1,0 +1,99 @@
+"""The steps that put a recording into Kaltura, in the order in which an encoder may see them.
+
+    resource → conflicts → newest → template_entry → events → occurrences → exclusions → links
+
+Linking comes last: no encoder ever sees half a series or a holiday. What is sent was decided when the document was
+accepted and is the chain's input (app/recordings/document/draft.py); only ids are found out on the way.
+
+Entry and events carry Lectern's own `referenceId` (app/resources/references.py), by which they are looked up when the
+outcome of making them is unknown; `newest` finds out from which id on to look for the events. Links and cancellations
+need none: they are sent again, and Kaltura's ALREADY_EXISTS or INVALID_OBJECT_ID then means that they are done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.chains.steps import Call, Done, Outcome, Retry, Step
+from app.kaltura.errors import Refused
+from app.recordings.scheduling import own
+from app.recordings.scheduling.conflicts import CONFLICTS
+from app.recordings.scheduling.context import Ctx, Tools, planned
+from app.recordings.scheduling.events import EVENTS, NEWEST, OCCURRENCES
+from app.recordings.scheduling.lanes import making_lanes
+from app.recordings.scheduling.links import LINKS
+from app.recordings.scheduling.outcomes import GONE, at, outcome
+from app.recordings.scheduling.save_results import save_links, save_resource
+from app.recordings.scheduling.template_entry import TEMPLATE_ENTRY
+from app.resources.lookup import in_kaltura
+from app.resources.naming import SEVERAL
+
+# resource
+
+
+@outcome()
+def _find_or_make_resource(context: Ctx, call: Call) -> Outcome:
+    """Harmless to repeat: a system name is taken once (exchange 105), so what was made unseen is found next time."""
+    client, asked = context.tools.kaltura, call.request
+    makes = asked.get("kind") is not None
+    found = list(in_kaltura(client, asked.get("id") or asked["system_name"], is_name=makes))
+    if len(found) > 1:
+        return at("ambiguous_resource", "/resource", SEVERAL)
+    if not found and not makes:
+        return at("resource_not_found", "/resource", "Kaltura has no such resource. An object here would make it.")
+    if not found:
+        try:
+            made = client.add_resource(asked["kind"], asked["name"], asked["system_name"], asked["description"])
+        except Refused as refusal:
+            if refusal.code == "SYSTEM_NAME_ALREADY_EXISTS":
+                return Retry("somebody made this resource just now", 1.0)
+            raise
+        found = [made]
+    one = found[0]
+    return Done(
+        {
+            "id": one.id,
+            "system_name": one.system_name,
+            "name": one.name,
+            "description": one.description,
+            "kind": one.kind,
+        }
+    )
+
+
+# exclusions
+
+
+def _exclusion_calls(context: Ctx) -> list[Call]:
+    return [
+        Call(str(event_id), {"event_id": event_id})
+        for number, made in context.results["occurrences"].items()
+        for (event_id, *_), (*_, is_wanted) in zip(made, planned(context)[number]["occurrences"], strict=True)
+        if not is_wanted
+    ]
+
+
+@outcome(*GONE)
+def _cancel(context: Ctx, call: Call) -> Outcome:
+    own.cancel_event(context, call.request["event_id"])
+    return Done()
+
+
+RESOURCE: Step[Tools] = Step(
+    "resource",
+    lambda c: [Call("resource", c.input["resource"])] if c.input["resource"] else [],
+    _find_or_make_resource,
+    lanes=making_lanes,
+    save=save_resource,
+)
+EXCLUSIONS = Step("exclusions", _exclusion_calls, _cancel, check=own.check)
+
+SCHEDULE: Sequence[Step[Tools]] = (
+    RESOURCE,
+    CONFLICTS,
+    NEWEST,
+    TEMPLATE_ENTRY,
+    EVENTS,
+    OCCURRENCES,
+    EXCLUSIONS,
+    replace(LINKS, save=save_links),
+)

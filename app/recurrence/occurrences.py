@@ -1,0 +1,120 @@
+"""Wall-clock times put into a zone: the instants that a recording is made at, and what excludes some of them.
+
+09:00 stays 09:00 when the clocks change. A wall-clock time that a change skips (a *gap*) takes the offset before it:
+02:30 becomes 03:30. One that happens twice (an *overlap*) is its first instant. That is RFC 5545 3.3.5, and what
+`fold=0` means in PEP 495.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, partial
+from itertools import accumulate
+from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from app.recurrence.rules import Rule, expand
+
+Anomaly = Literal["gap", "overlap"]
+
+MAX_DURATION = timedelta(hours=24)  # Kaltura's: one occurrence lasts 86,400 s at most
+
+# In the list of zones on some machines, yet none: they mean another thing on each of them, or nothing.
+_NO_ZONES = {"localtime", "posixrules", "Factory"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Local dates on which nothing is recorded, both ends included. Raises ValueError if they are reversed."""
+
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ValueError("An exclusion ends before it begins.")
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One session. `start` and `end` are UTC, `end` is `start` plus the duration in elapsed seconds.
+
+    `local` is the wall-clock time (naive) that results, `wanted` the one that was asked for where a gap moved it.
+    """
+
+    start: datetime
+    end: datetime
+    local: datetime
+    anomaly: Anomaly | None = None
+    excluded_by: Exclusion | None = None
+    wanted: datetime | None = None
+
+
+def zone(name: str) -> ZoneInfo:
+    """The IANA zone of that name, exactly as the database spells it. Raises ValueError for all else.
+
+    The name is looked up in a list and never becomes a path.
+    """
+    if name not in _zone_names():
+        raise ValueError("Not the name of an IANA time zone.")
+    return ZoneInfo(name)
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(available_timezones() - _NO_ZONES)
+
+
+def place(local: datetime, tz: ZoneInfo) -> tuple[datetime, Anomaly | None]:
+    """The instant (UTC) of a naive wall-clock time in `tz`, and whether the clocks skip or repeat that time."""
+    before, after = (tz.utcoffset(run) or timedelta(0) for run in (local, local.replace(fold=1)))
+    instant = local.replace(tzinfo=UTC) - before
+    if before == after:
+        return instant, None
+    return instant, "gap" if before < after else "overlap"
+
+
+def occurrences(
+    start: datetime,
+    tz: ZoneInfo,
+    duration: timedelta,
+    rule: Rule | None,
+    exclude: Sequence[Exclusion] = (),
+) -> tuple[Occurrence, ...]:
+    """Every session from `start` (naive wall-clock time, whole seconds) on, ascending, each instant once.
+
+    Without a rule that is one. An excluded session is there, marked with the exclusion of its date (the one that
+    goes on longest, if several hold it). Raises RuleError as `expand` does, and ValueError for a duration that is not
+    1 s to 24 h, a start with a zone, and fractions of a second in either.
+    """
+    if start.tzinfo is not None or start.microsecond:
+        raise ValueError("The start is a wall-clock time in whole seconds, without a zone.")
+    if not timedelta(0) < duration <= MAX_DURATION or duration.microseconds:
+        raise ValueError("The duration is at least a second and at most 24 hours, in whole seconds.")
+    excluded = _exclusions(exclude)
+    found = {}
+    for wanted in expand(rule, start) if rule else [start]:
+        instant, anomaly = place(wanted, tz)
+        found[instant] = Occurrence(
+            start=instant,
+            end=instant + duration,
+            local=instant.astimezone(tz).replace(tzinfo=None, fold=0) if anomaly == "gap" else wanted,
+            anomaly=anomaly,
+            excluded_by=excluded(wanted.date()),
+            wanted=wanted if anomaly == "gap" else None,
+        )
+    return tuple(found[instant] for instant in sorted(found))
+
+
+def _exclusions(exclude: Sequence[Exclusion]) -> Callable[[date], Exclusion | None]:
+    """A look-up of the exclusion that holds a date: by bisection, as a document may name hundreds."""
+    ordered = sorted(exclude, key=lambda exclusion: exclusion.first)
+    firsts = [exclusion.first for exclusion in ordered]
+    longest = list(accumulate(ordered, partial(max, key=lambda exclusion: exclusion.last)))
+
+    def holding(day: date) -> Exclusion | None:
+        begun = bisect_right(firsts, day)
+        return longest[begun - 1] if begun and day <= longest[begun - 1].last else None
+
+    return holding

@@ -1,0 +1,1 @@
+"""What encoders poll: a resource's next sessions, mostly from memory."""

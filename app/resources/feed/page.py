@@ -1,0 +1,190 @@
+"""What a resource has to record next, from SQL alone: it is answered whether Kaltura is up or not.
+
+`page` reads it, `content` is what is shown of it, `as_json` puts around that what differs from answer to answer. The
+ETag covers what is shown, and nothing of what differs: an occurrence that enters the window changes it.
+"""
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlmodel import Session, col
+
+from app.http.errors import InvalidDocument
+from app.resources.conflicts import LONGEST
+from app.resources.feed.etags import digest
+from app.resources.models import Booking, Occurrence, OccurrenceStatus
+from app.resources.schemas import ResourceName, UpcomingOccurrence
+
+WINDOW = timedelta(days=14)
+_OCCURRENCES = TypeAdapter(list[UpcomingOccurrence])
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Cursor(NamedTuple):
+    """The last occurrence of the page before."""
+
+    start: datetime
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What was asked for. Without `start` it begins now, without `end` it is 14 days long."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    limit: int = 100
+    cursor: Cursor | None = None
+
+    def at(self, now: datetime) -> tuple[datetime, datetime]:
+        """Where it begins and ends. Raises InvalidDocument where it ends first."""
+        start = self.start or now
+        end = self.end or start + WINDOW
+        if end < start:
+            rule = "must not be before from, which is now if not said"
+            raise InvalidDocument(f"to {rule}.", errors=[{"pointer": "/query/to", "detail": rule}])
+        return start, end
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`until`: as long as nothing is rescheduled, this is what there is to show before then. `more` begins the rest."""
+
+    rows: list[tuple[Occurrence, Booking]]
+    more: Cursor | None
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """JSON of what is shown. `version` is over the occurrences, `etag` (without its quotes) over all of it."""
+
+    resource: bytes
+    occurrences: bytes
+    version: str
+    etag: str
+    link: str | None
+
+
+def page(session: Session, resource_id: int, window: Window, now: datetime) -> Page:
+    """The occurrences that an encoder has to do with, that touch the window and have not ended, by start."""
+    start, end = window.at(now)
+    after = max(start, now)
+    here = (
+        col(Occurrence.resource_id) == resource_id,
+        col(Occurrence.status) == OccurrenceStatus.SCHEDULED,
+        ~col(Occurrence.withdrawn),
+        col(Booking.kind) != "other",
+    )
+    wanted: list[ColumnElement[bool]] = [
+        *here,
+        col(Occurrence.end) > after,
+        col(Occurrence.start) < end,
+        col(Occurrence.start) > after - LONGEST,  # so that the index is read from there on, and not from the first year
+    ]
+    if window.cursor:
+        begun, uid = window.cursor
+        same_start = and_(col(Occurrence.start) == begun, col(Occurrence.id) > uid)
+        wanted += [col(Occurrence.start) >= begun, or_(col(Occurrence.start) > begun, same_start)]
+    found = session.execute(
+        select(Occurrence, Booking)
+        .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
+        .where(*wanted)
+        .order_by(col(Occurrence.start), col(Occurrence.id))
+        .limit(window.limit + 1)
+    )
+    rows = [(occurrence, booking) for occurrence, booking in found]
+    changes = [moment for row, _ in rows for moment in (row.start, row.end) if moment > now]
+    if window.start is None and window.end is None and len(rows) <= window.limit:
+        following = session.execute(
+            select(func.min(col(Occurrence.start)))
+            .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
+            .where(*here, col(Occurrence.start) >= end)
+        ).scalar_one()
+        changes += [following - WINDOW] if following else []
+    elif window.start is None and window.end is not None:
+        changes.append(window.end)  # from then on it ends before it begins
+    last = rows[window.limit - 1][0] if len(rows) > window.limit else None
+    return Page(rows[: window.limit], Cursor(last.start, last.id) if last else None, min(changes, default=_NEVER))
+
+
+def content(resource: ResourceName, path: str, window: Window, found: Page, now: datetime) -> Content:
+    """What is shown of a page. `path` is where it was asked for, encoded, as its next page will be."""
+    shown = _OCCURRENCES.dump_json([_shown(occurrence, booking, now) for occurrence, booking in found.rows])
+    name = resource.model_dump_json().encode()
+    more = show_cursor(found.more) if found.more else ""
+    etag = digest(name, shown, more.encode())
+    link = _link(path, window.at(now), window.limit, more) if more else None
+    return Content(name, shown, digest(shown), etag, link)
+
+
+def as_json(shown: Content, window: Window, now: datetime, as_of: datetime, stale: bool) -> bytes:
+    """An UpcomingView, put together of what was put into bytes before."""
+    start, end = window.at(now)
+    return b"".join(
+        (
+            *(b'{"resource":', shown.resource, b',"server_time":', _instant(now), b',"as_of":', _instant(as_of)),
+            *(b',"stale":', b"true" if stale else b"false", b',"schedule_version":"', shown.version.encode(), b'"'),
+            *(b',"from":', _instant(start), b',"to":', _instant(end), b',"occurrences":', shown.occurrences, b"}"),
+        )
+    )
+
+
+def _shown(occurrence: Occurrence, booking: Booking, now: datetime) -> UpcomingOccurrence:
+    own = booking.source == "lectern"
+    return UpcomingOccurrence(
+        uid=occurrence.id,
+        status="recording_now" if occurrence.start <= now else "upcoming",
+        kind="live" if booking.kind == "live" else "recording",
+        title=booking.title,
+        description=booking.description,
+        start=occurrence.start,
+        end=occurrence.end,
+        local_start=occurrence.start.astimezone(ZoneInfo(booking.time_zone)),
+        time_zone=booking.time_zone,
+        duration_seconds=int((occurrence.end - occurrence.start).total_seconds()),
+        recording_id=booking.id if own else None,
+        event_id=occurrence.event_id,
+        series_id=occurrence.series_id,
+        template_entry_id=booking.template_entry_id,
+        tags=booking.tags,
+        source="lectern" if own else "kaltura",
+    )
+
+
+def _instant(moment: datetime) -> bytes:
+    return moment.astimezone(UTC).strftime('"%Y-%m-%dT%H:%M:%SZ"').encode()
+
+
+# Pages
+
+
+def _link(path: str, span: tuple[datetime, datetime], limit: int, cursor: str) -> str:
+    """RFC 8288, relative to the service: who asked under which host's name stays out of what is kept for others."""
+    start, end = (moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for moment in span)
+    query = urlencode({"from": start, "to": end, "limit": limit, "cursor": cursor})
+    return f'<{quote(path, safe="/%")}?{query}>; rel="next"'
+
+
+def show_cursor(cursor: Cursor) -> str:
+    plain = f"{int(cursor.start.timestamp())} {cursor.uid}"
+    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+
+
+def read_cursor(given: str) -> Cursor:
+    """Raises InvalidDocument for what was never given out."""
+    try:
+        start, uid = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode("ascii").split(" ")
+        cursor = Cursor(datetime.fromtimestamp(int(start), UTC), uid)
+    except (ValueError, OverflowError, OSError):
+        cursor = Cursor(_NEVER, "")
+    if not cursor.uid.isprintable() or show_cursor(cursor) != given:
+        rule = "is not a cursor that was given out"
+        raise InvalidDocument(f"cursor {rule}.", errors=[{"pointer": "/query/cursor", "detail": rule}])
+    return cursor

@@ -1,0 +1,119 @@
+"""The threads that keep mirrors fresh, and make the rounds.
+
+Of the idle threads one at a time looks for a round or a resource that is due; when it has claimed one it sees to it,
+and the next idle thread looks. What is asked for is noted in memory and written by whoever looks, many at once.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from structlog.contextvars import bound_contextvars
+
+from app.kaltura.client import KalturaClient
+from app.resources.mirror.refresh import Claim, Mirror
+from app.resources.rounds import RoundClaim, Rounds
+
+log = structlog.get_logger(__name__)
+
+POLL = 0.25  # seconds between two looks for a resource that is due
+ROUND_POLL = 1.0  # seconds between two looks for a round that is due
+AFTER_FAILURE = 2.0  # seconds of rest when the database does not answer
+
+
+class Refreshers:
+    """`count` threads; `client` makes each one's own way to Kaltura."""
+
+    def __init__(self, mirror: Mirror, rounds: Rounds, client: Callable[[], KalturaClient], count: int = 2) -> None:
+        self._mirror = mirror
+        self._rounds = rounds
+        self._client = client
+        self._asked = set[int]()
+        self._wanted = False  # whether anybody has asked for anything
+        self._looked = float("-inf")  # for a round (monotonic)
+        self._asking = threading.Lock()
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._leading = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"mirror-{number}", daemon=True) for number in range(count)
+        ]
+
+    @property
+    def alive(self) -> bool:
+        return all(thread.is_alive() for thread in self._threads)
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Lets each thread end the call it is in; what is not written then is read again by somebody else."""
+        self._stop.set()
+        self._wake.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(timeout)
+
+    def ask(self, resource_id: int | None = None) -> None:
+        """Somebody wants to see this resource, or to know what resources there are. Costs nothing worth mentioning."""
+        with self._asking:
+            self._asked.update([] if resource_id is None else [resource_id])
+            self._wanted = True
+        self._wake.set()
+
+    def _work(self) -> None:
+        client = self._client()
+        try:
+            while (claim := self._next()) is not None:
+                try:
+                    self._see_to(client, claim)
+                except Exception:
+                    # Nothing was written; the lease runs out, and it is claimed again.
+                    log.exception("mirror_left", claim=repr(claim))
+        finally:
+            client.close()
+
+    def _see_to(self, client: KalturaClient, claim: Claim | RoundClaim) -> None:
+        if isinstance(claim, RoundClaim):
+            self._rounds.run(client, claim)
+            return
+        with bound_contextvars(resource_id=claim.resource_id):  # on every line of the log
+            self._mirror.refresh(client, claim)
+
+    def _next(self) -> Claim | RoundClaim | None:
+        """What is due next, claimed; None when the process stops."""
+        with self._leading:
+            while not self._stop.is_set():
+                self._wake.clear()
+                try:
+                    self._tell()
+                    claim = self._round() or self._mirror.claim()
+                except SQLAlchemyError as error:
+                    log.error("cannot_claim_mirror", kind=type(error).__name__)
+                    self._stop.wait(AFTER_FAILURE)
+                    continue
+                if claim is not None:
+                    return claim
+                self._wake.wait(POLL)
+        return None
+
+    def _round(self) -> RoundClaim | None:
+        if time.monotonic() - self._looked < ROUND_POLL:
+            return None
+        self._looked = time.monotonic()
+        return self._rounds.claim()
+
+    def _tell(self) -> None:
+        with self._asking:
+            asked, wanted = set(self._asked), self._wanted
+        if wanted:
+            self._rounds.ask()
+            self._looked = float("-inf")
+        if asked:
+            self._mirror.ask(asked)
+        with self._asking:
+            self._asked -= asked
+            self._wanted = self._wanted and not wanted

@@ -1,0 +1,1 @@
+"""Schedule events as Kaltura makes, keeps and finds them."""

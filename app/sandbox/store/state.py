@@ -1,0 +1,181 @@
+"""The simulator's memory: one SQLite database, two stores in it.
+
+    tables (the "database")                     index (the "search engine")
+    ───────────────────────                     ───────────────────────────
+    partners, users, app_tokens, meta           event_index      a copy of the columns of events
+    entries, categories, category_entries       index_resources  the rooms of an event, inherited ones included
+    resources, events, event_resources          entry_index      the referenceId of an entry
+                        └── saved ── at once, or as `index.py` says ──┘
+
+`get`, `idEqual` and `idIn` read the tables, all other filters and getConflicts the index, as on a real server.
+Objects are kept as JSON in `body`, with the properties that are their own; columns beside it are for searching.
+"""
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+VERSION = 2  # raised whenever the tables change
+EVENT_COLUMNS = """
+    id INTEGER PRIMARY KEY {autoincrement}, partner INTEGER NOT NULL, parent INTEGER, type TEXT NOT NULL,
+    status INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, recurrence INTEGER NOT NULL,
+    reference TEXT, owner TEXT, template TEXT, tags TEXT, priority INTEGER, summary TEXT,
+    created INTEGER NOT NULL, updated INTEGER NOT NULL"""
+INDEXED = (
+    "id, partner, parent, type, status, start, end, recurrence, reference, owner, template, tags, priority, "
+    "summary, created, updated"
+)
+SCHEMA = f"""
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE partners (id INTEGER PRIMARY KEY, admin_secret TEXT NOT NULL, secret TEXT NOT NULL);
+CREATE TABLE users (partner INTEGER, id TEXT, PRIMARY KEY (partner, id)) WITHOUT ROWID;
+CREATE TABLE app_tokens (id TEXT PRIMARY KEY, partner INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE entries (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, partner INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE entry_index (
+    number INTEGER PRIMARY KEY, partner INTEGER NOT NULL, reference TEXT, status INTEGER NOT NULL);
+CREATE INDEX entry_reference ON entry_index (reference);
+CREATE TABLE categories (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, partner INTEGER NOT NULL, full_name TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX category_name ON categories (full_name);
+CREATE TABLE category_entries (
+    category INTEGER, entry TEXT, partner INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (category, entry));
+CREATE INDEX category_entries_entry ON category_entries (entry);
+CREATE TABLE resources (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, partner INTEGER NOT NULL, type TEXT NOT NULL, parent INTEGER,
+    system_name TEXT, body TEXT NOT NULL);
+CREATE TABLE events ({EVENT_COLUMNS.format(autoincrement="AUTOINCREMENT")}, body TEXT NOT NULL);
+CREATE INDEX event_parent ON events (parent);
+CREATE INDEX event_type ON events (type, partner);
+CREATE TABLE event_index ({EVENT_COLUMNS.format(autoincrement="")});
+CREATE INDEX indexed_parent ON event_index (parent);
+CREATE INDEX indexed_start ON event_index (start);
+CREATE INDEX indexed_reference ON event_index (reference);
+CREATE INDEX indexed_template ON event_index (template);
+CREATE TABLE index_resources (
+    resource INTEGER, event INTEGER, parent INTEGER, PRIMARY KEY (resource, event)) WITHOUT ROWID;
+CREATE INDEX index_resources_event ON index_resources (event);
+CREATE TABLE event_resources (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, event INTEGER NOT NULL, resource INTEGER NOT NULL,
+    partner INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (event, resource));
+CREATE TABLE pending (saved REAL NOT NULL, kind TEXT NOT NULL, id INTEGER NOT NULL);
+CREATE INDEX pending_saved ON pending (saved);
+CREATE TABLE never_indexed (kind TEXT, id INTEGER, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE never_listed (event INTEGER, resource INTEGER, PRIMARY KEY (event, resource)) WITHOUT ROWID;
+CREATE TABLE ended_sessions (ks TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+TABLES = (
+    *("meta", "partners", "users", "app_tokens", "ended_sessions"),
+    *("pending", "never_indexed", "never_listed"),
+    *("entries", "entry_index", "categories", "category_entries", "resources"),
+    *("events", "event_index", "event_resources", "index_resources"),
+)
+
+
+class Store:
+    """The database behind one lock of its owner: never used by two threads at once."""
+
+    def __init__(self, database: str) -> None:
+        self.connection = sqlite3.connect(
+            database, isolation_level=None, check_same_thread=False, cached_statements=512
+        )
+        self.connection.execute("PRAGMA busy_timeout = 5000")
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        # A crash of the process loses nothing; only a crash of the machine may, and this is a simulator.
+        self.connection.execute("PRAGMA synchronous = OFF")
+        self._make_tables()
+
+    def _make_tables(self) -> None:
+        """A database of another version is emptied and seeded again. Raises ValueError for one that was never ours."""
+        with self.transaction():
+            version = self.one("PRAGMA user_version")[0]
+            if version == 0 and self.one("SELECT 1 FROM sqlite_master"):
+                raise ValueError("this database is not a sandbox's")
+            if version != VERSION:
+                for table in TABLES:
+                    self.run(f"DROP TABLE IF EXISTS {table}")
+                for statement in SCHEMA.split(";"):
+                    self.run(statement)
+                self.run(f"PRAGMA user_version = {VERSION}")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def rows(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        return self.connection.execute(statement, values).fetchall()
+
+    def one(self, statement: str, values: Sequence[object] = ()) -> Any:
+        """The first row, or None."""
+        return self.connection.execute(statement, values).fetchone()
+
+    def run(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        return self.connection.execute(statement, values)
+
+    def run_many(self, statement: str, values: Iterable[Sequence[object]]) -> None:
+        self.connection.executemany(statement, values)
+
+    def bodies(self, statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """The JSON of each row's first column."""
+        return [json.loads(row[0]) for row in self.rows(statement, values)]
+
+    def body(self, statement: str, values: Sequence[object] = ()) -> dict[str, Any] | None:
+        row = self.one(statement, values)
+        return json.loads(row[0]) if row else None
+
+    def meta(self, name: str) -> str | None:
+        row = self.one("SELECT value FROM meta WHERE name = ?", (name,))
+        return row[0] if row else None
+
+    def set_meta(self, name: str, value: str) -> None:
+        self.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def signing_key(self) -> bytes:
+        """The key that sessions are signed with: made at first start, so sessions outlive a restart."""
+        key = self.meta("signing_key")
+        if key is None:
+            key = secrets.token_hex(32)
+            self.set_meta("signing_key", key)
+        return bytes.fromhex(key)
+
+    def identity(self) -> str:
+        """Tells it from other sandboxes. Made when it is first asked for, and forgotten with all else."""
+        found = self.meta("identity")
+        if found is None:
+            found = secrets.token_hex(8)
+            self.set_meta("identity", found)
+        return found
+
+    def see_user(self, partner: int, user: str) -> None:
+        """A user that does not exist yet is made without a word (exchange 867)."""
+        self.run("INSERT OR IGNORE INTO users VALUES (?, ?)", (partner, user))
+
+    def next_id(self, table: str) -> int:
+        row = self.one("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
+        return (row[0] if row else 0) + 1
+
+    def start_ids_at(self, table: str, first: int) -> None:
+        self.run("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+        self.run("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, first - 1))
+
+    def clear(self) -> None:
+        with self.transaction():
+            for table in TABLES:
+                self.run(f"DELETE FROM {table}")  # noqa: S608 - the names are ours
+            self.run("DELETE FROM sqlite_sequence")
+
+
+def dumps(body: dict[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,1 @@
+"""Faults and bad days on purpose."""

@@ -1,0 +1,169 @@
+"""Killed at every moment of every change: in the end it is what it would have been, and the past is untouched.
+
+In one process, which abandons the chain where it stands: `test_kill.py` does the same with real ones.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+import pytest
+
+from tests.recordings.changing.cases import CASES, picture, prepared
+from tests.recordings.changing.house import House, Moment, die, house
+from tests.recordings.changing.links import drifted, lost, unlisted
+from tests.recordings.changing.scene import Scene
+from tests.service import READING, Json, found
+
+each_case = pytest.mark.parametrize("name", CASES)
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A case as it begins, and what the change comes to when nothing disturbs it."""
+
+    scene: Scene
+    start: Moment
+    before: Json
+    after: Json
+    moments: list[str]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One for all tests: each takes it back to where its case begins."""
+    with house(tmp_path_factory.mktemp("house")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def rehearsed(service: House) -> Callable[[str], Rehearsal]:
+    empty = service.keep()
+
+    @cache
+    def rehearse(name: str) -> Rehearsal:
+        service.back_to(empty)
+        case = CASES[name]
+        scene = prepared(service, case, service.settle)
+        start, before = service.keep(), picture(scene)
+        service.calls()
+        found(case.act(scene), 202)
+        moments = service.settle()
+        assert tuple(service.writes()) == case.calls
+        return Rehearsal(scene, start, before, picture(scene), moments)
+
+    return rehearse
+
+
+@each_case
+def test_rows_1_and_2_killed_at_any_moment_it_comes_to_the_same(
+    service: House, rehearsed: Callable[[str], Rehearsal], name: str
+) -> None:
+    case, it = CASES[name], rehearsed(name)
+    for number, moment in enumerate(it.moments):
+        if moment.rpartition(".")[2] in READING and name != "retime":
+            continue  # to die before a question is to die after the commit before it
+        service.back_to(it.start)
+        found(case.act(it.scene), 202)
+        assert len(service.settle(number, die)) > number
+        assert picture(it.scene) == it.after, f"killed at {number}, {moment} of {it.moments}"
+
+
+@each_case
+@pytest.mark.parametrize("fault", ["drop_after", "http_500"])
+def test_rows_3_and_6_an_answer_that_is_lost_changes_nothing_about_the_end(
+    service: House, rehearsed: Callable[[str], Rehearsal], name: str, fault: str
+) -> None:
+    case, it = CASES[name], rehearsed(name)
+    for number, (moment, call) in enumerate(pairwise(it.moments)):
+        if moment == "commit" and call != "commit" and call.split(".")[1] not in READING:
+            service.back_to(it.start)
+            found(case.act(it.scene), 202)
+            service.settle(number, lambda: service.fault(fault, times=1))
+            service.sweep()
+            assert picture(it.scene) == it.after, f"{fault} at {call}, {number} of {it.moments}"
+
+
+@pytest.mark.parametrize("name", ["cancel before it begins", "move again", "room"])
+def test_killed_at_any_moment_a_series_that_goes_by_halves_leaves_nothing_standing(
+    service: House, rehearsed: Callable[[str], Rehearsal], name: str
+) -> None:
+    case, it = CASES[name], rehearsed(name)
+    first, number, there = it.moments.index("scheduleEvent.delete"), 0, it.moments
+    while first + number < len(there):
+        service.back_to(it.start)
+        service.sandbox.set_faults({"modes": {"half_delete": True}})
+        found(case.act(it.scene), 202)
+        there = service.settle(first + number, die)
+        seen = picture(it.scene)  # what is active is what SQL has scheduled
+        assert {part: seen[part] for part in ("recording", "rows", "entries")} == {
+            part: it.after[part] for part in ("recording", "rows", "entries")
+        }
+        number += 1
+
+
+@pytest.mark.parametrize("name", ["retime", "room", "move again"])
+def test_killed_at_any_moment_what_was_linked_by_halves_is_on_the_room_s_list(
+    service: House, rehearsed: Callable[[str], Rehearsal], name: str
+) -> None:
+    case, it = CASES[name], rehearsed(name)
+    first, number, there = it.moments.index("scheduleEventResource.add"), 0, it.moments
+    while first + number < len(there):
+        service.back_to(it.start)
+        service.sandbox.set_faults({"modes": {"half_link": {"indexed": 0, "times": 1}}})
+        found(case.act(it.scene), 202)
+        there = service.settle(first + number, die)
+        assert not unlisted(it.scene), f"killed at {first + number} of {there}"
+        assert picture(it.scene) == it.after, f"killed at {first + number} of {there}"
+        number += 1
+    assert "scheduleEventResource.delete" in there
+
+
+def test_killed_at_any_moment_of_linking_again_by_resume_all_is_on_the_room_s_list(
+    service: House, rehearsed: Callable[[str], Rehearsal]
+) -> None:
+    scene, before = rehearsed("words").scene, rehearsed("words").before
+    moments: list[str] = []
+    number = 0
+    while number <= len(moments):  # the first time it is not killed
+        service.back_to(rehearsed("words").start)
+        lost(scene)
+        drifted(scene)
+        found(service.client.post(f"{scene.path}/resume"), 202)
+        there = service.settle(number if moments else None)
+        assert not unlisted(scene), f"killed at {number} of {there}"
+        assert picture(scene) == before, f"killed at {number} of {there}"
+        number += bool(moments)
+        moments = moments or there
+    assert "scheduleEventResource.delete" in moments
+
+
+# Undone
+
+REFUSED = {
+    "links": ("schedule_scheduleEventResource", "add"),  # the last that can be refused
+    "events": ("schedule_scheduleEvent", "add"),
+}
+
+
+@pytest.mark.parametrize("step", REFUSED)
+@pytest.mark.parametrize("name", ["room", "retime", "exclusions", "move again", "restore"])
+def test_rows_1_and_2_killed_at_any_moment_of_its_undoing_everything_is_as_before(
+    service: House, rehearsed: Callable[[str], Rehearsal], name: str, step: str
+) -> None:
+    case, it = CASES[name], rehearsed(name)
+    refused = f"{REFUSED[step][0].removeprefix('schedule_')}.{REFUSED[step][1]}"
+    number = it.moments.index(refused)
+    moments: list[str] = []
+    while number <= len(moments):  # the first time it is not killed
+        service.back_to(it.start)
+        found(case.act(it.scene), 202)
+        service.fault("error", *REFUSED[step], code="INVALID_PARAMETER_CHAR")
+        there = service.settle(number if moments else None)
+        service.heal()
+        chain = service.get(it.scene.path)["chain"]
+        assert (chain["status"], [one["name"] for one in chain["steps"] if one["error"]]) == ("failed", [step])
+        assert picture(it.scene) == it.before, f"killed at {number} of {there}"
+        number += bool(moments)
+        moments = moments or there

@@ -1,0 +1,116 @@
+"""Wall-clock times in zones, and exclusions."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from app.recurrence.occurrences import Exclusion, occurrences, place, zone
+from app.recurrence.rules import Rule
+from tests.recurrence.support import at, days
+
+NEW_YORK = zone("America/New_York")
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "America",
+        "x" * 5000,
+        "localtime",
+        "posixrules",
+        "Factory",
+        "/etc/passwd",
+        "../UTC",
+        "",
+        "utc",
+        "america/new_york",
+    ],
+)
+def test_only_names_of_zones_are_zones(name: str) -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        zone(name)
+
+
+@pytest.mark.parametrize(
+    ("local", "instant", "anomaly"),
+    [
+        (at("2027-01-13T09:00"), datetime(2027, 1, 13, 14, tzinfo=UTC), None),
+        (at("2027-07-13T09:00"), datetime(2027, 7, 13, 13, tzinfo=UTC), None),
+        (at("2027-03-14T02:30"), datetime(2027, 3, 14, 7, 30, tzinfo=UTC), "gap"),
+        (at("2027-11-07T01:30"), datetime(2027, 11, 7, 5, 30, tzinfo=UTC), "overlap"),
+        (at("2027-11-07T02:00"), datetime(2027, 11, 7, 7, tzinfo=UTC), None),
+    ],
+)
+def test_a_wall_clock_time_has_one_instant(local: datetime, instant: datetime, anomaly: str | None) -> None:
+    assert place(local, NEW_YORK) == (instant, anomaly)
+
+
+def test_the_designs_document_has_36_sessions() -> None:
+    """DESIGN 2's example: 40 sessions from 13 January, four of them excluded, 09:00 before and after 14 March."""
+    rule = Rule("weekly", days=days("MO,WE,FR"), count=40, week_start="WE")
+    break_ = Exclusion(date(2027, 3, 22), date(2027, 3, 26))
+    day_off = Exclusion(date(2027, 2, 15), date(2027, 2, 15))
+    found = occurrences(at("2027-01-13T09:00"), NEW_YORK, timedelta(minutes=50), rule, [break_, day_off])
+    assert len(found) == 40
+    assert [o.excluded_by for o in found if o.excluded_by] == [day_off, break_, break_, break_]
+    assert found[0].start == datetime(2027, 1, 13, 14, tzinfo=UTC)
+    assert {o.local.hour for o in found} == {9}
+    assert {o.start.hour for o in found if o.start > datetime(2027, 3, 14, tzinfo=UTC)} == {13}
+    assert {o.end - o.start for o in found} == {timedelta(minutes=50)}
+
+
+def test_each_date_of_a_range_is_excluded_and_what_holds_it_longest_is_named() -> None:
+    week = Exclusion(date(2027, 3, 22), date(2027, 3, 26))
+    day = Exclusion(date(2027, 3, 23), date(2027, 3, 23))
+    later = Exclusion(date(2027, 3, 26), date(2027, 3, 28))
+    found = occurrences(at("2027-03-20T09:00"), NEW_YORK, HOUR, Rule("daily", count=10), [later, day, week])
+    assert {o.local.day: o.excluded_by for o in found if o.excluded_by} == {
+        22: week,
+        23: week,
+        24: week,
+        25: week,
+        26: later,
+        27: later,
+        28: later,
+    }
+
+
+def test_an_exclusion_means_local_dates() -> None:
+    """20:00 in New York is the next day in UTC."""
+    thursday = Exclusion(date(2027, 1, 14), date(2027, 1, 14))
+    found = occurrences(at("2027-01-13T20:00"), NEW_YORK, HOUR, Rule("daily", count=3), [thursday])
+    assert [o.excluded_by is not None for o in found] == [False, True, False]
+
+
+def test_a_session_without_a_rule_may_be_excluded_too() -> None:
+    day = Exclusion(date(2027, 1, 13), date(2027, 1, 13))
+    (found,) = occurrences(at("2027-01-13T09:00"), NEW_YORK, HOUR, None, [day])
+    assert found.excluded_by == day
+
+
+def test_an_instant_is_there_once_where_a_zone_left_a_day_out() -> None:
+    """Samoa had no 30 December 2011: its 09:00 becomes that of the 31st, which is a session of its own."""
+    found = occurrences(at("2011-12-29T09:00"), zone("Pacific/Apia"), HOUR, Rule("daily", count=4))
+    assert [(o.local.day, o.anomaly) for o in found] == [(29, None), (31, None), (1, None)]
+
+
+@pytest.mark.parametrize(
+    ("start", "duration"),
+    [
+        (datetime(2027, 1, 13, 9, tzinfo=UTC), HOUR),
+        (at("2027-01-13T09:00:00.5"), HOUR),
+        (at("2027-01-13T09:00"), timedelta(0)),
+        (at("2027-01-13T09:00"), -HOUR),
+        (at("2027-01-13T09:00"), timedelta(hours=24, seconds=1)),
+        (at("2027-01-13T09:00"), timedelta(seconds=1.5)),
+    ],
+)
+def test_a_session_begins_on_the_wall_clock_and_lasts_up_to_a_day(start: datetime, duration: timedelta) -> None:
+    with pytest.raises(ValueError, match=r"start|duration"):
+        occurrences(start, NEW_YORK, duration, None)
+
+
+def test_a_range_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(ValueError, match="ends before"):
+        Exclusion(date(2027, 3, 26), date(2027, 3, 22))
