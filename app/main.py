@@ -50,6 +50,7 @@ from app.recordings.accepting import Acceptance
 from app.recordings.chains_router import router as chains
 from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.models import Recording
+from app.recordings.occurrences_router import router as occurrences
 from app.recordings.reading.calendar import router as calendars
 from app.recordings.router import router as recordings
 from app.recordings.scheduling.context import Tools
@@ -292,6 +293,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second))
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads)
     app.include_router(recordings)
+    app.include_router(occurrences)
     app.include_router(calendars)
     app.include_router(chains)
     app.include_router(resources)

@@ -6,10 +6,8 @@ from fastapi import APIRouter, Path, Response
 
 from app.access.door import REFUSALS, Admin
 from app.http.errors import DatabaseUnavailable, InvalidDocument, NotFound, NothingToResume, responses
+from app.recordings.parameters import RETRY, Accepting, Prefer, wait_of
 from app.recordings.reading.views import ChainView
-from app.recordings.router import Accepting, Prefer, wait_of
-
-_RETRY = {"Retry-After": {"description": "Seconds until it is worth looking.", "schema": {"type": "integer"}}}
 
 router = APIRouter(prefix="/chains", tags=["operations"])
 
@@ -20,7 +18,7 @@ router = APIRouter(prefix="/chains", tags=["operations"])
     summary="Resume a chain",
     response_description="It has ended.",
     responses={
-        202: {"model": ChainView, "description": "Taken up; it goes on.", "headers": _RETRY},
+        202: {"model": ChainView, "description": "Taken up; it goes on.", "headers": RETRY},
         **responses(*REFUSALS, NotFound, NothingToResume, InvalidDocument, DatabaseUnavailable),
     },
 )

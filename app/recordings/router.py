@@ -1,28 +1,19 @@
 """`/recordings`: parse, call one function, answer."""
 
-import re
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.access.door import REFUSALS, Reader, Writer
 from app.http.errors import (
     AmbiguousResource,
-    CategoryNotFound,
-    ChainRunning,
     DatabaseUnavailable,
-    IdempotencyKeyReused,
     InvalidDocument,
-    NotChangeable,
-    NotFound,
     NothingAhead,
     NothingToResume,
     NotOurs,
-    OccurrenceOver,
     PayloadTooLarge,
     PreconditionFailed,
-    ReferenceInUse,
     RefusedByKaltura,
     ResourceNotFound,
     ScheduleConflict,
@@ -30,90 +21,33 @@ from app.http.errors import (
     UnsupportedMediaType,
     responses,
 )
-from app.http.fields import CURSOR, Line, Words
+from app.http.fields import CURSOR, Words
 from app.http.threads import Reading
 from app.recordings import whose
-from app.recordings.accepting import Acceptance
 from app.recordings.changing import requests
 from app.recordings.changing.batch import Batch, BatchView
-from app.recordings.document.document import EXAMPLES, RecordingDocument
 from app.recordings.document.preview import Preview
+from app.recordings.parameters import (
+    CHANGING,
+    ETAG,
+    LINK,
+    LOCATION,
+    MAKING,
+    READING,
+    RETRY,
+    Accepting,
+    Document,
+    IdempotencyKey,
+    IfMatch,
+    MergePatch,
+    Prefer,
+    RecordingId,
+    wait_of,
+)
 from app.recordings.reading import queries
-from app.recordings.reading.views import HistoryPage, OccurrencePage, OccurrenceView, RecordingPage, RecordingView
+from app.recordings.reading.views import HistoryPage, OccurrencePage, RecordingPage, RecordingView
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
-
-DEFAULT_WAIT, LONGEST_WAIT = 10.0, 30.0  # seconds
-READING = (*REFUSALS, NotFound, InvalidDocument, DatabaseUnavailable)
-MAKING = (
-    *(*REFUSALS, ReferenceInUse, ScheduleConflict, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType),
-    *(InvalidDocument, IdempotencyKeyReused, NothingAhead, RefusedByKaltura, CategoryNotFound, ResourceNotFound),
-    *(ScheduleDiffers, DatabaseUnavailable),
-)
-
-CHANGING = (NotFound, ChainRunning, NotChangeable, NotOurs, PreconditionFailed)
-RecordingId = Annotated[str, Path(description="The recording's id.", examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"])]
-Prefer = Annotated[
-    str | None,
-    Header(
-        alias="Prefer",
-        description="RFC 7240. `wait=N`: how many seconds to wait for the end, at most 30 (10 if not said). "
-        "`respond-async`: answer at once.",
-        examples=["wait=20"],
-    ),
-]
-IdempotencyKey = Annotated[
-    Line | None,
-    Header(
-        alias="Idempotency-Key",
-        description="Makes it safe to send the same request again: the same key with the same document answers "
-        "what the first request ended with.",
-        examples=["5f0c3a52-4a08-4c52-9b60-2d7d5a3f2f1e"],
-    ),
-]
-OccurrenceId = Annotated[str, Path(description="The session's id.", examples=["occ_01kantf3wqz6t4s8w2v1x0y9ab"])]
-IfMatch = Annotated[
-    str | None,
-    Header(
-        alias="If-Match",
-        description="The `ETag` that the recording had when you read it; 412 if it has another now.",
-        examples=['"5f2c9a1b7e3d4c60"'],
-    ),
-]
-Document = Annotated[RecordingDocument, Body(openapi_examples=EXAMPLES)]
-MergePatch = Annotated[
-    dict[str, Any],
-    Body(
-        media_type="application/merge-patch+json",
-        description="Fields of the document; null takes one out.",
-        examples=[{"title": "MATH-123 Linear Algebra I", "location": "Room 704", "resource": "EXTRON-200-DEF"}],
-    ),
-]
-_LOCATION = {"Location": {"description": "The recording's address.", "schema": {"type": "string"}}}
-_ETAG = {"ETag": {"description": "For `If-Match` of a later change.", "schema": {"type": "string"}}}
-_LINK = {"Link": {"description": "The next page (`rel=next`), if there is one.", "schema": {"type": "string"}}}
-_RETRY = {"Retry-After": {"description": "Seconds until it is worth looking.", "schema": {"type": "integer"}}}
-CHANGING_ONE = (*READING, *CHANGING, OccurrenceOver, ScheduleConflict, RefusedByKaltura)
-_ONE_GOES_ON: dict[int | str, dict[str, Any]] = {
-    202: {"model": OccurrenceView, "description": "Accepted; it goes on.", "headers": _LOCATION | _RETRY}
-}
-
-
-async def _acceptance(request: Request) -> Acceptance:
-    found: Acceptance = request.app.state.acceptance
-    return found
-
-
-Accepting = Annotated[Acceptance, Depends(_acceptance)]
-
-
-def wait_of(prefer: str | None) -> float:
-    """How long an answer may wait, in seconds, by `Prefer`. What cannot be read is ignored (RFC 7240, section 2)."""
-    said = prefer or ""
-    wait = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})\"?(?=$|[,;\s])", said, re.IGNORECASE)
-    if wait:
-        return min(float(wait[1]), LONGEST_WAIT)
-    return 0.0 if re.search(r"(?:^|[,\s])respond-async(?=$|[,;\s])", said, re.IGNORECASE) else DEFAULT_WAIT
 
 
 @router.post(
@@ -123,16 +57,16 @@ def wait_of(prefer: str | None) -> float:
     summary="Schedule a recording",
     response_description="Scheduled.",
     responses={
-        201: {"headers": _LOCATION},
+        201: {"headers": LOCATION},
         200: {
             "model": RecordingView,
             "description": "It was there already, made by the same document.",
-            "headers": _LOCATION,
+            "headers": LOCATION,
         },
         202: {
             "model": RecordingView,
             "description": "Accepted. It goes on in the background, also when Kaltura is away.",
-            "headers": _LOCATION | _RETRY,
+            "headers": LOCATION | RETRY,
         },
         **responses(*MAKING),
     },
@@ -176,7 +110,7 @@ async def preview_recording(request: Request, document: Document, client: Writer
     response_description="All of them are changed.",
     responses={
         207: {"model": BatchView, "description": "Not all are changed; `outcome` of each says what became of it."},
-        202: {"model": BatchView, "description": "Accepted; not all of them are done.", "headers": _RETRY},
+        202: {"model": BatchView, "description": "Accepted; not all of them are done.", "headers": RETRY},
         **responses(*MAKING, *CHANGING),
     },
 )
@@ -199,9 +133,9 @@ async def change_recordings(
     summary="Make or change the recording with your id",
     response_description="It was there, and is changed.",
     responses={
-        201: {"model": RecordingView, "description": "It was not there, and is scheduled.", "headers": _LOCATION},
-        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": _LOCATION | _RETRY},
-        204: {"description": "It is what the document says already; Kaltura was not asked.", "headers": _LOCATION},
+        201: {"model": RecordingView, "description": "It was not there, and is scheduled.", "headers": LOCATION},
+        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": LOCATION | RETRY},
+        204: {"description": "It is what the document says already; Kaltura was not asked.", "headers": LOCATION},
         **responses(*MAKING, *CHANGING),
     },
 )
@@ -222,7 +156,7 @@ async def put_recording(
     "",
     summary="List recordings",
     response_description="A page of recordings.",
-    responses={200: {"headers": _LINK}, **responses(*REFUSALS, InvalidDocument, DatabaseUnavailable)},
+    responses={200: {"headers": LINK}, **responses(*REFUSALS, InvalidDocument, DatabaseUnavailable)},
 )
 def list_recordings(
     request: Request,
@@ -250,7 +184,7 @@ def list_recordings(
     "/{id}",
     summary="Show a recording",
     response_description="The recording.",
-    responses={200: {"headers": _ETAG}, **responses(*READING)},
+    responses={200: {"headers": ETAG}, **responses(*READING)},
 )
 def get_recording(id: RecordingId, response: Response, client: Reader, database: Reading) -> RecordingView:
     """The document that was sent, what became of it, and what stands in Kaltura for it."""
@@ -290,8 +224,8 @@ def get_history(id: RecordingId, client: Reader, database: Reading) -> HistoryPa
     summary="Resume a recording",
     response_description="Scheduled.",
     responses={
-        200: {"headers": _LOCATION},
-        202: {"model": RecordingView, "description": "Taken up; it goes on.", "headers": _LOCATION | _RETRY},
+        200: {"headers": LOCATION},
+        202: {"model": RecordingView, "description": "Taken up; it goes on.", "headers": LOCATION | RETRY},
         **responses(*READING, NothingToResume, NotOurs, ScheduleConflict, RefusedByKaltura, ScheduleDiffers),
     },
 )
@@ -317,7 +251,7 @@ async def resume_recording(
     summary="Change a recording",
     response_description="Changed.",
     responses={
-        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": _LOCATION | _RETRY},
+        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": LOCATION | RETRY},
         **responses(*MAKING, *CHANGING),
     },
 )
@@ -343,7 +277,7 @@ async def change_recording(
     summary="Cancel a recording",
     response_description="Cancelled.",
     responses={
-        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": _LOCATION | _RETRY},
+        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": LOCATION | RETRY},
         **responses(*READING, PreconditionFailed),
     },
 )
@@ -352,51 +286,3 @@ async def cancel_recording(
 ) -> Response:
     """Cancels what lies ahead; what was recorded stays. Harmless to repeat. Frees its `reference_id`."""
     return await accepting.cancel(client, id, if_match, wait_of(prefer))
-
-
-@router.patch(
-    "/{id}/occurrences/{occurrence_id}",
-    response_model=OccurrenceView,
-    summary="Move one session",
-    response_description="Moved.",
-    responses={**_ONE_GOES_ON, **responses(*CHANGING_ONE, PayloadTooLarge, UnsupportedMediaType)},
-)
-async def move_occurrence(
-    id: RecordingId,
-    occurrence_id: OccurrenceId,
-    wanted: requests.OccurrenceChange,
-    client: Writer,
-    accepting: Accepting,
-    prefer: Prefer = None,
-) -> Response:
-    """Gives one session another time or length, also where the recurrence has none. It keeps its id."""
-    move = partial(requests.move, wanted=wanted)
-    return await accepting.change_occurrence(client, id, occurrence_id, move, wait_of(prefer))
-
-
-@router.delete(
-    "/{id}/occurrences/{occurrence_id}",
-    response_model=OccurrenceView,
-    summary="Cancel one session",
-    response_description="Cancelled.",
-    responses={**_ONE_GOES_ON, **responses(*CHANGING_ONE)},
-)
-async def cancel_occurrence(
-    id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
-) -> Response:
-    """Cancels one session. Harmless to repeat; `restore` takes it back."""
-    return await accepting.change_occurrence(client, id, occurrence_id, requests.cancel_one, wait_of(prefer))
-
-
-@router.post(
-    "/{id}/occurrences/{occurrence_id}/restore",
-    response_model=OccurrenceView,
-    summary="Restore one session",
-    response_description="Scheduled again.",
-    responses={**_ONE_GOES_ON, **responses(*CHANGING_ONE)},
-)
-async def restore_occurrence(
-    id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
-) -> Response:
-    """Schedules a session again that was cancelled or excluded, at the time that it had."""
-    return await accepting.change_occurrence(client, id, occurrence_id, requests.restore, wait_of(prefer))
