@@ -1,7 +1,7 @@
 """Settings: the only reader of the environment.
 
-Every setting is an environment variable with the prefix `LECTERN_` (also read from `.env`). README's table is
-made from the descriptions here.
+Every setting is an environment variable with the prefix `LECTERN_` (also read from `.env`). The table of
+docs/settings.md is made from the descriptions here.
 """
 
 import ipaddress
@@ -192,7 +192,7 @@ def unknown_variables() -> list[str]:
 
 
 def table() -> str:
-    """The settings as README shows them."""
+    """The settings as docs/settings.md shows them."""
     rows = ["| variable | default | |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default

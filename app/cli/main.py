@@ -53,6 +53,23 @@ main.add_typer(keys.commands(_settings), name="keys")
 main.add_typer(account.commands(_settings), name="account")
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"lectern {version('lectern')}")
+        raise typer.Exit
+
+
+@main.callback()
+def lectern(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version, and end.")
+    ] = False,
+) -> None:
+    """What all commands have in common."""
+
+
 @main.command()
 def serve() -> None:
     """Run the service, with the settings in LECTERN_* variables or `.env`."""
@@ -95,7 +112,7 @@ def run_sandbox(
     seed: Annotated[
         Path | None,
         typer.Option(
-            exists=True, dir_okay=False, help="JSON file of resources, categories and events to add, see the README."
+            exists=True, dir_okay=False, help="JSON file of resources, categories and events to add: docs/sandbox.md."
         ),
     ] = None,
     reset: Annotated[bool, typer.Option("--reset", help="Forget first all that it holds.")] = False,

@@ -1,6 +1,6 @@
 """The database: engine, the two kinds of transaction, the UTC column type, ids, and the database's own clock.
 
-Two regimes, named (README, "Decisions"):
+Two regimes, named:
 
 * `Database.read()` and `Database.write()`: one transaction each. A write commits once, at its end.
 * `app/chains/store.py` is the only other place that decides when something is durable: it opens one `write()`

@@ -1,4 +1,4 @@
-"""The catalogue of problems that clients can meet, as a tree (RFC 9457). OpenAPI and README are made from it.
+"""The catalogue of problems that clients can meet, as a tree (RFC 9457). OpenAPI and docs/errors.md are made from it.
 
     Problem
     ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
@@ -42,7 +42,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
     status: ClassVar[int]
     code: ClassVar[str]
     title: ClassVar[str]
-    when: ClassVar[str]  # it comes, for README
+    when: ClassVar[str]  # it comes, for docs/errors.md
     advice: ClassVar[str] = ""  # what to do; the `detail` of a problem that is given none
     retry_after: int | None = None  # seconds
 
@@ -351,7 +351,7 @@ def responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
 
 
 def table() -> str:
-    """The catalogue as README shows it, by status and code."""
+    """The catalogue as docs/errors.md shows it, by status and code."""
     kinds = sorted(CATALOGUE.values(), key=lambda kind: (kind.status, kind.code))
     waits = "In a step of a chain: it is not done yet, and is tried again at its `next_attempt_at`."
     rows = [

@@ -1,6 +1,6 @@
 """`/metrics`: what is counted while it happens. What is looked up when somebody asks: app/operations/gauges.py.
 
-Names and meanings stand in README, "Knowing how it is", one a line; a test compares. Labels have few values: templates
+Names and meanings stand in docs/operating.md, "Metrics", one a line; a test compares. Labels have few values: templates
 of routes, never addresses; names of steps and of Kaltura's actions, never ids.
 """
 

@@ -156,9 +156,9 @@ def test_the_schema_names_every_code() -> None:
     assert set(re.findall("`([a-z_]+)`", described)) == set(CATALOGUE)
 
 
-def test_readme_shows_the_catalogue() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (shown,) = re.findall(r"<!-- errors:[^>]*-->\n(.*?)\n<!-- /errors -->", readme, re.DOTALL)
+def test_the_page_shows_the_catalogue() -> None:
+    page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"<!-- errors:[^>]*-->\n(.*?)\n<!-- /errors -->", page, re.DOTALL)
     assert shown == errors.table(), "paste what app.http.errors.table() answers"
 
 

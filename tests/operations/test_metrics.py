@@ -1,4 +1,4 @@
-"""`/metrics`: what happens is counted, under few and constant labels, and what stands in README is what there is."""
+"""`/metrics`: what happens is counted, under few and constant labels, and docs/operating.md says what there is."""
 
 import re
 from collections.abc import Iterator
@@ -176,9 +176,9 @@ def test_a_key_that_owns_nothing_may_scrape(tmp_path: Path) -> None:
         assert found(service.client.get("/recordings", headers=scraper))["items"] == []
 
 
-def test_readme_explains_every_metric(service: Lectern) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    explained = set(re.findall(r"^\| `(lectern_\w+)`", readme, re.MULTILINE))
+def test_the_page_explains_every_metric(service: Lectern) -> None:
+    page = (Path(__file__).parents[2] / "docs/operating.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"^\| `(lectern_\w+)`", page, re.MULTILINE))
     families = text_string_to_metric_families(service.client.get("/metrics").text)
     exposed = {
         family.name + ("_total" if family.type == "counter" else "")
@@ -186,5 +186,5 @@ def test_readme_explains_every_metric(service: Lectern) -> None:
         if family.name.startswith("lectern_")
     }
     assert explained == exposed
-    for named in re.findall(r"\b(lectern_[a-z_]+)[{\[ ]", readme):
+    for named in re.findall(r"\b(lectern_[a-z_]+)[{\[ ]", page):
         assert re.sub("_(count|sum|bucket)$", "", named) in exposed, named

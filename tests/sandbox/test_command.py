@@ -237,22 +237,21 @@ def test_the_help_names_every_fault_and_mode_and_its_example_works(sandbox: Sand
 
 
 @pytest.fixture(scope="module")
-def readme() -> str:
-    text = (Path(__file__).parents[2] / "README.md").read_text()
-    return text.split("## The sandbox\n")[1].split("\n## ")[0]
+def page() -> str:
+    return (Path(__file__).parents[2] / "docs/sandbox.md").read_text(encoding="utf-8")
 
 
-def test_the_readme_s_faults_and_modes_are_those_that_there_are(readme: str, sandbox: Sandbox) -> None:
-    documents = [json.loads(sent) for sent in re.findall(r"_sandbox/faults -d '(.*?)'", readme, re.DOTALL)]
+def test_the_page_s_faults_and_modes_are_those_that_there_are(page: str, sandbox: Sandbox) -> None:
+    documents = [json.loads(sent) for sent in re.findall(r"_sandbox/faults -d '(.*?)'", page, re.DOTALL)]
     for document in documents:
         sandbox.set_faults(document)
-    modes = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", readme, re.MULTILINE))
+    modes = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", page, re.MULTILINE))
     assert modes.keys() == {one.name for one in fields(Modes)}
     sandbox.set_faults({"modes": {name: json.loads(value) for name, value in modes.items()}})
-    table = re.findall(r"^\| `(\w+)` \| (yes|no) \|", readme, re.MULTILINE)
+    table = re.findall(r"^\| `(\w+)` \| (yes|no) \|", page, re.MULTILINE)
     assert table == [*((kind, "no") for kind in NOTHING_DONE), *((kind, "yes") for kind in ALL_DONE)]
 
 
-def test_the_readme_s_campus_is_loaded(readme: str, sandbox: Sandbox) -> None:
-    (campus,) = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
+def test_the_page_s_campus_is_loaded(page: str, sandbox: Sandbox) -> None:
+    (campus,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     assert sandbox.load(json.loads(campus)) == {"resources": 2, "categories": 2, "events": 3}

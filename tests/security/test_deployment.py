@@ -1,4 +1,4 @@
-"""What is written down for running it: compose.yaml, nginx.conf, .env.example, and README's systemd unit.
+"""What is written down for running it: compose.yaml, nginx.conf, .env.example, and the unit in docs/operating.md.
 
 No engine runs them here, so their texts are held to what can be checked without one.
 """
@@ -20,7 +20,7 @@ from app.main import create_app
 from app.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPERATING = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 NGINX = (ROOT / "deploy/nginx.conf").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -28,7 +28,10 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 KNOWN = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "TEST_DATABASE_URL"}
 
 
-@pytest.mark.parametrize("file", ["compose.yaml", ".env.example", "deploy/nginx.conf", "Dockerfile", "README.md"])
+PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("file", ["compose.yaml", ".env.example", "deploy/nginx.conf", "Dockerfile", *PAGES])
 def test_every_setting_that_is_named_exists(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
     assert set(re.findall(rf"\b{PREFIX}[A-Z_]+[A-Z]\b", text)) <= KNOWN
@@ -103,9 +106,9 @@ def test_the_example_s_settings_start_the_service(tmp_path: Path) -> None:
     assert create_app(settings).title == "Lectern"
 
 
-# README's systemd unit
+# The systemd unit of docs/operating.md
 
-(UNIT,) = re.findall(r"```ini\n(\[Unit\].*?)```", README, re.DOTALL) or ("",)
+(UNIT,) = re.findall(r"```ini\n(\[Unit\].*?)```", OPERATING, re.DOTALL) or ("",)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.recordings.documents import LEFT_OUT, SINGLE, example, weekly
 from tests.service import Json, Lectern, epoch, eventually, found, lectern, problem
 
 NEW_YORK = "America/New_York"
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs/recordings.md"
 LECTURE = SINGLE | {"time_zone": NEW_YORK}
 NIGHTS = LECTURE | {"start": "2027-03-12T02:30:00", "recurrence": {"frequency": "daily", "count": 4}}
 DAYS = {"start": "2027-03-12T09:00:00", "duration_minutes": 1440, "recurrence": {"frequency": "daily", "count": 4}}
@@ -448,12 +448,12 @@ def test_a_thousand_sessions_are_previewed_in_less_than_a_second(quiet: Lectern)
     assert len(preview["occurrences"]) == 1000
 
 
-# The README's hard case
+# The hard case of docs/recordings.md
 
 
-def test_the_readme_shows_what_the_service_answers(service: Lectern) -> None:
+def test_the_page_shows_what_the_service_answers(service: Lectern) -> None:
     """A term across a change of the clocks, with a spring break; and the chain makes what was shown."""
-    section = README.read_text().split("## A preview\n")[1].split("\n## ")[0]
+    section = PAGE.read_text(encoding="utf-8").split("## A preview\n")[1].split("\n## ")[0]
     (sent,) = re.findall(r"-d '(.*?)'\n```", section, re.DOTALL)
     (shown,) = re.findall(r"```json\n(.*?)```", section, re.DOTALL)
     document = json.loads(sent)

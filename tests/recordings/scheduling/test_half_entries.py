@@ -77,7 +77,7 @@ def test_an_entry_that_was_completed_goes_with_its_recording(service: Lectern) -
 
 
 def test_of_an_entry_that_the_index_never_saw_nothing_is_scheduled_and_another_is_made(service: Lectern) -> None:
-    """No list of Kaltura's shows it, so it stays (README, limits): without sessions, and without a second one."""
+    """No list of Kaltura's shows it, so it stays (docs/kaltura.md): without sessions, and without a second one."""
     service.sandbox.set_faults({"modes": {"half_entry": {"indexed": False, "times": 1}}})
     recording = scheduled(service, document())
     lost, entry = service.left()["entries"]

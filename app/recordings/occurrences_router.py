@@ -1,0 +1,73 @@
+"""`/recordings/{id}/occurrences`: one session of a recording."""
+
+from functools import partial
+
+from fastapi import APIRouter, Response
+
+from app.access.door import Writer
+from app.http.errors import (
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    responses,
+)
+from app.recordings.changing import requests
+from app.recordings.parameters import (
+    CHANGING_ONE,
+    ONE_GOES_ON,
+    Accepting,
+    OccurrenceId,
+    Prefer,
+    RecordingId,
+    wait_of,
+)
+from app.recordings.reading.views import OccurrenceView
+
+router = APIRouter(prefix="/recordings", tags=["recordings"])
+
+
+@router.patch(
+    "/{id}/occurrences/{occurrence_id}",
+    response_model=OccurrenceView,
+    summary="Move one session",
+    response_description="Moved.",
+    responses={**ONE_GOES_ON, **responses(*CHANGING_ONE, PayloadTooLarge, UnsupportedMediaType)},
+)
+async def move_occurrence(
+    id: RecordingId,
+    occurrence_id: OccurrenceId,
+    wanted: requests.OccurrenceChange,
+    client: Writer,
+    accepting: Accepting,
+    prefer: Prefer = None,
+) -> Response:
+    """Gives one session another time or length, also where the recurrence has none. It keeps its id."""
+    move = partial(requests.move, wanted=wanted)
+    return await accepting.change_occurrence(client, id, occurrence_id, move, wait_of(prefer))
+
+
+@router.delete(
+    "/{id}/occurrences/{occurrence_id}",
+    response_model=OccurrenceView,
+    summary="Cancel one session",
+    response_description="Cancelled.",
+    responses={**ONE_GOES_ON, **responses(*CHANGING_ONE)},
+)
+async def cancel_occurrence(
+    id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
+) -> Response:
+    """Cancels one session. Harmless to repeat; `restore` takes it back."""
+    return await accepting.change_occurrence(client, id, occurrence_id, requests.cancel_one, wait_of(prefer))
+
+
+@router.post(
+    "/{id}/occurrences/{occurrence_id}/restore",
+    response_model=OccurrenceView,
+    summary="Restore one session",
+    response_description="Scheduled again.",
+    responses={**ONE_GOES_ON, **responses(*CHANGING_ONE)},
+)
+async def restore_occurrence(
+    id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
+) -> Response:
+    """Schedules a session again that was cancelled or excluded, at the time that it had."""
+    return await accepting.change_occurrence(client, id, occurrence_id, requests.restore, wait_of(prefer))
