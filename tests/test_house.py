@@ -20,7 +20,7 @@ APP = ROOT / "app"
 MAX_LINES = 400
 
 BASE = {"settings", "db", "errors", "problems", "headers", "hosts", "limits", "access", "telemetry", "metrics"}
-BASE |= {"account", "connections", "fields", "docs", "keys", "rates", "scopes", "cpu", "rows"}
+BASE |= {"account", "connections", "fields", "docs", "keys", "rates", "scopes", "cpu"}
 BASE |= {"threads", "counters", "deadlocks", "files", "trouble"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),

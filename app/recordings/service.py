@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Table, bindparam, delete, select, update
+from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlmodel import Session, SQLModel, col
 
 from app.calendar.occurrences import Occurrence as Planned
@@ -27,7 +27,6 @@ from app.recordings.schemas import RecordingDocument, Schedule
 from app.recordings.steps import SCHEDULE
 from app.recordings.work import as_input
 from app.resources.models import Occurrence, OccurrenceStatus
-from app.rows import insert_rows
 
 _RECORDING, _BOOKING, _TAG, _OCCURRENCE = (
     SQLModel.metadata.tables[name] for name in ("recording", "booking", "recording_tag", "occurrence")
@@ -161,7 +160,8 @@ def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
 def _make(session: Session, store: Store, draft: Draft, claim: bool) -> Accepted:
     ensure_ahead(draft.schedule, utc_now())
     for table, rows in draft.rows:
-        insert_rows(session.connection(), table, rows)
+        if rows:
+            session.connection().execute(insert(table), rows)
     names = [step.name for step in SCHEDULE]
     if claim:
         claimed = store.begin(session, draft.recording_id, "schedule", names, draft.input)
