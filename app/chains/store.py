@@ -24,7 +24,6 @@ from app.chains import lanes
 from app.chains.models import Chain, ChainState, ChainStatus, StepState
 from app.chains.parties import may_stop
 from app.database.database import Database
-from app.database.many_rows import insert_rows, update_rows
 from app.database.types import database_now, new_id, utc_now
 
 _CHAIN, _STEP = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step"))
@@ -66,8 +65,14 @@ _RENEW = (
 _PLANNED = ("chain_id", "position", "name", "status")
 _GIVEN = ("id", "subject", "operation", "status", "input", "created_at")
 _SAVED = (
-    *("chain_id", "position", "status", "attempts", "failures"),
-    *("calls", "error", "started_at", "finished_at", "next_attempt_at"),
+    *("status", "attempts", "failures", "calls", "error"),
+    *("started_at", "finished_at", "next_attempt_at"),
+)
+_PLAN = insert(_STEP)
+_SAVE = (
+    update(_STEP)
+    .where(_STEP.c.chain_id == bindparam("of"), _STEP.c.position == bindparam("at"))
+    .values({name: bindparam(f"new_{name}") for name in _SAVED})
 )
 _BEFORE = _CHAIN.alias("before")
 _CREATE = insert(_CHAIN).values(
@@ -173,7 +178,7 @@ class Store:
     def _insert(self, session: Session, chain: ChainState, rows: Sequence[StepState], **owned: Any) -> None:
         connection, since = session.connection(), {"updated_at": chain.created_at, "of": chain.subject}
         connection.execute(_CREATE, {**{name: getattr(chain, name) for name in _GIVEN}, **since, **owned})
-        insert_rows(connection, _STEP, [_values(row, _PLANNED) for row in rows])
+        connection.execute(_PLAN, [_values(row, _PLANNED) for row in rows])
 
     def load(self, claim: Claim) -> Loaded:
         loaded, claim.loaded = claim.loaded, None
@@ -232,7 +237,8 @@ class Store:
             if changes:
                 self.change(session, claim, **changes)
             yield session
-            update_rows(session.connection(), _STEP, [_values(row, _SAVED) for row in rows])
+            if rows:
+                session.connection().execute(_SAVE, [_new_values(row) for row in rows])
         claim.saved_at = time.monotonic()
         claim.valid_until = begun + self.lease
 
@@ -299,6 +305,11 @@ def _new(subject: str, operation: str, steps: Sequence[str], given: Mapping[str,
 
 def _values(row: StepState, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
+
+
+def _new_values(row: StepState) -> dict[str, Any]:
+    saved = {f"new_{name}": getattr(row, name) for name in _SAVED}
+    return {"of": row.chain_id, "at": row.position, **saved}
 
 
 def steps_of(session: Session, chain_ids: Iterable[str]) -> Mapping[str, list[StepState]]:

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainStatus
 from app.chains.store import Claim, Store, latest_chains
-from app.database.many_rows import insert_rows
 from app.database.types import utc_now
 from app.http.errors import IdempotencyKeyReused, NotFound, NothingToResume, ReferenceInUse
 from app.recordings.document.ahead import ensure_ahead
@@ -86,7 +85,8 @@ def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
 def _make(session: Session, store: Store, draft: Draft, claim: bool) -> Accepted:
     ensure_ahead(draft.schedule, utc_now())
     for table, rows in draft.rows:
-        insert_rows(session.connection(), table, rows)
+        if rows:
+            session.connection().execute(insert(table), rows)
     names = [step.name for step in SCHEDULE]
     if claim:
         claimed = store.begin(session, draft.recording_id, "schedule", names, draft.input)

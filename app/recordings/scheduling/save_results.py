@@ -5,10 +5,9 @@ Its statements run for every recording and are built once: building one costs mo
 
 from typing import Any
 
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import bindparam, delete, insert, update
 from sqlmodel import Session, SQLModel
 
-from app.database.many_rows import insert_rows, update_rows
 from app.database.types import utc_now
 from app.recordings.scheduling.context import Ctx, planned, room
 from app.resources.lookup import remember
@@ -51,6 +50,13 @@ _FORGET_EVENTS = delete(_EVENT).where(
     _EVENT.c.recording_id == bindparam("of"), _EVENT.c.number.in_(bindparam("numbers", expanding=True))
 )
 
+_SAVE_EVENT = insert(_EVENT)
+_SAVE_LINK = (
+    update(_OCCURRENCE)
+    .where(_OCCURRENCE.c.id == bindparam("of"))
+    .values({name: bindparam(f"new_{name}") for name in ("resource_id", "event_id", "series_id", "status")})
+)
+
 
 def save_events(session: Session, context: Ctx) -> None:
     """All that the chain has made; over what was saved before some of it was made anew."""
@@ -68,7 +74,8 @@ def save_events(session: Session, context: Ctx) -> None:
         }
         for number, event_id in context.results["events"].items()
     ]
-    insert_rows(session.connection(), _EVENT, rows)
+    if rows:
+        session.connection().execute(_SAVE_EVENT, rows)
 
 
 def save_links(session: Session, context: Ctx) -> None:
@@ -78,13 +85,16 @@ def save_links(session: Session, context: Ctx) -> None:
     }
     rows = [
         {
-            **place,
-            "resource_id": room(context),
-            "status": OccurrenceStatus.SCHEDULED if session_id in stay else OccurrenceStatus.EXCLUDED,
+            "of": session_id,
+            "new_resource_id": room(context),
+            "new_event_id": place["event_id"],
+            "new_series_id": place["series_id"],
+            "new_status": OccurrenceStatus.SCHEDULED if session_id in stay else OccurrenceStatus.EXCLUDED,
         }
         for session_id, place in in_kaltura(context).items()
     ]
-    update_rows(session.connection(), _OCCURRENCE, rows)
+    if rows:
+        session.connection().execute(_SAVE_LINK, rows)
 
 
 def in_kaltura(context: Ctx) -> dict[str, dict[str, Any]]:
