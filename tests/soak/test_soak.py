@@ -6,8 +6,8 @@ from tests.conftest import Databases
 from tests.soak.storm import Plan, soak
 
 PLANS = {
-    "postgresql": Plan(documents=30, processes=3, storm=6, faults_end=10, limit=90),
-    "sqlite": Plan(documents=15, processes=1, storm=5, faults_end=8, limit=90),
+    "postgresql": Plan(families=3, clocks=(0, 60, 0), storm=8, faults_end=11, limit=90, others=40),
+    "sqlite": Plan(families=2, clocks=(0,), storm=7, faults_end=10, limit=90, others=40),
 }
 
 
@@ -17,5 +17,6 @@ def test_row_18_killed_at_random_nothing_is_lost_nor_there_twice(tmp_path: Path,
         story, accounts = soak(tmp_path, url, plan)
     assert accounts.wrong == []
     assert sum(accounts.statuses.values()) >= plan.documents
-    assert set(accounts.statuses) == {"scheduled", "failed"}
+    assert set(accounts.statuses) <= {"scheduled", "failed", "cancelled"}
+    assert accounts.statuses["scheduled"] > 0
     assert story.kills > 0
