@@ -23,8 +23,8 @@ from tests.soak.clients import Story
 from tests.soak.storm import Plan, soak
 from tests.soak.tales import failing, told
 
-POSTGRESQL = Plan(families=30, clocks=(0, 60, 0), storm=40, faults_end=50, limit=120)
-SQLITE = Plan(families=10, clocks=(0,), storm=20, faults_end=30, limit=90)
+POSTGRESQL = Plan(families=12, clocks=(0, 60, 0), storm=30, faults_end=40, limit=150)
+SQLITE = Plan(families=6, clocks=(0,), storm=20, faults_end=30, limit=120)
 HISTORIES = 200
 NUMBERS = 1_000_000_000  # that a first one is drawn from
 
@@ -63,6 +63,7 @@ def storms() -> int:
             place.mkdir()
             story, accounts = soak(place, url, plan)
             show(name, plan, story, accounts)
+            sys.stdout.flush()
             wrong += len(accounts.wrong)
     return wrong
 

@@ -43,12 +43,16 @@ class Story:
 
 @dataclass
 class Family:
-    """One client with ten documents (tests/soak/documents.py); `until`: when it stops waiting (monotonic)."""
+    """One client with ten documents (tests/soak/documents.py).
+
+    `until` when it waits for its documents before the batch, and `limit` until when for an answer: both monotonic.
+    """
 
     fleet: Fleet
     story: Story
     number: int
     until: float
+    limit: float
 
     def live(self) -> None:
         for number in range(self.number * FAMILY, (self.number + 1) * FAMILY):
@@ -109,6 +113,7 @@ class Family:
         name = "batch" if path.endswith("/batch") else method
         counts = self.story.answers.setdefault(name, Counter())
         for attempt in itertools.count(turn):
+            assert time.monotonic() < self.limit, f"nobody answers {method} {path}: {counts}"
             at = self.fleet.programs[attempt % len(self.fleet.programs)]
             try:
                 with httpx.Client(base_url=at.url, timeout=25, trust_env=False, verify=False) as client:  # noqa: S501

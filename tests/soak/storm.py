@@ -24,7 +24,7 @@ from tests.soak.others import Others, move_in
 from tests.soak.weather import bad_weather
 
 SETTINGS = {
-    "LECTERN_LEASE_SECONDS": "1",
+    "LECTERN_LEASE_SECONDS": "2",
     "LECTERN_SWEEP_SECONDS": "10",
     "LECTERN_KALTURA_READ_TIMEOUT": "2",
     "LECTERN_KALTURA_CALLS_PER_SECOND": "1000",
@@ -75,15 +75,16 @@ def soak(folder: Path, database_url: str, plan: Plan) -> tuple[Story, Accounts]:
 
         with bad_weather(kaltura, plan.faults, plan.seed, plan.faults_end) as story.weather:
             with fleet.killing(plan.kill_every, plan.storm), ThreadPoolExecutor(plan.families) as clients:
-                families = [Family(fleet, story, number, began + plan.storm) for number in range(plan.families)]
+                until, limit = began + plan.storm, began + plan.limit
+                families = [Family(fleet, story, number, until, limit) for number in range(plan.families)]
                 list(clients.map(Family.live, families))
                 _until_over(fleet, began + plan.storm)
             _until_over(fleet, began + plan.faults_end)
         story.kills = fleet.kills
         _resume(fleet)
-        is_over = _until_over(fleet, began + plan.limit)
+        is_over = _until_over(fleet, limit)
         story.calls = len(kaltura.get("/_sandbox/requests").json())
-        accounts = _close(fleet, kaltura, others, story, began + plan.limit)
+        accounts = _close(fleet, kaltura, others, story, limit)
         accounts.wrong += [] if is_over else [f"not over after {plan.limit:.0f} s"]
         accounts.wrong += story.odd
         accounts.wrong += [f"of others, is not as it was: {row}" for row in others.changed(folder / "sandbox.db")]

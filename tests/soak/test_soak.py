@@ -6,8 +6,8 @@ from tests.conftest import Databases
 from tests.soak.storm import Plan, soak
 
 PLANS = {
-    "postgresql": Plan(families=3, clocks=(0, 60, 0), storm=8, faults_end=11, limit=90, others=40),
-    "sqlite": Plan(families=2, clocks=(0,), storm=7, faults_end=10, limit=90, others=40),
+    "postgresql": Plan(families=2, clocks=(0, 60), storm=6, faults_end=9, limit=90, others=40),
+    "sqlite": Plan(families=1, clocks=(0,), storm=5, faults_end=7, limit=90, others=40),
 }
 
 
