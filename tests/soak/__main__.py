@@ -23,7 +23,7 @@ from tests.soak.clients import Story
 from tests.soak.storm import Plan, soak
 from tests.soak.tales import failing, told
 
-POSTGRESQL = Plan(families=12, clocks=(0, 60, 0), storm=30, faults_end=40, limit=150)
+POSTGRESQL = Plan(families=12, clocks=(0, 60, 0), storm=30, faults_end=40, limit=180)
 SQLITE = Plan(families=6, clocks=(0,), storm=20, faults_end=30, limit=120)
 HISTORIES = 200
 NUMBERS = 1_000_000_000  # that a first one is drawn from

@@ -24,6 +24,7 @@ class Fleet:
     starters: ThreadPoolExecutor
     starting: dict[int, Future[None]] = field(default_factory=dict)
     kills: int = 0
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=25, trust_env=False))
 
     def kill_one(self) -> None:
         """Of those that are up. One that is down at the moment is on its way up."""
@@ -70,7 +71,7 @@ class Fleet:
         """From any process that answers."""
         for at in itertools.cycle(self.programs):
             try:
-                answer = httpx.get(at.url + path, timeout=20, trust_env=False, verify=False)  # noqa: S501
+                answer = self.client.get(at.url + path)
             except httpx.TransportError:
                 time.sleep(0.05)
                 continue

@@ -11,10 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
+from sqlalchemy import select
+from sqlmodel import col
 
+from app.chains.models import Chain
 from tests.clocks import OFF_BY
+from tests.crash.rehearsal import rows
 from tests.processes import Program, start_sandbox, start_service
 from tests.soak.accounts import Accounts, Feeds, draw_up, span
 from tests.soak.clients import Family, Story
@@ -31,7 +36,6 @@ SETTINGS = {
     "LECTERN_REFRESHES_PER_SECOND": "20",
     "LECTERN_LOG_LEVEL": "WARNING",
 }
-ON_ITS_WAY = ("scheduling", "cancelling", "stuck")
 
 
 @dataclass(frozen=True)
@@ -72,20 +76,21 @@ def soak(folder: Path, database_url: str, plan: Plan) -> tuple[Story, Accounts]:
         starters = stack.enter_context(ThreadPoolExecutor(len(plan.clocks)))
         programs = [stack.enter_context(program) for program in starters.map(start, range(len(plan.clocks)))]
         fleet, began = Fleet(programs, random.Random(plan.seed), starters), time.monotonic()
+        stack.enter_context(fleet.client)
 
         with bad_weather(kaltura, plan.faults, plan.seed, plan.faults_end) as story.weather:
             with fleet.killing(plan.kill_every, plan.storm), ThreadPoolExecutor(plan.families) as clients:
                 until, limit = began + plan.storm, began + plan.limit
                 families = [Family(fleet, story, number, until, limit) for number in range(plan.families)]
                 list(clients.map(Family.live, families))
-                _until_over(fleet, began + plan.storm)
-            _until_over(fleet, began + plan.faults_end)
+                _until_over(database_url, until)
+            _until_over(database_url, began + plan.faults_end)
         story.kills = fleet.kills
-        _resume(fleet)
-        is_over = _until_over(fleet, limit)
+        _resume(fleet, database_url)
+        _until_over(database_url, limit)
         story.calls = len(kaltura.get("/_sandbox/requests").json())
         accounts = _close(fleet, kaltura, others, story, limit)
-        accounts.wrong += [] if is_over else [f"not over after {plan.limit:.0f} s"]
+        accounts.wrong += [f"not over after {plan.limit:.0f} s: {chain}" for chain in _open(database_url)]
         accounts.wrong += story.odd
         accounts.wrong += [f"of others, is not as it was: {row}" for row in others.changed(folder / "sandbox.db")]
         story.seconds = time.monotonic() - began
@@ -116,27 +121,27 @@ def _fed(fleet: Fleet, name: str) -> list[tuple[tuple[int, int], str | None]]:
     return sorted(((span(one), one["recording_id"]) for one in items), key=str)
 
 
-def _open(fleet: Fleet) -> list[Json]:
-    """Recordings with a chain that has not come to its end."""
-    found = [one for status in ON_ITS_WAY for one in fleet.items(f"/recordings?status={status}")]
-    changing = [one for one in fleet.items("/recordings?status=scheduled") if one["chain"]["finished_at"] is None]
-    return found + changing
+def _open(database_url: str) -> list[Any]:
+    """Chains that have not come to their end, of any kind; also those that look for what was made unseen."""
+    columns = (Chain.id, Chain.operation, Chain.subject, Chain.status, Chain.waiting_for, Chain.next_attempt_at)
+    unfinished = select(*map(col, columns)).where(col(Chain.finished_at).is_(None))
+    return [tuple(row) for row in rows(database_url, unfinished)]
 
 
-def _until_over(fleet: Fleet, deadline: float) -> bool:
+def _until_over(database_url: str, deadline: float) -> bool:
     """Whether every chain has come to its end by then."""
-    while _open(fleet):
+    while _open(database_url):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.5)
     return True
 
 
-def _resume(fleet: Fleet) -> None:
+def _resume(fleet: Fleet, database_url: str) -> None:
     """As a person does who knows that Kaltura is well again."""
-    for recording in _open(fleet):
-        url = fleet.programs[0].url + f"/recordings/{recording['id']}/resume"
-        httpx.post(url, headers={"Prefer": "respond-async"}, timeout=30, trust_env=False, verify=False)  # noqa: S501
+    for chain_id, *_ in _open(database_url):
+        url = fleet.programs[0].url + f"/chains/{chain_id}/resume"
+        fleet.client.post(url, headers={"Prefer": "respond-async"})
 
 
 def _listed(fleet: Fleet) -> list[Json]:
