@@ -23,8 +23,8 @@ from tests.soak.clients import Story
 from tests.soak.storm import Plan, soak
 from tests.soak.tales import failing, told
 
-POSTGRESQL = Plan(families=12, clocks=(0, 60, 0), storm=30, faults_end=40, limit=180)
-SQLITE = Plan(families=6, clocks=(0,), storm=20, faults_end=30, limit=120)
+POSTGRESQL = Plan(families=12, clocks=(0, 60, 0), storm=30, faults_end=40, limit=240)
+SQLITE = Plan(families=6, clocks=(0,), storm=20, faults_end=30, limit=180)
 HISTORIES = 200
 NUMBERS = 1_000_000_000  # that a first one is drawn from
 
@@ -45,6 +45,7 @@ def show(name: str, plan: Plan, story: Story, accounts: Accounts) -> None:
     print(f"  in batches   {counts(accounts.changes)}")
     print(f"  steps that were tried more than once  {accounts.looked_twice}")
     print(f"  in Kaltura   {counts(accounts.objects)}; of others {story.others} rows, compared byte for byte")
+    print(f"  entries that no search finds, left behind  {accounts.never_found}")
     print(f"  wrong        {len(accounts.wrong)}")
     for line in accounts.wrong:
         print(f"    {line}")

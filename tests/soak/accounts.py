@@ -25,6 +25,7 @@ class Accounts:
     refusals: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)  # how the parts of batches ended
     objects: Counter[str] = field(default_factory=Counter)
+    never_found: int = 0  # entries beside those of recordings that no search can find (app/recordings/entries.py)
     looked_twice: int = 0  # steps that were tried more than once
     feeds: Feeds = field(default_factory=lambda: defaultdict(list))  # as they must be
     wrong: list[str] = field(default_factory=list)

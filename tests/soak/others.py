@@ -71,6 +71,13 @@ def move_in(kaltura: httpx.Client, database: Path, count: int) -> Others:
     return Others(kaltura.get("/_sandbox/state").json(), rows(database))
 
 
+def never_found(database: Path) -> frozenset[str]:
+    """Ids of entries that Kaltura's search engine never hears of: no call finds one whose id nobody was told."""
+    joined = "SELECT e.id FROM entries AS e JOIN never_indexed AS n ON n.kind = 'entry' AND n.id = e.number"
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return frozenset(entry for (entry,) in connection.execute(joined))
+
+
 def rows(database: Path) -> frozenset[str]:
     """Every row of a sandbox's database that is about what it holds."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:

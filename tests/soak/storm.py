@@ -25,7 +25,7 @@ from tests.soak.accounts import Accounts, Feeds, draw_up, span
 from tests.soak.clients import Family, Story
 from tests.soak.documents import FAMILY, ROOMS, UNTIL, Json, room
 from tests.soak.fleet import Fleet
-from tests.soak.others import Others, move_in
+from tests.soak.others import Others, move_in, never_found
 from tests.soak.weather import bad_weather
 
 SETTINGS = {
@@ -62,11 +62,11 @@ class Plan:
 
 def soak(folder: Path, database_url: str, plan: Plan) -> tuple[Story, Accounts]:
     """Carries the plan out."""
-    story = Story()
+    story, database = Story(), folder / "sandbox.db"
     with ExitStack() as stack:
         sandbox = stack.enter_context(start_sandbox(folder))
         kaltura = stack.enter_context(httpx.Client(base_url=sandbox.url, timeout=30, trust_env=False))
-        others = move_in(kaltura, folder / "sandbox.db", plan.others)
+        others = move_in(kaltura, database, plan.others)
         story.others = len(others.rows)
 
         def start(number: int) -> Program:
@@ -80,28 +80,34 @@ def soak(folder: Path, database_url: str, plan: Plan) -> tuple[Story, Accounts]:
 
         with bad_weather(kaltura, plan.faults, plan.seed, plan.faults_end) as story.weather:
             with fleet.killing(plan.kill_every, plan.storm), ThreadPoolExecutor(plan.families) as clients:
-                until, limit = began + plan.storm, began + plan.limit
+                until, limit = began + plan.faults_end, began + plan.limit
                 families = [Family(fleet, story, number, until, limit) for number in range(plan.families)]
                 list(clients.map(Family.live, families))
-                _until_over(database_url, until)
-            _until_over(database_url, began + plan.faults_end)
+                _until_over(database_url, began + plan.storm)
+            _until_over(database_url, until)
         story.kills = fleet.kills
         _resume(fleet, database_url)
         _until_over(database_url, limit)
         story.calls = len(kaltura.get("/_sandbox/requests").json())
-        accounts = _close(fleet, kaltura, others, story, limit)
+        accounts = _close(fleet, kaltura, others, database, story, limit)
         accounts.wrong += [f"not over after {plan.limit:.0f} s: {chain}" for chain in _open(database_url)]
         accounts.wrong += story.odd
-        accounts.wrong += [f"of others, is not as it was: {row}" for row in others.changed(folder / "sandbox.db")]
+        accounts.wrong += [f"of others, is not as it was: {row}" for row in others.changed(database)]
         story.seconds = time.monotonic() - began
         return story, accounts
 
 
-def _close(fleet: Fleet, kaltura: httpx.Client, others: Others, story: Story, deadline: float) -> Accounts:
+def _close(
+    fleet: Fleet, kaltura: httpx.Client, others: Others, database: Path, story: Story, deadline: float
+) -> Accounts:
     """The accounts when they are right, or as they are at the deadline: the feeds come after the chains."""
     while True:
         state = others.without(kaltura.get("/_sandbox/state").json())
-        accounts = draw_up(_listed(fleet), state, story.asked)
+        recordings = _listed(fleet)
+        lost = never_found(database) - {one["kaltura"]["template_entry_id"] for one in recordings}
+        state["entries"] = [one for one in state["entries"] if one["id"] not in lost]
+        accounts = draw_up(recordings, state, story.asked)
+        accounts.never_found = len(lost)
         due: Feeds = {name: [(one, None) for one in others.bookings(name)] for name in map(room, range(ROOMS))}
         for name, found in accounts.feeds.items():
             due[name] += found
