@@ -7,6 +7,7 @@ clients ──POST, DELETE──▶ processes, each killed at times and started 
 
 import random
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,11 +27,11 @@ from tests.soak.clients import Family, Story
 from tests.soak.documents import FAMILY, ROOMS, UNTIL, Json, room
 from tests.soak.fleet import Fleet
 from tests.soak.others import Others, move_in, never_found
-from tests.soak.weather import bad_weather
+from tests.soak.weather import BAD_DAYS, bad_weather
 
 SETTINGS = {
     "LECTERN_LEASE_SECONDS": "2",
-    "LECTERN_SWEEP_SECONDS": "10",
+    "LECTERN_SWEEP_SECONDS": "5",
     "LECTERN_KALTURA_READ_TIMEOUT": "2",
     "LECTERN_KALTURA_CALLS_PER_SECOND": "1000",
     "LECTERN_REFRESHES_PER_SECOND": "20",
@@ -53,6 +54,7 @@ class Plan:
     others: int = 200  # events that others have in Kaltura
     faults: float = 0.2  # of all calls
     kill_every: float = 1.0  # seconds
+    bad_days: Sequence[Json] = BAD_DAYS
     seed: int = 5
 
     @property
@@ -78,7 +80,7 @@ def soak(folder: Path, database_url: str, plan: Plan) -> tuple[Story, Accounts]:
         fleet, began = Fleet(programs, random.Random(plan.seed), starters), time.monotonic()
         stack.enter_context(fleet.client)
 
-        with bad_weather(kaltura, plan.faults, plan.seed, plan.faults_end) as story.weather:
+        with bad_weather(kaltura, plan.faults, plan.bad_days, plan.seed, plan.faults_end) as story.weather:
             with fleet.killing(plan.kill_every, plan.storm), ThreadPoolExecutor(plan.families) as clients:
                 until, limit = began + plan.faults_end, began + plan.limit
                 families = [Family(fleet, story, number, until, limit) for number in range(plan.families)]

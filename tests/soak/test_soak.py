@@ -4,10 +4,11 @@ from pathlib import Path
 
 from tests.conftest import Databases
 from tests.soak.storm import Plan, soak
+from tests.soak.weather import SHORT_DAYS
 
 PLANS = {
-    "postgresql": Plan(families=2, clocks=(0, 60), storm=6, faults_end=9, limit=90, others=40),
-    "sqlite": Plan(families=1, clocks=(0,), storm=5, faults_end=7, limit=90, others=40),
+    "postgresql": Plan(families=2, clocks=(0, 60), storm=6, faults_end=9, limit=90, others=40, bad_days=SHORT_DAYS),
+    "sqlite": Plan(families=1, clocks=(0,), storm=5, faults_end=7, limit=90, others=40, bad_days=SHORT_DAYS),
 }
 
 

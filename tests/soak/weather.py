@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
 
@@ -46,6 +46,13 @@ BAD_DAYS: tuple[Json, ...] = (
     {"index_lag": 0.5},
 )
 
+SHORT_DAYS = tuple(
+    day
+    for day in BAD_DAYS
+    if not {"engine_down", "search_down"} & day.keys() and "indexed" not in day.get("half_add", ())
+)
+"""Without those after which Lectern waits a minute before it believes that the index will not hear of something."""
+
 
 def faults(share: float) -> list[Json]:
     """Faults on this share of all calls, each kind as often as any other; and a few links that are refused."""
@@ -62,13 +69,15 @@ def faults(share: float) -> list[Json]:
 
 
 @contextmanager
-def bad_weather(kaltura: httpx.Client, share: float, seed: int, seconds: float) -> Iterator[Counter[str]]:
+def bad_weather(
+    kaltura: httpx.Client, share: float, days: Sequence[Json], seed: int, seconds: float
+) -> Iterator[Counter[str]]:
     """Until the block is left, or the time is over, and then never again; counts the turns of each bad day."""
     calm, began, chance, seen = Event(), time.monotonic(), random.Random(seed), Counter[str]()
 
     def change() -> None:
         while time.monotonic() - began < seconds:
-            today = chance.sample(BAD_DAYS, AT_ONCE)
+            today = chance.sample(days, AT_ONCE)
             seen.update({name for modes in today for name in modes})
             modes = {name: value for day in today for name, value in day.items()}
             _put(kaltura, {"faults": faults(share), "modes": CLEAR["modes"] | modes})
