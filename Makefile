@@ -28,7 +28,7 @@ bench: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.bench.feed
 
 soak: $(VENV)/ready-to-test
-	$(BIN)/python -m tests.soak
+	$(BIN)/python -m tests.soak $(if $(HISTORIES),--histories $(HISTORIES))
 
 openapi: $(VENV)/ready
 	$(BIN)/lectern openapi openapi/openapi.json

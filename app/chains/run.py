@@ -53,9 +53,9 @@ class Run(Generic[T]):
 
     @property
     def begun(self) -> StepState | None:
-        """The step in the middle of which it is. Steps before it may have to be done anew."""
+        """The step in the middle of whose calls it is. Steps before it may have to be done anew."""
         begun = (row for row in reversed(self.rows) if row.status in (StepStatus.RUNNING, StepStatus.WAITING))
-        return next(begun, None)
+        return next(filter(open_calls, begun), None)
 
     @property
     def returns(self) -> bool:

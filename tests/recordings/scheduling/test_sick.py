@@ -95,6 +95,17 @@ def test_it_goes_on_where_it_was_if_nobody_is_in_its_way(it: Bench, pauses: Paus
     assert len(shown(it)) == 4
 
 
+def test_what_was_found_again_is_not_sent_again_though_conflicts_cannot_be_asked_for(it: Bench) -> None:
+    """Its event was made and is known by then; the step that made it is not over."""
+    it.service.fault("drop_after", "schedule_scheduleEvent", "add", times=1)
+    sick = post(it, title="sick", **SERIES)
+    it.run(pauses=AT_ONCE)
+    it.service.fault("http_500", "schedule_scheduleEvent", "getConflicts", times=1)
+    it.run_to_the_end()
+    assert status(it, sick) == "scheduled"
+    assert it.service.calls().count("scheduleEvent.add") == 1
+
+
 def test_a_change_that_stepped_aside_asks_for_conflicts_anew(it: Bench) -> None:
     one = scheduled(it, title="one", **SERIES)
     send(it, "PATCH", one, json={"start": "2027-01-13T12:00:00"})
