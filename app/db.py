@@ -278,6 +278,11 @@ def unavailable(error: DBAPIError) -> bool:
     return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated or read_only
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether the database is: what was to be done with it can be done later, just so."""
+    return isinstance(error, WaitedTooLong) or (isinstance(error, DBAPIError) and unavailable(error))
+
+
 # Whatever the server is set to: a document is acknowledged when it is on disk. What waits for more stays as it is.
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:turn, 0))")
