@@ -1,12 +1,13 @@
-"""PostgreSQL is restarted, cut off, full or replaced by its backup while there is work.
+"""PostgreSQL is restarted, cut off, full or replaced by its backup while there is work; a file of SQLite is locked.
 
 Only the requests of that moment notice.
 """
 
 import secrets
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from sqlalchemy import make_url, update
 from sqlmodel import col
 
-from app.db import Database
+from app.db import BUSY_TIMEOUT, Database
 from app.main import migrate
 from app.resources.models import Mirror
 from tests.crash.rehearsal import Json, rows
@@ -28,6 +29,7 @@ from tests.recordings.documents import SINGLE
 from tests.service import eventually
 
 AWAY = 3.0  # seconds: longer than it takes a thread to look again
+LOCKED = BUSY_TIMEOUT + 1.0  # seconds: longer than anybody waits for a lock
 SOON = 45.0  # seconds: less than it takes until a lease of the mirror runs out
 ROLE = "lectern_limited"
 FEED = "/resources/EXTRON-100-ABC/upcoming"
@@ -51,11 +53,18 @@ def it(tmp_path: Path, postgres: Server) -> Iterator[Stage]:
     url = postgres.create()
     postgres.sql(f'ALTER DATABASE "{make_url(url).database}" OWNER TO {ROLE}')
     own = make_url(url).set(username=ROLE).render_as_string(hide_password=False)
-    with stage(tmp_path, database_url=own, refreshes_per_second=100, workers=4) as found:
-        rows(own, update(Mirror).values(claimed_at=0.0).returning(col(Mirror.resource_id)))  # its rooms are looked at
+    with at_work(tmp_path, database_url=own) as found:
         yield found
     postgres.sql(f"ALTER ROLE {ROLE} CONNECTION LIMIT -1")
     postgres.drop(url)
+
+
+@contextmanager
+def at_work(folder: Path, **settings: str) -> Iterator[Stage]:
+    """The service, which looks at its rooms."""
+    with stage(folder, refreshes_per_second=100, workers=4, **settings) as found:
+        rows(found.database_url, update(Mirror).values(claimed_at=0.0).returning(col(Mirror.resource_id)))
+        yield found
 
 
 @dataclass
@@ -77,12 +86,13 @@ class Load:
         return answer
 
     def work(self, kind: str) -> None:
+        """Whoever got no answer sends the same again: it may have been accepted, and the answer lost."""
         number = 0
         while not self.over.is_set():
             path = FEED if kind == "poll" else "/recordings"
             answer = self.post(number) if kind == "post" else self.it.client.get(path)
             self.note(kind, answer)
-            number += 1
+            number += answer.is_success
             sleep(0.05)
 
     def note(self, kind: str, answer: httpx.Response) -> None:
@@ -159,13 +169,13 @@ def test_a_limit_of_connections_that_is_reached(it: Stage, postgres: Server) -> 
 
 
 def test_tables_that_are_locked_by_a_migration(it: Stage, postgres: Server) -> None:
-    """For longer than anybody waits for a lock; and another process brings them up to this version meanwhile."""
+    """And another process brings them up to this version afterwards."""
     with under_load(it) as load:
         database = Database(it.database_url)
         with database.engine.begin() as connection:
             for table in ("chain", "recording", "mirror", "occurrence"):
                 connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-            sleep(AWAY)
+            sleep(LOCKED)
         migrate(database)
         database.close()
     all_goes_on(it, load)
@@ -189,3 +199,19 @@ def test_a_backup_that_takes_the_database_s_place(it: Stage, postgres: Server) -
         it.until(recording, "scheduled")
     later = it.accepted({**SINGLE, "start": "2028-02-13T09:00:00", "resource": "EXTRON-100-ABC"})
     it.until(later, "scheduled")
+
+
+def test_a_file_that_is_locked_by_a_migration_and_then_copied(tmp_path: Path) -> None:
+    """The copy is whole, as a backup has to be."""
+    copy = tmp_path / "backup.db"
+    with at_work(tmp_path) as it:
+        with under_load(it) as load, closing(sqlite3.connect(tmp_path / "lectern.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            sleep(LOCKED)
+            assert it.client.get("/healthz").status_code == 200
+            other.execute("ROLLBACK")
+            other.execute("VACUUM INTO ?", [str(copy)])
+        assert load.statuses[503] > 0
+        all_goes_on(it, load)
+    with closing(sqlite3.connect(copy)) as kept:
+        assert kept.execute("PRAGMA integrity_check").fetchone() == ("ok",)
