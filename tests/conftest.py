@@ -31,7 +31,7 @@ from tests.postgres import NoPostgres, Server, server
 from tests.service import hurry
 from tests.sharing import share
 
-WAITING = ("tests/recordings/test_sweep", "tests/soak", "tests/crash")  # most of their time
+WAITING = ("tests/recordings/test_sweep", "tests/soak", "tests/storm", "tests/crash")  # most of their time
 LONGEST = (
     "tests/histories",
     "tests/changes",
@@ -41,7 +41,14 @@ LONGEST = (
 )  # of the others
 KINDS = ("sqlite", "postgresql")
 ABOUT_DATABASES = (
-    *("tests/chains", "tests/crash", "tests/soak", "tests/resources/test_mirror", "tests/changes/test_clocks"),
+    *(
+        "tests/chains",
+        "tests/crash",
+        "tests/soak",
+        "tests/storm",
+        "tests/resources/test_mirror",
+        "tests/changes/test_clocks",
+    ),
     *(
         "tests/test_db",
         "tests/test_migrations",

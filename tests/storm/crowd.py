@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,13 +30,16 @@ Json = dict[str, Any]
 class Crowd:
     """How many of each. `services` are their addresses, among which clients are spread.
 
-    Services are asked to answer `until` then, as `time.time()` tells it; clients come for LINGER seconds more.
+    It goes on for `seconds`, and until each client was answered; then `over` is made, a file, as `come` was before. For
+    LINGER seconds more, clients come all the same.
     """
 
     services: Sequence[str]
     recordings: Sequence[str]
     room: str
-    until: float
+    come: Path
+    over: Path
+    seconds: float
     readers: int = 200
     pollers: int = 50
     previewers: int = 100
@@ -53,6 +57,7 @@ class Seen:
     unadvised: int = 0  # answers with 503 that did not say when to come again
     late: Counter[str] = field(default_factory=Counter)  # how it ended when services had been told to stop
     over: bool = False
+    answered: int = 0  # clients, once at least
 
     def end(self, what: str, how: str) -> None:
         (self.late if self.over else self.ends[what])[how] += 1
@@ -152,8 +157,12 @@ async def _run(crowd: Crowd) -> Seen:
     every = [
         asyncio.create_task(_again_and_again(act, crowd, seen, number)) for many, act in kinds for number in range(many)
     ]
-    await asyncio.sleep(crowd.until - time.time())
+    crowd.come.touch()
+    await asyncio.sleep(crowd.seconds)
+    while seen.answered < len(every) - crowd.dawdlers:
+        await asyncio.sleep(0.1)
     seen.over = True
+    crowd.over.touch()
     await asyncio.sleep(LINGER)
     for one in every:
         one.cancel()
@@ -175,6 +184,7 @@ async def _again_and_again(
             seen.end(what, "gave up")
         except (OSError, EOFError) as error:
             seen.end(what, f"cut off ({type(error).__name__})")
+        seen.answered += turn == 0 and act is not _dawdle
         await asyncio.sleep(PAUSE)
 
 
@@ -205,7 +215,7 @@ async def _preview(crowd: Crowd, seen: Seen, number: int, client: Client) -> Non
 
 async def _post(crowd: Crowd, seen: Seen, number: int, client: Client) -> None:
     sent = document(f"STORM-{number}")
-    answer = await _timed(seen, "post", client.send("POST", "/recordings", sent, prefer="wait=5"))
+    answer = await _timed(seen, "post", client.send("POST", "/recordings", sent, prefer="wait=2"))
     if answer.status in (201, 202):
         seen.accepted.append(answer.json()["id"])
 

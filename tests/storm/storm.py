@@ -8,7 +8,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -25,7 +25,6 @@ from tests.storm.crowd import Crowd, Seen, document, run
 from tests.storm.watch import Leases, Probe, probing, resident
 
 ROOM = "EXTRON-100-ABC"
-STARTS = 1.5  # seconds that it takes the crowd to come
 STOP_SECONDS = 30.0  # a supervisor's patience
 SETTLE = 90.0  # seconds until all that was accepted is over, once Kaltura answers again
 REFUSALS = ("503 busy", "503 kaltura_unavailable")
@@ -75,7 +74,7 @@ def storm(folder: Path, database_url: str, plan: Plan) -> Story:
         ]
         engine = create_engine(database_url)
         stack.callback(engine.dispose)
-        recordings = [_made(services[0], f"READ-{number}") for number in range(10)]
+        recordings = [_made(services[0], f"READ-{number}") for number in range(3)]
         etag = _known(services)
         _slow(sandbox, plan.late)
         waiting = _chains(services, plan.chains)
@@ -85,7 +84,7 @@ def storm(folder: Path, database_url: str, plan: Plan) -> Story:
                 Probe("healthz", service.url, "/healthz", {}, 200),
                 Probe("known poll", service.url, f"/resources/{ROOM}/upcoming", {"If-None-Match": etag}, 304),
             ]
-        _rage(services, recordings, plan, story)
+        _rage(folder, services, recordings, plan, story)
         _stop(services, story)
         _slow(sandbox, 0.0)
         if plan.settles:
@@ -95,24 +94,32 @@ def storm(folder: Path, database_url: str, plan: Plan) -> Story:
     return story
 
 
-def _rage(services: Sequence[Program], recordings: Sequence[str], plan: Plan, story: Story) -> None:
+def _rage(folder: Path, services: Sequence[Program], recordings: Sequence[str], plan: Plan, story: Story) -> None:
     def weigh() -> None:
         story.memory.append([resident(service.pid) for service in services])
 
-    until = time.time() + STARTS + plan.seconds
-    crowd = Crowd([one.url for one in services], recordings, ROOM, until, **plan.crowd)
+    come, over = folder / "come", folder / "over"
+    crowd = Crowd([one.url for one in services], recordings, ROOM, come, over, plan.seconds, **plan.crowd)
     with ProcessPoolExecutor(1, get_context("spawn")) as apart:
         seen = apart.submit(run, crowd)
         weigh()
         assert story.leases is not None
         with probing(story.probes, story.leases.work):
-            time.sleep(STARTS + plan.seconds / 2)
+            _wait(come, seen)
+            time.sleep(plan.seconds / 2)
             weigh()
-            time.sleep(max(0.0, until - time.time()))
+            _wait(over, seen)
         weigh()
         for service in services:
             service.process.terminate()
         story.seen = seen.result()
+
+
+def _wait(sign: Path, seen: Future[Seen]) -> None:
+    while not sign.exists():
+        if seen.done():
+            seen.result()  # which tells why there is none
+        time.sleep(0.05)
 
 
 def _stop(services: Sequence[Program], story: Story) -> None:
