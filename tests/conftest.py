@@ -41,14 +41,7 @@ LONGEST = (
 )  # of the others
 KINDS = ("sqlite", "postgresql")
 ABOUT_DATABASES = (
-    *(
-        "tests/chains",
-        "tests/crash",
-        "tests/soak",
-        "tests/storm",
-        "tests/resources/test_mirror",
-        "tests/changes/test_clocks",
-    ),
+    *("tests/chains", "tests/crash", "tests/soak", "tests/resources/test_mirror", "tests/changes/test_clocks"),
     *(
         "tests/test_db",
         "tests/test_migrations",
