@@ -316,6 +316,8 @@ def _sqlite(url: str) -> Engine:
         # FULL: a power cut under NORMAL may lose a commit, and a lost checkpoint is a second entry in Kaltura.
         for pragma in ("synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT * 1000:.0f}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        # What one has read is worthless as soon as another has written, and each would keep 2 MB of it.
+        connection.execute("PRAGMA cache_size=-512")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -59,10 +59,10 @@ def repeat(folder: Path, database_url: str, plan: Plan) -> Story:
     with (
         start_sandbox(folder) as sandbox,
         start_service(folder, sandbox.url, {**SETTINGS, "LECTERN_DATABASE_URL": database_url}) as service,
-        ThreadPoolExecutor(6) as threads,
+        ThreadPoolExecutor(8) as threads,
     ):
         working = [threads.submit(_post, service, story, numbers, over, lock) for _ in range(4)]
-        working += [threads.submit(_poll, service, story, over, lock) for _ in range(2)]
+        working += [threads.submit(_poll, service, story, over, lock) for _ in range(4)]
         try:
             _weigh(service, database_url, plan, story)
         finally:

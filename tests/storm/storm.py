@@ -58,6 +58,7 @@ class Story:
     seen: Seen = field(default_factory=Seen)
     leases: Leases | None = None
     memory: list[list[float]] = field(default_factory=list)
+    told_to_stop: float = 0.0  # monotonic
     stops: list[float] = field(default_factory=list)
     complaints: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -110,6 +111,7 @@ def _rage(folder: Path, services: Sequence[Program], recordings: Sequence[str], 
             weigh()
             _wait(over, seen)
         weigh()
+        story.told_to_stop = time.monotonic()
         for service in services:
             service.process.terminate()
         story.seen = seen.result()
@@ -123,11 +125,9 @@ def _wait(sign: Path, seen: Future[Seen]) -> None:
 
 
 def _stop(services: Sequence[Program], story: Story) -> None:
-    """They have been told to, LINGER seconds ago."""
-    began = time.monotonic()
     for service in services:
         code = service.process.wait(2 * STOP_SECONDS)
-        story.stops.append(time.monotonic() - began)
+        story.stops.append(time.monotonic() - story.told_to_stop)
         if code:
             story.wrong.append(f"{service.name} ended with {code}")
 
@@ -178,7 +178,7 @@ def _complaints(services: Sequence[Program]) -> Iterator[str]:
                 yield f"something that is no line of it: {line[:80]}"
                 continue
             if said["level"] == "error" or "lease_lost" in said["event"]:
-                yield said["event"]
+                yield said["event"].strip()
 
 
 # The scene
