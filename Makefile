@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 # Each process of a test would compile Lectern and the tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-rest check bench soak lock openapi clean
+.PHONY: run test test-rest check bench soak storm storm-memory lock openapi clean
 
 run: $(VENV)/ready
 	$(BIN)/lectern serve
@@ -29,6 +29,13 @@ bench: $(VENV)/ready-to-test
 
 soak: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.soak $(if $(HISTORIES),--histories $(HISTORIES))
+
+# LANES=240: how many seconds two services take for documents that are cancelled on their way.
+storm: $(VENV)/ready-to-test
+	LANES=$(LANES) $(BIN)/python -m tests.storm
+
+storm-memory: $(VENV)/ready-to-test
+	$(BIN)/python -m tests.storm memory
 
 openapi: $(VENV)/ready
 	$(BIN)/lectern openapi openapi/openapi.json

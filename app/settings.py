@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         gt=0,
         le=1000,
         description="Looks at a resource's schedule in Kaltura per second, at most; of all processes together. "
-        "A resource that is being asked for wants one a minute.",
+        "A resource that is being asked for wants one a minute. First looks may be 20 a second.",
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")

@@ -31,7 +31,7 @@ from tests.postgres import NoPostgres, Server, server
 from tests.service import hurry
 from tests.sharing import share
 
-WAITING = ("tests/recordings/scheduling/test_sweep", "tests/soak", "tests/crash")  # most of their time
+WAITING = ("tests/recordings/scheduling/test_sweep", "tests/soak", "tests/storm", "tests/crash")  # most of their time
 LONGEST = (
     "tests/histories",
     "tests/recordings/changing",

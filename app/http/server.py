@@ -26,7 +26,8 @@ NO_MORE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 class Server(uvicorn.Server):
     """Bounds connections, and a stop: what still waits when its seconds are over is left.
 
-    Tells the workers of a stop at once, so that requests that wait for a chain are answered (202), not cut off.
+    Tells of a stop at once, so that requests that wait for a chain (202) or for Kaltura (503) are answered, and not cut
+    off.
     """
 
     server_state: Connections
@@ -50,6 +51,7 @@ class Server(uvicorn.Server):
         self._seldom = Seldom()
         self.server_state = Connections(room_for(settings.connections), settings.request_seconds, self._seldom)
         self._workers = app.state.workers
+        self._threads = app.state.threads
         self._stop_seconds = settings.stop_seconds
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -84,5 +86,6 @@ class Server(uvicorn.Server):
         os._exit(0)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._threads.stop()
         await asyncio.to_thread(self._workers.stop, 0.0)
         await super().shutdown(sockets)

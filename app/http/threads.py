@@ -73,11 +73,29 @@ class Threads:
         self.feed = Places(2)
         self.health = Places(1)
         self.kaltura = Places(6, each=3)
+        self._asking = set[asyncio.Timeout]()
+        self._stopping = False
 
     async def ask(self, key: str, work: Callable[..., T], *given: Any) -> T:
-        """`work`, which may wait for Kaltura, for whoever has that key. Raises Busy."""
+        """`work`, which may wait for Kaltura, for whoever has that key. Raises Busy, at a stop too."""
         async with self.kaltura.one(key):
-            return await _apart(work, *given)
+            until_the_stop = asyncio.timeout(0 if self._stopping else None)
+            self._asking.add(until_the_stop)
+            try:
+                async with until_the_stop:
+                    return await _apart(work, *given)
+            except TimeoutError:
+                if until_the_stop.expired():
+                    raise Busy from None
+                raise
+            finally:
+                self._asking.discard(until_the_stop)
+
+    def stop(self) -> None:
+        """Whoever waits for Kaltura is told to come again: what waits longer than a stop may take is cut off."""
+        self._stopping = True
+        for one in self._asking:
+            one.reschedule(asyncio.get_running_loop().time())
 
 
 async def _apart(work: Callable[..., T], *given: Any) -> T:

@@ -105,6 +105,15 @@ class Rounds:
             row = session.connection().execute(_CLAIM, {"by": self._owner}).one_or_none()
         return RoundClaim(*row) if row else None
 
+    def give_back(self, claim: RoundClaim) -> None:
+        """Nothing came of it: whoever looks next may have it."""
+        with self._database.write() as session:
+            session.connection().execute(
+                update(_ROUND)
+                .where(_ROUND.c.name == claim.name, _ROUND.c.fence == claim.fence)
+                .values(owner=None, lease_until=0.0)
+            )
+
     def run(self, client: KalturaClient, claim: RoundClaim) -> None:
         """Asks, and writes what came of it; or notes why nothing did."""
         every, read = self._work[claim.name]

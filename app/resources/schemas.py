@@ -73,7 +73,7 @@ class UpcomingView(Out):
     as_of: Instant = Field(
         description="When Kaltura was last asked for it with success.", examples=["2027-01-13T13:57:40Z"]
     )
-    stale: bool = Field(description="Whether it could not be refreshed for ten minutes.", examples=[False])
+    stale: bool = Field(description="Whether it could not be refreshed in time.", examples=[False])
     schedule_version: str = Field(description="Changes whenever `occurrences` does.", examples=["5f2c9a1b7e3d4c60"])
     from_: Instant = Field(alias="from", description="Where the window begins.", examples=["2027-01-13T13:58:02Z"])
     to: Instant = Field(description="Where the window ends.", examples=["2027-01-27T13:58:02Z"])

@@ -216,6 +216,7 @@ def test_sqlite_keeps_what_it_has_committed(on_sqlite: Database) -> None:
     assert pragma("synchronous") == 2, "FULL: not even a power cut loses a checkpoint"
     assert pragma("foreign_keys") == 1
     assert pragma("busy_timeout") == 5000
+    assert pragma("cache_size") == -512, "KB: 64 connections with 2 MB each would be most of the memory there is"
 
 
 def test_sqlite_s_new_file_may_be_opened_by_several_at_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import logging
 import resource
 import socket
@@ -19,6 +20,7 @@ from app.http.connections import RESERVED, Seldom
 from app.http.limits import MAX_HEAD
 from app.http.server import Server
 from app.main import create_app
+from app.recordings.document.document import EXAMPLE
 from app.sandbox.simulator import Sandbox
 from app.sandbox.transport import SandboxTransport
 from tests.processes import start_service
@@ -233,3 +235,24 @@ def test_a_stop_ends_in_time_while_kaltura_trickles(tmp_path: Path) -> None:
         finally:
             over.set()
             kaltura.shutdown(socket.SHUT_RDWR)
+
+
+def test_whoever_waits_for_kaltura_at_a_stop_is_told_to_come_again(tmp_path: Path) -> None:
+    body, come, over = json.dumps(EXAMPLE), threading.Event(), threading.Event()
+    head = f"POST /recordings/preview HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n"
+
+    class Slow(SandboxTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            come.set()
+            over.wait(PATIENCE)
+            return super().handle_request(request)
+
+    with closing(Sandbox()) as sandbox, serving(tmp_path, Slow(sandbox)) as server:
+        with closing(connected(server, f"{head}Content-Type: application/json\r\n\r\n{body}".encode())) as connection:
+            assert come.wait(PATIENCE)
+            server.should_exit = True
+            answer = read(connection)
+        over.set()
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b'"busy"' in answer
+    assert b"retry-after: " in answer.lower()

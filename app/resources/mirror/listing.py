@@ -2,12 +2,14 @@
 
 A device that is replaced under its name, two names that are swapped, a room that is renamed: no path, document, key or
 filter is answered from a row that this list has outdated. What is missing in it is asked for by id before it is
-believed to be gone. A recording with sessions ahead on a resource that is gone has drift.
+believed to be gone; what stands there and cannot be read stays as it was. A recording with sessions ahead on a
+resource that is gone has drift.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 
+import structlog
 from sqlalchemy import bindparam, select
 from sqlmodel import Session, col
 
@@ -20,6 +22,8 @@ from app.resources.mirror import drift
 from app.resources.mirror.compare import DriftKind
 from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 from app.resources.rounds import Busy, NotBelieved, Write
+
+log = structlog.get_logger(__name__)
 
 EVERY = 60.0  # seconds
 
@@ -42,16 +46,23 @@ def read(database: Database, client: KalturaClient, busy: Busy, now: datetime) -
     """Asks for all resources. Raises KalturaError, and NotBelieved where Kaltura had some and lists none."""
     with database.read() as session:
         before = set(session.execute(_THERE).scalars())
-    theirs = {resource.id: resource for resource in client.list_resources()}
+    listed = client.list_resources(lenient=True)
+    theirs, odd = {resource.id: resource for resource in listed}, list(listed.odd)
     if before and not theirs:
         raise NotBelieved(f"Kaltura lists no resource, and had {len(before)}")
-    missing = sorted(before - theirs.keys())
+    missing = sorted(before - theirs.keys() - {one.id for one in odd})
     for first in range(0, len(missing), PAGE_SIZE):
-        found = client.list_resources(ids=missing[first : first + PAGE_SIZE])
+        found = client.list_resources(ids=missing[first : first + PAGE_SIZE], lenient=True)
         theirs |= {resource.id: resource for resource in found}
+        odd += found.odd
+    gone = before - theirs.keys() - {one.id for one in odd}
+    if odd:
+        log.warning("resources_unreadable", count=len(odd), reason=odd[0].why)
+    if any(one.id is None for one in odd):  # it may be any of those that are missing
+        gone = set()
 
     def write(session: Session) -> None:
-        _revise(session, theirs, before - theirs.keys(), now)
+        _revise(session, theirs, gone, now)
         lost = dict.fromkeys((row.resource_id, row.booking_id) for row in session.execute(_LOST, {"now": now}))
         drift.write_whole(session, DriftKind.RESOURCE_GONE, lost, busy, now)
 

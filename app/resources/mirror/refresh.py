@@ -26,11 +26,9 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy import Executable, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlmodel import Session, SQLModel, col
 
-from app.database.database import Database, unavailable
+from app.database.database import Database, is_away
 from app.database.types import database_now, utc_now
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError
@@ -211,14 +209,26 @@ class Mirror:
             row = session.connection().execute(_CLAIM, values).one_or_none()
         return Claim(*row) if row else None
 
+    def give_back(self, claim: Claim) -> None:
+        """Nothing came of it, and it is soon due again."""
+        with self._database.write() as session:
+            session.connection().execute(
+                update(_MIRROR)
+                .where(_MIRROR.c.resource_id == claim.resource_id, _MIRROR.c.fence == claim.fence)
+                .values(owner=None, lease_until=0.0, due_at=database_now() + AGAIN)
+            )
+
     def refresh(self, client: KalturaClient, claim: Claim) -> None:
-        """Brings SQL to what Kaltura has on the resource now, or leaves it as it is and notes why."""
+        """Brings SQL to what Kaltura has on the resource now, or leaves it as it is and notes why.
+
+        Raises SQLAlchemyError when the database is away.
+        """
         try:
             self._refresh(client, claim)
         except LeaseLost:
             log.warning("mirror_lease_lost", resource_id=claim.resource_id)
         except Exception as error:
-            if isinstance(error, WaitedTooLong) or (isinstance(error, DBAPIError) and unavailable(error)):
+            if is_away(error):
                 raise
             self._stumble(claim, error)
 

@@ -6,12 +6,14 @@ and the next idle thread looks. What is asked for is noted in memory and written
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bound_contextvars
 
+from app.database.database import is_away
 from app.kaltura.client import KalturaClient
 from app.resources.mirror.refresh import Claim, Mirror
 from app.resources.rounds import RoundClaim, Rounds
@@ -33,6 +35,7 @@ class Refreshers:
         self._asked = set[int]()
         self._wanted = False  # whether anybody has asked for anything
         self._looked = float("-inf")  # for a round (monotonic)
+        self._left = deque[Claim | RoundClaim]()  # while the database was away: to be given back
         self._asking = threading.Lock()
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -70,9 +73,11 @@ class Refreshers:
             while (claim := self._next()) is not None:
                 try:
                     self._see_to(client, claim)
-                except Exception:
+                except Exception as error:
                     # Nothing was written; the lease runs out, and it is claimed again.
                     log.exception("mirror_left", claim=repr(claim))
+                    if is_away(error):
+                        self._left.append(claim)
         finally:
             client.close()
 
@@ -90,6 +95,7 @@ class Refreshers:
                 self._wake.clear()
                 try:
                     self._tell()
+                    self._give_back()
                     claim = self._round() or self._mirror.claim()
                 except SQLAlchemyError as error:
                     log.error("cannot_claim_mirror", kind=type(error).__name__)
@@ -99,6 +105,15 @@ class Refreshers:
                     return claim
                 self._wake.wait(POLL)
         return None
+
+    def _give_back(self) -> None:
+        while self._left:
+            claim = self._left[0]
+            if isinstance(claim, RoundClaim):
+                self._rounds.give_back(claim)
+            else:
+                self._mirror.give_back(claim)
+            self._left.popleft()
 
     def _round(self) -> RoundClaim | None:
         if time.monotonic() - self._looked < ROUND_POLL:

@@ -21,7 +21,11 @@ CHANGE = {
     *("update_entry", "delete_entry", "add_category", "remove_category"),
     *("update_event", "cancel_event", "delete_event", "remove_link"),
 }
-MAY_CHANGE = {"recordings/own.py", "checks.py"}  # `lectern check --write` removes what it has just made
+# `lectern check --write` removes what it has just made.
+MAY_CHANGE = {
+    "recordings/scheduling/own.py",
+    "operations/checks.py",
+}  # `lectern check --write` removes what it has just made
 GUARDED = CHANGE | {"delete_whole"}  # what `own` offers to steps
 STEPS: dict[str, Step[Any]] = {
     f"{definition.operation}-{step.name}": step for definition in DEFINITIONS.values() for step in definition.steps

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from app.database.types import utc_now
+from app.database.types import database_now, utc_now
 from app.main import create_app
 from app.resources.feed import polling
+from app.resources.models import Mirror, Resource
 from app.resources.schemas import UpcomingView
 from app.sandbox.seed.seed import RESOURCE_ID
 from app.sandbox.simulator import Sandbox
@@ -19,7 +21,7 @@ from tests.client import client_of
 from tests.recordings.documents import LEFT_OUT, SINGLE, example
 from tests.resources.polls import PATH, book, pass_time, poll, refresh, tag, upcoming
 from tests.sandbox.kaltura import embedded, weekly
-from tests.service import Json, Lectern, epoch, eventually, found, pointers, problem, settings, utc
+from tests.service import Json, Lectern, epoch, eventually, found, lectern, pointers, problem, settings, utc
 
 SOON = timedelta(hours=1)
 TERM: dict[str, Any] = {"from": "2027-01-13T00:00:00Z", "to": "2027-06-01T00:00:00Z", "limit": 500}
@@ -122,6 +124,28 @@ def test_being_stale_is_told_to_who_polls_with_an_etag(service: Lectern) -> None
     service.heal()
     pass_time(service.app, timedelta(0))
     assert poll(service, answer.headers["ETag"]).headers["ETag"] == fresh
+
+
+def test_neither_stale_nor_another_etag_comes_of_more_rooms_than_the_budget_refreshes(
+    tmp_path: Path, database_url: str
+) -> None:
+    """400 at half a refresh a second: each is looked at every 13 minutes."""
+    with lectern(tmp_path, database_url=database_url, refreshes_per_second=0.5) as service:
+        fresh = tag(service)
+        with service.app.state.database.write() as session:
+            session.add_all(
+                Resource(id=number, name="r", kind="camera") for number in range(1, 398)
+            )  # and three of the seed
+            session.flush()
+            held = {"asked_at": database_now(), "lease_until": database_now() + 3600}  # nobody looks at them now
+            session.execute(update(Mirror).values(**held))
+        service.app.state.feed.versions._swept = float("-inf")
+        for minutes, stale in ((9, False), (15, False), (26, False), (28, True)):
+            pass_time(service.app, timedelta(minutes=minutes))
+            answer = poll(service)
+            assert (found(answer)["stale"], answer.headers["ETag"] == fresh) == (stale, not stale)
+        detail = service.get("/readyz")["parts"]["mirror"]["detail"]
+        assert "400 resources asked for, each looked at every 800 s" in detail
 
 
 # The ETag covers what is shown

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlmodel import col
 
 from app.database.database import Database
@@ -16,6 +18,7 @@ from app.resources.mirror.refresh import EVERY, FIRST_PER_SECOND, INTEREST, Clai
 from app.resources.mirror.threads import Refreshers
 from app.resources.models import Mirror as Row
 from app.resources.models import Occurrence, Resource
+from app.resources.rounds import ENTRIES, RESOURCES, RoundClaim
 from app.sandbox.seed.seed import RESOURCE_ID
 from tests.resources.mirrored import OTHER_ROOM, Room, room_of
 from tests.service import eventually
@@ -281,6 +284,38 @@ def test_a_mistake_of_ours_ends_no_thread(room: Room, monkeypatch: pytest.Monkey
     refreshers.ask(OTHER_ROOM)
     assert eventually(lambda: room.row(OTHER_ROOM).as_of is not None)
     refreshers.stop(5)
+
+
+@pytest.mark.parametrize("error", [OperationalError(None, None, Exception()), WaitedTooLong()], ids=["cut", "full"])
+def test_a_database_that_goes_away_in_the_middle_costs_no_lease(
+    room: Room, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    room.mirror.ask([RESOURCE_ID])
+    refreshers = Refreshers(room.mirror, room.rounds, lambda: room.client, 1)
+    failing = threading.Event()
+
+    def away(*_given: object) -> None:
+        failing.set()
+        monkeypatch.undo()
+        raise error
+
+    monkeypatch.setattr(room.mirror, "refresh", away)
+    refreshers.start()
+    assert failing.wait(5)
+    assert eventually(lambda: room.row().as_of is not None)
+    refreshers.stop(5)
+
+
+def test_nor_does_it_cost_a_round_its_lease(room: Room) -> None:
+    room.rounds.ask()
+    claim = room.rounds.claim()
+    assert claim is not None
+    other = room.rounds.claim()
+    assert {claim.name, other and other.name} == {RESOURCES, ENTRIES}
+    room.rounds.give_back(claim)
+    assert room.rounds.claim() == RoundClaim(claim.name, claim.fence + 1)
+    room.rounds.give_back(claim)  # it is somebody else's by now
+    assert room.rounds.claim() is None
 
 
 def test_many_resources_are_each_refreshed(room: Room) -> None:

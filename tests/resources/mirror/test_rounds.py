@@ -1,11 +1,13 @@
 """What is asked about all resources at once: by one process at a time, believed only if it makes sense."""
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import select, text, update
 from sqlmodel import col
@@ -16,6 +18,7 @@ from app.resources.mirror.drift import doubt
 from app.resources.models import Booking, Drift, Occurrence, Resource, Round
 from app.resources.rounds import ENTRIES, INTEREST, RESOURCES, RoundClaim, Rounds
 from app.sandbox.seed.seed import RESOURCE_ID
+from app.sandbox.transport import SandboxTransport
 from tests.resources.mirrored import DAY, OTHER_ROOM, OWN, Json, Room, room_of
 from tests.sandbox.kaltura import HOUR, MONDAY
 
@@ -158,11 +161,42 @@ def test_a_list_that_leaves_a_resource_out_is_asked_again_by_id(room: Room, monk
     before, list_resources = names(room), room.client.list_resources
 
     def short(**given: Any) -> Any:
-        return list_resources(**given) if given else [one for one in list_resources() if one.id != RESOURCE_ID]
+        found = list_resources(**given)
+        if "ids" not in given:
+            found[:] = [one for one in found if one.id != RESOURCE_ID]
+        return found
 
     monkeypatch.setattr(room.client, "list_resources", short)
     room.round()
     assert names(room) == before
+
+
+@pytest.mark.parametrize("odd", [{"name": 7}, {"id": "unreadable"}, {"objectType": "Something"}], ids=str)
+def test_a_resource_that_cannot_be_read_stays_and_outdates_no_other(room: Room, odd: dict[str, Any]) -> None:
+    room.round()
+    before = names(room)
+    room.kaltura(
+        "schedule_scheduleResource",
+        "update",
+        scheduleResourceId=OTHER_ROOM,
+        scheduleResource={"objectType": "KalturaCameraScheduleResource", "systemName": "RENAMED"},
+    )
+
+    class Odd(SandboxTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            answer = super().handle_request(request)
+            if "scheduleResource/action/list" not in request.url.path:
+                return answer
+            page = json.loads(answer.content)
+            for one in page["objects"]:
+                if one["id"] == RESOURCE_ID:
+                    one.update(odd)
+            return httpx.Response(200, json=page)
+
+    room.client._http._transport = Odd(room.sandbox)
+    for _ in range(2):
+        room.round()
+        assert names(room) == {**before, OTHER_ROOM: "RENAMED"}
 
 
 def test_a_resource_that_is_back_is_itself_again(room: Room) -> None:
