@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 # Each process of a test would compile Lectern and the tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-rest check bench soak storm storm-memory lock openapi clean
+.PHONY: run test quick test-rest check bench soak storm storm-memory lock openapi clean
 
 run: $(VENV)/ready
 	$(BIN)/lectern serve
@@ -14,7 +14,11 @@ run: $(VENV)/ready
 test: $(VENV)/ready-to-test
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
-# What `make test` leaves out: each case on the other kind of database.
+# While working: SQLite, no processes.
+quick: $(VENV)/ready-to-test
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --quick
+
+# What `make test` leaves out: on PostgreSQL what is not about databases.
 test-rest: $(VENV)/ready-to-test
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --the-rest
 

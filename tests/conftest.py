@@ -1,15 +1,16 @@
 """What tests of several parts share: databases with Lectern's tables, of every kind that Lectern runs on.
 
-Tests that use a database run on one kind, the next on the other; of a test with many cases so does each case. What is
-about databases runs on both, but for tests with many cases. `--the-rest` runs what that leaves out.
+A test that uses a database runs on SQLite, and on PostgreSQL as well where it says so: `pytest.mark.both_databases` is
+for what is about databases, order or time. `--the-rest` runs all others on PostgreSQL, `--quick` nothing that takes
+long.
 """
 
 import gc
 import os
 import secrets
 import shutil
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -29,26 +30,18 @@ from tests import processes
 from tests.forks import Fork
 from tests.postgres import NoPostgres, Server, server
 from tests.service import hurry
-from tests.sharing import share
 
-WAITING = ("tests/recordings/scheduling/test_sweep", "tests/soak", "tests/storm", "tests/crash")  # most of their time
-LONGEST = (
-    "tests/histories",
-    "tests/recordings/changing",
-    "tests/security",
-    "tests/test_processes",
-    "tests/http/test_requests",
-)  # of the others
 KINDS = ("sqlite", "postgresql")
-ABOUT_DATABASES = (
-    *("tests/chains", "tests/crash", "tests/soak", "tests/resources/mirror", "tests/recordings/changing/test_clocks"),
+WAITING = ("tests/recordings/scheduling/test_sweep", "tests/soak", "tests/storm", "tests/crash")  # most of their time
+LONGEST = ("tests/histories", "tests/recordings/changing", "tests/security", "tests/test_processes")  # of the others
+NOT_QUICK = (
+    *(*WAITING, *LONGEST, "tests/bench", "tests/chains/test_parties", "tests/database/test_trouble"),
+    *("tests/operations/test_cpu", "tests/recordings/scheduling/test_half_", "tests/recurrence/test_cases"),
     *(
-        "tests/database/test_database",
-        "tests/database/test_migrations",
-        "tests/http/test_threads",
-        "tests/database/test_trouble",
-        "tests/database/test_many_rows",
+        "tests/recurrence/test_server",
+        "tests/kaltura/test_fuzz",
         "tests/database/test_account",
+        "tests/cli/test_newcomer",
     ),
 )
 
@@ -152,11 +145,11 @@ def ready_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "LOOK_EVERY", 0.0)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """What makes tests faster, or surer."""
+    config.addinivalue_line("markers", "both_databases: about databases, order or time; runs on SQLite and PostgreSQL")
     # structlog's own way to show an exception draws every local variable: seconds for one of a request.
     structlog.configure(processors=[add_log_level, format_exc_info, KeyValueRenderer()])
-    share()
     processes.launch = Fork  # a service is ready two seconds sooner
     gc.set_threshold(10_000, 20, 20)  # as in the service
     polling.FIRST_WAIT = 20.0  # there are many tests at once: a first look may take its time
@@ -167,15 +160,28 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--the-rest", action="store_true", help="what is left out without this: the other half")
+    parser.addoption("--the-rest", action="store_true", help="on PostgreSQL what otherwise runs on SQLite alone")
+    parser.addoption("--quick", action="store_true", help="on SQLite alone, without what takes long")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     places = in_order(dict.fromkeys(map(file_of, items)))
     items.sort(key=lambda item: places[file_of(item)])
-    rest, wants_rest = left_out(items), config.getoption("--the-rest")
-    config.hook.pytest_deselected(items=[item for item in items if (item in rest) != wants_rest])
-    items[:] = [item for item in items if (item in rest) == wants_rest]
+    wanted = is_quick if config.getoption("--quick") else is_rest if config.getoption("--the-rest") else is_usual
+    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
+    items[:] = filter(wanted, items)
+
+
+def is_rest(item: pytest.Item) -> bool:
+    return kind_of(item) == "postgresql" and not item.get_closest_marker("both_databases")
+
+
+def is_usual(item: pytest.Item) -> bool:
+    return not is_rest(item)
+
+
+def is_quick(item: pytest.Item) -> bool:
+    return kind_of(item) in (None, "sqlite") and not item.nodeid.startswith(NOT_QUICK)
 
 
 def in_order(files: Iterable[str]) -> Mapping[str, float]:
@@ -185,17 +191,6 @@ def in_order(files: Iterable[str]) -> Mapping[str, float]:
     return {file: 0.6 * number / len(waiting) for number, file in enumerate(waiting)} | {
         file: number / len(computing) for number, file in enumerate(computing)
     }
-
-
-def left_out(items: Sequence[pytest.Item]) -> set[pytest.Item]:
-    """Each case on the kind of database whose turn it is not."""
-    cases: dict[str, dict[str, None]] = defaultdict(dict)
-    for item in items:
-        if kind_of(item):
-            is_about_them = item.nodeid.startswith(ABOUT_DATABASES)
-            cases[function_of(item) if is_about_them else file_of(item)][case_of(item)] = None
-    turns = {case: KINDS[number % 2] for found in cases.values() if len(found) > 1 for number, case in enumerate(found)}
-    return {item for item in items if turns.get(case_of(item), kind_of(item)) != kind_of(item)}
 
 
 def params_of(item: pytest.Item) -> Mapping[str, Any]:
@@ -209,15 +204,6 @@ def kind_of(item: pytest.Item) -> str | None:
 
 def file_of(item: pytest.Item) -> str:
     return item.nodeid.partition("::")[0]
-
-
-def function_of(item: pytest.Item) -> str:
-    return item.nodeid.partition("[")[0]
-
-
-def case_of(item: pytest.Item) -> str:
-    """The same for all kinds of database."""
-    return item.nodeid.replace(kind_of(item) or "", "", 1)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -13,9 +13,7 @@ from structlog.testing import capture_logs
 
 from app.kaltura.transport import http_client
 from tests.service import eventually, lectern
-from tests.sharing import share
 
-share()
 http_client("http://sandbox.invalid").close()
 with TemporaryDirectory() as folder, capture_logs(), lectern(Path(folder)) as service:
     service.made()

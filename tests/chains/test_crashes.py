@@ -13,6 +13,8 @@ import pytest
 from app.chains.models import ChainStatus
 from tests.chains.world import LOST, Crash, House, Watched, refused, retry
 
+pytestmark = pytest.mark.both_databases
+
 # Each moment of the chain `build`: its claim, its intents and results, its sendings.
 BUILDING = 2 + 2 * 9 + 2 * 8
 # The same up to the last tie, which is refused: claim, commits, sendings, and the undoing of a tie and four things.

@@ -12,6 +12,8 @@ from tests.chains.test_crashes import watched
 from tests.chains.test_repeatable import commits
 from tests.chains.world import STEPS, Crash, House, Watched, World, note, retry
 
+pytestmark = pytest.mark.both_databases
+
 __all__ = ["watched"]
 
 LOOK, PLACE, THING = STEPS[0], STEPS[1], STEPS[2]

@@ -13,6 +13,8 @@ import pytest
 from app.chains.models import ChainStatus
 from tests.chains.world import Crash, House, refused, retry
 
+pytestmark = pytest.mark.both_databases
+
 
 def lanes(house: House) -> dict[str, str]:
     return house.lanes()

@@ -15,6 +15,8 @@ from app.chains.models import ChainStatus
 from app.database.database import Database
 from tests.chains.world import House, retry
 
+pytestmark = pytest.mark.both_databases
+
 LEFT = "SELECT subject FROM lane JOIN chain ON chain.id = chain_id WHERE finished_at IS NOT NULL OR status = 'stuck'"
 
 

@@ -15,6 +15,8 @@ from app.chains.models import ChainStatus
 from app.chains.store import Claim, LeaseLost, latest_chains
 from tests.chains.world import NOTES, House, refused, retry
 
+pytestmark = pytest.mark.both_databases
+
 
 def snapshot(house: House) -> list[list[Any]]:
     tables = [*SQLModel.metadata.sorted_tables, NOTES]

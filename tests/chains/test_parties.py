@@ -15,6 +15,8 @@ from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step
 from tests.chains.test_lanes import lanes, statuses
 from tests.chains.world import STEPS, Crash, House, World, refused, retry
 
+pytestmark = pytest.mark.both_databases
+
 
 def _free(_session: Session, _chains: object, _at: int) -> Verdict | None:
     return None

@@ -5,6 +5,8 @@ import pytest
 from app.chains.models import ChainStatus
 from tests.chains.world import LOST, Crash, House, refused, retry
 
+pytestmark = pytest.mark.both_databases
+
 DAY = 24 * 3600.0
 
 

@@ -10,6 +10,8 @@ from app.chains.steps import Retry, Unknown
 from tests.chains.test_crashes import BUILDING, Moments, watched
 from tests.chains.world import LOST, REFUSAL, SENDINGS, STEPS, Crash, House, Watched, refused, retry, step_of
 
+pytestmark = pytest.mark.both_databases
+
 __all__ = ["watched"]
 
 FINAL_TIES = [*STEPS[:-1], replace(STEPS[-1], final=True)]

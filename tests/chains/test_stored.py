@@ -11,6 +11,8 @@ from tests.chains.stored import STORED, bench, fill_database, fill_sandbox
 from tests.conftest import Databases
 from tests.service import Json
 
+pytestmark = pytest.mark.both_databases
+
 FILES = sorted(STORED.glob("*/*.json"))
 
 

@@ -12,6 +12,8 @@ from app.chains.pauses import Pauses
 from app.chains.steps import Call, Context, Definition, Done, Outcome, Step
 from tests.chains.world import LOST, STEPS, House, World, refused, retry
 
+pytestmark = pytest.mark.both_databases
+
 
 def _ended(_session: Session, _subject: str, _status: ChainStatus, _error: Mapping[str, Any] | None) -> None:
     """Nobody is told."""

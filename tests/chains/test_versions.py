@@ -8,6 +8,8 @@ from app.chains.models import ChainStatus
 from app.chains.steps import Step
 from tests.chains.world import SENDINGS, STEPS, House, World, refused, retry, step_of
 
+pytestmark = pytest.mark.both_databases
+
 MORE: Step[World] = replace(STEPS[0], name="more")
 OTHER_VERSIONS: dict[str, tuple[list[Step[World]], list[Step[World]]]] = {  # steps of new chains, retired ones
     "one more at the begin": ([MORE, *STEPS], []),

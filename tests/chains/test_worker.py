@@ -17,6 +17,8 @@ from app.chains.store import Store
 from app.chains.worker import Workers
 from tests.chains.world import SENDINGS, House, World, refused, retry
 
+pytestmark = pytest.mark.both_databases
+
 SOON = 10.0  # seconds: for what happens at once on an idle machine
 
 

@@ -11,6 +11,8 @@ import pytest
 from tests.crash.rehearsal import Json, rehearse, series
 from tests.crash.stage import PATIENCE, Stage, stage
 
+pytestmark = pytest.mark.both_databases
+
 REHEARSAL = rehearse(series)
 
 

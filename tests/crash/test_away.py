@@ -15,6 +15,8 @@ from tests.crash.watching import Phase
 from tests.processes import free_port, start_service
 from tests.service import eventually
 
+pytestmark = pytest.mark.both_databases
+
 REHEARSAL = rehearse(series)
 WAIT = 1.0  # seconds that a client waits for its chain
 ROOMS = 6

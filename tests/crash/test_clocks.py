@@ -9,6 +9,8 @@ from tests.conftest import Databases
 from tests.crash.rehearsal import NOTHING, Json, series
 from tests.crash.stage import Stage, stages
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture(scope="module", params=[-60.0, 60.0], ids=["a minute behind", "a minute ahead"])
 def two(

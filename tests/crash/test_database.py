@@ -16,6 +16,8 @@ from tests.crash.watching import Point, Watch
 from tests.postgres import Server
 from tests.service import eventually
 
+pytestmark = pytest.mark.both_databases
+
 REHEARSAL = rehearse(series)
 ADDING = Point(REHEARSAL.calls.index("media.add"), "media.add", "after")
 LOOK = "baseEntry.listByReferenceId"

@@ -28,6 +28,8 @@ from tests.postgres import NoPostgres, Server, packaged
 from tests.recordings.documents import SINGLE
 from tests.service import eventually
 
+pytestmark = pytest.mark.both_databases
+
 AWAY = 3.0  # seconds: longer than it takes a thread to look again
 LOCKED = BUSY_TIMEOUT + 1.0  # seconds: longer than anybody waits for a lock
 SOON = 45.0  # seconds: less than it takes until a lease of the mirror runs out

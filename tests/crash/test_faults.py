@@ -13,6 +13,8 @@ from tests.crash.stage import Stage, stage
 from tests.crash.watching import Phase, Watch
 from tests.service import READING
 
+pytestmark = pytest.mark.both_databases
+
 REHEARSAL = rehearse(series)
 # What changes something in Kaltura, and the call that reserves a room there.
 WRITES = [call for call in dict.fromkeys(REHEARSAL.calls) if call.split(".")[1] not in READING - {"getConflicts"}]

@@ -16,6 +16,8 @@ from tests.crash.rehearsal import BOOKED, NOTHING, TAKEN, rehearse, series, two_
 from tests.crash.stage import Stage, stage
 from tests.crash.watching import Point, Watch
 
+pytestmark = pytest.mark.both_databases
+
 REHEARSALS = {
     "series": rehearse(series),
     "two_events": rehearse(two_events),

@@ -16,6 +16,8 @@ from tests.crash.rehearsal import Json, rehearse, rows, series
 from tests.crash.stage import PATIENCE, Stage, stage
 from tests.crash.watching import PHASES, SIGN_IN, Phase, Point, Watch
 
+pytestmark = pytest.mark.both_databases
+
 ROOMS, KILLS = 6, 3
 REHEARSAL = rehearse(series)
 

@@ -17,6 +17,8 @@ from tests.crash.test_at_once import at_once
 from tests.crash.watching import Point, Watch
 from tests.service import eventually
 
+pytestmark = pytest.mark.both_databases
+
 REHEARSAL = rehearse(series)
 ADDING = Point(REHEARSAL.calls.index("media.add"), "media.add", "after")
 LOOK = "baseEntry.listByReferenceId"

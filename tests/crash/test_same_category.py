@@ -5,10 +5,14 @@ Kaltura locks both while it makes an entry, and who waits too long has an entry 
 
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Databases
 from tests.crash.rehearsal import Json, rehearse, series
 from tests.crash.stage import stages
 from tests.crash.test_at_once import at_once
+
+pytestmark = pytest.mark.both_databases
 
 TOGETHER = 8
 

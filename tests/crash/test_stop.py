@@ -13,6 +13,8 @@ from tests.crash.rehearsal import rehearse, series
 from tests.crash.stage import PATIENCE, Stage, client_of, stage
 from tests.crash.watching import Watch
 
+pytestmark = pytest.mark.both_databases
+
 REHEARSAL = rehearse(series)
 WITHIN = [point for point in REHEARSAL.points() if point.phase == "before"]
 SECONDS = 10.0  # to end in, once Kaltura has answered; a supervisor waits twice as long

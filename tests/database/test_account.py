@@ -33,6 +33,8 @@ from tests.forks import NURSERY
 from tests.processes import Program, free_port, start_service
 from tests.service import Json, lectern, logs_as_they_are, settings
 
+pytestmark = pytest.mark.both_databases
+
 REAL: Json = {
     "kaltura_url": "http://127.0.0.1:8100",
     "kaltura_partner_id": 101,

@@ -24,6 +24,8 @@ from app.database.types import UtcDateTime, database_now, new_id
 from tests.conftest import Databases
 from tests.postgres import Server
 
+pytestmark = pytest.mark.both_databases
+
 TABLES = MetaData()
 INSTANTS = Table("instant", TABLES, Column("at", UtcDateTime))
 COUNTERS = Table("counter", TABLES, Column("value", Integer))

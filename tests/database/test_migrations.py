@@ -21,6 +21,8 @@ from tests.conftest import Databases
 from tests.forks import NURSERY
 from tests.service import lectern
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def database(databases: Databases) -> Iterator[Database]:

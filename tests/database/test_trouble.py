@@ -29,6 +29,8 @@ from tests.keys import bearer, key
 from tests.postgres import Server
 from tests.service import Lectern, eventually, found, lectern, logs_as_they_are, problem
 
+pytestmark = pytest.mark.both_databases
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -24,6 +24,8 @@ from tests.recordings.documents import SINGLE
 from tests.resources.polls import PATH, poll, tag
 from tests.service import Lectern, eventually, found, lectern, problem
 
+pytestmark = pytest.mark.both_databases
+
 recordings = import_module("app.recordings.whose")
 previews = import_module("app.recordings.document.preview")  # the package has a function of that name
 LONG = 60.0  # seconds; nothing here takes as long, unless it would take for ever

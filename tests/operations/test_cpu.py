@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets
 NO_KALTURA = "http://127.0.0.1:1"
 THREADED = """
 import sys, threading, time
-from app import cpu
+from app.operations import cpu
 cpu.EVERY = 0.01
 for _ in range(5):
     threading.Thread(target=time.sleep, args=(60,), daemon=True).start()

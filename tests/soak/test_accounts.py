@@ -13,6 +13,8 @@ from tests.soak import tales
 from tests.soak.documents import REPEATED, document, in_kaltura, sessions
 from tests.soak.others import move_in
 
+pytestmark = pytest.mark.both_databases
+
 
 def test_what_others_have_is_known_byte_for_byte(tmp_path: Path) -> None:
     database = tmp_path / "sandbox.db"

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Databases
 from tests.soak.storm import Plan, soak
 from tests.soak.weather import SHORT_DAYS
+
+pytestmark = pytest.mark.both_databases
 
 PLANS = {
     "postgresql": Plan(families=2, clocks=(0, 60), storm=6, faults_end=9, limit=90, others=40, bad_days=SHORT_DAYS),

@@ -9,6 +9,8 @@ from tests.storm.memory import Plan as Repetition
 from tests.storm.memory import repeat
 from tests.storm.storm import Plan, storm
 
+pytestmark = pytest.mark.both_databases
+
 PROCESSES = {"sqlite": 1, "postgresql": 2}
 CROWD = {"readers": 60, "pollers": 10, "previewers": 20, "posters": 5, "dawdlers": 6}
 

@@ -18,6 +18,8 @@ from tests.recordings.changing.scene import Scene, begun, to_come, watched
 from tests.recordings.changing.test_guards import etag
 from tests.service import Lectern, eventually, found
 
+pytestmark = pytest.mark.both_databases
+
 LEAPS = [-3.0, -60.0, 60.0]  # seconds, at each request
 
 

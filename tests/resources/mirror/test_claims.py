@@ -23,6 +23,8 @@ from app.sandbox.seed.seed import RESOURCE_ID
 from tests.resources.mirrored import OTHER_ROOM, Room, room_of
 from tests.service import eventually
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def room(database: Database) -> Iterator[Room]:

@@ -17,6 +17,8 @@ from tests.resources.mirror.test_trouble import fewer, garble, nothing, shorter
 from tests.resources.mirrored import DAY, OTHER_ROOM, Json, Room, at, room_of
 from tests.sandbox.kaltura import HOUR, MONDAY, weekly
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def room(database: Database) -> Iterator[Room]:

@@ -11,6 +11,8 @@ from app.sandbox.seed.seed import RESOURCE_ID
 from tests.resources.mirrored import DAY, OTHER_ROOM, OWN, START, Json, Room, at, room_of
 from tests.sandbox.kaltura import HOUR, MONDAY
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def room(database: Database) -> Iterator[Room]:

@@ -22,6 +22,8 @@ from app.sandbox.transport import SandboxTransport
 from tests.resources.mirrored import DAY, OTHER_ROOM, OWN, Json, Room, room_of
 from tests.sandbox.kaltura import HOUR, MONDAY
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def room(database: Database) -> Iterator[Room]:

@@ -12,6 +12,8 @@ from app.resources.mirror.refresh import Mirror
 from app.resources.models import Occurrence
 from tests.resources.mirrored import OWN, Room, room_of
 
+pytestmark = pytest.mark.both_databases
+
 HOUR = datetime(2027, 11, 7, 6, tzinfo=UTC)
 MINUTES = timedelta(minutes=1)
 

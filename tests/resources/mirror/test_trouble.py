@@ -19,6 +19,8 @@ from app.sandbox.seed.seed import RESOURCE_ID
 from app.sandbox.transport import SandboxTransport
 from tests.resources.mirrored import START, Json, Room, room_of
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def room(database: Database) -> Iterator[Room]:

@@ -15,6 +15,8 @@ from app.main import MIGRATIONS, migrate
 from app.resources.models import Booking, Mirror, Occurrence, Resource
 from tests.conftest import Databases
 
+pytestmark = pytest.mark.both_databases
+
 START = datetime(2027, 1, 13, 14, tzinfo=UTC)
 Change = Callable[[Session], object]
 

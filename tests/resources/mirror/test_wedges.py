@@ -17,6 +17,8 @@ from tests.resources.mirror.test_trouble import garble
 from tests.resources.mirrored import DAY, Json, Room, room_of
 from tests.sandbox.kaltura import MONDAY
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def room(database: Database) -> Iterator[Room]:
