@@ -50,7 +50,7 @@ async def list_resources(request: Request, client: Encoder) -> ResourcePage:
     """Every schedule resource that Kaltura knows and that your key may see, by id. All on one page."""
     state = request.app.state
     found = await state.threads.ask(client.key, lookup.all_resources, state.database, state.kaltura, client)
-    return ResourcePage(items=[ResourceView.model_validate(row.model_dump()) for row in found], next_cursor=None)
+    return ResourcePage(items=[ResourceView.model_validate(row.model_dump()) for row in found])
 
 
 @router.get("/{id}", summary="Show a resource", response_description="The resource.", responses=responses(*LOOKING_UP))
