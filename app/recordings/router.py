@@ -141,7 +141,13 @@ async def change_recordings(
 )
 async def put_recording(
     reference_id: Annotated[
-        str, Words(255), Path(description="Your `reference_id`.", examples=["SIS-2026F-MATH123-01"])
+        str,
+        Words(255),
+        Path(
+            description="Your `reference_id`.",
+            examples=["SIS-2026F-MATH123-01"],
+            openapi_examples={"of the example": {"value": "SIS-2026F-MATH123-01"}},  # Swagger UI fills it in
+        ),
     ],
     document: Document,
     client: Writer,

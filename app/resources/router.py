@@ -31,7 +31,14 @@ router = APIRouter(prefix="/resources", tags=["resources"])
 ResourceId = Annotated[
     Line,
     BeforeValidator(unquote),  # app/resources/paths.py leaves it as it came
-    Path(description="Kaltura id or system name, percent-encoded.", examples=["EXTRON-100-ABC"]),
+    Path(
+        description="Kaltura id or system name, percent-encoded.",
+        examples=["EXTRON-100-ABC"],
+        openapi_examples={
+            "by name": {"value": "EXTRON-100-ABC"},
+            "by id": {"value": "562931"},
+        },  # Swagger UI fills in the first
+    ),
 ]
 _LINK = {"Link": {"description": '`rel="next"`: where the next page is.', "schema": {"type": "string"}}}
 LOOKING_UP = (
