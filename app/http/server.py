@@ -79,6 +79,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().set_exception_handler(self.complain)
         await super().startup(sockets)
+        for each in sockets or ():  # of which uvicorn says nothing
+            host, port = each.getsockname()[:2]
+            log.info("listening", address=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
 
     def complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """asyncio tells of each connection that it cannot accept, thousands of times a second."""

@@ -197,6 +197,7 @@ def test_every_block_works_in_order(tmp_path: Path, record_property: Callable[[s
     with desk(tmp_path) as at:
         readme = blocks("README.md")
         made, feed, encoder = walk(at, readme)
+        assert f'"address": "http://127.0.0.1:{at.ports[8000]}"' in at.windows[1].complained()
         assert "HTTP/1.1 201 Created" in made
         assert '"occurrence_count":36' in made
         assert len(json.loads(feed)["occurrences"]) == 36
