@@ -120,7 +120,7 @@ class Kaltura:
         if transport is None and settings.embedded_sandbox:
             try:
                 embedded = Sandbox(settings.sandbox_database, server_zone=settings.kaltura_server_time_zone)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, ValueError) as error:
                 raise ValueError(
                     f"The sandbox cannot keep its state ({error}): see LECTERN_SANDBOX_DATABASE."
                 ) from None

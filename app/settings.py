@@ -75,7 +75,8 @@ class Settings(BaseSettings):
         "",
         pattern=rf"^$|^{_HOST}(\s*,\s*{_HOST})*$",
         description="Comma-separated names that requests may call the service by (`Host`), without ports; "
-        "`*.campus.example` is every name below. Empty: on a loopback address its own names, elsewhere any. "
+        "`*.campus.example` is every name below. On a loopback address its own names (`localhost`, `127.0.0.1`) always "
+        "count too, and no others if this is empty; elsewhere, empty means any. "
         "`/healthz`, `/readyz` and `/metrics` answer to all.",
     )
     docs: bool = Field(True, description="Whether `/docs`, `/static` and `/openapi.json` are served.")

@@ -5,6 +5,9 @@ a process asks for the number of the latest change, and reads the keys that have
 new key works, and a revoked one does not, about a second later in every process, and no request asks the database for
 one. While the database does not answer, what was known last holds.
 
+Which keys were used is kept in memory, and written every `WRITE_EVERY` seconds, in one statement; what is not yet
+written is lost with a process that is killed.
+
 Keys in `LECTERN_API_KEYS` are known from the start to the end of a process.
 """
 
@@ -12,13 +15,14 @@ import hashlib
 import re
 import secrets
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 from sqlalchemy import JSON, BigInteger, Column, bindparam, inspect, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import Field, Session, SQLModel, col
 
 from app.access.scopes import Scope
@@ -33,6 +37,7 @@ PREFIX = "lct"
 SECRET_BYTES = 32
 SHORTEST_KEY = 32  # characters of one that is chosen by somebody: nobody guesses that
 LOOK_EVERY = 1.0  # seconds
+WRITE_EVERY = 60.0  # seconds
 LONGEST_NAME = 100  # characters
 CHANGES = "api_key"  # what their changes are counted under
 NOTHING = -1  # no change is known, not even those of before there were numbers
@@ -81,6 +86,7 @@ class ApiKey(SQLModel, table=True):
     """A key that was made. `name` is its client's; `digest` the SHA-256 of the whole key, in hexadecimal digits.
 
     `resources` are as they were named; null for all. `change`: the number that it got when it was made or revoked.
+    `used_at`: when it was last used, at most `WRITE_EVERY` seconds late.
     """
 
     __tablename__ = "api_key"
@@ -92,6 +98,7 @@ class ApiKey(SQLModel, table=True):
     resources: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     created_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
     revoked_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    used_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     change: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, index=True, server_default="0"))
 
 
@@ -176,6 +183,7 @@ _TABLE = SQLModel.metadata.tables["api_key"]
 _CHANGED = select(
     *(_TABLE.c.id, _TABLE.c.name, _TABLE.c.digest, _TABLE.c.scopes, _TABLE.c.resources, _TABLE.c.revoked_at)
 ).where(_TABLE.c.change > bindparam("since"))
+_USED = update(_TABLE).where(_TABLE.c.id.in_(bindparam("ids", expanding=True))).values(used_at=bindparam("now"))
 
 
 class Keys:
@@ -192,6 +200,8 @@ class Keys:
         self._may_be_open = sandboxed and (settings.embedded_sandbox or settings.on_this_machine)
         self._is_open = False  # before the first look
         self._seen = NOTHING  # the number of the latest change
+        self._used = set[str]()  # the ids of keys, since it was last written
+        self._write_at = 0.0  # by this machine's own seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="keys", daemon=True)
         if not self._given and not self._may_be_open and not _may_have_keys(database):
@@ -218,6 +228,7 @@ class Keys:
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
+            self.write_used()
 
     def look(self) -> None:
         """Learns what has changed; everything, if the database counts from anew, as after a backup was put back."""
@@ -235,6 +246,19 @@ class Keys:
         self._made, self._seen = made, latest
         self._is_open = self._may_be_open and not self._given and since == NOTHING and not rows
 
+    def write_used(self) -> None:
+        """Writes which keys were used since it was last written; of what cannot be written nothing is forgotten."""
+        used, self._used = self._used, set()
+        if not used:
+            return
+        self._write_at = time.monotonic() + WRITE_EVERY
+        try:
+            with self._database.transaction() as connection:
+                connection.execute(_USED, {"ids": sorted(used), "now": utc_now()})
+        except SQLAlchemyError as error:
+            self._used |= used
+            log.warning("key_uses_not_written", kind=type(error).__name__)
+
     def owner(self, key: str) -> Client | None:
         """Whose key it is. What takes how long says nothing of a key that is not the caller's."""
         sent, found = digest(key), None
@@ -243,13 +267,19 @@ class Keys:
                 found = client
         named = _ID.match(key)
         kept, made = self._made.get(named[1] if named else "", (_NOBODY, None))
-        return made if secrets.compare_digest(kept, sent) else found
+        if not secrets.compare_digest(kept, sent):
+            return found
+        if made:
+            self._used.add(made.key)
+        return made
 
     def _watch(self) -> None:
         missed = False
         while not self._stop.wait(LOOK_EVERY):
             try:
                 self.look()
+                if time.monotonic() >= self._write_at:
+                    self.write_used()
             except Exception as error:
                 # The database is away, mostly. Whatever it is, the next look may see more.
                 if not missed:

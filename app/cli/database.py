@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-import typer
+from app.cli.trouble import in_a_sentence
 
 if TYPE_CHECKING:  # imported when there is a command that needs it, as in app/cli/main.py
     from app.database.database import Database
@@ -14,17 +14,10 @@ if TYPE_CHECKING:  # imported when there is a command that needs it, as in app/c
 @contextmanager
 def opened(settings: "Settings", *, with_tables: bool = True) -> "Iterator[Database]":
     """`with_tables`: this version's. A ValueError inside, or of the database, is said, and ends the command with 1."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     from app.database.database import Database
-    from app.database.trouble import refuses
     from app.main import migrate
 
-    with closing(Database(settings.database_url)) as database:
-        try:
-            if with_tables:
-                migrate(database)
-            yield database
-        except (ValueError, SQLAlchemyError) as error:
-            typer.echo(refuses(error) if isinstance(error, SQLAlchemyError) else str(error), err=True)
-            raise typer.Exit(1) from None
+    with in_a_sentence(), closing(Database(settings.database_url)) as database:
+        if with_tables:
+            migrate(database)
+        yield database

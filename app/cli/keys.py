@@ -10,10 +10,12 @@ from app.access.scopes import Scope
 from app.cli.database import opened
 
 if TYPE_CHECKING:  # its commands import what they need, as those in app/cli/main.py
+    from sqlmodel import Session
+
     from app.access.keys import ApiKey
     from app.settings import Settings
 
-HEADINGS = ("id", "name", "scopes", "resources", "created", "revoked")
+HEADINGS = ("id", "name", "scopes", "resources", "created", "last used", "revoked")
 
 
 def commands(settings: "Callable[[], Settings]") -> typer.Typer:
@@ -36,12 +38,15 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
 
         with opened(settings()) as found, found.write() as session:
             made, key = keys.create(session, name, scope, resource or [])
+            doubts = [doubt for each in made.resources or () if (doubt := _doubt(session, each))]
+        for doubt in doubts:
+            typer.echo(f"Warning: {doubt}", err=True)
         typer.echo(f"Made key {made.id} of {made.name}. Keep it now, it is not shown again:", err=True)
         typer.echo(key)
 
     @app.command(name="list")
     def show() -> None:
-        """Every key that was ever made with this command; without the keys themselves."""
+        """Every key that was ever made with this command, and when it was last used; without the keys themselves."""
         from app.access import keys
 
         with opened(settings()) as found, found.read() as session:
@@ -62,9 +67,22 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
     return app
 
 
+def _doubt(session: "Session", resource: str) -> str:
+    """What may be wrong with a key's resource, as far as Lectern knows those of Kaltura; empty if nothing is."""
+    from app.resources.lookup import known_resources
+    from app.resources.rounds import RESOURCES, was_read
+
+    if known_resources(session, resource):
+        return ""
+    if was_read(session, RESOURCES):
+        return f"there is no resource {resource}. The key shows nothing until there is one. Is the name misspelt?"
+    return f"whether there is a resource {resource} is not known: Lectern has not asked Kaltura for its resources yet."
+
+
 def _row(key: "ApiKey") -> tuple[str, ...]:
     narrowed = ", ".join(key.resources) if key.resources else "all" if Scope.SCHEDULE_READ in key.scopes else ""
-    return key.id, key.name, ", ".join(key.scopes), narrowed, _shown(key.created_at), _shown(key.revoked_at)
+    times = _shown(key.created_at), _shown(key.used_at) or "never", _shown(key.revoked_at)
+    return key.id, key.name, ", ".join(key.scopes), narrowed, *times
 
 
 def _shown(moment: datetime | None) -> str:

@@ -9,14 +9,15 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli import account, keys
 from app.cli.database import opened
+from app.cli.trouble import in_a_sentence
 from app.sandbox.server import serve as serve_sandbox
 from app.sandbox.simulator import Sandbox
 from app.sandbox.words import HELP as SANDBOX_HELP
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
 main = typer.Typer(no_args_is_help=True, add_completion=False, help="Lectern: a small service in front of Kaltura.")
 
 
-def _settings() -> "Settings":
-    """The settings, or an exit with what is wrong with them: names and rules, never values."""
+def _settings(**given: Any) -> "Settings":
+    """The settings, or an exit with what is wrong with them: names and rules, never values.
+
+    `given` on the command line comes before the environment, unless it is None.
+    """
     import structlog
     from pydantic import ValidationError
 
@@ -37,7 +41,10 @@ def _settings() -> "Settings":
     from app.settings import PREFIX, Settings, unknown_variables
 
     try:
-        settings = Settings()
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except (OSError, UnicodeError) as error:
+        typer.echo(f".env cannot be read: {error}", err=True)
+        raise typer.Exit(2) from None
     except ValidationError as error:
         for wrong in error.errors(include_input=False, include_url=False):
             name = PREFIX + "_".join(map(str, wrong["loc"])).upper() + ": " if wrong["loc"] else ""
@@ -71,26 +78,27 @@ def lectern(
 
 
 @main.command()
-def serve() -> None:
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; otherwise LECTERN_HOST.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on; otherwise LECTERN_PORT.")
+    ] = None,
+) -> None:
     """Run the service, with the settings in LECTERN_* variables or `.env`."""
     gc.disable()  # nothing that is imported is garbage: a fifth of the time until the service is ready
     try:
-        from sqlalchemy.exc import SQLAlchemyError
-
-        from app.database.trouble import refuses
-        from app.http.server import Server
+        from app.http.server import Server, bound
         from app.main import create_app
         from app.operations.cpu import keep_to_one_cpu
 
-        settings = _settings()
-        app = create_app(settings)
-        try:
+        settings = _settings(host=host, port=port)
+        with in_a_sentence(2), ExitStack() as given_up:
+            sockets = bound(settings.host, settings.port)  # first: where it cannot listen, nothing is touched
+            for each in sockets:
+                given_up.callback(each.close)
+            app = create_app(settings)
             app.state.prepare()
-        except SQLAlchemyError as error:
-            raise ValueError(refuses(error)) from None
-    except ValueError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+            given_up.pop_all()
     finally:
         gc.enable()
     gc.freeze()  # nor looked at again
@@ -99,7 +107,7 @@ def serve() -> None:
         keep_to_one_cpu()
     # uvicorn raises the signal once more when it has shut down, which would make a stop asked for look like a crash.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    Server(app, settings).run()
+    Server(app, settings).run(sockets)
 
 
 @main.command(name="sandbox", help=SANDBOX_HELP)
@@ -119,17 +127,16 @@ def run_sandbox(
 ) -> None:
     try:
         document = seed and _json(seed)
-        kept = Sandbox(database)
+        with closing(Sandbox(database, alone=True)) as kept, suppress(KeyboardInterrupt):
 
-        def begin(url: str) -> None:
-            if reset:
-                kept.reset()
-            if seed:
-                kept.load(document)
-            typer.echo(sandbox_started(url, database, kept.holds()))
+            def begin(url: str) -> None:
+                if reset:
+                    kept.reset()
+                if seed:
+                    kept.load(document)
+                typer.echo(sandbox_started(url, database, kept.holds()))
 
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        with suppress(KeyboardInterrupt):
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
             serve_sandbox(kept, host, port, begin)
     except (OSError, ValueError, sqlite3.Error) as error:
         typer.echo(f"The sandbox cannot start: {error}", err=True)
@@ -170,22 +177,23 @@ def check(
     from app.operations import checks
 
     settings = _settings()
-    database, kaltura = Database(settings.database_url), Kaltura(settings, None)
     all_ok = True
-    with _stoppable(), closing(database), closing(kaltura.sessions), closing(kaltura.client()) as client:
-        found = checks.check(
-            database,
-            MIGRATIONS,
-            client,
-            kaltura.account,
-            write=write,
-            per_second=settings.refreshes_per_second,
-        )
-        for finding in found:
-            all_ok = all_ok and finding.ok
-            typer.echo(f"{'ok' if finding.ok else 'NOT OK':7} {finding.checked}")
-            if finding.what_to_do:
-                typer.echo(f"        {finding.what_to_do}")
+    with in_a_sentence(), _stoppable(), closing(Database(settings.database_url)) as database:
+        kaltura = Kaltura(settings, None)
+        with closing(kaltura.sessions), closing(kaltura.client()) as client:
+            found = checks.check(
+                database,
+                MIGRATIONS,
+                client,
+                kaltura.account,
+                write=write,
+                per_second=settings.refreshes_per_second,
+            )
+            for finding in found:
+                all_ok = all_ok and finding.ok
+                typer.echo(f"{'ok' if finding.ok else 'NOT OK':7} {finding.checked}")
+                if finding.what_to_do:
+                    typer.echo(f"        {finding.what_to_do}")
     if not all_ok:
         raise typer.Exit(1)
 
@@ -209,5 +217,6 @@ def openapi(
     document = json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
     if file is None:
         sys.stdout.write(document)
-    else:
+        return
+    with in_a_sentence():
         file.write_text(document, encoding="utf-8")

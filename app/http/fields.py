@@ -59,6 +59,13 @@ class Page(Out, Generic[T]):
     )
 
 
+class WholeList(Out, Generic[T]):
+    """A list that is never cut."""
+
+    items: list[T] = Field(description="All of it, in the list's order.")
+    next_cursor: None = Field(None, description="Always null: there is no other page.", examples=[None])
+
+
 # --- errors ------------------------------------------------------------------------------------------------
 
 MAX_MESSAGES = 50  # a body of 64 KiB can hold ten thousand mistakes; nobody reads more than these

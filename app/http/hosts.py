@@ -2,7 +2,8 @@
 
 A page on somebody's web site can have its own name resolve to a loopback address, and so reach what listens there
 from the browser of whoever reads it; the name in `Host` gives it away. So on a loopback address Lectern answers to
-that address's names alone, and elsewhere to those in `LECTERN_ALLOWED_HOSTS`, or to any if none are given.
+that address's names alone, by which no such page is called, and to those in `LECTERN_ALLOWED_HOSTS`; elsewhere
+to the latter, or to any if none are given.
 """
 
 from collections.abc import Iterable
@@ -23,9 +24,9 @@ ANY = "*"
 
 def allowed(settings: Settings) -> tuple[str, ...]:
     """The names, lower case; `*.campus.example` means every name below; `*` any."""
-    if settings.allowed_hosts:
-        return tuple(name.strip().lower() for name in settings.allowed_hosts.split(","))
-    return (*LOOPBACK, settings.host.lower()) if is_loopback(settings.host) else (ANY,)
+    own = (*LOOPBACK, settings.host.lower()) if is_loopback(settings.host) else ()
+    given = tuple(name.strip().lower() for name in settings.allowed_hosts.split(",") if name.strip())
+    return (*own, *given) or (ANY,)
 
 
 class AllowedHosts:

@@ -23,6 +23,30 @@ SWEEP_TICKS = 10  # of uvicorn's, each a tenth of a second
 NO_MORE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
+def bound(host: str, port: int) -> list[socket.socket]:
+    """A socket for each address of `host`, as asyncio would make them. Raises ValueError where that cannot be.
+
+    uvicorn would find out when the service is at work already, and say it in its log.
+    """
+    sockets = []
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            sockets.append(socket.socket(family, kind, protocol))
+            sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sockets[-1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sockets[-1].bind(address)
+    except OSError as error:
+        for each in sockets:
+            each.close()
+        raise ValueError(
+            f"Lectern cannot listen on {host}, port {port}: {error.strerror}. End what listens there, or choose "
+            "another address with --host and --port, or LECTERN_HOST and LECTERN_PORT."
+        ) from None
+    return sockets
+
+
 class Server(uvicorn.Server):
     """Bounds connections, and a stop: what still waits when its seconds are over is left.
 
@@ -57,6 +81,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().set_exception_handler(self.complain)
         await super().startup(sockets)
+        for each in sockets or ():  # of which uvicorn says nothing
+            host, port = each.getsockname()[:2]
+            log.info("listening", address=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
 
     def complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """asyncio tells of each connection that it cannot accept, thousands of times a second."""

@@ -74,11 +74,19 @@ def check(
     `per_second`: the budget of refreshes, where it is to be told what comes of it. `write`: also adds an entry and an
     event of its own to Kaltura, and removes both. Else it changes nothing.
     """
+    yield _asked(account)
     yield from _database(database, migrations, per_second)
     whose = _account(database, account)
     yield from whose
     if all(finding.ok for finding in whose):
         yield from _kaltura(kaltura, write)
+
+
+def _asked(account: Account) -> Finding:
+    if not account.embedded:
+        return Finding(True, f"the Kaltura that is asked is {account}")
+    todo = "For an account, set LECTERN_KALTURA_URL, LECTERN_KALTURA_PARTNER_ID and a sign-in, here or in .env."
+    return Finding(True, "the Kaltura that is asked is the embedded sandbox: this is no real account", todo)
 
 
 # The database

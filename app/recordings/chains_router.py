@@ -23,7 +23,10 @@ router = APIRouter(prefix="/chains", tags=["operations"])
     },
 )
 async def resume_chain(
-    id: Annotated[str, Path(description="The chain's id.", examples=["chn_01kantf3wq5m2c7j8e9g0h1k3p"])],
+    id: Annotated[
+        str,
+        Path(description="The chain's id: a recording's `chain` has it.", examples=["chn_01kantf3wq5m2c7j8e9g0h1k3p"]),
+    ],
     _client: Admin,
     accepting: Accepting,
     prefer: Prefer = None,

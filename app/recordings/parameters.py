@@ -41,7 +41,13 @@ MAKING = (
 )
 
 CHANGING = (NotFound, ChainRunning, NotChangeable, NotOurs, PreconditionFailed)
-RecordingId = Annotated[str, Path(description="The recording's id.", examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"])]
+RecordingId = Annotated[
+    str,
+    Path(
+        description="The recording's id: `id` in the answer of `POST /recordings`.",
+        examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"],
+    ),
+]
 Prefer = Annotated[
     str | None,
     Header(
@@ -60,7 +66,9 @@ IdempotencyKey = Annotated[
         examples=["5f0c3a52-4a08-4c52-9b60-2d7d5a3f2f1e"],
     ),
 ]
-OccurrenceId = Annotated[str, Path(description="The session's id.", examples=["occ_01kantf3wqz6t4s8w2v1x0y9ab"])]
+OccurrenceId = Annotated[
+    str, Path(description="The session's id: `id` in `GET …/occurrences`.", examples=["occ_01kantf3wqz6t4s8w2v1x0y9ab"])
+]
 IfMatch = Annotated[
     str | None,
     Header(

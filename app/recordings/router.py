@@ -141,7 +141,13 @@ async def change_recordings(
 )
 async def put_recording(
     reference_id: Annotated[
-        str, Words(255), Path(description="Your `reference_id`.", examples=["SIS-2026F-MATH123-01"])
+        str,
+        Words(255),
+        Path(
+            description="Your `reference_id`.",
+            examples=["SIS-2026F-MATH123-01"],
+            openapi_examples={"of the example": {"value": "SIS-2026F-MATH123-01"}},  # Swagger UI fills it in
+        ),
     ],
     document: Document,
     client: Writer,
@@ -203,7 +209,7 @@ def get_recording(id: RecordingId, response: Response, client: Reader, database:
 def list_occurrences(id: RecordingId, client: Reader, database: Reading) -> OccurrencePage:
     """Every session in order of time, excluded and cancelled ones too. All on one page."""
     with database.read() as session:
-        return OccurrencePage(items=queries.occurrences(session, whose.find(session, client, id)), next_cursor=None)
+        return OccurrencePage(items=queries.occurrences(session, whose.find(session, client, id)))
 
 
 @router.get(
@@ -215,7 +221,7 @@ def list_occurrences(id: RecordingId, client: Reader, database: Reading) -> Occu
 def get_history(id: RecordingId, client: Reader, database: Reading) -> HistoryPage:
     """Every chain that the recording ever had, with each of its steps, the latest first. All on one page."""
     with database.read() as session:
-        return HistoryPage(items=queries.history(session, whose.find(session, client, id)), next_cursor=None)
+        return HistoryPage(items=queries.history(session, whose.find(session, client, id)))
 
 
 @router.post(

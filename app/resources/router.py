@@ -31,7 +31,14 @@ router = APIRouter(prefix="/resources", tags=["resources"])
 ResourceId = Annotated[
     Line,
     BeforeValidator(unquote),  # app/resources/paths.py leaves it as it came
-    Path(description="Kaltura id or system name, percent-encoded.", examples=["EXTRON-100-ABC"]),
+    Path(
+        description="Kaltura id or system name, percent-encoded.",
+        examples=["EXTRON-100-ABC"],
+        openapi_examples={
+            "by name": {"value": "EXTRON-100-ABC"},
+            "by id": {"value": "562931"},
+        },  # Swagger UI fills in the first
+    ),
 ]
 _LINK = {"Link": {"description": '`rel="next"`: where the next page is.', "schema": {"type": "string"}}}
 LOOKING_UP = (
@@ -50,7 +57,7 @@ async def list_resources(request: Request, client: Encoder) -> ResourcePage:
     """Every schedule resource that Kaltura knows and that your key may see, by id. All on one page."""
     state = request.app.state
     found = await state.threads.ask(client.key, lookup.all_resources, state.database, state.kaltura, client)
-    return ResourcePage(items=[ResourceView.model_validate(row.model_dump()) for row in found], next_cursor=None)
+    return ResourcePage(items=[ResourceView.model_validate(row.model_dump()) for row in found])
 
 
 @router.get("/{id}", summary="Show a resource", response_description="The resource.", responses=responses(*LOOKING_UP))

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.http.fields import Instant, Out, Page, ZonedTime
+from app.http.fields import Instant, Out, WholeList, ZonedTime
 
 
 class ResourceView(Out):
@@ -17,7 +17,7 @@ class ResourceView(Out):
     kind: str = Field(description="`camera`, `location`, `live_entry` or `other`.", examples=["camera"])
 
 
-class ResourcePage(Page[ResourceView]):
+class ResourcePage(WholeList[ResourceView]):
     """Every resource, by id."""
 
 

@@ -57,6 +57,9 @@ class Answer:
 class Sandbox:
     """A Kaltura of one's own. Threads may share it; its state is the database at `database` (a path, or ":memory:").
 
+    `alone`: it must be the only one that uses that database, else ValueError. Several may share one otherwise, as
+    `lectern check` does with the service beside it.
+
     `watch(service, action, phase)`, if set, is called before an action is done and after it is done but before
     its answer is sent; it may well end the process.
     """
@@ -68,13 +71,14 @@ class Sandbox:
         clock: Callable[[], float] = time.time,
         seed: Seed = DEFAULT_SEED,
         server_zone: str = SERVER_ZONE,
+        alone: bool = False,
     ) -> None:
         self.watch: Callable[[str, str, Phase], None] | None = None
         self._clock = clock
         self._seed = seed
         self._server_zone = server_zone
         self._lock = threading.Lock()
-        self._store = Store(database)
+        self._store = Store(database, alone=alone)
         self._store.connection.create_function("full_text", 2, matches, deterministic=True)
         self._store.connection.create_function("casefold", 1, _casefold, deterministic=True)
         self._sessions = Sessions(self._store)

@@ -69,11 +69,11 @@ def test_they_are_listed_with_what_they_are_for(command: Command) -> None:
     )
     assert command("revoke", narrow.split("_")[1]).exit_code == 0
     head, *rows = [re.split(r"\s{2,}", line) for line in command("list").output.splitlines()]
-    assert head == ["id", "name", "scopes", "resources", "created", "revoked"]
+    assert head == ["id", "name", "scopes", "resources", "created", "last used", "revoked"]
     shown = {row[0]: row[1:] for row in rows}
     assert shown[wide.split("_")[1]][:2] == ["registrar", "recordings:read, recordings:write, admin"]
-    name, scopes, resources, created, revoked = shown[narrow.split("_")[1]]
-    assert (name, scopes, resources) == ("hall 1", "schedule:read", "562931, EXTRON-100-ABC")
+    name, scopes, resources, created, used, revoked = shown[narrow.split("_")[1]]
+    assert (name, scopes, resources, used) == ("hall 1", "schedule:read", "562931, EXTRON-100-ABC", "never")
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", created)
     assert revoked >= created
 

@@ -80,19 +80,19 @@ def test_a_start_on_one_ends_in_a_sentence(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LECTERN_DATABASE_URL", database_url)
     with read_only(databases), logs_as_they_are():
-        done = CliRunner().invoke(main, ["serve"], catch_exceptions=False)
+        done = CliRunner().invoke(main, ["serve", "--port", "0"], catch_exceptions=False)
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1].startswith(f"The database cannot be written: {READ_ONLY}.")
 
 
 def test_a_start_where_nothing_can_be_written_ends_in_a_sentence(tmp_path: Path) -> None:
     """No file may grow: as on a full disk."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LECTERN_SANDBOX_DATABASE": ":memory:"}
-    for more in ({}, {"LECTERN_SANDBOX_DATABASE": str(tmp_path / "sandbox.db")}):
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LECTERN_PORT": "0"}
+    for kept in (":memory:", str(tmp_path / "sandbox.db")):
         done = subprocess.run(
             [sys.executable, "-c", "from app.cli.main import main; main(['serve'])"],
             cwd=tmp_path,
-            env=environment | more,
+            env=environment | {"LECTERN_SANDBOX_DATABASE": kept},
             capture_output=True,
             text=True,
             timeout=60,

@@ -153,6 +153,36 @@ def test_every_object_is_described(name: str) -> None:
     assert SCHEMAS[name]["description"]
 
 
+def unions(node: object) -> Iterator[list[dict[str, Any]]]:
+    """What each union is made of, null left out."""
+    if isinstance(node, dict):
+        if "anyOf" in node:
+            yield [each for each in node["anyOf"] if each.get("type") != "null"]
+        for inner in node.values():
+            yield from unions(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from unions(inner)
+
+
+def test_each_part_of_a_union_says_in_words_what_it_is() -> None:
+    found = [parts for parts in unions(COMMITTED) if len(parts) > 1]
+    assert len(found) > 5
+    for part in (part for parts in found for part in parts):
+        shown = SCHEMAS[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+        assert re.search(r"[.]", shown.get("description", "")), part
+
+
+def test_a_cursor_is_promised_only_where_a_list_takes_one() -> None:
+    """Whole lists have the field, and it is null."""
+    for name, operation in OPERATIONS.items():
+        content = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
+        schema = SCHEMAS.get(content.get("schema", {}).get("$ref", "").rpartition("/")[2], {})
+        if "next_cursor" in schema.get("properties", {}):
+            takes = any(each["name"] == "cursor" for each in operation.get("parameters", []))
+            assert (schema["properties"]["next_cursor"].get("type") != "null") == takes, name
+
+
 def test_the_example_is_ready_to_execute() -> None:
     body = OPERATIONS["POST /recordings"]["requestBody"]["content"]
     assert list(body) == ["application/json"]

@@ -229,9 +229,9 @@ def test_the_state_of_the_database_is_told(
     migrate(database)
     with database.write() as session:
         session.execute(text(statement))
-    first = next(check(database, MIGRATIONS, service.app.state.kaltura, ACCOUNT))
+    _, state, *_ = check(database, MIGRATIONS, service.app.state.kaltura, ACCOUNT)
     database.close()
-    assert (first.ok, says in first.checked) == (ok, True)
+    assert (state.ok, says in state.checked) == (ok, True)
 
 
 def test_how_often_the_rooms_are_looked_at_is_told(service: Lectern) -> None:
@@ -251,13 +251,29 @@ def test_how_often_the_rooms_are_looked_at_is_told(service: Lectern) -> None:
     assert (seldom.ok, "LECTERN_REFRESHES_PER_SECOND" in seldom.what_to_do) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("account", "says"),
+    [
+        (Account("https://kaltura.example", 4711), "https://kaltura.example, partner 4711"),
+        (ACCOUNT, "the embedded sandbox: this is no real account"),
+    ],
+)
+def test_which_kaltura_is_asked_is_said_first(tmp_path: Path, service: Lectern, account: Account, says: str) -> None:
+    """Before a wrong one is: whoever has left a setting out would believe that all is well."""
+    database = Database(f"sqlite:///{tmp_path}/lectern.db")
+    first = next(check(database, MIGRATIONS, service.app.state.kaltura, account))
+    database.close()
+    assert first.checked == f"the Kaltura that is asked is {says}"
+    assert ("LECTERN_KALTURA_URL" in first.what_to_do) is account.embedded
+
+
 def test_a_database_that_is_away_is_told_and_kaltura_looked_at_all_the_same(tmp_path: Path, service: Lectern) -> None:
     (tmp_path / "lectern.db").mkdir()
     database = Database(f"sqlite:///{tmp_path}/lectern.db")
     findings = list(check(database, MIGRATIONS, service.app.state.kaltura, ACCOUNT))
     database.close()
-    assert findings[0].checked == "the database does not answer (OperationalError)"
-    assert "LECTERN_DATABASE_URL" in findings[0].what_to_do
+    assert findings[1].checked == "the database does not answer (OperationalError)"
+    assert "LECTERN_DATABASE_URL" in findings[1].what_to_do
     assert any("accepts the sign-in" in finding.checked for finding in findings)
 
 

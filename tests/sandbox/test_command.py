@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -220,12 +221,31 @@ def test_a_start_that_fails_says_why(
 def test_an_address_in_use_leaves_what_is_there_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with started(tmp_path) as program, httpx.Client(base_url=program.url) as client:
-        kaltura = Kaltura(client).sign_in()
-        kaltura.add_event()
-        port = program.url.rpartition(":")[2]
+        Kaltura(client).sign_in().add_event()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
         result = CliRunner().invoke(main, ["sandbox", "--reset", "--database", "kept.db", "--port", port])
         assert (result.exit_code, "Address already in use" in result.output) == (2, True)
-        assert kaltura.events()["totalCount"] == 1
+    with started(tmp_path) as program:
+        assert held(program)["events"] == 1
+
+
+@pytest.mark.parametrize("embedded", [False, True], ids=["alone", "embedded"])
+def test_a_file_that_another_process_uses_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: bool
+) -> None:
+    """It would be changed behind that one's back. Of a process that is killed no lock stays."""
+    monkeypatch.chdir(tmp_path)
+    port = free_port()
+    environment = {"LECTERN_SANDBOX_DATABASE": "kept.db"}
+    words, ready = (["serve"], "/healthz") if embedded else (["sandbox"], "/_sandbox/state")
+    with Program("user", tmp_path, [*words, "--port", str(port)], port, ready, environment) as user:
+        result = CliRunner().invoke(main, ["sandbox", "--reset", "--database", "kept.db", "--port", "0"])
+        assert result.exit_code == 2
+        assert result.output == "The sandbox cannot start: another process uses kept.db\n"
+        user.kill()
+    with started(tmp_path) as program:
+        assert held(program)["resources"] == 3
 
 
 def test_the_help_names_every_fault_and_mode_and_its_example_works(sandbox: Sandbox) -> None:

@@ -1,6 +1,7 @@
 """The page as a stranger meets it: in a browser that reaches this service and nothing else."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -79,3 +80,26 @@ def test_a_stranger_authorizes_executes_the_example_and_sees_201(page: Page) -> 
     execute.click()
     expect(answer.locator(".response-col_status")).to_contain_text("201", timeout=MILLISECONDS)
     expect(answer.locator(".response-col_description")).to_contain_text('"status": "scheduled"')
+
+
+def test_each_path_is_filled_in_with_what_is_there(page: Page) -> None:
+    """Names as the quick start has them, and the ids that the answers before have shown."""
+    page.locator(".auth-wrapper > .authorize").click()
+    bearer = page.locator(".auth-container", has_text="Bearer")
+    bearer.locator("input").fill(KEY)
+    bearer.get_by_role("button", name="Apply credentials").click()
+    page.locator(".modal-ux .close-modal").click()
+    for name in (
+        "recordings-create_recording",
+        "recordings-get_recording",
+        "recordings-list_occurrences",
+        "recordings-put_recording",
+        "recordings-cancel_occurrence",
+        "recordings-restore_occurrence",
+        "resources-get_resource",
+    ):
+        operation = page.locator(f"#operations-{name}")
+        operation.locator(".opblock-summary-control").click()
+        operation.get_by_role("button", name="Execute").click()
+        status = operation.locator(".live-responses-table tbody tr .response-col_status").first
+        expect(status).to_contain_text(re.compile("20[0-4]"), timeout=MILLISECONDS)

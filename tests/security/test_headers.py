@@ -1,5 +1,6 @@
 """What every answer carries; by what names the service may be called; the page and HEAD."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from app.sandbox.transport import SandboxTransport
 from tests.service import Lectern, found, lectern, problem, settings
 
 TERM = {"from": "2027-01-13T00:00:00Z", "to": "2027-06-01T00:00:00Z"}
+ROOT = Path(__file__).parents[2]
 FEED = "/resources/EXTRON-100-ABC/upcoming"
 
 
@@ -172,6 +174,27 @@ def test_without_any_a_loopback_service_answers_to_loopback_names_alone(
 ) -> None:
     answer = open_to(tmp_path, host=listens_on, allowed_hosts="").get("/openapi.json", headers={"Host": host})
     assert answer.status_code == (200 if may else 400)
+
+
+@pytest.mark.parametrize(
+    ("listens_on", "host", "may"),
+    [
+        ("127.0.0.1", "127.0.0.1:8000", True),
+        ("127.0.0.1", "localhost:8000", True),
+        ("127.0.0.1", "lectern.campus.example", True),
+        ("127.0.0.1", "rebound.evil.example:8000", False),
+        ("0.0.0.0", "127.0.0.1", True),  # noqa: S104
+        ("0.0.0.0", "localhost", True),  # noqa: S104
+        ("0.0.0.0", "rebound.evil.example", False),  # noqa: S104
+    ],
+)
+def test_with_the_example_s_names_readme_s_and_compose_s_addresses_are_answered(
+    tmp_path: Path, listens_on: str, host: str, may: bool
+) -> None:
+    """`.env.example`, as it stands; compose's balancer passes the name on without its port."""
+    (names,) = re.findall(r"^LECTERN_ALLOWED_HOSTS=(.+)$", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE)
+    client = open_to(tmp_path, host=listens_on, allowed_hosts=names)
+    assert client.get("/openapi.json", headers={"Host": host}).status_code == (200 if may else 400)
 
 
 def test_a_supervisor_may_call_a_process_by_its_address(tmp_path: Path) -> None:

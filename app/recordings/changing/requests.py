@@ -209,7 +209,7 @@ def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
 
 
 class OccurrenceChange(In):
-    """What is to become of one session: new times, or one of the other two."""
+    """Another time for one session, another length, or both. What is left out stays as it is."""
 
     start: LocalTime | None = Field(
         None,

@@ -68,7 +68,9 @@ class NewResource(In):
 
 
 Resource = Annotated[
-    KalturaId | Line | NewResource,
+    Annotated[KalturaId, Field(description="The id of a resource that Kaltura knows.")]
+    | Annotated[Line, Field(description="The system name of a resource that Kaltura knows, in any case.")]
+    | NewResource,
     by_kind(
         "must be a Kaltura id (a whole number), a system name (a string) or an object",
         {int: KalturaId, str: Line, dict: NewResource},
@@ -104,7 +106,12 @@ DayOfRule = Annotated[
     Field(json_schema_extra={"pattern": "^([+-]?[1-5])?(MO|TU|WE|TH|FR|SA|SU)$"}),
 ]
 DayNumber = Annotated[int, Field(strict=True, ge=-31, le=31)]
-RRule = Annotated[str, Words(500), AfterValidator(_read_rrule)]
+RRule = Annotated[
+    str,
+    Words(500),
+    AfterValidator(_read_rrule),
+    Field(description="An RRULE of RFC 5545, of the same subset as the object."),
+]
 
 
 class Recurrence(In):
@@ -199,7 +206,7 @@ class DateRange(In):
 
 
 _DateOrRange = Annotated[
-    LocalDate | DateRange,
+    Annotated[LocalDate, Field(description="One local date.")] | DateRange,
     by_kind("must be a date (a string) or an object with from and to", {str: LocalDate, dict: DateRange}),
 ]
 Exclusions = Annotated[list[_DateOrRange], Field(max_length=366)]
@@ -230,9 +237,14 @@ def _read_entry(entry_id: str) -> str:
 
 _ENTRY = re.compile("[0-9]{1,4}_[0-9a-z]{8}|[0-9a-z]{10}")  # the second is how ids looked at first
 
-CategoryName = Annotated[str, Words(1024), AfterValidator(_read_category)]
+CategoryName = Annotated[
+    str,
+    Words(1024),
+    AfterValidator(_read_category),
+    Field(description="The full name of a category, with `>` between the levels."),
+]
 Category = Annotated[
-    KalturaId | CategoryName,
+    Annotated[KalturaId, Field(description="The id of a category.")] | CategoryName,
     by_kind("must be a category's id (a whole number) or full name (a string)", {int: KalturaId, str: CategoryName}),
 ]
 # Kaltura keeps tags and users in lists joined by commas (exchanges 858, 869), and drops tags of one character (exchange

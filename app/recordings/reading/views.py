@@ -1,11 +1,11 @@
 """What the recordings' endpoints show: a recording, its occurrences, and the chains that made it so."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.chains.models import ChainStatus, StepStatus
-from app.http.fields import Instant, Out, Page, ZonedTime
+from app.http.fields import Instant, Out, Page, WholeList, ZonedTime
 from app.recordings.document.document import DocumentFields
 from app.recordings.document.fields import ZoneName
 from app.recordings.models import RecordingStatus
@@ -38,7 +38,11 @@ class StepView(Out):
         examples=["succeeded"],
     )
     attempts: int = Field(description="How often it was tried.", examples=[1])
-    kaltura_id: int | str | None = Field(
+    kaltura_id: (
+        Annotated[int, Field(description="A resource's or an event's.")]
+        | Annotated[str, Field(description="An entry's.")]
+        | None
+    ) = Field(
         description="Kaltura's id of what it made or found, the first one if there are several.",
         examples=["1_erl8rgx8", 1336591],
     )
@@ -63,7 +67,7 @@ class ChainView(Out):
     steps: list[StepView] = Field(description="Its steps, in order.")
 
 
-class HistoryPage(Page[ChainView]):
+class HistoryPage(WholeList[ChainView]):
     """Every chain that a recording ever had, the latest first."""
 
 
@@ -178,5 +182,5 @@ class OccurrenceView(Out):
     event_id: int | None = Field(description="Kaltura's id of it; null while it is not there.", examples=[1336592])
 
 
-class OccurrencePage(Page[OccurrenceView]):
+class OccurrencePage(WholeList[OccurrenceView]):
     """Every occurrence of a recording, in order of time."""

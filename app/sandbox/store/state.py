@@ -78,11 +78,26 @@ TABLES = (
 class Store:
     """The database behind one lock of its owner: never used by two threads at once."""
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, *, alone: bool = False) -> None:
+        """`alone`: no other process may use the file as long as this one does; ValueError if one does already.
+
+        It is SQLite's own lock, which ends with the process, however that ends.
+        """
         self.connection = sqlite3.connect(
             database, isolation_level=None, check_same_thread=False, cached_statements=512
         )
-        self.connection.execute("PRAGMA busy_timeout = 5000")
+        self.connection.execute(f"PRAGMA busy_timeout = {0 if alone else 5000}")
+        if alone:
+            self.connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        try:
+            self._open()
+        except (sqlite3.Error, ValueError) as error:
+            self.connection.close()
+            if isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                raise ValueError(f"another process uses {database}") from None
+            raise
+
+    def _open(self) -> None:
         self.connection.execute("PRAGMA journal_mode = WAL")
         # A crash of the process loses nothing; only a crash of the machine may, and this is a simulator.
         self.connection.execute("PRAGMA synchronous = OFF")

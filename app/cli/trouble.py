@@ -1,0 +1,26 @@
+"""What is wrong, in one sentence: whoever runs a command is not helped by a traceback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+
+@contextmanager
+def in_a_sentence(code: int = 1) -> Iterator[None]:
+    """What its user can mend ends the command with `code`: a database or a file that fails, and every ValueError."""
+    from sqlalchemy.exc import SQLAlchemyError  # imported when there is a command that needs it, as in app/cli/main.py
+
+    from app.database.trouble import refuses
+
+    try:
+        yield
+    except (SQLAlchemyError, OSError, ValueError) as error:
+        typer.echo(refuses(error) if isinstance(error, SQLAlchemyError) else _said(error), err=True)
+        raise typer.Exit(code) from None
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename} cannot be used: {error.strerror}."
+    return str(error)
