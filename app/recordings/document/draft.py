@@ -63,9 +63,7 @@ def draft(client: str, document: RecordingDocument, default_zone: str, server_zo
     booking = {
         "id": recording_id,
         "source": "lectern",
-        "title": document.title,
-        "description": document.description,
-        "tags": document.tags,
+        **shown_words(document),
         "time_zone": schedule.zone.key,
     }
     tags = [{"recording_id": recording_id, "tag": tag} for tag in document.tags]
@@ -105,6 +103,19 @@ def schedule_input(
             str(number): as_input(event, [(ids[one.start], not one.excluded_by) for one in event.occurrences])
             for number, event in enumerate(made, 1)
         },
+    }
+
+
+def shown_words(document: RecordingDocument) -> dict[str, Any]:
+    """What encoders and calendars are shown of it: columns of its booking."""
+    return {
+        "title": document.title,
+        "description": document.description,
+        "tags": document.tags,
+        "location": document.location,
+        "organizer": document.organizer,
+        "contact": document.contact,
+        "owner": document.owner,
     }
 
 

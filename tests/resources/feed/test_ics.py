@@ -70,7 +70,9 @@ def test_it_has_what_the_json_has(service: Lectern) -> None:
         assert (event["DTSTART"].dt, event["DTEND"].dt) == (utc(each["start"]), utc(each["end"]))
         assert (str(event["SUMMARY"]), str(event["DESCRIPTION"])) == (each["title"], each["description"])
         assert event["CATEGORIES"].to_ical().decode() == ",".join(each["tags"])
-        assert str(event["LOCATION"]) == "EXTRON-100-ABC"
+        assert str(event["LOCATION"]) == (each["location"] or "EXTRON-100-ABC")
+        assert event.get("CONTACT") == each["contact"]
+        assert event["LAST-MODIFIED"].dt == event["DTSTAMP"].dt
 
 
 def test_all_words_survive(service: Lectern) -> None:
@@ -158,7 +160,7 @@ def test_a_recording_s_calendar_has_its_sessions(service: Lectern) -> None:
         (f"{each['id']}@lectern", utc(each["start"])) for each in kept
     ]
     assert {(str(event["SUMMARY"]), str(event["LOCATION"])) for event in events} == {
-        ("MATH-123 Linear Algebra", "EXTRON-100-ABC")
+        ("MATH-123 Linear Algebra", "Room 702")
     }
     assert of(service, recording["id"], **{"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
