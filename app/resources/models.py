@@ -77,9 +77,9 @@ class Occurrence(SQLModel, table=True):
     """One session. `id` is its `uid` for life. `event_id` is Kaltura's own event, `series_id` that one's parent.
 
     `slot` is the local date on which the booking's rule holds it, its identity when times change; it is null for what
-    no rule holds. Two decisions by hand: `moved`, it is not at the time that the rule gives it, by its own change;
-    `restored`, it is held although it was cancelled or excluded. `withdrawn`: a client has cancelled it, and encoders
-    are not shown it any more, whatever stands in Kaltura still.
+    no rule holds. Decisions by hand: `moved`, it is not where and when the rule has it, by its own change; `placed`,
+    its resource is its own then, and not the recording's; `restored`, it is held although it was cancelled or excluded.
+    `withdrawn`: a client has cancelled it, and encoders are not shown it any more, whatever stands in Kaltura still.
     """
 
     __table_args__ = (
@@ -97,6 +97,7 @@ class Occurrence(SQLModel, table=True):
     series_id: int | None = Field(default=None, sa_type=BigInteger)
     slot: date | None = None
     moved: bool = False
+    placed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     restored: bool = False
     withdrawn: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     changed_at: datetime = Field(default_factory=utc_now, sa_column=_changed_at())

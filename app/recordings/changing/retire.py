@@ -79,14 +79,15 @@ def _save_switch(session: Session, context: Ctx) -> None:
 
 def _save_rows(session: Session, context: Ctx) -> None:
     late, places = _late(context), in_kaltura(context)
-    about = {"booking_id": context.subject, "resource_id": room(context)}
     rows = [
         {
-            **row,
+            **{name: value for name, value in row.items() if name != "room"},
             "start": instant(row["start"]),
             "end": instant(row["end"]),
             "slot": row["slot"] and date.fromisoformat(row["slot"]),
-            **about,
+            "booking_id": context.subject,
+            "resource_id": row.get("room") or room(context),
+            "placed": bool(row.get("room")),
             **({"withdrawn": False} if row["status"] == SCHEDULED else {}),
             **places.get(row["id"], {}),
         }

@@ -145,8 +145,12 @@ def words(document: RecordingDocument) -> dict[str, dict[str, Any]]:
 
 
 def resource_input(document: RecordingDocument) -> dict[str, Any]:
+    """What the document asks for, as chains look for it."""
+    return asked_resource(document.resource)
+
+
+def asked_resource(asked: int | str | NewResource) -> dict[str, Any]:
     """`{"id"}`, or `{"system_name"}` with `name`, `description` and `kind` where it may be made."""
-    asked = document.resource
     if isinstance(asked, NewResource):
         return {
             "system_name": asked.system_name,
