@@ -59,6 +59,7 @@ async def make_resource_link(request: Request, client: Encoder, id: ResourceId) 
 @router.delete(
     "/resources/{id}/calendar-link",
     status_code=204,
+    response_class=Response,
     summary="Revoke a resource's calendar links",
     response_description="There are none of yours any more.",
     responses=responses(*LOOKING_UP),

@@ -59,6 +59,7 @@ def make_link(request: Request, id: RecordingId, client: Reader, database: Writi
 @router.delete(
     "/{id}/calendar-link",
     status_code=204,
+    response_class=Response,
     summary="Revoke a recording's calendar links",
     response_description="There are none of yours any more.",
     responses=responses(*OF_ONE),
