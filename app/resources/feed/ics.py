@@ -27,7 +27,7 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def calendar(name: str, sessions: Sessions, places: dict[int, str]) -> bytes:
-    """A VCALENDAR of sessions; `places` are the names of resources, for those that say of no location.
+    """A VCALENDAR of sessions; `places` are the names of resources, for those that say of no location or are elsewhere.
 
     An empty one is a calendar too.
     """
@@ -79,7 +79,8 @@ def _event(occurrence: Occurrence, booking: Booking, place: str | None) -> icale
     event.add("summary", _text(booking.title))
     if booking.description:
         event.add("description", _text(booking.description))
-    if where := booking.location or place:
+    said = None if occurrence.placed else booking.location  # which is about the usual room
+    if where := said or place or booking.location:
         event.add("location", _text(where))
     if booking.contact:
         event.add("contact", _text(booking.contact))

@@ -187,6 +187,19 @@ def test_head_is_answered_too(service: Lectern) -> None:
     assert service.client.head(path).headers["ETag"] == service.client.get(path).headers["ETag"]
 
 
+def test_its_place_is_the_recording_s_or_else_the_resource_s_and_where_it_was_put_by_hand(service: Lectern) -> None:
+    recording = service.made(SINGLE | {"location": "Room 702"})
+    places = [str(event["LOCATION"]) for event in read(of(service, recording["id"]))]
+    (session,) = service.get(f"/recordings/{recording['id']}/occurrences")["items"]
+    one = f"/recordings/{recording['id']}/occurrences/{session['id']}"
+    assert service.client.patch(one, json={"resource": "EXTRON-200-DEF"}).status_code == 200
+    places += [str(event["LOCATION"]) for event in read(of(service, recording["id"]))]
+    assert service.client.patch(one, json={"resource": "EXTRON-100-ABC"}).status_code == 200
+    assert service.client.patch(f"/recordings/{recording['id']}", json={"location": None}).status_code == 200
+    places += [str(event["LOCATION"]) for event in read(of(service, recording["id"]))]
+    assert places == ["Room 702", "EXTRON-200-DEF", "EXTRON-100-ABC"]
+
+
 # Capture agents
 
 
