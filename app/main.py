@@ -56,6 +56,7 @@ from app.recordings.router import router as recordings
 from app.recordings.scheduling.context import Tools
 from app.recurrence.occurrences import zone
 from app.resources.feed.polling import Feed, Shortcut
+from app.resources.links_router import router as calendar_links
 from app.resources.lookup import Finder
 from app.resources.mirror import listing, template_entries
 from app.resources.mirror.refresh import Mirror
@@ -297,6 +298,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.include_router(calendars)
     app.include_router(chains)
     app.include_router(resources)
+    app.include_router(calendar_links)
     app.include_router(
         health.health_router(
             {

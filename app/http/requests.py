@@ -23,7 +23,14 @@ log = structlog.get_logger(__name__)
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NO_ROUTE = "none"
-POLLED = ("/healthz", "/readyz", "/metrics", "/resources/{id}/upcoming", "/resources/{id}/upcoming.ics")
+POLLED = (
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/resources/{id}/upcoming",
+    "/resources/{id}/upcoming.ics",
+    "/calendar-links/{token}.ics",
+)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 

@@ -121,6 +121,13 @@ async def _reading(request: Request) -> AsyncIterator[Database]:
         yield database
 
 
+async def _writing(request: Request) -> AsyncIterator[Database]:
+    threads: Threads = request.app.state.threads
+    database: Database = request.app.state.database
+    async with threads.writing.one():
+        yield database
+
+
 async def _health(request: Request) -> AsyncIterator[None]:
     threads: Threads = request.app.state.threads
     async with threads.health.one():
@@ -130,5 +137,8 @@ async def _health(request: Request) -> AsyncIterator[None]:
 Reading = Annotated[Database, Depends(_reading, scope="function")]
 """For an endpoint that answers from SQL: it opens and closes its view of the database in the one thread it runs in.
 A view that a dependency opened would hold its connection while the endpoint waits for another thread."""
+
+Writing = Annotated[Database, Depends(_writing, scope="function")]
+"""The same for an endpoint that changes something and waits for no chain."""
 
 HEALTH = Depends(_health, scope="function")

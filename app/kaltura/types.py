@@ -181,6 +181,10 @@ class Event(Read):
     reference_id: OptionalText = Field(None, alias="referenceId")
     template_entry_id: OptionalText = Field(None, alias="templateEntryId")
     tags: Tags = ()
+    location: OptionalText = None
+    organizer: OptionalText = None
+    contact: OptionalText = None
+    owner: OptionalText = Field(None, alias="ownerId")
     recurrence: Recurrence | None = None
     object_type: str = Field("KalturaRecordScheduleEvent", alias="objectType", pattern=_ANY_EVENT)
 

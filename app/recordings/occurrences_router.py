@@ -5,11 +5,7 @@ from functools import partial
 from fastapi import APIRouter, Response
 
 from app.access.door import Writer
-from app.http.errors import (
-    PayloadTooLarge,
-    UnsupportedMediaType,
-    responses,
-)
+from app.http.errors import AmbiguousResource, PayloadTooLarge, ResourceNotFound, UnsupportedMediaType, responses
 from app.recordings.changing import requests
 from app.recordings.parameters import (
     CHANGING_ONE,
@@ -22,6 +18,8 @@ from app.recordings.parameters import (
 )
 from app.recordings.reading.views import OccurrenceView
 
+MOVING = (AmbiguousResource, ResourceNotFound, PayloadTooLarge, UnsupportedMediaType)
+
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
 
@@ -30,7 +28,7 @@ router = APIRouter(prefix="/recordings", tags=["recordings"])
     response_model=OccurrenceView,
     summary="Move one session",
     response_description="Moved.",
-    responses={**ONE_GOES_ON, **responses(*CHANGING_ONE, PayloadTooLarge, UnsupportedMediaType)},
+    responses={**ONE_GOES_ON, **responses(*CHANGING_ONE, *MOVING)},
 )
 async def move_occurrence(
     id: RecordingId,
@@ -40,7 +38,10 @@ async def move_occurrence(
     accepting: Accepting,
     prefer: Prefer = None,
 ) -> Response:
-    """Gives one session another time or length, also where the recurrence has none. It keeps its id."""
+    """Gives one session another time or length, also where the recurrence has none, or another resource.
+
+    It keeps its id. What it was given by hand it keeps, too, whatever becomes of the recording.
+    """
     move = partial(requests.move, wanted=wanted)
     return await accepting.change_occurrence(client, id, occurrence_id, move, wait_of(prefer))
 

@@ -90,7 +90,7 @@ LOCATION = {"Location": {"description": "The recording's address.", "schema": {"
 ETAG = {"ETag": {"description": "For `If-Match` of a later change.", "schema": {"type": "string"}}}
 LINK = {"Link": {"description": "The next page (`rel=next`), if there is one.", "schema": {"type": "string"}}}
 RETRY = {"Retry-After": {"description": "Seconds until it is worth looking.", "schema": {"type": "integer"}}}
-CHANGING_ONE = (*READING, *CHANGING, OccurrenceOver, ScheduleConflict, RefusedByKaltura)
+CHANGING_ONE = (*READING, *CHANGING, OccurrenceOver, ScheduleConflict, RefusedByKaltura, ScheduleDiffers)
 ONE_GOES_ON: dict[int | str, dict[str, Any]] = {
     202: {"model": OccurrenceView, "description": "Accepted; it goes on.", "headers": LOCATION | RETRY}
 }

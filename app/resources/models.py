@@ -8,7 +8,7 @@ A booking is what stands on a resource under one title: a recording of Lectern's
 Kaltura. Its words are kept once, however many occurrences it has. Recordings are written by app/recordings, all else
 by app/resources/mirror/refresh.py.
 
-Triggers in the database (migrations 0003 and 0009) hold these together, so that no writer can forget to: a resource
+Triggers in the database (migrations 0003 and 0016) hold these together, so that no writer can forget to: a resource
 has a mirror from its first row on; whatever changes what is shown of a resource raises its mirror's `version`; and
 where that was a scheduled occurrence, the mirror is due for a look at Kaltura at once.
 """
@@ -32,8 +32,8 @@ class OccurrenceStatus(StrEnum):
 
 
 def _changed_at() -> Column[datetime]:
-    """When the row was last written, whoever wrote it."""
-    return Column(UtcDateTime, nullable=False, default=utc_now, onupdate=utc_now)
+    """When what calendars show of the row last changed. A trigger sees to it (migration 0016), so nobody writes it."""
+    return Column(UtcDateTime, nullable=False, default=utc_now)
 
 
 class Resource(SQLModel, table=True):
@@ -64,6 +64,10 @@ class Booking(SQLModel, table=True):
     title: str
     description: str | None = Field(default=None, sa_type=Text)
     tags: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    location: str | None = None
+    organizer: str | None = None
+    contact: str | None = None
+    owner: str | None = None
     time_zone: str
     template_entry_id: str | None = None
     changed_at: datetime = Field(default_factory=utc_now, sa_column=_changed_at())
@@ -73,9 +77,9 @@ class Occurrence(SQLModel, table=True):
     """One session. `id` is its `uid` for life. `event_id` is Kaltura's own event, `series_id` that one's parent.
 
     `slot` is the local date on which the booking's rule holds it, its identity when times change; it is null for what
-    no rule holds. Two decisions by hand: `moved`, it is not at the time that the rule gives it, by its own change;
-    `restored`, it is held although it was cancelled or excluded. `withdrawn`: a client has cancelled it, and encoders
-    are not shown it any more, whatever stands in Kaltura still.
+    no rule holds. Decisions by hand: `moved`, it is not where and when the rule has it, by its own change; `placed`,
+    its resource is its own then, and not the recording's; `restored`, it is held although it was cancelled or excluded.
+    `withdrawn`: a client has cancelled it, and encoders are not shown it any more, whatever stands in Kaltura still.
     """
 
     __table_args__ = (
@@ -93,6 +97,7 @@ class Occurrence(SQLModel, table=True):
     series_id: int | None = Field(default=None, sa_type=BigInteger)
     slot: date | None = None
     moved: bool = False
+    placed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     restored: bool = False
     withdrawn: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     changed_at: datetime = Field(default_factory=utc_now, sa_column=_changed_at())

@@ -1,9 +1,12 @@
 """`/resources`: what Kaltura can record with, and what each has to record next."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator
 
 from app.access.door import REFUSALS, Encoder
@@ -75,22 +78,57 @@ Before = Annotated[
     Moment | None,
     Query(alias="to", description="14 days after `from`, if not said.", examples=["2027-06-01T00:00:00Z"]),
 ]
+Cutoff = Annotated[
+    int | None,
+    Query(
+        ge=0,
+        lt=4_102_444_800_000,
+        description="Another spelling of `to`, as capture agents send it: milliseconds since 1970.",
+        examples=[1_812_240_000_000],
+    ),
+]
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many occurrences at most.", examples=[100])]
+Tagged = Annotated[
+    list[Line] | None,
+    Query(
+        alias="tag",
+        max_length=100,
+        description="Only those with this tag, in whatever case. May be repeated: those with any of them.",
+        examples=[["mathematics"]],
+    ),
+]
+
+
+def _window(
+    after: datetime | None, before: datetime | None, cutoff: int | None, limit: int, tags: list[str] | None
+) -> page.Window:
+    """Raises RequestValidationError if the end is said twice."""
+    if before is not None and cutoff is not None:
+        rule = "must be left out where to is given"
+        raise RequestValidationError([{"type": "rule", "loc": ("query", "cutoff"), "ctx": {"rule": rule}}])
+    end = before if cutoff is None else datetime.fromtimestamp(cutoff / 1000, UTC)
+    named = "to" if cutoff is None else "cutoff"
+    return page.Window(after, end, limit, tags=tuple(tags or ()), end_named=named)
 
 
 async def _page(
     after: After = None,
     before: Before = None,
+    cutoff: Cutoff = None,
     limit: Limit = 100,
+    tags: Tagged = None,
     cursor: Annotated[
         str | None, Query(max_length=200, description="From `Link`, for the next page.", examples=["MTc5OTg0ODgwMCBv"])
     ] = None,
 ) -> page.Window:
-    return page.Window(after, before, limit, page.read_cursor(cursor) if cursor else None)
+    asked = _window(after, before, cutoff, limit, tags)
+    return replace(asked, cursor=page.read_cursor(cursor)) if cursor else asked
 
 
-async def _span(after: After = None, before: Before = None, limit: Limit = 1000) -> page.Window:
-    return page.Window(after, before, limit)
+async def _span(
+    after: After = None, before: Before = None, cutoff: Cutoff = None, limit: Limit = 1000, tags: Tagged = None
+) -> page.Window:
+    return _window(after, before, cutoff, limit, tags)
 
 
 async def _answer(request: Request, client: Encoder, reference: str, window: page.Window, form: Form) -> Response:

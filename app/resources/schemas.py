@@ -62,6 +62,12 @@ class UpcomingOccurrence(Out):
         description="The entry whose metadata the recorded one inherits.", examples=["1_erl8rgx8"]
     )
     tags: list[str] = Field(description="Its tags.", examples=[["mathematics"]])
+    location: str | None = Field(description="Where it takes place, in words.", examples=["Room 702"])
+    organizer: str | None = Field(description="Who arranges it.", examples=["Registrar"])
+    contact: str | None = Field(description="Whom to ask about it.", examples=["av@campus.example"])
+    owner: str | None = Field(
+        description="Kaltura user id of the owner; null if the document names none.", examples=["lecturer1"]
+    )
     source: Literal["lectern", "kaltura"] = Field(description="Who booked it.", examples=["lectern"])
 
 
@@ -80,3 +86,13 @@ class UpcomingView(Out):
     occurrences: list[UpcomingOccurrence] = Field(
         description="By start. Running ones are there, ended and cancelled ones are not."
     )
+
+
+class CalendarLinkView(Out):
+    """A new link. Its address is told once; what is kept of it is a hash."""
+
+    url: str = Field(
+        description="What a calendar program subscribes to. Whoever has it may read the calendar.",
+        examples=["https://lectern.campus.example/calendar-links/3q2uS0mXr8n1v5yZ7b9dFhJkLpQtWxYz0A2C4E6G8I.ics"],
+    )
+    created_at: Instant = Field(description="When it was made.", examples=["2026-11-22T14:03:07Z"])

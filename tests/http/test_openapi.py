@@ -100,7 +100,8 @@ def test_every_problem_is_documented_as_a_problem_and_nothing_else(name: str) ->
 
 @pytest.mark.parametrize("name", sorted(set(OPERATIONS) - FREE))
 def test_every_problem_that_its_shape_allows_is_documented(name: str) -> None:
-    operation, needed = OPERATIONS[name], {"401"}
+    operation = OPERATIONS[name]
+    needed = set[str]() if name == "GET /calendar-links/{token}.ics" else {"401"}
     if name != "GET /metrics":  # it answers without a database, too
         needed |= {"503"}
     if "{id}" in name:

@@ -250,9 +250,9 @@ def _planned(
         document,
         room,
         sessions=[
-            *((room, row.start, row.end) for row in target.rows if row.status == SCHEDULED),
+            *((row.room or room, row.start, row.end) for row in target.rows if row.status == SCHEDULED),
             *(
-                (recording.resource_id, row.start, row.end)
+                (row.room or recording.resource_id, row.start, row.end)
                 for row in rows
                 if row.status == SCHEDULED and row.end > now and row.id not in touched
             ),
@@ -268,5 +268,5 @@ def _planned(
             for row in rows
             if row.id in target.left
         ],
-        pairs=own_conflicts(recording, rows, target),
+        pairs=own_conflicts(recording, rows, target, room),
     )

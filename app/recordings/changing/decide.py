@@ -3,10 +3,10 @@
 Its result is `{"decided_at", "rows": [row], "dropped": [occurrence id], "left": [occurrence id], "template_entry_id",
 "events": planned events (app/recordings/document/draft.py), "last_number", "old": [{"number", "event_id", "kind",
 "recurrence", "sessions": [row]}]}`; a row is `{"id", "slot", "start", "end", "status", "moved", "restored",
-"event_id"}`, times in epoch seconds.
+"event_id", "room"}`, times in epoch seconds; `room` is the session's own, if it has one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from sqlmodel import Session, SQLModel, col
 
 from app.chains.steps import Call, Done, Outcome, Step
 from app.database.types import utc_now
-from app.recordings.changing.difference import SCHEDULED, Row, Target, aim_at_document, aim_at_nothing, aim_at_one
+from app.recordings.changing.difference import SCHEDULED, Made, Row, Target, aim_at_document, aim_at_nothing, aim_at_one
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import as_input
 from app.recordings.document.fields import OnConflict
@@ -37,7 +37,8 @@ _USE_UP = (
 
 
 def _all_lanes(context: Ctx) -> list[str]:
-    """The recording's, its old room's and its new room's; and those of all that are changed together with it.
+    """The recording's, its old room's and its new room's (or its session's), and those of all that are changed together
+    with it; of an end, or where drift is mended, also those of sessions that have rooms of their own.
 
     A recording that is cancelled early has no room yet. A room that was made just now sorts last, by its id.
     """
@@ -49,7 +50,8 @@ def _recordings(context: Ctx) -> list[str]:
 
 
 def _rooms(context: Ctx) -> list[str]:
-    rooms = {room(context), context.input["resource_id"], *_party(context)["rooms"]} - {None}
+    more = (*_party(context)["rooms"], *context.input.get("rooms", ()))
+    rooms = {room(context), context.input["resource_id"], *more} - {None}
     return sorted(room_lane(number) for number in rooms if number is not None)
 
 
@@ -60,15 +62,17 @@ def _party(context: Ctx) -> Mapping[str, Any]:
 @outcome()
 def _decide(context: Ctx, _call: Call) -> Outcome:
     """What the change comes to now, kept as this step's result: it holds however long the chain takes."""
-    same_room = room(context) == context.input["resource_id"]
+    same_room, change = room(context) == context.input["resource_id"], context.input["change"]
     with context.tools.database.read() as session:
         recording = session.get_one(Recording, context.subject)
         events = events_of(session, recording.id)
-        rows = rows_of(session, recording.id, events)
+        rows = _housed(rows_of(session, recording.id, events), change.get("homeless", ()))
     now = utc_now()
-    target = aim(context.input["change"], rows, now, context.tools.server_zone, same_room=same_room)
+    home = recording.resource_id if "occurrence" in change else room(context)
+    own_room = None if room(context) == home else room(context)
+    target = aim(change, rows, now, context.tools.server_zone, same_room=same_room, own_room=own_room)
     if context.input.get("on_conflict") == OnConflict.REJECT:
-        refused = conflict(own_conflicts(recording, rows, target))
+        refused = conflict(own_conflicts(recording, rows, target, home))
         if refused:
             return refused
     # What `schedule` made is counted by what stands: until the first change all of it does.
@@ -83,7 +87,7 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
             "dropped": sorted(target.dropped),
             "left": sorted(target.left),
             "template_entry_id": recording.template_entry_id,
-            "events": {str(number): as_input(one.planned, one.sessions) for number, one in made.items()},
+            "events": {str(number): _planned(one) for number, one in made.items()},
             "last_number": last_number + len(made),
             "old": [
                 {
@@ -99,10 +103,29 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
     )
 
 
-def aim(change: Mapping[str, Any], rows: Sequence[Row], now: datetime, server: ZoneInfo, *, same_room: bool) -> Target:
+def _housed(rows: Sequence[Row], homeless: Collection[str]) -> list[Row]:
+    """Sessions whose own room is gone are in the recording's again."""
+    return [replace(row, room=None) if row.id in homeless else row for row in rows]
+
+
+def _planned(made: Made) -> dict[str, Any]:
+    event = as_input(made.planned, made.sessions)
+    return event if made.room is None else {**event, "room": made.room}
+
+
+def aim(
+    change: Mapping[str, Any],
+    rows: Sequence[Row],
+    now: datetime,
+    server: ZoneInfo,
+    *,
+    same_room: bool,
+    own_room: int | None = None,
+) -> Target:
     """The target of a change: a document, one session (`occurrence`), or an end of it all.
 
-    `server` is the zone of Kaltura's server.
+    `server` is the zone of Kaltura's server. `own_room`: of one session that is put somewhere else, the room that is to
+    be its own; None if that is the recording's.
     """
     if "document" in change:
         wanted = RecordingDocument.model_validate(change["document"]).schedule(change["zone"])
@@ -122,13 +145,20 @@ def aim(change: Mapping[str, Any], rows: Sequence[Row], now: datetime, server: Z
         start, end = instant(asked["start"]), instant(asked["end"])
         is_held = asked["status"] == SCHEDULED
         restored = is_held and (row.restored or row.status != SCHEDULED)
-        aimed = replace(row, start=start, end=end, status=asked["status"], moved=asked["moved"], restored=restored)
+        where = own_room if asked.get("placing") else row.room
+        times = replace(row, start=start, end=end)
+        aimed = replace(times, status=asked["status"], moved=asked["moved"], restored=restored, room=where)
         return aim_at_one(row, aimed, ZoneInfo(change["zone"]), server)
     return aim_at_nothing(rows, now)
 
 
-def own_conflicts(recording: Recording, rows: Sequence[Row], target: Target) -> list[dict[str, Any]]:
-    """New sessions that would meet another of the same recording, one of the two being moved by hand."""
+def own_conflicts(
+    recording: Recording, rows: Sequence[Row], target: Target, home: int | str | None
+) -> list[dict[str, Any]]:
+    """New sessions that would meet another of the same recording in their room, one of the two being moved by hand.
+
+    `home` is the room of those that have none of their own.
+    """
     changed = {row.id: row for row in target.rows}
     as_it_is = {row.id: row for row in rows if row.id not in target.dropped}
     scheduled = [row for row in (as_it_is | changed).values() if row.status == SCHEDULED]
@@ -143,7 +173,7 @@ def own_conflicts(recording: Recording, rows: Sequence[Row], target: Target) -> 
             [
                 Booked(other.start, other.end, recording.document["title"], "lectern", recording.id, other.event_id)
                 for other in (scheduled if one.moved else moved)
-                if other.id != one.id
+                if other.id != one.id and (other.room or home) == (one.room or home)
             ],
         )
     ]
@@ -169,6 +199,7 @@ def rows_of(session: Session, recording_id: str, events: Sequence[ScheduleEvent]
             restored=found.restored,
             event=numbers.get(found.series_id or found.event_id or 0),
             event_id=found.event_id,
+            room=found.resource_id if found.placed else None,
         )
         for found in session.execute(statement).scalars()
     ]
@@ -184,6 +215,7 @@ def _as_json(row: Row) -> dict[str, Any]:
         "moved": row.moved,
         "restored": row.restored,
         "event_id": row.event_id,
+        "room": row.room,
     }
 
 

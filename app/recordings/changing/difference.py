@@ -18,7 +18,8 @@ it afterwards: only another decision about that session, or the end of the recor
 
 "Both" is moved and cancelled. A retime changes the rule's time, a change of room takes along whatever is ahead. So
 each cell holds in the new room, too, and after any number of documents: a date that is excluded and then is not, or
-that goes and comes back, finds its session as it was decided. Two things come before all of this:
+that goes and comes back, finds its session as it was decided. A moved session that was put into a room of its own stays
+in that room, wherever the recording goes. Two things come before all of this:
 
     begun                              untouched, whatever the document says
     its new time has passed already    untouched: better one recording too many than one too few
@@ -48,7 +49,8 @@ SCHEDULED, EXCLUDED, CANCELLED = (
 class Row:
     """A session. `event` is the number of the schedule event that carries it, `event_id` its own id in Kaltura.
 
-    `moved` and `restored` are decisions by hand, as CANCELLED is.
+    `moved` and `restored` are decisions by hand, as CANCELLED is. `room` is the resource that a moved one was put on by
+    hand; without one it is on the recording's.
     """
 
     id: str
@@ -60,14 +62,19 @@ class Row:
     restored: bool = False
     event: int | None = None
     event_id: int | None = None
+    room: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An event to make, and of each session that it generates: whose it is (None: nobody's), and whether it stays."""
+    """An event to make, and of each session that it generates: whose it is (None: nobody's), and whether it stays.
+
+    `room`: its session's own, if that has one.
+    """
 
     planned: PlannedEvent
     sessions: tuple[tuple[str | None, bool], ...]
+    room: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,8 @@ def aim_at_document(
     """
 
     def stays(row: Row) -> bool:
-        return same_room and row.status == SCHEDULED and row.id not in afresh
+        in_its_room = same_room or row.room is not None
+        return in_its_room and row.status == SCHEDULED and row.id not in afresh
 
     begun = {row.slot for row in rows if row.start <= now}
     ahead = {row.slot: row for row in rows if row.start > now}
@@ -139,10 +147,16 @@ def aim_at_nothing(rows: Sequence[Row], now: datetime) -> Target:
 
 
 def aim_at_one(row: Row, now_wanted: Row, tz: ZoneInfo, server: ZoneInfo) -> Target:
-    """What a change of one session makes of it: moved, cancelled or restored."""
+    """What a change of one session makes of it: moved, cancelled or restored; nothing, if it is so already."""
+    if row.status == now_wanted.status == SCHEDULED and _place(row) == _place(now_wanted):
+        return Target((), frozenset(), frozenset(), ())
     left = frozenset({row.id}) if row.status == SCHEDULED else frozenset()
     made = (_made_alone(now_wanted, tz, server),) if now_wanted.status == SCHEDULED else ()
     return Target((now_wanted,), frozenset(), left, made)
+
+
+def _place(row: Row) -> tuple[datetime, datetime, int | None]:
+    return row.start, row.end, row.room
 
 
 def slot_of(occurrence: Occurrence) -> date:
@@ -209,4 +223,4 @@ def _planned(
 
 def _made_alone(row: Row, tz: ZoneInfo, server: ZoneInfo) -> Made:
     local = row.start.astimezone(tz).replace(tzinfo=None, fold=0)
-    return Made(series_of_one(Occurrence(row.start, row.end, local), tz, server), ((row.id, True),))
+    return Made(series_of_one(Occurrence(row.start, row.end, local), tz, server), ((row.id, True),), row.room)

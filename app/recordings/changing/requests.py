@@ -21,16 +21,18 @@ from app.database.types import utc_now
 from app.http.errors import ChainRunning, NotChangeable, NotFound, OccurrenceOver, PreconditionFailed, ReferenceInUse
 from app.http.fields import In, LocalTime
 from app.recordings.changing.operations import DEFINITIONS
+from app.recordings.changing.rooms import another_room, is_gone, own_rooms, placed, room_of
 from app.recordings.changing.switching import Party
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft, resource_input, words
+from app.recordings.document.fields import Resource
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.scheduling.accept import Accepted, accept_document, held, take_up
 from app.recordings.whose import by_reference, find
 from app.recurrence.occurrences import place, zone
 from app.resources.mirror import drift
-from app.resources.models import Occurrence, OccurrenceStatus, Resource
+from app.resources.models import Occurrence, OccurrenceStatus
 
 SCHEDULED, CANCELLED = OccurrenceStatus.SCHEDULED, OccurrenceStatus.CANCELLED
 
@@ -86,7 +88,7 @@ def change(
     if document.fingerprint() == recording.fingerprint:
         return _as_it_is(session, recording)
     before = RecordingDocument.model_validate(recording.document)
-    same_room = resource_input(before) == resource_input(document) and not _resource_is_gone(session, recording)
+    same_room = resource_input(before) == resource_input(document) and not is_gone(session, recording.resource_id)
     schedule = document.schedule(zone_for(recording, default_zone))
     ensure_ahead(schedule, utc_now(), recording)
     zone_name = schedule.zone.key
@@ -111,12 +113,6 @@ def change(
     return _begin(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
 
 
-def _resource_is_gone(session: Session, recording: Recording) -> bool:
-    """Whether somebody has deleted it in Kaltura: what lies ahead needs the one that the document means now."""
-    resource = session.get(Resource, recording.resource_id) if recording.resource_id else None
-    return resource is not None and resource.gone_since is not None
-
-
 def _room_input(recording: Recording, document: RecordingDocument, party: Party | None) -> dict[str, Any]:
     """In a party the room that was found when it was planned: the lanes of all are named by then."""
     found = party.found.get(recording.id) if party else None
@@ -126,15 +122,15 @@ def _room_input(recording: Recording, document: RecordingDocument, party: Party 
 def resume(session: Session, store: Store, client: Client, recording_id: str) -> Accepted:
     """Takes a chain that is stuck or waiting up again; mends the drift of a recording that is scheduled, or over.
 
-    If the resource is gone, what lies ahead moves to the one that the document means now.
+    If the resource is gone, what lies ahead moves to the one that the document means now; so does a session whose own
+    resource is gone.
     """
     recording = find(session, client, recording_id)
     found = drift.drift_of(session, [recording.id]).get(recording.id, [])
     extra = [one["event_id"] for one in found if one["kind"] == "extra"]
     is_over = recording.status in (RecordingStatus.CANCELLED, RecordingStatus.FAILED)
     if is_over and extra and _latest(session, held(session, store, recording)).finished_at is not None:
-        clearing = {"resource_id": recording.resource_id, "change": {"cancel": True, "extra": extra}}
-        return _begin(session, store, recording, "clear", clearing)
+        return _begin(session, store, recording, "clear", _ending(session, recording, extra=extra))
     if recording.status != RecordingStatus.SCHEDULED or not found:
         return take_up(session, store, recording)
     held(session, store, recording)
@@ -144,17 +140,20 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
             mine = col(Occurrence.id) == one["occurrence_id"]
             session.execute(update(Occurrence).where(mine).values(event_id=one["event_id"]))
     document = RecordingDocument.model_validate(recording.document)
+    homeless = [one.id for one in placed(session, recording) if is_gone(session, one.resource_id)]
     given = {
         **_common(recording, document),
         **words(document),
         "categories": document.categories,
         "on_conflict": document.on_conflict,
         "resource": resource_input(document) if any(one["kind"] == "resource_gone" for one in found) else None,
+        "rooms": own_rooms(session, recording),
         "together": [],
         "change": {
             "document": recording.document,
             "zone": recording.time_zone,
-            "afresh": [one["occurrence_id"] for one in found if one["kind"] in ("missing", "moved")],
+            "afresh": homeless + [one["occurrence_id"] for one in found if one["kind"] in ("missing", "moved")],
+            "homeless": homeless,
             "unlisted": [one["occurrence_id"] for one in found if one["kind"] == "unlisted"],
             "extra": extra,
         },
@@ -204,12 +203,16 @@ def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
         store.take_up(session, latest.id)
         return Accepted(recording.id, latest.id, begun=True)
     store.ask_to_stop(session, latest.id)
-    given = {"resource_id": recording.resource_id, "change": {"cancel": True}}
-    return _begin(session, store, recording, "cancel", given)
+    return _begin(session, store, recording, "cancel", _ending(session, recording))
+
+
+def _ending(session: Session, recording: Recording, **more: Any) -> dict[str, Any]:
+    rooms = own_rooms(session, recording)
+    return {"resource_id": recording.resource_id, "rooms": rooms, "change": {"cancel": True, **more}}
 
 
 class OccurrenceChange(In):
-    """Another time for one session, another length, or both. What is left out stays as it is."""
+    """What is to become of one session: another time, length or resource. What is left out stays as it is."""
 
     start: LocalTime | None = Field(
         None,
@@ -220,19 +223,28 @@ class OccurrenceChange(In):
     duration_minutes: Annotated[int, Field(strict=True, ge=1, le=1440)] | None = Field(
         None, description="How long it lasts. As long as it did, if left out.", examples=[90]
     )
+    resource: Resource | None = Field(
+        None,
+        description="The camera or encoder that records this session, as a document names it. It stays there, wherever "
+        "the recording goes, until it is put somewhere else. Where it is, if left out.",
+        examples=["EXTRON-200-DEF", 562931],
+    )
 
 
 def move(
     session: Session, store: Store, recording: Recording, occurrence: Occurrence, wanted: OccurrenceChange
 ) -> Accepted:
-    """Moves one session, also to where the rule has none."""
+    """Moves one session, also to where the rule has none, and to another resource."""
     _changeable(session, recording)
     start, end = _times_of(recording, occurrence, wanted)
-    if (start, end) == (occurrence.start, occurrence.end):
+    put_on = another_room(session, recording, occurrence, wanted.resource)
+    if (start, end) == (occurrence.start, occurrence.end) and put_on is None:
         return _as_it_is(session, recording)
-    if start <= utc_now():
+    if start <= utc_now() and start != occurrence.start:
         raise OccurrenceOver("A session cannot be moved into the past.")
-    return _one(session, store, recording, occurrence, "move_occurrence", start=start, end=end, moved=True)
+    return _one(
+        session, store, recording, occurrence, "move_occurrence", start=start, end=end, moved=True, put_on=put_on
+    )
 
 
 def cancel_one(session: Session, store: Store, recording: Recording, occurrence: Occurrence) -> Accepted:
@@ -299,10 +311,13 @@ def _one(
     end: datetime | None = None,
     status: str = SCHEDULED,
     moved: bool | None = None,
+    put_on: dict[str, Any] | None = None,
 ) -> Accepted:
+    """`put_on`: the resource that the session is put on, if that is another."""
     if occurrence.start <= utc_now():
         raise OccurrenceOver()
-    if status == SCHEDULED and _resource_is_gone(session, recording):
+    here = room_of(recording, occurrence)
+    if status == SCHEDULED and put_on is None and is_gone(session, here):
         raise NotChangeable("Its resource is gone from Kaltura. POST …/resume moves it to the one that is meant now.")
     document = RecordingDocument.model_validate(recording.document)
     wanted = {
@@ -311,13 +326,15 @@ def _one(
         "end": int((end or occurrence.end).timestamp()),
         "status": status,
         "moved": occurrence.moved if moved is None else moved,
+        "placing": put_on is not None,
     }
     given = {
         **_common(recording, document),
         **words(document),
         "categories": document.categories,
         "on_conflict": document.on_conflict,
-        "resource": None,
+        "resource_id": here,
+        "resource": put_on,
         "together": [],
         "change": {"occurrence": wanted, "zone": recording.time_zone},
     }

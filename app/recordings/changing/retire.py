@@ -24,6 +24,7 @@ from app.chains.steps import Call, Done, Outcome, Step
 from app.database.types import utc_now
 from app.kaltura.types import wire_recurrence
 from app.recordings.document.document import RecordingDocument
+from app.recordings.document.draft import shown_words
 from app.recordings.models import Recording, RecordingTag, ScheduleEvent
 from app.recordings.scheduling import own
 from app.recordings.scheduling.context import Ctx, Tools, instant, planned, room
@@ -78,14 +79,15 @@ def _save_switch(session: Session, context: Ctx) -> None:
 
 def _save_rows(session: Session, context: Ctx) -> None:
     late, places = _late(context), in_kaltura(context)
-    about = {"booking_id": context.subject, "resource_id": room(context)}
     rows = [
         {
-            **row,
+            **{name: value for name, value in row.items() if name != "room"},
             "start": instant(row["start"]),
             "end": instant(row["end"]),
             "slot": row["slot"] and date.fromisoformat(row["slot"]),
-            **about,
+            "booking_id": context.subject,
+            "resource_id": row.get("room") or room(context),
+            "placed": bool(row.get("room")),
             **({"withdrawn": False} if row["status"] == SCHEDULED else {}),
             **places.get(row["id"], {}),
         }
@@ -119,11 +121,8 @@ def _save_document(session: Session, context: Ctx) -> None:
         reference_id=document.reference_id,
         resource_id=room(context),
     )
-    session.execute(
-        update(Booking)
-        .where(col(Booking.id) == context.subject)
-        .values(title=document.title, description=document.description, tags=document.tags, time_zone=change["zone"])
-    )
+    shown = {**shown_words(document), "time_zone": change["zone"]}
+    session.execute(update(Booking).where(col(Booking.id) == context.subject).values(shown))
     session.execute(delete(RecordingTag).where(col(RecordingTag.recording_id) == context.subject))
     session.add_all(RecordingTag(recording_id=context.subject, tag=tag) for tag in document.tags)
 

@@ -96,7 +96,7 @@ def _not_applied(context: Ctx, verdict: Verdict) -> Failed:
 def _overtaken(session: Session, chain_ids: Sequence[str], at: int) -> Verdict | None:
     """Time may have gone by: whose new sessions would meet one that has begun where it was to leave, and so stays."""
     contexts, now = _contexts(session, chain_ids), instant(at)
-    running = [(one.input["resource_id"], booked) for one in contexts for booked in _running(one, now)]
+    running = [pair for one in contexts for pair in _running(one, now)]
     for one in contexts:
         ahead = [(start, end) for start, end in wanted(one) if start > now]
         met = [other for where, other in running if where == room(one) and other.recording_id != one.subject]
@@ -105,15 +105,19 @@ def _overtaken(session: Session, chain_ids: Sequence[str], at: int) -> Verdict |
     return None
 
 
-def _running(context: Ctx, now: datetime) -> list[Booked]:
-    """The recording's sessions that run, in the room that it had before."""
-    times = [
-        (instant(row["start"]), instant(row["end"]))
+def _running(context: Ctx, now: datetime) -> list[tuple[int, Booked]]:
+    """The recording's sessions that run, each with the room that it had before."""
+    sessions = [
+        (row.get("room") or context.input["resource_id"], instant(row["start"]), instant(row["end"]))
         for event in context.result("state")["old"]
         for row in event["sessions"]
         if row["status"] == SCHEDULED
     ]
-    return [Booked(*both, None, "lectern", context.subject, None) for both in times if both[0] <= now < both[1]]
+    return [
+        (where, Booked(start, end, None, "lectern", context.subject, None))
+        for where, start, end in sessions
+        if start <= now < end
+    ]
 
 
 def _contexts(session: Session, chain_ids: Sequence[str]) -> list[Context[Any]]:

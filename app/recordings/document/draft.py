@@ -63,9 +63,7 @@ def draft(client: str, document: RecordingDocument, default_zone: str, server_zo
     booking = {
         "id": recording_id,
         "source": "lectern",
-        "title": document.title,
-        "description": document.description,
-        "tags": document.tags,
+        **shown_words(document),
         "time_zone": schedule.zone.key,
     }
     tags = [{"recording_id": recording_id, "tag": tag} for tag in document.tags]
@@ -108,6 +106,19 @@ def schedule_input(
     }
 
 
+def shown_words(document: RecordingDocument) -> dict[str, Any]:
+    """What encoders and calendars are shown of it: columns of its booking."""
+    return {
+        "title": document.title,
+        "description": document.description,
+        "tags": document.tags,
+        "location": document.location,
+        "organizer": document.organizer,
+        "contact": document.contact,
+        "owner": document.owner,
+    }
+
+
 def words(document: RecordingDocument) -> dict[str, dict[str, Any]]:
     """What EntryDraft and EventDraft say of the document: `{"entry": …, "event": …}`."""
     return {
@@ -134,8 +145,12 @@ def words(document: RecordingDocument) -> dict[str, dict[str, Any]]:
 
 
 def resource_input(document: RecordingDocument) -> dict[str, Any]:
+    """What the document asks for, as chains look for it."""
+    return asked_resource(document.resource)
+
+
+def asked_resource(asked: int | str | NewResource) -> dict[str, Any]:
     """`{"id"}`, or `{"system_name"}` with `name`, `description` and `kind` where it may be made."""
-    asked = document.resource
     if isinstance(asked, NewResource):
         return {
             "system_name": asked.system_name,

@@ -1,17 +1,24 @@
-"""`/recordings/{id}/calendar.ics`: a recording's sessions for a calendar program."""
+"""`/recordings/{id}/calendar.ics`: a recording's sessions for a calendar program; and links to it, for those that send
+no key (app/resources/feed/links.py)."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
+from sqlmodel import col
 
 from app.access.door import REFUSALS, Reader
 from app.http.errors import DatabaseUnavailable, InvalidDocument, NotFound, responses
-from app.http.threads import Reading
+from app.http.threads import Reading, Writing
 from app.recordings import whose
-from app.resources.feed import ics
+from app.resources.feed import ics, links
 from app.resources.feed.etags import HEADER, NOT_MODIFIED, IfNoneMatch
+from app.resources.feed.links import CalendarLink
+from app.resources.schemas import CalendarLinkView
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
+
+RecordingId = Annotated[str, Path(description="The recording's id.", examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"])]
+OF_ONE = (*REFUSALS, NotFound, InvalidDocument, DatabaseUnavailable)
 
 
 @router.get(
@@ -22,16 +29,43 @@ router = APIRouter(prefix="/recordings", tags=["recordings"])
     responses={
         200: {"headers": HEADER, "content": {"text/calendar": {"schema": {"type": "string"}}}},
         304: NOT_MODIFIED,
-        **responses(*REFUSALS, NotFound, InvalidDocument, DatabaseUnavailable),
+        **responses(*OF_ONE),
     },
 )
-def get_calendar(
-    id: Annotated[str, Path(description="The recording's id.", examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"])],
-    client: Reader,
-    database: Reading,
-    if_none_match: IfNoneMatch = None,
-) -> Response:
+def get_calendar(id: RecordingId, client: Reader, database: Reading, if_none_match: IfNoneMatch = None) -> Response:
     """For a lecturer's own calendar: every session that is scheduled, those that are over too."""
     with database.read() as session:
         found = whose.find(session, client, id)
         return ics.answer(ics.recording_calendar(session, found.id), if_none_match)
+
+
+@router.post(
+    "/{id}/calendar-link",
+    status_code=201,
+    summary="Make a calendar link of a recording",
+    response_description="The link.",
+    responses=responses(*OF_ONE),
+)
+def make_link(request: Request, id: RecordingId, client: Reader, database: Writing) -> CalendarLinkView:
+    """An address for calendar programs that send no key: the recording's `calendar.ics`.
+
+    Whoever has the address may read. `DELETE` revokes it; the key's own end does not.
+    """
+    with database.read() as session:
+        found = whose.find(session, client, id).id
+    return links.make(database, str(request.base_url), client, recording_id=found)
+
+
+@router.delete(
+    "/{id}/calendar-link",
+    status_code=204,
+    response_class=Response,
+    summary="Revoke a recording's calendar links",
+    response_description="There are none of yours any more.",
+    responses=responses(*OF_ONE),
+)
+def revoke_links(id: RecordingId, client: Reader, database: Writing) -> None:
+    """All that your client has made of it; with `admin`, everybody's. Harmless to repeat."""
+    with database.read() as session:
+        found = whose.find(session, client, id).id
+    links.revoke(database, client, col(CalendarLink.recording_id) == found)

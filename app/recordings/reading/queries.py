@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy import BindParameter, and_, bindparam, func, select
+from sqlalchemy import BigInteger, BindParameter, and_, bindparam, func, select
 from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, SQLModel, col
 
@@ -55,6 +55,10 @@ _SHOWN = (
     .order_by(col(Recording.id).desc())
     # Much, and of interest to the chain alone. SQLModel types a class's attributes by their values.
     .options(defer(Chain.input))  # type: ignore[arg-type]
+)
+# Each session with its resource; with the recording's (`room`), before it is on any.
+_SESSIONS = select(Occurrence, Resource).outerjoin(
+    Resource, col(Resource.id) == func.coalesce(col(Occurrence.resource_id), bindparam("room", type_=BigInteger))
 )
 
 
@@ -199,17 +203,18 @@ def chain(session: Session, chain_id: str) -> ChainView:
 
 def occurrences(session: Session, recording: Recording) -> list[OccurrenceView]:
     """Every session of the recording in order of time, excluded and cancelled ones too."""
-    rows = session.execute(
-        select(Occurrence).where(col(Occurrence.booking_id) == recording.id).order_by(col(Occurrence.start))
-    ).scalars()
-    return [_occurrence(recording, row) for row in rows]
+    here = _SESSIONS.where(col(Occurrence.booking_id) == recording.id).order_by(col(Occurrence.start))
+    rows = session.execute(here, {"room": recording.resource_id})
+    return [_occurrence(recording, row, resource) for row, resource in rows]
 
 
 def occurrence(session: Session, recording: Recording, occurrence_id: str) -> OccurrenceView:
-    return _occurrence(recording, session.get_one(Occurrence, occurrence_id))
+    one = _SESSIONS.where(col(Occurrence.id) == occurrence_id)
+    row, resource = session.execute(one, {"room": recording.resource_id}).one()
+    return _occurrence(recording, row, resource)
 
 
-def _occurrence(recording: Recording, row: Occurrence) -> OccurrenceView:
+def _occurrence(recording: Recording, row: Occurrence, resource: Resource | None) -> OccurrenceView:
     status = ("past" if row.end <= utc_now() else "scheduled") if row.status in WANTED else row.status
     return OccurrenceView.model_validate(
         {
@@ -220,6 +225,7 @@ def _occurrence(recording: Recording, row: Occurrence) -> OccurrenceView:
             "time_zone": recording.time_zone,
             "status": status,
             "event_id": row.event_id,
+            "resource": _room(recording, resource),
         }
     )
 

@@ -180,6 +180,9 @@ class OccurrenceView(Out):
         examples=["scheduled"],
     )
     event_id: int | None = Field(description="Kaltura's id of it; null while it is not there.", examples=[1336592])
+    resource: RoomView = Field(
+        description="The camera or encoder that records it: the recording's, unless it was put on another by hand."
+    )
 
 
 class OccurrencePage(WholeList[OccurrenceView]):

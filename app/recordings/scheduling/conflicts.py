@@ -10,7 +10,7 @@ from app.database.types import utc_now
 from app.kaltura import types as kaltura
 from app.kaltura.client import KalturaClient
 from app.recordings.models import Recording
-from app.recordings.scheduling.context import Ctx, booked, planned, room, together, wanted
+from app.recordings.scheduling.context import Ctx, booked, planned, room_of, together, wanted
 from app.recordings.scheduling.events import draft
 from app.recordings.scheduling.lanes import lanes
 from app.recordings.scheduling.outcomes import conflict, outcome
@@ -29,14 +29,18 @@ def _conflict_calls(context: Ctx) -> list[Call]:
 @outcome()
 def _check_conflicts(context: Ctx, call: Call) -> Outcome:
     """What is booked on the resource in Kaltura and by Lectern itself; or a blackout, which belongs to no resource."""
-    client, resource_id, sessions = context.tools.kaltura, room(context), wanted(context)
+    client = context.tools.kaltura
     _, _, number = call.key.partition(":")
     if number:
-        met = client.get_conflicts([resource_id], draft(context, number), kind="blackout")
-        return refusal(context, find_conflicts(sessions, map(booked, met))) or Done()
-    span = sessions[0][0], max(end for _, end in sessions)
-    there = in_the_room(context.tools.database, client, resource_id, span, but=together(context))
-    return refusal(context, find_conflicts(sessions, there)) or Done()
+        met = client.get_conflicts([room_of(context, number)], draft(context, number), kind="blackout")
+        return refusal(context, find_conflicts(wanted(context), map(booked, met))) or Done()
+    pairs = list[dict[str, Any]]()
+    for resource_id in sorted({room_of(context, number) for number in planned(context)}):
+        sessions = wanted(context, resource_id)
+        span = sessions[0][0], max(end for _, end in sessions)
+        there = in_the_room(context.tools.database, client, resource_id, span, but=together(context))
+        pairs += find_conflicts(sessions, there)
+    return refusal(context, pairs) or Done()
 
 
 def in_the_room(

@@ -2,9 +2,10 @@
 
 A chain plans its events either when its document is accepted (`schedule`: they are its input), or in its `state` step
 (changes: they are that step's result). Either way they are `{number: {"kind", "start", "end", "recurrence",
-"occurrences": [[start, end, occurrence id | None, wanted]]}}`, times in epoch seconds. An event's times are those that
-are sent, an occurrence's those that are wanted: in the hour that Kaltura's server repeats they differ. The number ends
-the event's `referenceId` but for a token (app/resources/references.py); number 0 is the template entry's.
+"occurrences": [[start, end, occurrence id | None, wanted]]}}`, times in epoch seconds, and `room` where that is not the
+chain's (a session has one of its own). An event's times are those that are sent, an occurrence's those that are wanted:
+in the hour that Kaltura's server repeats they differ. The number ends the event's `referenceId` but for a token
+(app/resources/references.py); number 0 is the template entry's.
 """
 
 from collections.abc import Mapping
@@ -47,11 +48,12 @@ def generated(event: Mapping[str, Any]) -> list[tuple[int, int]]:
     return [(start, end) for start, end, *_ in event["occurrences"]]
 
 
-def wanted(context: Ctx) -> list[tuple[datetime, datetime]]:
-    """What the chain's events will record, sorted: their sessions that are wanted."""
+def wanted(context: Ctx, in_room: int | None = None) -> list[tuple[datetime, datetime]]:
+    """What the chain's events will record, sorted: their sessions that are wanted, or those of them in one room."""
     return sorted(
         (instant(start), instant(end))
-        for event in planned(context).values()
+        for number, event in planned(context).items()
+        if in_room is None or room_of(context, number) == in_room
         for start, end, _, is_wanted in event["occurrences"]
         if is_wanted
     )
@@ -61,6 +63,12 @@ def room(context: Ctx) -> int:
     """Kaltura's id of the resource: found by this chain, or known before where it does not change."""
     found: int = context.result("resource")["id"] if context.results.get("resource") else context.input["resource_id"]
     return found
+
+
+def room_of(context: Ctx, number: str) -> int:
+    """Where a planned event is to be: in its session's own room, if it has one."""
+    own: int | None = planned(context)[number].get("room")
+    return room(context) if own is None else own
 
 
 def newest(context: Ctx) -> int:

@@ -12,12 +12,13 @@ Links need no `referenceId`: what these calls do is harmless to repeat, from the
 """
 
 from datetime import datetime
+from typing import NamedTuple
 
 from app.chains.steps import Call, Done, Failed, Outcome, Retry, Step
 from app.kaltura.types import Event, EventDraft
 from app.recordings.scheduling import own
 from app.recordings.scheduling.conflicts import others, refusal
-from app.recordings.scheduling.context import Ctx, instant, planned, room, shown, wanted
+from app.recordings.scheduling.context import Ctx, instant, planned, room, room_of, shown, wanted
 from app.recordings.scheduling.events import draft
 from app.recordings.scheduling.outcomes import outcome
 from app.resources.conflicts import find_conflicts
@@ -32,7 +33,7 @@ LOOKS, INDEX_LAG = 3, 60.0
 def _link_calls(context: Ctx) -> list[Call]:
     """`<event's number>`: link it. `listed:<n>`: look, after linking it n times again. `again:<n>`: link it again."""
     links = [
-        Call(number, {"event_id": event_id, "resource_id": room(context)})
+        Call(number, {"event_id": event_id, "resource_id": room_of(context, number)})
         for number, event_id in context.results["events"].items()
     ]
     if not _expected(context):
@@ -53,11 +54,11 @@ def _send(context: Ctx, call: Call) -> Outcome:
 
 def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
     """Asks for conflicts once more, which reserves the resource for this session for five seconds, and links."""
-    client, resource_id = context.tools.kaltura, room(context)
+    client, resource_id = context.tools.kaltura, _room_of_event(context, event_id)
     if context.input["on_conflict"] != "allow":
         met = client.get_conflicts([resource_id], _candidate(context, event_id), event_id, kind="both")
         # Kaltura's answers on excluded days are dropped: nothing is recorded then.
-        refused = refusal(context, find_conflicts(_sessions(context), others(context, met)))
+        refused = refusal(context, find_conflicts(_sessions(context, resource_id), others(context, met)))
         if refused:
             return refused
     if again:
@@ -78,7 +79,7 @@ def _look(context: Ctx, number: int) -> Outcome:
     if context.failures < LOOKS:
         return Retry(f"{found}; its index may lag.")
     if number < AGAIN:
-        return Done(sorted({expected[event.id][0] for event in missing}))
+        return Done(sorted({expected[event.id].linked for event in missing}))
     if context.step_seconds < INDEX_LAG:
         return Retry(f"{found}, though they were linked again.")
     return Failed(
@@ -101,20 +102,30 @@ def _link_again(context: Ctx, number: int) -> Outcome:
 def _missing(context: Ctx) -> list[Event]:
     """The sessions, by start, that stand in Kaltura's database and are left out by the room's list."""
     client, expected = context.tools.kaltura, _expected(context)
-    first, last = min(start for _, start, _ in expected.values()), max(end for *_, end in expected.values())
-    listed = {event.id for event in everything(client, room(context), instant(first), instant(last))}
-    found = client.list_events([event_id for event_id in expected if event_id not in listed])
-    # What somebody has cancelled or moved away meanwhile, the list rightly leaves out.
-    missing = [
-        event for event in found if event.active and event.start <= instant(last) and event.end >= instant(first)
-    ]
+    missing = list[Event]()
+    for where in sorted({one.room for one in expected.values()}):
+        there = {event_id: one for event_id, one in expected.items() if one.room == where}
+        first, last = instant(min(one.start for one in there.values())), instant(max(one.end for one in there.values()))
+        listed = {event.id for event in everything(client, where, first, last)}
+        found = client.list_events([event_id for event_id in there if event_id not in listed])
+        # What somebody has cancelled or moved away meanwhile, the list rightly leaves out.
+        missing += [event for event in found if event.active and event.start <= last and event.end >= first]
     return sorted(missing, key=lambda event: event.start)
 
 
-def _expected(context: Ctx) -> dict[int, tuple[int, int, int]]:
-    """What the room's list must show: `{session's event id: (id of the event that is linked, start, end)}`."""
+class Expected(NamedTuple):
+    """A session that the list of its room must show: by the event that is linked there."""
+
+    linked: int
+    start: int
+    end: int
+    room: int
+
+
+def _expected(context: Ctx) -> dict[int, Expected]:
+    """What the rooms' lists must show, by the session's event id."""
     made = {
-        event_id: (context.results["events"][number], start, end)
+        event_id: Expected(context.results["events"][number], start, end, room_of(context, number))
         for number, occurrences in context.results.get("occurrences", {}).items()
         for (event_id, start, end), (*_, is_wanted) in zip(
             occurrences, planned(context)[number]["occurrences"], strict=True
@@ -124,23 +135,30 @@ def _expected(context: Ctx) -> dict[int, tuple[int, int, int]]:
     return made | _unlisted(context)
 
 
-def _unlisted(context: Ctx) -> dict[int, tuple[int, int, int]]:
+def _unlisted(context: Ctx) -> dict[int, Expected]:
     """The same of sessions that stay as they are, and were found to be left out by the list (drift)."""
     named = set(context.input.get("change", {}).get("unlisted", ()))
-    if not named or room(context) != context.input["resource_id"]:
+    if not named:
         return {}
-    state = context.result("state")
+    state, here = context.result("state"), room(context)
+    stays = here == context.input["resource_id"]
     return {
-        one["event_id"]: (event["event_id"], one["start"], one["end"])
+        one["event_id"]: Expected(event["event_id"], one["start"], one["end"], one.get("room") or here)
         for event in state["old"]
         for one in event["sessions"]
-        if one["id"] in named - set(state["left"])
+        if one["id"] in named - set(state["left"]) and (stays or one.get("room"))
     }
 
 
-def _sessions(context: Ctx) -> list[tuple[datetime, datetime]]:
-    """All that are linked here, sorted."""
-    return sorted(wanted(context) + [(instant(start), instant(end)) for _, start, end in _unlisted(context).values()])
+def _room_of_event(context: Ctx, event_id: int) -> int:
+    made = (room_of(context, number) for number, one in context.results["events"].items() if one == event_id)
+    return next(made, None) or next(one.room for one in _unlisted(context).values() if one.linked == event_id)
+
+
+def _sessions(context: Ctx, in_room: int) -> list[tuple[datetime, datetime]]:
+    """All that are linked there, sorted."""
+    stay = [(instant(one.start), instant(one.end)) for one in _unlisted(context).values() if one.room == in_room]
+    return sorted(wanted(context, in_room) + stay)
 
 
 def _candidate(context: Ctx, event_id: int) -> EventDraft:
@@ -149,7 +167,7 @@ def _candidate(context: Ctx, event_id: int) -> EventDraft:
         if made == event_id:
             return draft(context, number)
     old = next(event for event in context.result("state")["old"] if event["event_id"] == event_id)
-    start, end = min((start, end) for linked, start, end in _unlisted(context).values() if linked == event_id)
+    start, end = min((one.start, one.end) for one in _unlisted(context).values() if one.linked == event_id)
     return EventDraft(
         **context.input["event"],
         start=instant(start),

@@ -1,7 +1,8 @@
 """Calendars (RFC 5545) as capture agents and lecturers' programs read them.
 
 One VEVENT for each session and no rule, all times in UTC: what reads these knows neither RRULE nor VTIMEZONE. `UID` is
-the session's own for life; `DTSTAMP` is when it last changed, so that the same schedule is the same bytes.
+the session's own for life; `DTSTAMP` and `LAST-MODIFIED` are when what is shown of it last changed, so that the same
+schedule is the same bytes.
 """
 
 import re
@@ -12,6 +13,7 @@ from fastapi import Response
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from app.http.errors import NotFound
 from app.resources.feed.etags import digest, matches
 from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 
@@ -25,7 +27,10 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def calendar(name: str, sessions: Sessions, places: dict[int, str]) -> bytes:
-    """A VCALENDAR of sessions; `places` are the names of resources. An empty one is a calendar too."""
+    """A VCALENDAR of sessions; `places` are the names of resources, for those that say of no location or are elsewhere.
+
+    An empty one is a calendar too.
+    """
     made = icalendar.Calendar()
     made.add("prodid", "-//Lectern//Schedule//EN")
     made.add("version", "2.0")
@@ -37,7 +42,10 @@ def calendar(name: str, sessions: Sessions, places: dict[int, str]) -> bytes:
 
 
 def recording_calendar(session: Session, booking_id: str) -> bytes:
-    """All sessions of a recording that are on a resource, those that are over too; cancelled ones are not there."""
+    """All sessions of a recording that are on a resource, those that are over too; cancelled ones are not there.
+
+    Raises NotFound.
+    """
     rows = session.execute(
         select(Occurrence, Booking, Resource)
         .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
@@ -46,8 +54,10 @@ def recording_calendar(session: Session, booking_id: str) -> bytes:
         .order_by(col(Occurrence.start), col(Occurrence.id))
     ).all()
     places = {resource.id: resource.name for _, _, resource in rows}
-    title = session.get_one(Booking, booking_id).title
-    return calendar(title, [(occurrence, booking) for occurrence, booking, _ in rows], places)
+    booking = session.get(Booking, booking_id)
+    if booking is None:
+        raise NotFound("There is no such recording.")
+    return calendar(booking.title, [(occurrence, booking) for occurrence, booking, _ in rows], places)
 
 
 def answer(made: bytes, if_none_match: str | None) -> Response:
@@ -63,13 +73,17 @@ def _event(occurrence: Occurrence, booking: Booking, place: str | None) -> icale
     event.add("uid", f"{occurrence.id}@lectern")
     changed_at = max(occurrence.changed_at, booking.changed_at).replace(microsecond=0)
     event.add("dtstamp", changed_at)
+    event.add("last-modified", changed_at)
     event.add("dtstart", occurrence.start)
     event.add("dtend", occurrence.end)
     event.add("summary", _text(booking.title))
     if booking.description:
         event.add("description", _text(booking.description))
-    if place:
-        event.add("location", _text(place))
+    said = None if occurrence.placed else booking.location  # which is about the usual room
+    if where := said or place or booking.location:
+        event.add("location", _text(where))
+    if booking.contact:
+        event.add("contact", _text(booking.contact))
     if booking.tags:
         event.add("categories", [_text(tag) for tag in booking.tags])
     event.add("status", "CONFIRMED")

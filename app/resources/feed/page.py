@@ -5,8 +5,10 @@ ETag covers what is shown, and nothing of what differs: an occurrence that enter
 """
 
 import base64
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
@@ -24,6 +26,7 @@ from app.resources.schemas import ResourceName, UpcomingOccurrence
 WINDOW = timedelta(days=14)
 _OCCURRENCES = TypeAdapter(list[UpcomingOccurrence])
 _NEVER = datetime.max.replace(tzinfo=UTC)
+Pair = tuple[Occurrence, Booking]
 
 
 class Cursor(NamedTuple):
@@ -35,12 +38,18 @@ class Cursor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What was asked for. Without `start` it begins now, without `end` it is 14 days long."""
+    """What was asked for. Without `start` it begins now, without `end` it is 14 days long.
+
+    `tags`: only what has any of them, in whatever case; all, if there are none. `end_named`: what `end` is called where
+    it was asked for.
+    """
 
     start: datetime | None = None
     end: datetime | None = None
     limit: int = 100
     cursor: Cursor | None = None
+    tags: tuple[str, ...] = ()
+    end_named: str = "to"
 
     def at(self, now: datetime) -> tuple[datetime, datetime]:
         """Where it begins and ends. Raises InvalidDocument where it ends first."""
@@ -48,7 +57,8 @@ class Window:
         end = self.end or start + WINDOW
         if end < start:
             rule = "must not be before from, which is now if not said"
-            raise InvalidDocument(f"to {rule}.", errors=[{"pointer": "/query/to", "detail": rule}])
+            errors = [{"pointer": f"/query/{self.end_named}", "detail": rule}]
+            raise InvalidDocument(f"{self.end_named} {rule}.", errors=errors)
         return start, end
 
 
@@ -56,7 +66,7 @@ class Window:
 class Page:
     """`until`: as long as nothing is rescheduled, this is what there is to show before then. `more` begins the rest."""
 
-    rows: list[tuple[Occurrence, Booking]]
+    rows: list[Pair]
     more: Cursor | None
     until: datetime
 
@@ -97,9 +107,10 @@ def page(session: Session, resource_id: int, window: Window, now: datetime) -> P
         .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
         .where(*wanted)
         .order_by(col(Occurrence.start), col(Occurrence.id))
-        .limit(window.limit + 1)
+        .limit(None if window.tags else window.limit + 1)
     )
-    rows = [(occurrence, booking) for occurrence, booking in found]
+    pairs = ((occurrence, booking) for occurrence, booking in found)
+    rows = list(islice(_tagged(pairs, window.tags), window.limit + 1))
     changes = [moment for row, _ in rows for moment in (row.start, row.end) if moment > now]
     if window.start is None and window.end is None and len(rows) <= window.limit:
         following = session.execute(
@@ -114,13 +125,19 @@ def page(session: Session, resource_id: int, window: Window, now: datetime) -> P
     return Page(rows[: window.limit], Cursor(last.start, last.id) if last else None, min(changes, default=_NEVER))
 
 
+def _tagged(rows: Iterable[Pair], tags: Collection[str]) -> Iterable[Pair]:
+    """Those that have any of the tags; not by SQL, of which each dialect lowers other letters."""
+    asked = {tag.casefold() for tag in tags}
+    return (row for row in rows if not asked or any(tag.casefold() in asked for tag in row[1].tags))
+
+
 def content(resource: ResourceName, path: str, window: Window, found: Page, now: datetime) -> Content:
     """What is shown of a page. `path` is where it was asked for, encoded, as its next page will be."""
     shown = _OCCURRENCES.dump_json([_shown(occurrence, booking, now) for occurrence, booking in found.rows])
     name = resource.model_dump_json().encode()
     more = show_cursor(found.more) if found.more else ""
     etag = digest(name, shown, more.encode())
-    link = _link(path, window.at(now), window.limit, more) if more else None
+    link = _link(path, window, now, more) if more else None
     return Content(name, shown, digest(shown), etag, link)
 
 
@@ -154,6 +171,10 @@ def _shown(occurrence: Occurrence, booking: Booking, now: datetime) -> UpcomingO
         series_id=occurrence.series_id,
         template_entry_id=booking.template_entry_id,
         tags=booking.tags,
+        location=booking.location,
+        organizer=booking.organizer,
+        contact=booking.contact,
+        owner=booking.owner,
         source="lectern" if own else "kaltura",
     )
 
@@ -165,10 +186,11 @@ def _instant(moment: datetime) -> bytes:
 # Pages
 
 
-def _link(path: str, span: tuple[datetime, datetime], limit: int, cursor: str) -> str:
+def _link(path: str, window: Window, now: datetime, cursor: str) -> str:
     """RFC 8288, relative to the service: who asked under which host's name stays out of what is kept for others."""
-    start, end = (moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for moment in span)
-    query = urlencode({"from": start, "to": end, "limit": limit, "cursor": cursor})
+    start, end = (moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for moment in window.at(now))
+    asked = {"from": start, "to": end, "limit": window.limit, "tag": window.tags, "cursor": cursor}
+    query = urlencode(asked, doseq=True)
     return f'<{quote(path, safe="/%")}?{query}>; rel="next"'
 
 

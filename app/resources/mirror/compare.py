@@ -235,6 +235,7 @@ def _matched(
 
 
 def _words(event: Event, where: ZoneInfo) -> dict[str, Any]:
+    more = {name: getattr(event, name) for name in ("location", "organizer", "contact", "owner")}
     return {
         "kind": ("live" if event.live else "recording") if event.recorded else "other",
         "title": event.summary or "",
@@ -242,6 +243,7 @@ def _words(event: Event, where: ZoneInfo) -> dict[str, Any]:
         "tags": list(event.tags),
         "time_zone": where.key,
         "template_entry_id": event.template_entry_id,
+        **{name: said for name, said in more.items() if said},
     }
 
 

@@ -30,6 +30,7 @@ def _delete_entry(scene: Scene) -> Response:
 
 WORDS = {"title": "New", "owner": "lecturer2", "categories": [CHANNEL]}
 CANCEL, MOVE = (lambda scene: scene.cancel(25)), (lambda scene: scene.move(20, start=scene.local(20, hours=5)))
+PUT: Act = lambda scene: scene.move(20, resource=scene.other)  # noqa: E731
 CASES = {
     "words": Case(
         lambda scene: scene.patch(**WORDS),
@@ -71,6 +72,40 @@ CASES = {
         ("scheduleEvent.add", "scheduleEventResource.add", "scheduleEvent.delete"),
         prepare=(MOVE,),
     ),
+    "another room": Case(PUT, ("scheduleEvent.add", "scheduleEventResource.add", "scheduleEvent.cancel")),
+    "another room, another time": Case(
+        lambda scene: scene.move(20, start=scene.local(50), resource=scene.other),
+        ("scheduleEvent.add", "scheduleEventResource.add", "scheduleEvent.delete"),
+        prepare=(MOVE,),
+    ),
+    "a room that is made": Case(
+        lambda scene: scene.move(20, resource={"system_name": f"NEW-{scene.number}"}),
+        ("scheduleResource.add", "scheduleEvent.add", "scheduleEventResource.add", "scheduleEvent.cancel"),
+    ),
+    "back from another room": Case(
+        lambda scene: scene.move(20, resource=scene.room),
+        ("scheduleEvent.add", "scheduleEventResource.add", "scheduleEvent.delete"),
+        prepare=(PUT,),
+    ),
+    "a room, but for one session": Case(
+        lambda scene: scene.patch(resource=scene.third, start=scene.local(hours=2)),
+        (
+            *("scheduleEvent.add", "scheduleEvent.cancel", "scheduleEvent.cancel"),
+            *("scheduleEventResource.add", "scheduleEvent.update"),
+        ),
+        prepare=(PUT,),
+    ),
+    "cancel in another room": Case(lambda scene: scene.cancel(20), ("scheduleEvent.delete",), prepare=(PUT,)),
+    "restore in another room": Case(
+        lambda scene: scene.restore(20),
+        ("scheduleEvent.add", "scheduleEventResource.add"),
+        prepare=(PUT, lambda scene: scene.cancel(20)),
+    ),
+    "cancel in two rooms": Case(
+        lambda scene: scene.service.client.delete(scene.path),
+        ("scheduleEvent.update", "scheduleEvent.delete"),
+        prepare=(PUT,),
+    ),
     "cancel_occurrence": Case(CANCEL, ("scheduleEvent.cancel",)),
     "restore": Case(
         lambda scene: scene.restore(25), ("scheduleEvent.add", "scheduleEventResource.add"), prepare=(CANCEL,)
@@ -106,7 +141,7 @@ def picture(scene: Scene) -> Json:
     """
     shown, rows, state = scene.service.get(scene.path), scene.occurrences(), scene.service.sandbox.state()
     sessions, events, first = scene.sessions(state), scene.events(state), scene.start(0)
-    roles = {scene.room: "room", scene.other: "other"}
+    roles = {scene.room: "room", scene.other: "other", scene.third: "third", f"NEW-{scene.number}": "new"}
     ahead = [one for one in sessions if one not in scene.before]
     assert sessions[: len(scene.before)] == scene.before
     active = sorted((f"{one.start:%Y-%m-%dT%H:%M:%SZ}", one.event_id) for one in ahead if one.status == "active")
@@ -123,5 +158,8 @@ def picture(scene: Scene) -> Json:
             for one in ahead
         ],
         "entries": [(one["name"], one["userId"], one["categories"]) for one in entries],
-        "rows": [(one["id"] in known, one["status"], utc(one["start"]) - first) for one in rows],
+        "rows": [
+            (one["id"] in known, one["status"], utc(one["start"]) - first, roles[one["resource"]["system_name"]])
+            for one in rows
+        ],
     }

@@ -61,6 +61,11 @@ class Scene:
         return f"OTHER-{self.number}"
 
     @property
+    def third(self) -> str:
+        """Another one."""
+        return f"THIRD-{self.number}"
+
+    @property
     def reference(self) -> str:
         return f"SIS-{self.number}"
 
@@ -203,16 +208,19 @@ class Scene:
         state, shown, scheduled = self.service.sandbox.state(), self.service.get(self.path), self.scheduled()
         sessions = self.sessions(state)
         assert [one for one in sessions if one.start <= utc_now()] == self.before
-        room = shown["resource"]["system_name"]
-        wanted = [(utc(one["start"]), utc(one["end"]), one["event_id"], (room,)) for one in scheduled]
+        home = shown["resource"]["system_name"]
+        placed = [(one, one["resource"]["system_name"]) for one in scheduled]
+        wanted = sorted((utc(one["start"]), utc(one["end"]), one["event_id"], (room,)) for one, room in placed)
         assert [(one.start, one.end, one.event_id, one.rooms) for one in sessions if _is_ahead(one)] == wanted
         own = {one["id"] for one in shown["kaltura"]["events"]}
         mine = self.events(state)
         assert {one["id"] for one in mine if one["recurrenceType"] != 2} == own
         others = {one["id"] for one in state["events"]} - {one["id"] for one in mine}
         assert {link["eventId"] for link in state["event_resources"]} <= own | others
-        expected = [(one["id"], one["start"], one["end"], one["event_id"]) for one in scheduled]
-        eventually(partial(self._feed_is, room, expected))
+        for room in {home, *(room for _, room in placed)}:
+            here = [one for one, where in placed if where == room]
+            expected = [(one["id"], one["start"], one["end"], one["event_id"]) for one in here]
+            eventually(partial(self._feed_is, room, expected))
 
     def _feed_is(self, room: str, expected: list[tuple[Any, ...]]) -> bool:
         self.service.app.state.feed.versions.expire()
@@ -257,7 +265,7 @@ def begun(service: Lectern, *, ahead: timedelta = 3 * HOUR, holidays: Sequence[i
     """
     began = (utc_now() + ahead - timedelta(days=PAST)).astimezone(ZONE).replace(tzinfo=None, second=0, microsecond=0)
     scene = Scene(service, next(_NUMBERS), began)
-    for name in (scene.room, scene.other):
+    for name in (scene.room, scene.other, scene.third):
         service.kaltura(
             "schedule_scheduleResource", "add", scheduleResource={**CAMERA, "name": name, "systemName": name}
         )

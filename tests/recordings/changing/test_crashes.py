@@ -85,7 +85,7 @@ def test_rows_3_and_6_an_answer_that_is_lost_changes_nothing_about_the_end(
             assert picture(it.scene) == it.after, f"{fault} at {call}, {number} of {it.moments}"
 
 
-@pytest.mark.parametrize("name", ["cancel before it begins", "move again", "room"])
+@pytest.mark.parametrize("name", ["cancel before it begins", "move again", "room", "back from another room"])
 def test_killed_at_any_moment_a_series_that_goes_by_halves_leaves_nothing_standing(
     service: House, rehearsed: Callable[[str], Rehearsal], name: str
 ) -> None:
@@ -103,7 +103,7 @@ def test_killed_at_any_moment_a_series_that_goes_by_halves_leaves_nothing_standi
         number += 1
 
 
-@pytest.mark.parametrize("name", ["retime", "room", "move again"])
+@pytest.mark.parametrize("name", ["retime", "room", "move again", "another room", "back from another room"])
 def test_killed_at_any_moment_what_was_linked_by_halves_is_on_the_room_s_list(
     service: House, rehearsed: Callable[[str], Rehearsal], name: str
 ) -> None:
@@ -148,7 +148,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("step", REFUSED)
-@pytest.mark.parametrize("name", ["room", "retime", "exclusions", "move again", "restore"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("room", "retime", "exclusions", "move again", "restore"),
+        *("another room", "back from another room", "a room, but for one session"),
+    ],
+)
 def test_rows_1_and_2_killed_at_any_moment_of_its_undoing_everything_is_as_before(
     service: House, rehearsed: Callable[[str], Rehearsal], name: str, step: str
 ) -> None:

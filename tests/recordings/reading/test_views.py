@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from app.recordings.document.document import EXAMPLE, RecordingDocument
-from app.recordings.reading.views import HistoryPage, OccurrenceView, RecordingView
+from app.recordings.reading.views import HistoryPage, OccurrenceView, RecordingView, RoomView
 
 AT = datetime(2026, 11, 22, 14, 3, 7, tzinfo=UTC)
 STEP: dict[str, Any] = {
@@ -98,6 +98,7 @@ def test_an_occurrence_has_its_time_twice() -> None:
         time_zone="America/New_York",
         status="scheduled",
         event_id=1336592,
+        resource=RoomView(id=562931, system_name="EXTRON-100-ABC", name="Hall 1"),
     )
     assert view.model_dump(mode="json") == {
         "id": "occ_1",
@@ -107,6 +108,7 @@ def test_an_occurrence_has_its_time_twice() -> None:
         "time_zone": "America/New_York",
         "status": "scheduled",
         "event_id": 1336592,
+        "resource": {"id": 562931, "system_name": "EXTRON-100-ABC", "name": "Hall 1"},
     }
 
 

@@ -56,6 +56,10 @@ def test_the_example_s_thirty_six_sessions_are_listed_in_order(service: Lectern)
         "series_id": series,
         "template_entry_id": recording["kaltura"]["template_entry_id"],
         "tags": ["mathematics", "kaltura"],
+        "location": "Room 702",
+        "organizer": "Registrar",
+        "contact": "av@campus.example",
+        "owner": "lecturer1",
         "source": "lectern",
     } | {name: first[name] for name in first if name == "kind"}
     sessions = service.get(f"/recordings/{recording['id']}/occurrences")["items"]

@@ -70,7 +70,9 @@ def test_it_has_what_the_json_has(service: Lectern) -> None:
         assert (event["DTSTART"].dt, event["DTEND"].dt) == (utc(each["start"]), utc(each["end"]))
         assert (str(event["SUMMARY"]), str(event["DESCRIPTION"])) == (each["title"], each["description"])
         assert event["CATEGORIES"].to_ical().decode() == ",".join(each["tags"])
-        assert str(event["LOCATION"]) == "EXTRON-100-ABC"
+        assert str(event["LOCATION"]) == (each["location"] or "EXTRON-100-ABC")
+        assert event.get("CONTACT") == each["contact"]
+        assert event["LAST-MODIFIED"].dt == event["DTSTAMP"].dt
 
 
 def test_all_words_survive(service: Lectern) -> None:
@@ -158,7 +160,7 @@ def test_a_recording_s_calendar_has_its_sessions(service: Lectern) -> None:
         (f"{each['id']}@lectern", utc(each["start"])) for each in kept
     ]
     assert {(str(event["SUMMARY"]), str(event["LOCATION"])) for event in events} == {
-        ("MATH-123 Linear Algebra", "EXTRON-100-ABC")
+        ("MATH-123 Linear Algebra", "Room 702")
     }
     assert of(service, recording["id"], **{"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
@@ -183,6 +185,19 @@ def test_an_unknown_recording_has_none(service: Lectern, recording_id: str) -> N
 def test_head_is_answered_too(service: Lectern) -> None:
     path = f"/recordings/{service.made()['id']}/calendar.ics"
     assert service.client.head(path).headers["ETag"] == service.client.get(path).headers["ETag"]
+
+
+def test_its_place_is_the_recording_s_or_else_the_resource_s_and_where_it_was_put_by_hand(service: Lectern) -> None:
+    recording = service.made(SINGLE | {"location": "Room 702"})
+    places = [str(event["LOCATION"]) for event in read(of(service, recording["id"]))]
+    (session,) = service.get(f"/recordings/{recording['id']}/occurrences")["items"]
+    one = f"/recordings/{recording['id']}/occurrences/{session['id']}"
+    assert service.client.patch(one, json={"resource": "EXTRON-200-DEF"}).status_code == 200
+    places += [str(event["LOCATION"]) for event in read(of(service, recording["id"]))]
+    assert service.client.patch(one, json={"resource": "EXTRON-100-ABC"}).status_code == 200
+    assert service.client.patch(f"/recordings/{recording['id']}", json={"location": None}).status_code == 200
+    places += [str(event["LOCATION"]) for event in read(of(service, recording["id"]))]
+    assert places == ["Room 702", "EXTRON-200-DEF", "EXTRON-100-ABC"]
 
 
 # Capture agents

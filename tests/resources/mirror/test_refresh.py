@@ -46,6 +46,10 @@ def test_a_single_event_of_somebody_else_is_shown(room: Room) -> None:
         "series_id": None,
         "template_entry_id": "1_abc",
         "tags": ["dean", "cake"],
+        "location": None,
+        "organizer": None,
+        "contact": None,
+        "owner": "lectern",
         "source": "kaltura",
     }
 

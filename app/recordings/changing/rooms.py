@@ -1,0 +1,46 @@
+"""Where a recording's sessions are: on its resource, or on one of their own, on which somebody put them by hand."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from app.database.types import utc_now
+from app.recordings.document.draft import asked_resource
+from app.recordings.document.fields import NewResource
+from app.recordings.models import Recording
+from app.resources.lookup import known_resources
+from app.resources.models import Occurrence, Resource
+
+
+def is_gone(session: Session, resource_id: int | None) -> bool:
+    """Whether somebody has deleted it in Kaltura: what lies ahead needs the one that the document means now."""
+    resource = session.get(Resource, resource_id) if resource_id else None
+    return resource is not None and resource.gone_since is not None
+
+
+def room_of(recording: Recording, occurrence: Occurrence) -> int | None:
+    return occurrence.resource_id if occurrence.placed else recording.resource_id
+
+
+def another_room(
+    session: Session, recording: Recording, occurrence: Occurrence, asked: int | str | NewResource | None
+) -> dict[str, Any] | None:
+    """The resource that is asked for, as a chain looks for it; None if there is none, or the session is known to be
+    there."""
+    if asked is None:
+        return None
+    wanted = asked_resource(asked)
+    known = known_resources(session, wanted.get("id") or wanted["system_name"])
+    return None if [one.id for one in known] == [room_of(recording, occurrence)] else wanted
+
+
+def placed(session: Session, recording: Recording) -> list[Occurrence]:
+    """Its sessions ahead that have a resource of their own."""
+    ahead = (col(Occurrence.booking_id) == recording.id, col(Occurrence.start) > utc_now(), col(Occurrence.placed))
+    return list(session.execute(select(Occurrence).where(*ahead).order_by(col(Occurrence.id))).scalars())
+
+
+def own_rooms(session: Session, recording: Recording) -> list[int]:
+    """Those resources."""
+    return sorted({one.resource_id for one in placed(session, recording) if one.resource_id})

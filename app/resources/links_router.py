@@ -1,0 +1,112 @@
+"""Calendar links: made for a resource, revoked, and read. Those of recordings: app/recordings/reading/calendar.py."""
+
+from functools import partial
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Path, Request, Response
+from sqlmodel import col
+
+from app.access.door import Encoder
+from app.access.keys import Client
+from app.database.database import Database
+from app.http.errors import (
+    AmbiguousResource,
+    Busy,
+    DatabaseUnavailable,
+    InvalidDocument,
+    KalturaUnavailable,
+    NotFound,
+    RefusedByKaltura,
+    ScheduleUnknown,
+    TooManyRequests,
+    responses,
+)
+from app.resources.feed import ics, links, page
+from app.resources.feed.etags import HEADER, NOT_MODIFIED, IfNoneMatch
+from app.resources.feed.links import CalendarLink
+from app.resources.feed.polling import Feed
+from app.resources.models import Resource
+from app.resources.router import LOOKING_UP, ResourceId
+from app.resources.schemas import CalendarLinkView
+
+router = APIRouter(tags=["resources"])
+READING_ONE = (
+    *(NotFound, AmbiguousResource, InvalidDocument, RefusedByKaltura, TooManyRequests),
+    *(KalturaUnavailable, ScheduleUnknown, Busy, DatabaseUnavailable),
+)
+
+
+@router.post(
+    "/resources/{id}/calendar-link",
+    status_code=201,
+    summary="Make a calendar link of a resource",
+    response_description="The link.",
+    responses=responses(*LOOKING_UP),
+)
+async def make_resource_link(request: Request, client: Encoder, id: ResourceId) -> CalendarLinkView:
+    """An address for calendar programs that send no key: the resource's `upcoming.ics`.
+
+    Whoever has the address may read. `DELETE` revokes it; the key's own end does not.
+    """
+    state = request.app.state
+    found: Resource = await state.finder.one(id, client)
+    make = partial(links.make, resource_id=found.id, resource=id)
+    made: CalendarLinkView = await state.threads.writing.run(make, state.database, str(request.base_url), client)
+    return made
+
+
+@router.delete(
+    "/resources/{id}/calendar-link",
+    status_code=204,
+    response_class=Response,
+    summary="Revoke a resource's calendar links",
+    response_description="There are none of yours any more.",
+    responses=responses(*LOOKING_UP),
+)
+async def revoke_resource_links(request: Request, client: Encoder, id: ResourceId) -> None:
+    """All that your client has made of it; with `admin`, everybody's. Harmless to repeat."""
+    state = request.app.state
+    found: Resource = await state.finder.one(id, client)
+    of = col(CalendarLink.resource_id) == found.id
+    await state.threads.writing.run(links.revoke, state.database, client, of)
+
+
+@router.get(
+    "/calendar-links/{token}.ics",
+    response_class=Response,
+    summary="A calendar, by its link",
+    response_description="One VEVENT for each session, all times in UTC.",
+    responses={
+        200: {"headers": HEADER, "content": {"text/calendar": {"schema": {"type": "string"}}}},
+        304: NOT_MODIFIED,
+        **responses(*READING_ONE),
+    },
+)
+async def get_linked_calendar(
+    request: Request,
+    token: Annotated[str, Path(description="What makes the address hard to guess.", examples=["3q2uS0mXr8n1v5yZ7b9d"])],
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """What `POST …/calendar-link` has made an address of. It needs no key."""
+    state = request.app.state
+    link, recording = await state.threads.feed.run(_look, state.database, token)
+    if recording is not None:
+        return ics.answer(recording, if_none_match)
+    found: Feed = state.feed
+    return await found.answer(
+        (f"/resources/{quote(link.resource, safe='')}/upcoming.ics".encode(), b""),  # of the token nothing is kept
+        link.resource,
+        page.Window(limit=1000),
+        "ics",
+        if_none_match,
+        lambda named: state.finder.all(named, Client(link.client)),
+        lambda _number, _name: True,
+    )
+
+
+def _look(database: Database, token: str) -> tuple[CalendarLink, bytes | None]:
+    """The link, and its calendar if it is a recording's."""
+    with database.read() as session:
+        link = links.find(session, token)
+        return link, ics.recording_calendar(session, link.recording_id) if link.recording_id else None
