@@ -61,8 +61,9 @@ def _merged(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, 
     for name, value in patch.items():
         if value is None:
             merged.pop(name, None)
-        elif isinstance(value, Mapping) and isinstance(merged.get(name), Mapping):
-            merged[name] = _merged(merged[name], value)
+        elif isinstance(value, Mapping):
+            before = merged.get(name)
+            merged[name] = _merged(before if isinstance(before, Mapping) else {}, value)
         else:
             merged[name] = value
     return merged
@@ -227,6 +228,7 @@ def move(
 ) -> Accepted:
     """Moves one session, also to where the rule has none."""
     _changeable(session, recording)
+    _ahead(recording, occurrence)
     start, end = _times_of(recording, occurrence, wanted)
     if (start, end) == (occurrence.start, occurrence.end):
         return _as_it_is(session, recording)
@@ -288,6 +290,16 @@ def guarded(session: Session, store: Store, client: Client, recording_id: str, i
     return recording
 
 
+def _ahead(recording: Recording, occurrence: Occurrence) -> None:
+    """Raises OccurrenceOver, with when it began, or ended, by the clocks of its zone."""
+    now, tz = utc_now(), zone(recording.time_zone)
+    if occurrence.end <= now:
+        raise OccurrenceOver(f"This session is over: it ended at {occurrence.end.astimezone(tz).isoformat()}.")
+    if occurrence.start <= now:
+        began = occurrence.start.astimezone(tz).isoformat()
+        raise OccurrenceOver(f"This session is running: it began at {began}. Only what lies ahead can be changed.")
+
+
 def _one(
     session: Session,
     store: Store,
@@ -300,8 +312,7 @@ def _one(
     status: str = SCHEDULED,
     moved: bool | None = None,
 ) -> Accepted:
-    if occurrence.start <= utc_now():
-        raise OccurrenceOver()
+    _ahead(recording, occurrence)
     if status == SCHEDULED and _resource_is_gone(session, recording):
         raise NotChangeable("Its resource is gone from Kaltura. POST …/resume moves it to the one that is meant now.")
     document = RecordingDocument.model_validate(recording.document)

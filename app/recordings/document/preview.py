@@ -25,7 +25,7 @@ from app.recurrence.plan import PlannedEvent, describe, plan
 from app.recurrence.rules import WEEKDAYS
 from app.resources.conflicts import Booked, find_conflicts, known_bookings
 from app.resources.lookup import in_kaltura, kaltura_answers, known_resources
-from app.resources.naming import SEVERAL
+from app.resources.naming import SEVERAL, as_id, unknown
 
 # Kaltura's columns are utf8mb3: what lies beyond is stored as question marks (exchanges 145, 146).
 _BEYOND = 0xFFFF
@@ -252,9 +252,11 @@ def _resource(
         return found[0], []
     if isinstance(asked, NewResource):
         detail = "Kaltura does not know this resource yet: it will be made."
+        if as_id(asked.system_name):
+            detail += " In an object a number is a name; an id stands alone, without quotes."
         return None, [
             PreviewWarning(code=WarningCode.NEW_RESOURCE, pointer="/resource", detail=detail),
             *_beyond([("/resource/name", asked.name), ("/resource/description", asked.description)]),
         ]
-    detail = "Kaltura has no such resource. An object here would make it."
+    detail = unknown(named)
     raise ResourceNotFound(detail, errors=[{"pointer": "/resource", "detail": detail}])

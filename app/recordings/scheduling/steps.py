@@ -25,7 +25,7 @@ from app.recordings.scheduling.outcomes import GONE, at, outcome
 from app.recordings.scheduling.save_results import save_links, save_resource
 from app.recordings.scheduling.template_entry import TEMPLATE_ENTRY
 from app.resources.lookup import in_kaltura
-from app.resources.naming import SEVERAL
+from app.resources.naming import SEVERAL, unknown
 
 # resource
 
@@ -39,7 +39,7 @@ def _find_or_make_resource(context: Ctx, call: Call) -> Outcome:
     if len(found) > 1:
         return at("ambiguous_resource", "/resource", SEVERAL)
     if not found and not makes:
-        return at("resource_not_found", "/resource", "Kaltura has no such resource. An object here would make it.")
+        return at("resource_not_found", "/resource", unknown(asked.get("id") or asked["system_name"]))
     if not found:
         try:
             made = client.add_resource(asked["kind"], asked["name"], asked["system_name"], asked["description"])
