@@ -22,9 +22,11 @@ from app.http.errors import ChainRunning, NotChangeable, NotFound, OccurrenceOve
 from app.http.fields import In, LocalTime
 from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.changing.switching import Party
+from app.recordings.document import equality
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft, resource_input, words
+from app.recordings.document.equality import room_meant, zone_for
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.scheduling.accept import Accepted, accept_document, held, take_up
 from app.recordings.whose import by_reference, find
@@ -84,10 +86,10 @@ def change(
     ReferenceInUse, NothingAhead, and what `_changeable` does.
     """
     _changeable(session, recording)
-    if document.fingerprint() == recording.fingerprint:
+    if _says_the_same(session, recording, document, default_zone):
         return _as_it_is(session, recording)
     before = RecordingDocument.model_validate(recording.document)
-    same_room = resource_input(before) == resource_input(document) and not _resource_is_gone(session, recording)
+    same_room = room_meant(before) == room_meant(document) and not _resource_is_gone(session, recording)
     schedule = document.schedule(zone_for(recording, default_zone))
     ensure_ahead(schedule, utc_now(), recording)
     zone_name = schedule.zone.key
@@ -110,6 +112,14 @@ def change(
     if party is None:
         return _begin(session, store, recording, "update", given)
     return _begin(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
+
+
+def _says_the_same(session: Session, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
+    """Whether nothing is to be done. Of a resource that is gone an object may make another."""
+    is_same = equality.same(recording, document, default_zone)
+    if not is_same or not _resource_is_gone(session, recording):
+        return is_same
+    return resource_input(document) == resource_input(RecordingDocument.model_validate(recording.document))
 
 
 def _resource_is_gone(session: Session, recording: Recording) -> bool:
@@ -163,11 +173,6 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
     return _begin(session, store, recording, "mend", given)
 
 
-def zone_for(recording: Recording, default_zone: str) -> str:
-    """The zone of a document for this recording that names none: as before, if that one named none either."""
-    return default_zone if recording.document.get("time_zone") else recording.time_zone
-
-
 def put(session: Session, store: Store, document: RecordingDocument, draft: Draft, default_zone: str) -> Accepted:
     """Makes the recording with the document's `reference_id`, or makes it what the document says."""
     recording = by_reference(session, draft.client, document.reference_id)
@@ -175,19 +180,20 @@ def put(session: Session, store: Store, document: RecordingDocument, draft: Draf
         return accept_document(session, store, draft, None)
     held(session, store, recording)
     latest = _latest(session, recording)
-    if recording.status == RecordingStatus.STUCK and _aims_at(latest, recording) == draft.fingerprint:
+    if recording.status == RecordingStatus.STUCK and _aims_at(latest, recording, document, default_zone):
         return take_up(session, store, recording)
     document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
-    if recording.fingerprint == draft.fingerprint and document_stays:
+    if document_stays and _says_the_same(session, recording, document, default_zone):
         return replace(_as_it_is(session, recording), unchanged=True)
     return change(session, store, recording, document, default_zone)
 
 
-def _aims_at(chain: Chain, recording: Recording) -> str | None:
-    """The fingerprint of the document that is the recording's when the chain has succeeded; None if it is to end."""
-    if chain.operation == "update":
-        return RecordingDocument.model_validate(chain.input["change"]["document"]).fingerprint()
-    return None if chain.operation == "cancel" else recording.fingerprint
+def _aims_at(chain: Chain, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
+    """Whether the document is the recording's when the chain has succeeded."""
+    if chain.operation != "update":
+        return chain.operation != "cancel" and equality.same(recording, document, default_zone)
+    change, schedule = chain.input["change"], document.schedule(zone_for(recording, default_zone))
+    return equality.same_documents(change["document"], change["zone"], document, schedule)
 
 
 def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
