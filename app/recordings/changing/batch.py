@@ -107,12 +107,12 @@ class BatchView(Out):
     items: list[BatchItemView] = Field(description="In the order of the changes.")
 
 
-def views(session: Session, accepted: Sequence[Accepted]) -> BatchView:
-    """What has become of each change by now."""
+def views(session: Session, accepted: Sequence[Accepted], server_zone: ZoneInfo) -> BatchView:
+    """What has become of each change by now. `server_zone` is the zone of Kaltura's server."""
     found = {one.recording.id: one for one in queries.shown(session, [one.recording_id for one in accepted])}
     ids = [one.chain_id for one in accepted if one.begun]
     begun = {chain.id: chain for chain in session.execute(select(Chain).where(col(Chain.id).in_(ids))).scalars()}
-    shown = queries.views(session, [found[one.recording_id] for one in accepted])
+    shown = queries.views(session, [found[one.recording_id] for one in accepted], server_zone)
     items = [_item(view, begun.get(one.chain_id)) for view, one in zip(shown, accepted, strict=True)]
     return BatchView(items=items)
 
