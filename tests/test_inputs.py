@@ -3,9 +3,10 @@
     {"name", "method", "path", "query"?, "headers"?, "body"? or "raw"?,
      "status", "code"?, "pointer"?, "detail_contains"?: [words]}
 
-`raw` is the body as text, each character a byte. `code`, `pointer` and the words of `detail_contains` are a problem's;
-of an answer that is none they are those of one of its `warnings`. In a path `{id}` is a recording that is made for the
-row of the README's example, and `{occurrence}` its first session. A row leaves nothing behind that the next could meet.
+`raw` is the body as text, each character a byte; `{"repeat": ["d", 65535]}` in it, or in `body`, stands for a long text.
+`code`, `pointer` and the words of `detail_contains` are a problem's; of an answer that is none they are those of one of
+its `warnings`. In a path `{id}` is a recording that is made for the row of the README's example, and `{occurrence}` its
+first session. A row leaves nothing behind that the next could meet.
 """
 
 import json
@@ -46,10 +47,18 @@ def path_of(service: Lectern, row: Mapping[str, Any]) -> str:
     return path
 
 
+def written(value: Any) -> Any:
+    """With long texts written out."""
+    if isinstance(value, dict):
+        text, times = value["repeat"] if value.keys() == {"repeat"} else ("", None)
+        return {name: written(one) for name, one in value.items()} if times is None else text * times
+    return [written(one) for one in value] if isinstance(value, list) else value
+
+
 def sent(service: Lectern, row: Mapping[str, Any]) -> Response:
-    body = row["raw"].encode("latin-1") if "raw" in row else b""
+    body = written(row.get("raw", "")).encode("latin-1")
     if "body" in row:
-        body = json.dumps(row["body"]).encode()
+        body = json.dumps(written(row["body"])).encode()
     headers = ({"Content-Type": "application/json"} if body else {}) | row.get("headers", {})
     return service.client.request(
         row["method"], path_of(service, row), params=row.get("query"), content=body, headers=headers

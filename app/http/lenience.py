@@ -6,6 +6,8 @@ from difflib import get_close_matches
 
 from pydantic.json_schema import JsonSchemaValue
 
+LEAST = 4  # letters that a field's name may be known by
+
 
 def is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
@@ -22,9 +24,10 @@ def or_blank(schema: JsonSchemaValue) -> JsonSchemaValue:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The one that it nearly is: `timeZone`, `Time-Zone` and `tme_zone` are all nearly `time_zone`."""
-    plain = {_plain(one): one for one in known}
-    found = get_close_matches(_plain(name[:100]), plain, n=1, cutoff=0.8)
+    """The one that it nearly is, or begins: `timeZone`, `Time-Zone`, `tme_zone` and `time` all mean `time_zone`."""
+    said, plain = _plain(name[:100]), {_plain(one): one for one in known}
+    begun = [one for one in plain if len(said) >= LEAST and one.startswith(said)]
+    found = begun if len(begun) == 1 else get_close_matches(said, plain, n=1, cutoff=0.75)
     return plain[found[0]] if found else None
 
 

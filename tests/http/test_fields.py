@@ -229,7 +229,7 @@ def test_the_schema_says_that_blanks_are_taken() -> None:
     assert "anyOf" not in shown["title"]
 
 
-@pytest.mark.parametrize("name", ["timeZone", "Time-Zone", "timezone", "tme_zone"])
+@pytest.mark.parametrize("name", ["timeZone", "Time-Zone", "timezone", "tme_zone", "time"])
 def test_a_name_that_is_nearly_a_field_is_told_which(name: str) -> None:
     assert refusals(Lecture, {"title": 1, name: "x", "rooms": [{"name": "r", "flor": 1, "colour": 2}]}) == [
         ("/title", "must be a string, got a whole number"),
