@@ -3,7 +3,7 @@
     {"name", "method", "path", "query"?, "headers"?, "body"? or "raw"?,
      "status", "code"?, "pointer"?, "detail_contains"?: [words]}
 
-`raw` is the body as text, each character a byte; `{"repeat": ["d", 65535]}` in it, or in `body`, stands for a long text.
+`raw` is the body as text, each character a byte; `{"repeat": ["d", 65535]}` there, or in `body`, is a long text.
 `code`, `pointer` and the words of `detail_contains` are a problem's; of an answer that is none they are those of one of
 its `warnings`. In a path `{id}` is a recording that is made for the row of the README's example, and `{occurrence}` its
 first session. A row leaves nothing behind that the next could meet.
