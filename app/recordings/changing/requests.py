@@ -234,10 +234,10 @@ def move(
 ) -> Accepted:
     """Moves one session, also to where the rule has none."""
     _changeable(session, recording)
-    _ahead(recording, occurrence)
     start, end = _times_of(recording, occurrence, wanted)
     if (start, end) == (occurrence.start, occurrence.end):
         return _as_it_is(session, recording)
+    _ahead(recording, occurrence)
     if start <= utc_now():
         raise OccurrenceOver("A session cannot be moved into the past.")
     return _one(session, store, recording, occurrence, "move_occurrence", start=start, end=end, moved=True)

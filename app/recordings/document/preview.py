@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from app.access.keys import Client
 from app.database.database import Database
-from app.http.errors import AmbiguousResource, CategoryNotFound, KalturaUnavailable, ResourceNotFound
+from app.http.errors import AmbiguousResource, CategoryNotFound, KalturaUnavailable, RefusedByKaltura, ResourceNotFound
 from app.http.fields import Instant, Out, ZonedTime
 from app.kaltura.client import KalturaClient
 from app.kaltura.types import Category
@@ -170,8 +170,8 @@ def _categories(kaltura: KalturaClient, document: RecordingDocument) -> list[Doc
                 for index, category in enumerate(document.categories)
                 if _category(kaltura, category) is None
             }
-    except KalturaUnavailable:
-        detail = "Kaltura does not answer, so the categories could not be looked up."
+    except (KalturaUnavailable, RefusedByKaltura):  # a sign-in may publish in a category that it may not read
+        detail = "The categories could not be looked up in Kaltura."
         return [DocumentWarning(code=WarningCode.CATEGORIES_UNCHECKED, pointer="/categories", detail=detail)]
     if not missing:
         return []

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -33,6 +34,8 @@ from app.recordings.scheduling.save_results import save_links, save_resource
 from app.recordings.scheduling.template_entry import TEMPLATE_ENTRY
 from app.resources.lookup import in_kaltura
 from app.resources.naming import SEVERAL, unknown
+
+log = structlog.get_logger(__name__)
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # before there was a Kaltura
 
@@ -70,12 +73,17 @@ def _as_result(one: Resource) -> dict[str, Any]:
     }
 
 
-@outcome(*GONE)
+@outcome()
 def _remove_resource(context: Ctx, _call: Call, made: Mapping[str, Any] | None) -> Outcome:
-    """What this chain alone has made, unless somebody uses it by now. One that was made unseen stays: it may be
-    somebody else's."""
-    if made and made.get("made") and not _is_used(context, made["id"]):
-        context.tools.kaltura.delete_resource(made["id"])
+    """What this chain alone has made, unless somebody uses it by now, or Kaltura does not let it be deleted.
+
+    One that was made without an answer stays: it may be somebody else's.
+    """
+    try:
+        if made and made.get("made") and not _is_used(context, made["id"]):
+            context.tools.kaltura.delete_resource(made["id"])
+    except Refused as refusal:
+        log.info("resource_stays", resource_id=made and made["id"], code=refusal.code)
     return Done()
 
 

@@ -95,9 +95,10 @@ def test_an_unknown_category_is_refused_by_both_in_the_same_words(service: Lecte
     assert preview["errors"] == refused["errors"]
 
 
-def test_categories_cannot_be_looked_up_while_kaltura_is_away(service: Lectern) -> None:
-    service.fault("drop_before", "category")
-    assert [one["code"] for one in previewed(service, example())] == ["categories_unchecked"]
+def test_categories_that_cannot_be_looked_up_are_a_warning(service: Lectern) -> None:
+    for fault, more in (("drop_before", {}), ("error", {"code": "SERVICE_FORBIDDEN"})):
+        service.fault(fault, "category", **more)
+        assert [one["code"] for one in previewed(service, example())] == ["categories_unchecked"]
     assert previewed(service, example(categories=LEFT_OUT)) == []
 
 
@@ -120,6 +121,12 @@ def test_a_refused_document_leaves_no_resource_behind_that_it_alone_made(service
     assert history[0]["steps"][0]["status"] == "undone"
     recording = service.made(NEW | {"categories": []})
     assert recording["resource"]["system_name"] == "NEW-1"
+
+
+def test_a_resource_that_may_not_be_deleted_stays_and_the_document_is_refused_all_the_same(service: Lectern) -> None:
+    service.fault("error", "schedule_scheduleResource", "delete", code="SERVICE_FORBIDDEN")
+    problem(service.schedule(NEW), 422, "category_not_found")
+    assert "NEW-1" in system_names(service)
 
 
 def test_a_resource_that_was_there_stays(service: Lectern) -> None:
