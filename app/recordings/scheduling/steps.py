@@ -74,16 +74,16 @@ def _as_result(one: Resource) -> dict[str, Any]:
 
 
 @outcome()
-def _remove_resource(context: Ctx, _call: Call, made: Mapping[str, Any] | None) -> Outcome:
+def _remove_resource(context: Ctx, _call: Call, made: Mapping[str, Any]) -> Outcome:
     """What this chain alone has made, unless somebody uses it by now, or Kaltura does not let it be deleted.
 
     One that was made without an answer stays: it may be somebody else's.
     """
     try:
-        if made and made.get("made") and not _is_used(context, made["id"]):
+        if not _is_used(context, made["id"]):
             context.tools.kaltura.delete_resource(made["id"])
     except Refused as refusal:
-        log.info("resource_stays", resource_id=made and made["id"], code=refusal.code)
+        log.info("resource_stays", resource_id=made["id"], code=refusal.code)
     return Done()
 
 
@@ -122,6 +122,7 @@ RESOURCE: Step[Tools] = Step(
     lambda c: [Call("resource", c.input["resource"])] if c.input["resource"] else [],
     _find_or_make_resource,
     undo=_remove_resource,
+    leaves=lambda found: bool(found and found.get("made")),
     lanes=making_lanes,
     save=save_resource,
 )
