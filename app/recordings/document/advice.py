@@ -18,6 +18,8 @@ from app.recurrence.server import as_sent
 
 # Kaltura's columns are utf8mb3: what lies beyond is stored as question marks (exchanges 145, 146).
 _BEYOND = 0xFFFF
+# What says nothing of times, and may be long: it is not remembered.
+_LONG = frozenset({"description", "tags", "categories", "editors", "publishers", "related_entries"})
 _TEXTS = ("title", "description", "organizer", "contact", "location", "reference_id")
 
 
@@ -62,26 +64,31 @@ def about(
     document: RecordingDocument, schedule: Schedule, server_zone: ZoneInfo, asked_at: datetime
 ) -> list[DocumentWarning]:
     """What there is to say of the document by itself. `server_zone` is the zone of Kaltura's server."""
-    return [
-        *_about_time(schedule, asked_at),
-        *_about_length(document, schedule),
-        *_about_server(schedule, server_zone),
-        *_about_zone(document, schedule),
-        *_about_words(document),
-    ]
+    words = document.model_dump(include={*_TEXTS, "tags"})
+    return [*_about_times(document, schedule, server_zone, asked_at), *_about_words(words)]
 
 
 def about_kept(
     document: Mapping[str, Any], zone: str, server_zone: ZoneInfo, asked_at: datetime
-) -> tuple[DocumentWarning, ...]:
+) -> list[DocumentWarning]:
     """The same of a document as recordings keep it. It is shown again and again, and is expanded once."""
-    return _about_kept(json.dumps(document), zone, server_zone, asked_at)
+    times = json.dumps({name: value for name, value in document.items() if name not in _LONG})
+    return [*_about_kept_times(times, zone, server_zone, asked_at), *_about_words(document)]
 
 
 @lru_cache(maxsize=4096)
-def _about_kept(text: str, zone: str, server_zone: ZoneInfo, asked_at: datetime) -> tuple[DocumentWarning, ...]:
+def _about_kept_times(text: str, zone: str, server_zone: ZoneInfo, asked_at: datetime) -> tuple[DocumentWarning, ...]:
     document = RecordingDocument.model_validate_json(text)
-    return tuple(about(document, document.schedule(zone), server_zone, asked_at))
+    return tuple(_about_times(document, document.schedule(zone), server_zone, asked_at))
+
+
+def _about_times(
+    document: RecordingDocument, schedule: Schedule, server_zone: ZoneInfo, asked_at: datetime
+) -> Iterator[DocumentWarning]:
+    yield from _about_time(schedule, asked_at)
+    yield from _about_length(document, schedule)
+    yield from _about_server(schedule, server_zone)
+    yield from _about_zone(document, schedule)
 
 
 def span(exclusion: Exclusion) -> str:
@@ -164,14 +171,14 @@ def _about_zone(document: RecordingDocument, schedule: Schedule) -> Iterator[Doc
         yield DocumentWarning(code=WarningCode.OFFSET_WITHOUT_ZONE, pointer="/start", detail=detail)
 
 
-def _about_words(document: RecordingDocument) -> Iterator[DocumentWarning]:
-    yield from beyond((f"/{name}", getattr(document, name)) for name in _TEXTS)
-    yield from beyond((f"/tags/{index}", tag) for index, tag in enumerate(document.tags))
+def _about_words(said: Mapping[str, Any]) -> Iterator[DocumentWarning]:
+    yield from beyond((f"/{name}", said.get(name)) for name in _TEXTS)
+    yield from beyond((f"/tags/{index}", tag) for index, tag in enumerate(said.get("tags", ())))
 
 
 def beyond(texts: Iterable[tuple[str, str | None]]) -> Iterator[DocumentWarning]:
     for pointer, text in texts:
-        count = sum(ord(character) > _BEYOND for character in text or "")
+        count = 0 if not text or text.isascii() else sum(ord(character) > _BEYOND for character in text)
         if count:
             detail = f"{count} character(s), such as emoji, are stored by Kaltura as ????."
             yield DocumentWarning(code=WarningCode.CHARACTERS, pointer=pointer, detail=detail)
