@@ -159,6 +159,7 @@ class Run(Generic[T]):
             if (undo := self.step(row).undo) is not None
             for call in reversed(row.calls or [])
             if call["state"] in (SENT, MADE, AGAIN)
+            if (leaves := self.step(row).leaves) is None or leaves(call.get("result"))
         ]
 
     # Making anew

@@ -134,6 +134,7 @@ class Step(Generic[T]):
       is harmless to repeat.
     * `undo` removes what one made, given its result (None if that never became known). It must be harmless to
       repeat. A step without `undo` leaves nothing behind.
+    * `leaves` says of a result whether there is something to undo; of what is harmless to repeat all the same.
     * `lanes` must be held before the step begins, and are kept until the chain ends, or steps aside because it waits
       for long. Those of a later step sort after those of the steps before it: chains that took lanes in another order
       could wait for each other for ever. In those that are `passing` the chain takes a place, and waits for nobody:
@@ -152,6 +153,7 @@ class Step(Generic[T]):
     send: Callable[[Context[T], Call], Outcome]
     find: Callable[[Context[T], Call], Outcome | None] | None = None
     undo: Callable[[Context[T], Call, Json], Outcome] | None = None
+    leaves: Callable[[Json], bool] | None = None
     lanes: Callable[[Context[T]], Sequence[str]] | None = None
     save: Callable[[Session, Context[T]], None] | None = None
     check: Callable[[Context[T], Sequence[Call]], Outcome] | None = None
@@ -163,7 +165,7 @@ class Step(Generic[T]):
     @property
     def repeatable(self) -> bool:
         """Whether nobody needs to know of each of its calls if it was made."""
-        return self.find is None and self.undo is None and not self.announced
+        return self.find is None and (self.undo is None or self.leaves is not None) and not self.announced
 
 
 @dataclass(frozen=True, slots=True)

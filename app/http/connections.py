@@ -20,8 +20,12 @@ from time import monotonic
 
 import h11
 import structlog
+from asgi_correlation_id import correlation_id
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
+
+from app.database.types import new_id
+from app.http.errors import BadRequest, render
 
 log = structlog.get_logger(__name__)
 
@@ -134,6 +138,20 @@ class Connection(H11Protocol):
             self.server_state.wait_for(self)
         super().data_received(data)
         self._look()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words
+        """Of what is no HTTP. uvicorn's own is plain text."""
+        detail = "This is no HTTP request: a request line, headers or the length of a body are malformed."
+        correlation_id.set(new_id("req"))
+        answer = render(BadRequest(detail))
+        answer.headers.update({"Connection": "close", "X-Request-ID": correlation_id.get() or ""})
+        for event in (
+            h11.Response(status_code=answer.status_code, headers=answer.raw_headers),
+            h11.Data(data=bytes(answer.body)),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -173,8 +173,8 @@ class NothingToResume(Conflict):
 
 class PayloadTooLarge(Problem):
     status, code, title = 413, "payload_too_large", "The body is too large"
-    when = "The body has more than 64 KiB."
-    advice = "Send at most 64 KiB."
+    when = "The body has more than 256 KiB."
+    advice = "Send at most 256 KiB."
 
 
 class UnsupportedMediaType(Problem):

@@ -11,8 +11,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -23,21 +23,50 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
     PlainSerializer,
     TypeAdapter,
     ValidationError,
     WithJsonSchema,
     WrapValidator,
+    model_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+
+from app.http.lenience import is_blank, nearest, or_blank
 
 T = TypeVar("T")
 
 
 class In(BaseModel):
-    """What a client sends. Unknown fields are refused; a model that was read never changes."""
+    """What a client sends. Unknown fields are refused; a model that was read never changes.
+
+    An optional field that is null or blank counts as left out: exports write "" where they have nothing.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(data, dict):
+            optional = {one.alias or name for name, one in cls.model_fields.items() if not one.is_required()}
+            data = {name: value for name, value in data.items() if name not in optional or not is_blank(value)}
+        try:
+            return handler(data)
+        except ValidationError as error:
+            raise _with_hints(error, [one.alias or name for name, one in cls.model_fields.items()]) from None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        shown = handler(schema)
+        model = handler.resolve_ref_schema(shown)
+        if handler.mode == "validation":
+            for name, one in model.get("properties", {}).items():
+                if name not in model.get("required", ()):
+                    model["properties"][name] = or_blank(one)
+        return shown
 
 
 class Out(BaseModel):
@@ -68,7 +97,7 @@ class WholeList(Out, Generic[T]):
 
 # --- errors ------------------------------------------------------------------------------------------------
 
-MAX_MESSAGES = 50  # a body of 64 KiB can hold ten thousand mistakes; nobody reads more than these
+MAX_MESSAGES = 50  # a body of 256 KiB can hold fifty thousand mistakes; nobody reads more than these
 MAX_SEGMENT = 64  # characters of an unknown field's name that a pointer repeats
 
 _KINDS: dict[type, str] = {
@@ -129,6 +158,27 @@ def broken_at(loc: tuple[int | str, ...], rule: str) -> ValidationError:
     """The same for a rule between fields: a validator that raises it points at `loc` beneath its own place."""
     detail = InitErrorDetails(type=broken(rule), loc=loc, input=None)
     return ValidationError.from_exception_data("document", [detail], hide_input=True)
+
+
+def _with_hints(error: ValidationError, known: Sequence[str]) -> ValidationError:
+    """The same error; of an unknown field, with the known one that it nearly is."""
+    meant = {
+        one["loc"]: found
+        for one in error.errors(include_url=False)
+        if one["type"] == "extra_forbidden" and len(one["loc"]) == 1 and (found := nearest(str(one["loc"][0]), known))
+    }
+    if not meant:
+        return error
+    details = []
+    for one in error.errors(include_url=False):
+        kind_of: str | PydanticCustomError = one["type"]
+        if one["type"] == "rule":
+            kind_of = broken(one["ctx"]["rule"])
+        elif one["type"] == "extra_forbidden" and one["loc"] in meant:
+            kind_of = broken(f"is not a field that is known here: did you mean {meant[one['loc']]}?")
+        context = {} if isinstance(kind_of, PydanticCustomError) else one.get("ctx", {})
+        details.append(InitErrorDetails(type=kind_of, loc=one["loc"], input=one["input"], ctx=context))
+    return ValidationError.from_exception_data(error.title, details, hide_input=True)
 
 
 def pointer(loc: Sequence[int | str]) -> str:
@@ -272,6 +322,8 @@ def _read_time(value: object) -> datetime:
 
 
 def _read_moment(value: object) -> datetime:
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        return datetime.combine(_read_date(value), time(), UTC)
     # An unescaped "+" of a query arrives as a space.
     read = _read_time(value.replace(" ", "+") if isinstance(value, str) else value)
     if read.tzinfo is None:
@@ -300,8 +352,12 @@ LocalTime = Annotated[
 """A wall-clock time (naive), or one with the offset that the client gave it (aware). In whole seconds: a
 fraction is read only where it is zero, as JavaScript writes it."""
 
-Moment = Annotated[datetime, BeforeValidator(_read_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
-"""An instant that a client names: RFC 3339 with an offset."""
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_read_moment),
+    WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}),
+]
+"""An instant that a client names: RFC 3339 with an offset, or a date, which is its first instant in UTC."""
 
 Instant = Annotated[AwareDatetime, PlainSerializer(_show_instant, return_type=str)]
 """An instant, shown in UTC: `2027-01-13T14:00:00Z`. With milliseconds where it has some."""

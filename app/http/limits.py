@@ -7,7 +7,7 @@ from app.http.hosts import FOR_SUPERVISORS
 from app.http.requests import NO_ROUTE, Count, method_of
 
 MAX_HEAD = 16 * 1024  # bytes of address and headers; a browser behind two proxies sends a tenth of it
-MAX_BODY = 64 * 1024  # bytes; a document with every field in use has a tenth of it
+MAX_BODY = 256 * 1024  # bytes; holds the longest description, 65,535 bytes, also with most of it escaped
 DRAINED = 1024 * 1024  # bytes read and dropped of a body that is too large, so that its sender sees the answer
 
 

@@ -34,10 +34,26 @@ log = structlog.get_logger(__name__)
 
 def from_http(error: HTTPException) -> Problem:
     """Starlette's own refusals (no such route, wrong method, unreadable body) as problems."""
-    if error.status_code == 400:  # FastAPI could not read the body, and does not say why
-        return _invalid([{"pointer": "", "detail": "must be JSON, not too deep, with numbers of a sensible length"}])
+    if error.status_code == 400:  # FastAPI could not read the body, and keeps why as the cause
+        return _invalid([{"pointer": "", "detail": _unreadable(error.__cause__)}])
     by_status = {kind.status: kind for kind in (NotFound, MethodNotAllowed, Unauthorized)}
     return by_status.get(error.status_code, BadRequest if error.status_code < 500 else Internal)()
+
+
+def _unreadable(why: BaseException | None) -> str:
+    if isinstance(why, UnicodeDecodeError):
+        return f"must be UTF-8: byte {why.start + 1} of the body is not"
+    return "must be JSON, not too deep, with numbers of a sensible length"
+
+
+def _with_places(error: RequestValidationError) -> list[dict[str, str]]:
+    """FastAPI gives the place where JSON breaks off as a number of characters."""
+    found = messages(error.errors())
+    if error.errors()[0]["type"] == "json_invalid" and isinstance(error.body, str):
+        before = error.body[: error.errors()[0]["loc"][1]]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        found[0]["detail"] += f", and is not from line {line}, column {column} on"
+    return found
 
 
 def _invalid(errors: list[dict[str, str]]) -> InvalidDocument:
@@ -60,7 +76,7 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _validation(_request: Request, error: RequestValidationError) -> Response:
         # FastAPI hands on the bytes of a body that does not claim to be JSON.
-        return render(UnsupportedMediaType() if isinstance(error.body, bytes) else _invalid(messages(error.errors())))
+        return render(UnsupportedMediaType() if isinstance(error.body, bytes) else _invalid(_with_places(error)))
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:

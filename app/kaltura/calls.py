@@ -21,7 +21,7 @@ MAX_MATCHES = 10_000
 
 T = TypeVar("T")
 M = TypeVar("M", Resource, Entry, Event, Category, Link)
-Identified = TypeVar("Identified", Resource, Entry, Event)
+Identified = TypeVar("Identified", Resource, Category, Entry, Event)
 
 
 class Calls:

@@ -47,6 +47,7 @@ _ENTRY, _ENTRY_PAGE = TypeAdapter(Entry), TypeAdapter(Page[Entry])
 _EVENT, _EVENT_PAGE = TypeAdapter(Event), TypeAdapter(Page[Event])
 _NAMED_PAGE = TypeAdapter(Page[Named])
 _LINK, _LINK_PAGE = TypeAdapter(Link), TypeAdapter(Page[Link])
+_CATEGORY = TypeAdapter(Category)
 _CATEGORY_PAGE = TypeAdapter(Page[Category])
 # Of what anybody may have made, where one that cannot be read is to hide no other.
 _RESOURCES_OR_ODD: TypeAdapter[Page[Resource]] = TypeAdapter(LenientPage[Resource])
@@ -106,6 +107,10 @@ class KalturaClient(Calls):
             resource["description"] = description
         return self._ask(RESOURCES, "add", {"scheduleResource": resource}, _RESOURCE, writes=True)
 
+    def delete_resource(self, resource_id: int) -> None:
+        """Its system name is free again (exchange 130). Links to it stay (exchange 671). Refused: INVALID_OBJECT_ID."""
+        self._ask(RESOURCES, "delete", {"scheduleResourceId": resource_id}, _RESOURCE, writes=True)
+
     # categories and entries
 
     def find_category(self, full_name: str) -> Category | None:
@@ -113,6 +118,10 @@ class KalturaClient(Calls):
         wanted = filtered("KalturaCategoryFilter", {"fullNameEqual": full_name})
         found = self._list("category", wanted, _CATEGORY_PAGE)
         return next((category for category in found if same(category.full_name, full_name)), None)
+
+    def get_category(self, category_id: int) -> Category | None:
+        """None when Kaltura does not know it (exchanges 827, 828)."""
+        return self._get("category", {"id": category_id}, _CATEGORY, "CATEGORY_NOT_FOUND")
 
     def add_entry(self, draft: EntryDraft) -> Entry:
         """Refused: CATEGORY_NOT_FOUND, and then no entry is left behind (exchanges 863 to 866)."""

@@ -154,7 +154,7 @@ class Acceptance:
     def _answer_all(self, accepted: Sequence[Accepted], waited: bool) -> Response:
         with self.database.read() as session:
             over = waited and all(self._is_over(one.chain_id) for one in accepted)
-            view = batch.views(session, accepted)
+            view = batch.views(session, accepted, self.server_zone)
         status = 202
         if over:
             status = 200 if all(one.outcome == Outcome.APPLIED for one in view.items) else 207
@@ -223,7 +223,7 @@ class Acceptance:
             if refusable and chain.status == ChainStatus.FAILED and chain.error and refused:
                 raise problem({**chain.error, "recording_id": recording.id})
             view = (
-                queries.views(session, [found])[0]
+                queries.views(session, [found], self.server_zone)[0]
                 if occurrence_id is None
                 else queries.occurrence(session, recording, occurrence_id)
             )

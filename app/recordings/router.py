@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from app.access.door import REFUSALS, Reader, Writer
 from app.http.errors import (
     AmbiguousResource,
+    CategoryNotFound,
     DatabaseUnavailable,
     InvalidDocument,
     NothingAhead,
@@ -92,13 +93,13 @@ async def create_recording(
     response_description="What it would come to.",
     responses=responses(
         *(*REFUSALS, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType, InvalidDocument, NothingAhead),
-        *(RefusedByKaltura, ResourceNotFound, DatabaseUnavailable),
+        *(RefusedByKaltura, CategoryNotFound, ResourceNotFound, DatabaseUnavailable),
     ),
 )
 async def preview_recording(request: Request, document: Document, client: Writer, accepting: Accepting) -> Preview:
     """What the same document would come to: every session, the plan in words, warnings, known conflicts.
 
-    Makes nothing, reserves nothing, and asks Kaltura for nothing but the resource.
+    Makes nothing, reserves nothing, and asks Kaltura for nothing but the resource and the categories.
     """
     return await accepting.preview(client, request.app.state.kaltura, document)
 
@@ -169,6 +170,7 @@ def list_recordings(
     response: Response,
     client: Reader,
     database: Reading,
+    accepting: Accepting,
     filters: Annotated[queries.Filters, Depends(queries.filters)],
     limit: Annotated[int, Query(ge=1, le=100, description="How many at most.", examples=[50])] = 50,
     cursor: Annotated[
@@ -179,7 +181,7 @@ def list_recordings(
     if filters.resource is not None:
         request.app.state.refreshers.ask()  # what it means is to be true
     with database.read() as session:
-        items, more = queries.page(session, client, filters, limit, cursor)
+        items, more = queries.page(session, client, filters, limit, cursor, accepting.server_zone)
     if more:
         following = request.url.include_query_params(cursor=more)
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
@@ -192,12 +194,14 @@ def list_recordings(
     response_description="The recording.",
     responses={200: {"headers": ETAG}, **responses(*READING)},
 )
-def get_recording(id: RecordingId, response: Response, client: Reader, database: Reading) -> RecordingView:
+def get_recording(
+    id: RecordingId, response: Response, client: Reader, database: Reading, accepting: Accepting
+) -> RecordingView:
     """The document that was sent, what became of it, and what stands in Kaltura for it."""
     with database.read() as session:
         recording = whose.find(session, client, id)
         response.headers["ETag"] = requests.etag(recording)
-        return queries.views(session, queries.shown(session, [recording.id]))[0]
+        return queries.views(session, queries.shown(session, [recording.id]), accepting.server_zone)[0]
 
 
 @router.get(

@@ -5,14 +5,19 @@
 `fold=0` means in PEP 495.
 """
 
+import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
 from functools import cache, partial
+from importlib.resources import files
 from itertools import accumulate
 from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
+
+from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 from app.recurrence.rules import Rule, expand
 
@@ -22,6 +27,9 @@ MAX_DURATION = timedelta(hours=24)  # Kaltura's: one occurrence lasts 86,400 s a
 
 # In the list of zones on some machines, yet none: they mean another thing on each of them, or nothing.
 _NO_ZONES = {"localtime", "posixrules", "Factory"}
+
+# UTC is not among them: who writes that means it.
+_NO_RULES = re.compile(r"EST|MST|HST|(Etc/)?(GMT([+-]?\d+)?|Greenwich)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +60,47 @@ class Occurrence:
 
 
 def zone(name: str) -> ZoneInfo:
-    """The IANA zone of that name, exactly as the database spells it. Raises ValueError for all else.
+    """The zone of that name, an IANA one or Windows', in any case. Raises ValueError for all else.
 
     The name is looked up in a list and never becomes a path.
     """
-    if name not in _zone_names():
-        raise ValueError("Not the name of an IANA time zone.")
-    return ZoneInfo(name)
+    if (found := _zone_names().get(name.casefold())) is None:
+        raise ValueError("Not the name of a time zone.")
+    return ZoneInfo(found)
+
+
+def zone_like(name: str) -> str | None:
+    """The zone that a name nearly is, or whose city it is: `New York`, `Europe/Zürich`."""
+    plain = name[:64].strip().replace(" ", "_").casefold()
+    for known in sorted(_zone_names().values()):
+        if known.casefold().rpartition("/")[2] == plain:
+            return known
+    found = get_close_matches(plain, _zone_names(), n=1, cutoff=0.8)
+    return _zone_names()[found[0]] if found else None
+
+
+def is_fixed(tz: ZoneInfo) -> bool:
+    """Whether its name is taken for one whose clocks change, and its own never do: `EST` is not New York's."""
+    return _NO_RULES.fullmatch(tz.key) is not None
+
+
+def same_clocks(tz: ZoneInfo) -> str:
+    """One name for all names of the same zone: America/New_York for US/Eastern."""
+    return _aliases().get(tz.key, tz.key)
 
 
 @cache
-def _zone_names() -> frozenset[str]:
-    return frozenset(available_timezones() - _NO_ZONES)
+def _zone_names() -> Mapping[str, str]:
+    names = available_timezones() - _NO_ZONES
+    windows = {windows: name for windows, name in WINDOWS_TO_OLSON.items() if name in names}
+    return {said.casefold(): name for said, name in [*windows.items(), *((name, name) for name in names)]}
+
+
+@cache
+def _aliases() -> Mapping[str, str]:
+    """From tzdata's own list: "L America/New_York US/Eastern"."""
+    lines = (files("tzdata") / "zoneinfo" / "tzdata.zi").read_text().splitlines()
+    return {alias: name for link, name, alias in (line.split() for line in lines if line.startswith("L "))}
 
 
 def place(local: datetime, tz: ZoneInfo) -> tuple[datetime, Anomaly | None]:

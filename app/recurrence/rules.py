@@ -36,6 +36,8 @@ _DAY = re.compile(r"([+-]?[1-5])?([A-Z]{2})")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,4}")
 _UNTIL = re.compile(r"[0-9]{8}(T[0-9]{6}(Z?))?")
 
+_AROUND = re.compile(r"\s*([:;=,])\s*")  # what may stand between two words, with the spaces around it
+
 _RRULE_PARTS = {
     "FREQ": "frequency",
     "INTERVAL": "interval",
@@ -142,13 +144,15 @@ class Rule:
 def parse_rrule(text: str, start: datetime | None = None, tz: ZoneInfo | None = None) -> Rule:
     """An RRULE (RFC 5545 3.3.10) of the subset that `Rule` has; "RRULE:" may stand before it, case does not matter.
 
+    Exports write a semicolon after the last part, or spaces around one: both are read.
+
     A Rule ends after a local date, an RRULE perhaps at an instant. The last date is then the last on which a session
     that begins at `start`'s time of day begins no later than UNTIL: one with Z is an instant in UTC and needs `start`
     (naive) and `tz`, one without is a wall-clock time and needs `start`. So 20270514T035959Z, which in New York is
     13 May, 23:59:59, does not let a session of 14 May in. Raises RuleError, also where what is needed is not given.
     """
     parts: dict[str, str] = {}
-    for part in text.upper().removeprefix("RRULE:").split(";"):
+    for part in _AROUND.sub(r"\1", text.upper()).strip().removeprefix("RRULE:").rstrip(";").split(";"):
         name, _, value = part.partition("=")
         field = _RRULE_PARTS.get(name)
         if field is None:

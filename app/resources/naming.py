@@ -8,6 +8,8 @@ from app.http.errors import AmbiguousResource, NotFound
 NO_RESOURCE = "Kaltura has no such resource."
 SEVERAL = "Kaltura has several resources with this system name. Name one by its id: GET /resources lists them."
 """Without the ids: a recording's problem is there for every key of its client, also for one narrowed to other rooms."""
+UNKNOWN = f"{NO_RESOURCE} An object here would make it."
+UNKNOWN_NUMBER = f"{UNKNOWN} It is no id, and no system name either; ids go without quotes."
 MAX_ID = 2**31 - 1  # Kaltura's ids are 32-bit
 
 T = TypeVar("T")
@@ -19,6 +21,11 @@ def as_id(reference: int | str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 10) or text.startswith("0"):
         return None
     return int(text) if int(text) <= MAX_ID else None
+
+
+def unknown(reference: int | str) -> str:
+    """Why a document's reference is refused."""
+    return UNKNOWN_NUMBER if isinstance(reference, str) and as_id(reference) else UNKNOWN
 
 
 def meant(reference: int | str, by_id: Callable[[int], T | None], by_name: Callable[[str], Sequence[T]]) -> Sequence[T]:

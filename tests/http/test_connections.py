@@ -96,6 +96,39 @@ def test_a_body_that_does_not_come_is_not_waited_for(server: Server, framing: by
     assert asked(server, begin + framing) == b""
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"GET /a b c HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/9\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nno header\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_a_problem_too(server: Server, sent: bytes) -> None:
+    head, _, body = asked(server, sent).partition(b"\r\n\r\n")
+    told, shown = head.lower(), json.loads(body)
+    assert told.startswith(b"http/1.1 400")
+    assert b"content-type: application/problem+json" in told
+    assert f"x-request-id: {shown['request_id']}".encode() in told
+    assert shown["code"] == "bad_request"
+
+
+@pytest.mark.parametrize(
+    "path", ["/recordings/%ff", "/recordings/%zz", "/recordings/%", "/resources/%ff/upcoming", "/%"]
+)
+def test_an_address_that_is_badly_encoded_is_a_problem(server: Server, path: str) -> None:
+    head, _, body = asked(server, f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()).partition(
+        b"\r\n\r\n"
+    )
+    assert b"application/problem+json" in head
+    assert json.loads(body)["code"] == "not_found"
+
+
 def test_the_rest_of_a_request_that_was_answered_is_not_waited_for(server: Server) -> None:
     endless = b"POST /recordings HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" + b"x" * 0x200000
     assert asked(server, endless).startswith(b"HTTP/1.1 413")

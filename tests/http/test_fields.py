@@ -201,3 +201,39 @@ def test_times_are_shown_in_rfc_3339() -> None:
 def test_a_page_says_where_the_next_one_begins() -> None:
     page = Page[Room](items=[Room(name="HG F 1")], next_cursor=None)
     assert page.model_dump(mode="json") == {"items": [{"name": "HG F 1", "floor": 1}], "next_cursor": None}
+
+
+# Blanks, and names that are nearly right
+
+
+class Lecture(In):
+    title: Line
+    time_zone: Line | None = None
+    rooms: tuple[Room, ...] = ()
+
+
+@pytest.mark.parametrize("blank", [None, "", " \t"])
+def test_a_blank_optional_field_is_left_out(blank: str | None) -> None:
+    read = Lecture.model_validate({"title": "t", "time_zone": blank, "rooms": blank})
+    assert (read, read.model_fields_set) == (Lecture(title="t"), {"title"})
+    assert refusals(Lecture, {"title": blank})
+
+
+def test_the_schema_says_that_blanks_are_taken() -> None:
+    shown = Lecture.model_json_schema()["properties"]
+    assert (
+        shown["rooms"]["anyOf"][1]
+        == shown["time_zone"]["anyOf"][1]
+        == {"type": ["string", "null"], "pattern": r"^\s*$"}
+    )
+    assert "anyOf" not in shown["title"]
+
+
+@pytest.mark.parametrize("name", ["timeZone", "Time-Zone", "timezone", "tme_zone", "time"])
+def test_a_name_that_is_nearly_a_field_is_told_which(name: str) -> None:
+    assert refusals(Lecture, {"title": 1, name: "x", "rooms": [{"name": "r", "flor": 1, "colour": 2}]}) == [
+        ("/title", "must be a string, got a whole number"),
+        ("/rooms/0/flor", "is not a field that is known here: did you mean floor?"),
+        ("/rooms/0/colour", "is not a field that is known here"),
+        (f"/{name}", "is not a field that is known here: did you mean time_zone?"),
+    ]

@@ -29,6 +29,7 @@ READS = [
     "get_resource",
     "get_entry",
     "get_event",
+    "get_category",
     "get_conflicts",
     "newest_event_id",
     *LISTS,

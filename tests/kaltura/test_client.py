@@ -64,8 +64,9 @@ def test_entries_are_compared_with_their_case(upstream: Upstream) -> None:
         (lambda k: k.get_entry("0_doesnotx"), 82),
         (lambda k: k.get_event(2019), 466),
         (lambda k: k.find_category("Canvas>site>channels>9999"), 824),
+        (lambda k: k.get_category(99999999), 828),
     ],
-    ids=["resource", "entry", "event", "category"],
+    ids=["resource", "entry", "event", "category by name", "category by id"],
 )
 def test_what_kaltura_does_not_know_is_none(upstream: Upstream, ask: Callable[[KalturaClient], object], n: int) -> None:
     assert ask(upstream.will(recorded(n))) is None

@@ -168,6 +168,13 @@ CALLS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, An
         "schedule_scheduleEvent.cancel",
         {"scheduleEventId": 2019},
     ),
+    "get_category": (lambda k: k.get_category(6), 827, "category.get", {"id": 6}),
+    "delete_resource": (
+        lambda k: k.delete_resource(7),
+        130,
+        "schedule_scheduleResource.delete",
+        {"scheduleResourceId": 7},
+    ),
     "delete_event": (
         lambda k: k.delete_event(2020),
         472,

@@ -3,8 +3,9 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
-from app.recurrence.occurrences import Exclusion, occurrences, place, zone
+from app.recurrence.occurrences import Exclusion, is_fixed, occurrences, place, same_clocks, zone, zone_like
 from app.recurrence.rules import Rule
 from tests.recurrence.support import at, days
 
@@ -23,13 +24,61 @@ HOUR = timedelta(hours=1)
         "/etc/passwd",
         "../UTC",
         "",
-        "utc",
-        "america/new_york",
+        "New York",
     ],
 )
 def test_only_names_of_zones_are_zones(name: str) -> None:
     with pytest.raises(ValueError, match="time zone"):
         zone(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("utc", "UTC"),
+        ("america/new_york", "America/New_York"),
+        ("US/EASTERN", "US/Eastern"),
+        ("Eastern Standard Time", "America/New_York"),
+        ("w. europe standard time", "Europe/Berlin"),
+        ("est", "EST"),
+    ],
+)
+def test_a_zone_is_found_in_any_case_and_by_its_windows_name(name: str, key: str) -> None:
+    assert zone(name).key == key
+
+
+def test_every_windows_name_is_a_zone() -> None:
+    assert [name for name, key in WINDOWS_TO_OLSON.items() if zone(name).key not in (key, name)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("New York", "America/New_York"),
+        ("zurich", "Europe/Zurich"),
+        ("Europe/Zürich", "Europe/Zurich"),
+        ("Amerika/New_York", "America/New_York"),
+        ("Mars/Olympus", None),
+        ("", None),
+    ],
+)
+def test_the_zone_that_was_meant_is_guessed(name: str, found: str | None) -> None:
+    assert zone_like(name) == found
+
+
+def test_names_of_one_zone_are_known_as_one() -> None:
+    assert {same_clocks(zone(name)) for name in ("US/Eastern", "America/New_York", "us/michigan")} == {
+        "America/New_York",
+        "America/Detroit",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "fixed"),
+    [("EST", True), ("Etc/GMT+5", True), ("GMT", True), ("UTC", False), ("EST5EDT", False), ("Europe/London", False)],
+)
+def test_zones_whose_clocks_never_change_though_their_names_say_so_are_known(name: str, fixed: bool) -> None:
+    assert is_fixed(zone(name)) == fixed
 
 
 @pytest.mark.parametrize(

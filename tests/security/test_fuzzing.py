@@ -38,7 +38,6 @@ CONFIG: dict[str, Any] = {
         "positive_data_acceptance": {"enabled": False},
         # A recording that was cancelled can still be looked at.
         "use_after_free": {"enabled": False},
-        # A string of 65,536 bytes does not fit into a body of 64 KiB.
         "negative_data_rejection": {
             "expected-statuses": ["400", "401", "403", "404", "405", "409", "412", "413", "415", "422", "429"]
         },

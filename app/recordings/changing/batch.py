@@ -43,7 +43,7 @@ from app.recordings.changing.final_state import Planned, Rooms, conflicts
 from app.recordings.changing.switching import Party
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.document import RecordingDocument
-from app.recordings.document.draft import resource_input
+from app.recordings.document.equality import room_meant, same, zone_for
 from app.recordings.reading import queries
 from app.recordings.reading.views import ProblemView, RecordingView
 from app.recordings.scheduling.accept import Accepted, held
@@ -107,12 +107,12 @@ class BatchView(Out):
     items: list[BatchItemView] = Field(description="In the order of the changes.")
 
 
-def views(session: Session, accepted: Sequence[Accepted]) -> BatchView:
-    """What has become of each change by now."""
+def views(session: Session, accepted: Sequence[Accepted], server_zone: ZoneInfo) -> BatchView:
+    """What has become of each change by now. `server_zone` is the zone of Kaltura's server."""
     found = {one.recording.id: one for one in queries.shown(session, [one.recording_id for one in accepted])}
     ids = [one.chain_id for one in accepted if one.begun]
     begun = {chain.id: chain for chain in session.execute(select(Chain).where(col(Chain.id).in_(ids))).scalars()}
-    shown = queries.views(session, [found[one.recording_id] for one in accepted])
+    shown = queries.views(session, [found[one.recording_id] for one in accepted], server_zone)
     items = [_item(view, begun.get(one.chain_id)) for view, one in zip(shown, accepted, strict=True)]
     return BatchView(items=items)
 
@@ -231,10 +231,11 @@ def _planned(
         recording = find(session, client, change.id)
         rows = rows_of(session, recording.id, events_of(session, recording.id))
     document = requests.patched(recording, change.patch)
-    stays = resource_input(document) == resource_input(RecordingDocument.model_validate(recording.document))
+    stays = room_meant(document) == room_meant(RecordingDocument.model_validate(recording.document))
     room = recording.resource_id if stays else rooms.of(document)
-    schedule = document.schedule(requests.zone_for(recording, default_zone))
-    if document.fingerprint() != recording.fingerprint:
+    schedule = document.schedule(zone_for(recording, default_zone))
+    is_same = same(recording, document, default_zone)
+    if not is_same:
         ensure_ahead(schedule, now, recording)
     wanted = {
         "document": document.model_dump(mode="json", exclude_unset=True),
@@ -242,7 +243,7 @@ def _planned(
     }
     same_room = room == recording.resource_id
     target = aim(wanted, rows, now, server_zone, same_room=same_room)
-    if document.fingerprint() == recording.fingerprint:
+    if is_same:
         target = Target((), frozenset(), frozenset(), ())  # nothing will be done
     touched = {row.id for row in target.rows} | target.left
     return Planned(

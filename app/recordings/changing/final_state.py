@@ -27,6 +27,7 @@ from app.resources.conflicts import Booked, find_conflicts, known_bookings
 from app.resources.lookup import in_kaltura, kaltura_answers, known_resources
 from app.resources.mirror.listing import EVERY
 from app.resources.models import Resource
+from app.resources.naming import unknown
 from app.resources.references import reference
 from app.resources.rounds import RESOURCES, read_within
 
@@ -72,7 +73,7 @@ class Rooms:
             return found[0].id
         if isinstance(asked, NewResource):
             return asked.system_name.casefold()
-        raise ResourceNotFound("Kaltura has no such resource. An object here would make it.")
+        raise ResourceNotFound(unknown(named[0]))
 
     def _look(self, named: int | str, is_name: bool) -> Sequence[kaltura.Resource | Resource]:
         if not self._asks:

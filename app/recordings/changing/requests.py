@@ -23,9 +23,11 @@ from app.http.fields import In, LocalTime
 from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.changing.rooms import another_room, is_gone, own_rooms, placed, room_of
 from app.recordings.changing.switching import Party
+from app.recordings.document import equality
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft, resource_input, words
+from app.recordings.document.equality import room_meant, zone_for
 from app.recordings.document.fields import Resource
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.scheduling.accept import Accepted, accept_document, held, take_up
@@ -63,8 +65,9 @@ def _merged(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, 
     for name, value in patch.items():
         if value is None:
             merged.pop(name, None)
-        elif isinstance(value, Mapping) and isinstance(merged.get(name), Mapping):
-            merged[name] = _merged(merged[name], value)
+        elif isinstance(value, Mapping):
+            before = merged.get(name)
+            merged[name] = _merged(before if isinstance(before, Mapping) else {}, value)
         else:
             merged[name] = value
     return merged
@@ -85,10 +88,10 @@ def change(
     ReferenceInUse, NothingAhead, and what `_changeable` does.
     """
     _changeable(session, recording)
-    if document.fingerprint() == recording.fingerprint:
+    if _says_the_same(session, recording, document, default_zone):
         return _as_it_is(session, recording)
     before = RecordingDocument.model_validate(recording.document)
-    same_room = resource_input(before) == resource_input(document) and not is_gone(session, recording.resource_id)
+    same_room = room_meant(before) == room_meant(document) and not is_gone(session, recording.resource_id)
     schedule = document.schedule(zone_for(recording, default_zone))
     ensure_ahead(schedule, utc_now(), recording)
     zone_name = schedule.zone.key
@@ -111,6 +114,14 @@ def change(
     if party is None:
         return _begin(session, store, recording, "update", given)
     return _begin(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
+
+
+def _says_the_same(session: Session, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
+    """Whether nothing is to be done. Of a resource that is gone an object may make another."""
+    is_same = equality.same(recording, document, default_zone)
+    if not is_same or not is_gone(session, recording.resource_id):
+        return is_same
+    return resource_input(document) == resource_input(RecordingDocument.model_validate(recording.document))
 
 
 def _room_input(recording: Recording, document: RecordingDocument, party: Party | None) -> dict[str, Any]:
@@ -161,11 +172,6 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
     return _begin(session, store, recording, "mend", given)
 
 
-def zone_for(recording: Recording, default_zone: str) -> str:
-    """The zone of a document for this recording that names none: as before, if that one named none either."""
-    return default_zone if recording.document.get("time_zone") else recording.time_zone
-
-
 def put(session: Session, store: Store, document: RecordingDocument, draft: Draft, default_zone: str) -> Accepted:
     """Makes the recording with the document's `reference_id`, or makes it what the document says."""
     recording = by_reference(session, draft.client, document.reference_id)
@@ -173,19 +179,20 @@ def put(session: Session, store: Store, document: RecordingDocument, draft: Draf
         return accept_document(session, store, draft, None)
     held(session, store, recording)
     latest = _latest(session, recording)
-    if recording.status == RecordingStatus.STUCK and _aims_at(latest, recording) == draft.fingerprint:
+    if recording.status == RecordingStatus.STUCK and _aims_at(latest, recording, document, default_zone):
         return take_up(session, store, recording)
     document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
-    if recording.fingerprint == draft.fingerprint and document_stays:
+    if document_stays and _says_the_same(session, recording, document, default_zone):
         return replace(_as_it_is(session, recording), unchanged=True)
     return change(session, store, recording, document, default_zone)
 
 
-def _aims_at(chain: Chain, recording: Recording) -> str | None:
-    """The fingerprint of the document that is the recording's when the chain has succeeded; None if it is to end."""
-    if chain.operation == "update":
-        return RecordingDocument.model_validate(chain.input["change"]["document"]).fingerprint()
-    return None if chain.operation == "cancel" else recording.fingerprint
+def _aims_at(chain: Chain, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
+    """Whether the document is the recording's when the chain has succeeded."""
+    if chain.operation != "update":
+        return chain.operation != "cancel" and equality.same(recording, document, default_zone)
+    change, schedule = chain.input["change"], document.schedule(zone_for(recording, default_zone))
+    return equality.same_documents(change["document"], change["zone"], document, schedule)
 
 
 def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
@@ -240,6 +247,7 @@ def move(
     put_on = another_room(session, recording, occurrence, wanted.resource)
     if (start, end) == (occurrence.start, occurrence.end) and put_on is None:
         return _as_it_is(session, recording)
+    _ahead(recording, occurrence)
     if start <= utc_now() and start != occurrence.start:
         raise OccurrenceOver("A session cannot be moved into the past.")
     return _one(
@@ -300,6 +308,16 @@ def guarded(session: Session, store: Store, client: Client, recording_id: str, i
     return recording
 
 
+def _ahead(recording: Recording, occurrence: Occurrence) -> None:
+    """Raises OccurrenceOver, with when it began, or ended, by the clocks of its zone."""
+    now, tz = utc_now(), zone(recording.time_zone)
+    if occurrence.end <= now:
+        raise OccurrenceOver(f"This session is over: it ended at {occurrence.end.astimezone(tz).isoformat()}.")
+    if occurrence.start <= now:
+        began = occurrence.start.astimezone(tz).isoformat()
+        raise OccurrenceOver(f"This session is running: it began at {began}. Only what lies ahead can be changed.")
+
+
 def _one(
     session: Session,
     store: Store,
@@ -314,8 +332,7 @@ def _one(
     put_on: dict[str, Any] | None = None,
 ) -> Accepted:
     """`put_on`: the resource that the session is put on, if that is another."""
-    if occurrence.start <= utc_now():
-        raise OccurrenceOver()
+    _ahead(recording, occurrence)
     here = room_of(recording, occurrence)
     if status == SCHEDULED and put_on is None and is_gone(session, here):
         raise NotChangeable("Its resource is gone from Kaltura. POST …/resume moves it to the one that is meant now.")

@@ -25,6 +25,7 @@ from app.database.types import utc_now
 from app.kaltura.types import wire_recurrence
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import shown_words
+from app.recordings.document.equality import fingerprint
 from app.recordings.models import Recording, RecordingTag, ScheduleEvent
 from app.recordings.scheduling import own
 from app.recordings.scheduling.context import Ctx, Tools, instant, planned, room
@@ -116,7 +117,7 @@ def _save_document(session: Session, context: Ctx) -> None:
         session,
         context,
         document=change["document"],
-        fingerprint=document.fingerprint(),
+        fingerprint=fingerprint(document, document.schedule(change["zone"])),
         time_zone=change["zone"],
         reference_id=document.reference_id,
         resource_id=room(context),

@@ -1,15 +1,12 @@
 """The document that a client sends to `POST /recordings`: what it may say, and what it comes to in time.
 
     JSON ── RecordingDocument ── .schedule(default zone) ──▶ Schedule (every occurrence)
-                   └── .fingerprint()   the same for the same document, however it is spelt
 
 Rules within a field are checked when the document is read; rules between times are checked with them where the
 document names its zone, and else by `schedule`, as soon as the service's zone is known. All of them are one
 422 that points at the field.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
@@ -249,7 +246,8 @@ class RecordingDocument(In, DocumentFields):
         """The document as JSON in one spelling: an RRULE as an object, days and dates in order, no defaults.
 
         Defaults are left out rather than filled in, so that a field that a later version adds changes nothing
-        about the documents that were sent before.
+        about the documents that were sent before. What else can be spelt in several ways:
+        app/recordings/document/equality.py.
         """
         said = self.model_dump(mode="json", exclude_defaults=True)
         if self.recurrence:
@@ -258,24 +256,23 @@ class RecordingDocument(In, DocumentFields):
             said["exclude"] = sorted({f"{span.first}/{span.last}" for span in _exclusions(self)})
         return said
 
-    def fingerprint(self) -> str:
-        """SHA-256 (hex) of the canonical document: equal for documents that ask for the same."""
-        text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
 
-
-def _spelt(recurrence: Recurrence | str) -> dict[str, Any] | str:
-    """A rule in one spelling. An UNTIL with a time of day is a date only in some zone: such a text stays."""
-    try:
-        rule = parse_rrule(recurrence) if isinstance(recurrence, str) else recurrence.rule
-    except RuleError:
-        return str(recurrence).upper()
+def spelt(rule: Rule) -> dict[str, Any]:
+    """A rule in one spelling, without defaults."""
     values = {field.name: (getattr(rule, field.name), field.default) for field in fields(rule)}
     return {
         name: sorted(map(str, value)) if isinstance(value, tuple) else str(value)
         for name, (value, default) in values.items()
         if value != default
     }
+
+
+def _spelt(recurrence: Recurrence | str) -> dict[str, Any] | str:
+    """The same. An UNTIL with a time of day is a date only in some zone: such a text stays."""
+    try:
+        return spelt(parse_rrule(recurrence) if isinstance(recurrence, str) else recurrence.rule)
+    except RuleError:
+        return str(recurrence).upper()
 
 
 def _exclusions(document: RecordingDocument) -> tuple[Exclusion, ...]:

@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 
 from app.database.types import new_id, utc_now
 from app.kaltura.types import CLASSIFICATIONS
+from app.recordings.document import equality
 from app.recordings.document.document import RecordingDocument, Schedule
 from app.recordings.document.fields import NewResource
 from app.recordings.models import RecordingStatus
@@ -34,7 +35,8 @@ class Draft:
     """
 
     client: str
-    reference_id: str | None
+    document: RecordingDocument
+    default_zone: str
     fingerprint: str
     recording_id: str
     schedule: Schedule
@@ -45,7 +47,7 @@ class Draft:
 def draft(client: str, document: RecordingDocument, default_zone: str, server_zone: ZoneInfo) -> Draft:
     """`server_zone` is the zone of Kaltura's server. Raises RequestValidationError."""
     schedule = document.schedule(default_zone)
-    recording_id, fingerprint, now = new_id("rec"), document.fingerprint(), utc_now()
+    recording_id, fingerprint, now = new_id("rec"), equality.fingerprint(document, schedule), utc_now()
     recording = {
         "id": recording_id,
         "client": client,
@@ -72,7 +74,7 @@ def draft(client: str, document: RecordingDocument, default_zone: str, server_zo
     events = plan(schedule.occurrences, schedule.rule, schedule.zone, server_zone)
     ids = {row["start"]: row["id"] for row in occurrences}
     given = schedule_input(document, events, ids)
-    return Draft(client, document.reference_id, fingerprint, recording_id, schedule, rows, given)
+    return Draft(client, document, default_zone, fingerprint, recording_id, schedule, rows, given)
 
 
 def _occurrence(booking_id: str, found: Planned) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from app.http.fields import (
     by_kind,
     each_once,
 )
-from app.recurrence.occurrences import zone
+from app.recurrence.occurrences import zone, zone_like
 from app.recurrence.rules import Rule, RuleError, parse_day, parse_rrule
 
 MAX_EXCLUSION = timedelta(days=3 * 366)  # as long as a recurrence may be
@@ -226,7 +226,9 @@ def _read_zone(name: str) -> str:
     try:
         return zone(name).key
     except ValueError:
-        raise broken("must be the IANA name of a time zone, like America/New_York") from None
+        found = zone_like(name)
+        hint = f": did you mean {found}?" if found else ", like America/New_York"
+        raise broken(f"must be the name of a time zone{hint}") from None
 
 
 def _read_entry(entry_id: str) -> str:

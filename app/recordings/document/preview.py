@@ -1,9 +1,7 @@
 """`POST /recordings/preview`: what a document would come to. Makes nothing, reserves nothing, writes nothing."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
-from enum import StrEnum
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -12,24 +10,22 @@ from sqlmodel import Session
 
 from app.access.keys import Client
 from app.database.database import Database
-from app.http.errors import AmbiguousResource, KalturaUnavailable, ResourceNotFound
+from app.http.errors import AmbiguousResource, CategoryNotFound, KalturaUnavailable, RefusedByKaltura, ResourceNotFound
 from app.http.fields import Instant, Out, ZonedTime
 from app.kaltura.client import KalturaClient
+from app.kaltura.types import Category
+from app.recordings.document.advice import DocumentWarning, WarningCode, about, anomaly, beyond, no_category, span
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.document import RecordingDocument, Schedule
 from app.recordings.document.draft import resource_reference
 from app.recordings.document.fields import NewResource
 from app.recordings.whose import by_reference, discreet
-from app.recurrence.occurrences import Exclusion, Occurrence
-from app.recurrence.plan import PlannedEvent, describe, plan
+from app.recurrence.occurrences import Occurrence
+from app.recurrence.plan import describe, plan
 from app.recurrence.rules import WEEKDAYS
 from app.resources.conflicts import Booked, find_conflicts, known_bookings
 from app.resources.lookup import in_kaltura, kaltura_answers, known_resources
-from app.resources.naming import SEVERAL
-
-# Kaltura's columns are utf8mb3: what lies beyond is stored as question marks (exchanges 145, 146).
-_BEYOND = 0xFFFF
-_TEXTS = ("title", "description", "organizer", "contact", "location", "reference_id")
+from app.resources.naming import SEVERAL, as_id, unknown
 
 
 class PreviewOccurrence(Out):
@@ -50,31 +46,6 @@ class PreviewOccurrence(Out):
     )
 
 
-class WarningCode(StrEnum):
-    GAP = "gap"
-    OVERLAP = "overlap"
-    EXCLUSION_UNUSED = "exclusion_unused"
-    FIRST_DAY = "first_day"
-    PAST = "past"
-    SESSIONS_OVERLAP = "sessions_overlap"
-    SERVER_HOUR = "server_hour"
-    CHARACTERS = "characters"
-    REFERENCE_IN_USE = "reference_in_use"
-    NEW_RESOURCE = "new_resource"
-    RESOURCE_UNCHECKED = "resource_unchecked"
-
-
-class PreviewWarning(Out):
-    """Something that is as it was asked for, and may not be what was meant."""
-
-    code: WarningCode = Field(description="Stable, for programs.", examples=["gap"])
-    pointer: str = Field(description="The field it comes from (RFC 6901).", examples=["/start"])
-    detail: str = Field(
-        description="One sentence, for people.",
-        examples=["02:30 does not exist on 14 March 2027: that session begins at 03:30."],
-    )
-
-
 class Preview(Out):
     """What a document would come to."""
 
@@ -83,7 +54,7 @@ class Preview(Out):
         description="The schedule events that Kaltura would get, in words.",
         examples=["one weekly series, 40 occurrences"],
     )
-    warnings: list[PreviewWarning] = Field(description="What may not be meant.")
+    warnings: list[DocumentWarning] = Field(description="What may not be meant.")
     conflicts: list[dict[str, Any]] = Field(
         description="What Lectern knows to be on the resource then, as a 409 would list it. Kaltura is asked only "
         "when the document is sent to `POST /recordings`.",
@@ -110,7 +81,9 @@ def preview(
         alive = by_reference(session, client.name, document.reference_id)
     ensure_ahead(schedule, now, alive)
     own = alive.id if alive else None
-    resource_id, about_resource = _resource(database, kaltura, document)
+    resource_id, about_kaltura = _resource(database, kaltura, document)
+    if not any(one.code == WarningCode.RESOURCE_UNCHECKED for one in about_kaltura):
+        about_kaltura += _categories(kaltura, document)
     with database.read() as session:
         conflicts = find_conflicts(wanted, _booked(session, resource_id, wanted, own))
         told = discreet(session, client.owns, conflicts)
@@ -119,11 +92,10 @@ def preview(
         for event in plan(schedule.occurrences, schedule.rule, schedule.zone, server_zone)
         if not all(one.excluded_by for one in event.occurrences)
     ]
-    about_time = *_about_time(schedule, now), *_about_length(document, schedule), *_about_server(events)
     return Preview(
         occurrences=[_shown(found, schedule) for found in schedule.occurrences],
         plan=describe(events),
-        warnings=[*about_time, *_about_words(document), *_about_reference(own), *about_resource],
+        warnings=[*about(document, schedule, server_zone, now), *_about_reference(own), *about_kaltura],
         conflicts=told,
     )
 
@@ -144,96 +116,19 @@ def _shown(found: Occurrence, schedule: Schedule) -> PreviewOccurrence:
         local_start=found.start.astimezone(schedule.zone),
         weekday=WEEKDAYS[found.local.weekday()],
         status="excluded" if found.excluded_by else "scheduled",
-        reason=f"excluded by {_span(found.excluded_by)}" if found.excluded_by else _anomaly(found),
+        reason=f"excluded by {span(found.excluded_by)}" if found.excluded_by else anomaly(found),
     )
 
 
-def _span(exclusion: Exclusion) -> str:
-    return str(exclusion.first) if exclusion.first == exclusion.last else f"{exclusion.first} to {exclusion.last}"
-
-
-def _anomaly(found: Occurrence) -> str | None:
-    if found.anomaly == "gap" and found.wanted:
-        return (
-            f"{found.wanted:%H:%M} does not exist on {_day(found.wanted)}: that session begins at {found.local:%H:%M}."
-        )
-    if found.anomaly == "overlap":
-        return f"{found.local:%H:%M} happens twice on {_day(found.local)}: that session begins at the first."
-    return None
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
-
-
-def _about_time(schedule: Schedule, now: datetime) -> Iterator[PreviewWarning]:
-    found = schedule.occurrences
-    first = found[0].wanted or found[0].local
-    if first.date() != schedule.start.date():
-        detail = f"{_day(schedule.start)} is not one of the recurrence's days: the first session is on {_day(first)}."
-        yield PreviewWarning(code=WarningCode.FIRST_DAY, pointer="/start", detail=detail)
-    for occurrence in found:
-        if occurrence.anomaly and not occurrence.excluded_by:
-            yield PreviewWarning(
-                code=WarningCode(occurrence.anomaly), pointer="/start", detail=_anomaly(occurrence) or ""
-            )
-    dates = {(occurrence.wanted or occurrence.local).date() for occurrence in found}
-    for index, exclusion in enumerate(schedule.exclude):
-        if not any(exclusion.first <= day <= exclusion.last for day in dates):
-            detail = f"No session falls on {_span(exclusion)}."
-            yield PreviewWarning(code=WarningCode.EXCLUSION_UNUSED, pointer=f"/exclude/{index}", detail=detail)
-    past = [occurrence for occurrence in found if occurrence.end <= now and not occurrence.excluded_by]
-    if past:
-        detail = f"{len(past)} session(s) are over already, the first on {_day(past[0].local)}."
-        yield PreviewWarning(code=WarningCode.PAST, pointer="/start", detail=detail)
-
-
-def _about_length(document: RecordingDocument, schedule: Schedule) -> Iterator[PreviewWarning]:
-    """24 hours every day overlap themselves where the clocks are put forward."""
-    pointer = "/end" if document.end else "/duration_minutes"
-    for one, following in pairwise(schedule.wanted):
-        if following.start < one.end:
-            minutes = int((one.end - following.start).total_seconds() / 60)
-            detail = (
-                f"The session of {_day(one.local)} ends {minutes} minute(s) after that of {_day(following.local)} has "
-                "begun: they overlap, and both are recorded."
-            )
-            yield PreviewWarning(code=WarningCode.SESSIONS_OVERLAP, pointer=pointer, detail=detail)
-
-
-def _about_server(events: Iterable[PlannedEvent]) -> Iterator[PreviewWarning]:
-    for event in events:
-        if event.is_elsewhere:
-            day = _day(event.occurrences[0].local)
-            detail = (
-                f"Kaltura's own clocks repeat an hour on {day}: there that session is from "
-                f"{event.start:%H:%M:%S} to {event.end:%H:%M:%S} UTC, encoders get it at its own time."
-            )
-            yield PreviewWarning(code=WarningCode.SERVER_HOUR, pointer="/start", detail=detail)
-
-
-def _about_words(document: RecordingDocument) -> Iterator[PreviewWarning]:
-    yield from _beyond((f"/{name}", getattr(document, name)) for name in _TEXTS)
-    yield from _beyond((f"/tags/{index}", tag) for index, tag in enumerate(document.tags))
-
-
-def _beyond(texts: Iterable[tuple[str, str | None]]) -> Iterator[PreviewWarning]:
-    for pointer, text in texts:
-        count = sum(ord(character) > _BEYOND for character in text or "")
-        if count:
-            detail = f"{count} character(s), such as emoji, are stored by Kaltura as ????."
-            yield PreviewWarning(code=WarningCode.CHARACTERS, pointer=pointer, detail=detail)
-
-
-def _about_reference(own: str | None) -> Iterator[PreviewWarning]:
+def _about_reference(own: str | None) -> Iterator[DocumentWarning]:
     if own:
         detail = f"{own} has this reference_id already: only the document that made it can be sent again."
-        yield PreviewWarning(code=WarningCode.REFERENCE_IN_USE, pointer="/reference_id", detail=detail)
+        yield DocumentWarning(code=WarningCode.REFERENCE_IN_USE, pointer="/reference_id", detail=detail)
 
 
 def _resource(
     database: Database, kaltura: KalturaClient, document: RecordingDocument
-) -> tuple[int | None, list[PreviewWarning]]:
+) -> tuple[int | None, list[DocumentWarning]]:
     """The resource's id, as far as it is known, and what there is to say of it."""
     asked = document.resource
     named, is_name = resource_reference(document)
@@ -242,7 +137,7 @@ def _resource(
             found = [resource.id for resource in in_kaltura(kaltura, named, is_name=is_name)]
     except KalturaUnavailable:
         detail = "Kaltura does not answer, so the resource could not be looked up."
-        unchecked = PreviewWarning(code=WarningCode.RESOURCE_UNCHECKED, pointer="/resource", detail=detail)
+        unchecked = DocumentWarning(code=WarningCode.RESOURCE_UNCHECKED, pointer="/resource", detail=detail)
         with database.read() as session:
             seen = known_resources(session, named)
         return seen[0].id if len(seen) == 1 else None, [unchecked]
@@ -252,9 +147,36 @@ def _resource(
         return found[0], []
     if isinstance(asked, NewResource):
         detail = "Kaltura does not know this resource yet: it will be made."
+        if as_id(asked.system_name):
+            detail += " In an object a number is a name; an id stands alone, without quotes."
         return None, [
-            PreviewWarning(code=WarningCode.NEW_RESOURCE, pointer="/resource", detail=detail),
-            *_beyond([("/resource/name", asked.name), ("/resource/description", asked.description)]),
+            DocumentWarning(code=WarningCode.NEW_RESOURCE, pointer="/resource", detail=detail),
+            *beyond([("/resource/name", asked.name), ("/resource/description", asked.description)]),
         ]
-    detail = "Kaltura has no such resource. An object here would make it."
+    detail = unknown(named)
     raise ResourceNotFound(detail, errors=[{"pointer": "/resource", "detail": detail}])
+
+
+def _category(kaltura: KalturaClient, category: int | str) -> Category | None:
+    return kaltura.get_category(category) if isinstance(category, int) else kaltura.find_category(category)
+
+
+def _categories(kaltura: KalturaClient, document: RecordingDocument) -> list[DocumentWarning]:
+    """Raises CategoryNotFound with each that Kaltura does not know; by its code, as POST does, for an id."""
+    try:
+        with kaltura_answers():
+            missing = {
+                index: category
+                for index, category in enumerate(document.categories)
+                if _category(kaltura, category) is None
+            }
+    except (KalturaUnavailable, RefusedByKaltura):  # a sign-in may publish in a category that it may not read
+        detail = "The categories could not be looked up in Kaltura."
+        return [DocumentWarning(code=WarningCode.CATEGORIES_UNCHECKED, pointer="/categories", detail=detail)]
+    if not missing:
+        return []
+    errors = [{"pointer": f"/categories/{index}", "detail": no_category(one)} for index, one in missing.items()]
+    by_id = all(isinstance(one, int) for one in missing.values())
+    raise CategoryNotFound(
+        errors[0]["detail"], errors=errors, **{"kaltura_code": CategoryNotFound.code.upper()} if by_id else {}
+    )

@@ -22,6 +22,7 @@ from app.chains.store import steps_of
 from app.database.types import utc_now
 from app.http.errors import WAITING, problem
 from app.http.fields import Line, Moment
+from app.recordings.document.advice import DocumentWarning, WarningCode, about_kept
 from app.recordings.models import Recording, RecordingStatus, RecordingTag
 from app.recordings.reading.views import ChainView, OccurrenceView, RecordingView, StepView
 from app.resources.lookup import ever_known
@@ -96,7 +97,7 @@ async def filters(
 
 
 def page(
-    session: Session, client: Client, filters: Filters, limit: int, cursor: str | None
+    session: Session, client: Client, filters: Filters, limit: int, cursor: str | None, server_zone: ZoneInfo
 ) -> tuple[list[RecordingView], str | None]:
     """The client's recordings, the latest first, and the cursor of the next page (None on the last)."""
     statement = select(col(Recording.id))
@@ -120,7 +121,7 @@ def page(
         statement = statement.where(col(Recording.id) < _read_cursor(cursor))
     found = list(session.execute(statement.order_by(col(Recording.id).desc()).limit(limit + 1)).scalars())
     more = _cursor(found[limit - 1]) if len(found) > limit else None
-    return views(session, shown(session, found[:limit])), more
+    return views(session, shown(session, found[:limit]), server_zone), more
 
 
 def _cursor(recording_id: str) -> str:
@@ -151,7 +152,8 @@ def shown(session: Session, ids: Sequence[str]) -> list[Shown]:
     return [Shown(*row) for row in session.execute(_SHOWN, {"of": list(ids)})]
 
 
-def views(session: Session, found: Sequence[Shown]) -> list[RecordingView]:
+def views(session: Session, found: Sequence[Shown], server_zone: ZoneInfo) -> list[RecordingView]:
+    """`server_zone` is the zone of Kaltura's server."""
     ids = [one.recording.id for one in found]
     drift = drift_of(session, ids)
     steps = steps_of(session, [one.chain.id for one in found])
@@ -179,12 +181,27 @@ def views(session: Session, found: Sequence[Shown]) -> list[RecordingView]:
                 "chain": _chain(chain, steps),
                 "problem": problem(recording.problem).document() if recording.problem else None,
                 "drift": drift.get(recording.id, []),
+                "warnings": [
+                    *about_kept(recording.document, recording.time_zone, server_zone, recording.created_at),
+                    *_about_resource(steps.get(chain.id, ())),
+                ],
                 "created_at": recording.created_at,
                 "updated_at": recording.updated_at,
             }
         )
         for recording, chain, resource in found
     ]
+
+
+def _about_resource(steps: Sequence[StepState]) -> list[DocumentWarning]:
+    made = any(
+        call.get("result") and call["result"].get("made")
+        for row in steps
+        if row.name == "resource"
+        for call in row.calls or ()
+    )
+    detail = "Kaltura did not know this resource: it was made."
+    return [DocumentWarning(code=WarningCode.NEW_RESOURCE, pointer="/resource", detail=detail)] if made else []
 
 
 def history(session: Session, recording: Recording) -> list[ChainView]:

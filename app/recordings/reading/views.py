@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.chains.models import ChainStatus, StepStatus
 from app.http.fields import Instant, Out, Page, WholeList, ZonedTime
+from app.recordings.document.advice import DocumentWarning
 from app.recordings.document.document import DocumentFields
 from app.recordings.document.fields import ZoneName
 from app.recordings.models import RecordingStatus
@@ -151,6 +152,11 @@ class RecordingView(Out, DocumentFields, Standing):
     )
     drift: list[DriftView] = Field(
         description="Where Kaltura has something else, seen twice; `resume` mends it.",
+        examples=[[]],
+    )
+    warnings: list[DocumentWarning] = Field(
+        description="What the document may not mean as it says it, as its preview has it. Sessions are over already if "
+        "they were so when it was asked for.",
         examples=[[]],
     )
     created_at: Instant = Field(description="When it was asked for.", examples=["2026-11-22T14:03:07Z"])

@@ -14,6 +14,7 @@ from app.chains.models import Chain, ChainStatus
 from app.chains.store import Claim, Store, latest_chains
 from app.database.types import utc_now
 from app.http.errors import IdempotencyKeyReused, NotFound, NothingToResume, ReferenceInUse
+from app.recordings.document import equality
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.draft import Draft
 from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, ScheduleEvent
@@ -73,11 +74,11 @@ def accept_document(session: Session, store: Store, draft: Draft, key: str | Non
 def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
     used = session.get(IdempotencyKey, (draft.client, key)) if key is not None else None
     if used is not None:
-        if used.fingerprint != draft.fingerprint:
+        if not equality.fits(used.fingerprint, draft.document, draft.schedule):
             raise IdempotencyKeyReused(recording_id=used.recording_id)
         return used.recording_id
-    alive = by_reference(session, draft.client, draft.reference_id)
-    if alive is not None and alive.fingerprint != draft.fingerprint:
+    alive = by_reference(session, draft.client, draft.document.reference_id)
+    if alive is not None and not equality.same(alive, draft.document, draft.default_zone):
         raise ReferenceInUse(recording_id=alive.id)
     return alive.id if alive else None
 

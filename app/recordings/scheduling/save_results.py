@@ -30,7 +30,10 @@ _SAVE_ENTRY = [
 
 
 def remember_resource(session: Session, context: Ctx) -> None:
-    found = [Resource(**one, seen_at=utc_now()) for one in context.results["resource"].values()]
+    found = [
+        Resource(**{name: value for name, value in one.items() if name != "made"}, seen_at=utc_now())
+        for one in context.results["resource"].values()
+    ]
     if found:
         remember(session, found)
 

@@ -10,11 +10,19 @@ outcome of making them is unknown; `newest` finds out from which id on to look f
 need none: they are sent again, and Kaltura's ALREADY_EXISTS or INVALID_OBJECT_ID then means that they are done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+from sqlmodel import col
 
 from app.chains.steps import Call, Done, Outcome, Retry, Step
 from app.kaltura.errors import Refused
+from app.kaltura.types import Resource
+from app.recordings.models import Recording, RecordingStatus
 from app.recordings.scheduling import own
 from app.recordings.scheduling.conflicts import CONFLICTS
 from app.recordings.scheduling.context import Ctx, Tools, planned
@@ -25,7 +33,11 @@ from app.recordings.scheduling.outcomes import GONE, at, outcome
 from app.recordings.scheduling.save_results import save_links, save_resource
 from app.recordings.scheduling.template_entry import TEMPLATE_ENTRY
 from app.resources.lookup import in_kaltura
-from app.resources.naming import SEVERAL
+from app.resources.naming import SEVERAL, unknown
+
+log = structlog.get_logger(__name__)
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # before there was a Kaltura
 
 # resource
 
@@ -39,7 +51,7 @@ def _find_or_make_resource(context: Ctx, call: Call) -> Outcome:
     if len(found) > 1:
         return at("ambiguous_resource", "/resource", SEVERAL)
     if not found and not makes:
-        return at("resource_not_found", "/resource", "Kaltura has no such resource. An object here would make it.")
+        return at("resource_not_found", "/resource", unknown(asked.get("id") or asked["system_name"]))
     if not found:
         try:
             made = client.add_resource(asked["kind"], asked["name"], asked["system_name"], asked["description"])
@@ -47,17 +59,44 @@ def _find_or_make_resource(context: Ctx, call: Call) -> Outcome:
             if refusal.code == "SYSTEM_NAME_ALREADY_EXISTS":
                 return Retry("somebody made this resource just now", 1.0)
             raise
-        found = [made]
-    one = found[0]
-    return Done(
-        {
-            "id": one.id,
-            "system_name": one.system_name,
-            "name": one.name,
-            "description": one.description,
-            "kind": one.kind,
-        }
+        return Done({**_as_result(made), "made": True})
+    return Done(_as_result(found[0]))
+
+
+def _as_result(one: Resource) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "system_name": one.system_name,
+        "name": one.name,
+        "description": one.description,
+        "kind": one.kind,
+    }
+
+
+@outcome()
+def _remove_resource(context: Ctx, _call: Call, made: Mapping[str, Any]) -> Outcome:
+    """What this chain alone has made, unless somebody uses it by now, or Kaltura does not let it be deleted.
+
+    One that was made without an answer stays: it may be somebody else's.
+    """
+    try:
+        if not _is_used(context, made["id"]):
+            context.tools.kaltura.delete_resource(made["id"])
+    except Refused as refusal:
+        log.info("resource_stays", resource_id=made["id"], code=refusal.code)
+    return Done()
+
+
+def _is_used(context: Ctx, resource_id: int) -> bool:
+    others = select(col(Recording.id)).where(
+        col(Recording.resource_id) == resource_id,
+        col(Recording.id) != context.subject,
+        col(Recording.status) != RecordingStatus.FAILED,
     )
+    with context.tools.database.read() as session:
+        if session.execute(others.limit(1)).first():
+            return True
+    return bool(context.tools.kaltura.list_links_on(resource_id, LONG_AGO))
 
 
 # exclusions
@@ -82,6 +121,8 @@ RESOURCE: Step[Tools] = Step(
     "resource",
     lambda c: [Call("resource", c.input["resource"])] if c.input["resource"] else [],
     _find_or_make_resource,
+    undo=_remove_resource,
+    leaves=lambda found: bool(found and found.get("made")),
     lanes=making_lanes,
     save=save_resource,
 )

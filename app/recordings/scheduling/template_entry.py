@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from app.chains.steps import Call, Done, Failed, Outcome, Step
 from app.kaltura.errors import Refused, Transient, Unknown
 from app.kaltura.types import Entry, EntryDraft
+from app.recordings.document.advice import no_category
 from app.recordings.scheduling import own
 from app.recordings.scheduling.context import Ctx, Tools
 from app.recordings.scheduling.outcomes import GONE, NOT_OURS, Ignored, at, outcome
@@ -52,7 +53,7 @@ def _category_ids(context: Ctx) -> list[int] | Failed:
             continue
         found = context.tools.kaltura.find_category(category)
         if found is None:
-            return at("category_not_found", f"/categories/{index}", f"Kaltura has no category '{category}'.")
+            return at("category_not_found", f"/categories/{index}", no_category(category))
         ids.append(found.id)
     return ids
 
@@ -61,8 +62,8 @@ def _unknown_category(categories: Sequence[int | str], refusal: Refused) -> Fail
     """Kaltura names the id in its arguments (exchange 863)."""
     for index, category in enumerate(categories):
         if str(category) in refusal.arguments.values():
-            detail = f"Kaltura has no category {category}."
-            return at("category_not_found", f"/categories/{index}", detail, kaltura_code=refusal.code)
+            where = f"/categories/{index}"
+            return at("category_not_found", where, no_category(category), kaltura_code=refusal.code)
     return at("category_not_found", "/categories", "Kaltura has no such category.", kaltura_code=refusal.code)
 
 

@@ -77,6 +77,8 @@ def test_what_is_over_or_runs_is_not_moved_nor_anything_into_the_past(service: L
     for number in (0, TODAY):
         problem(scene.move(number, start=scene.local(40)), 409, "occurrence_over")
         problem(scene.cancel(number), 409, "occurrence_over")
+    assert "over: it ended at" in problem(scene.move(0, duration_minutes=50), 409, "occurrence_over")["detail"]
+    assert "running: it began at" in problem(scene.move(TODAY, duration_minutes=90), 409, "occurrence_over")["detail"]
     problem(scene.move(20, start=scene.local(3)), 409, "occurrence_over")
     assert service.writes() == []
     scene.holds()

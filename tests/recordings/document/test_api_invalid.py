@@ -155,17 +155,17 @@ def test_a_body_that_does_not_say_that_it_is_json_is_a_415(service: Lectern, kin
 # Too much
 
 
-BIG = json.dumps(example(description="d" * 65_000, title="t" * 600)).encode()
+BIG = json.dumps(example(description="d" * 256 * 1024)).encode()
 
 
-def test_a_body_over_64_kib_is_a_413(service: Lectern) -> None:
-    assert len(BIG) > 64 * 1024
-    assert "64 KiB" in problem(send(service, BIG), 413, "payload_too_large")["detail"]
+def test_a_body_over_256_kib_is_a_413(service: Lectern) -> None:
+    assert len(BIG) > 256 * 1024
+    assert "256 KiB" in problem(send(service, BIG), 413, "payload_too_large")["detail"]
 
 
-def test_a_body_of_64_kib_is_read(service: Lectern) -> None:
-    body = b'{"title": 1' + b" " * (64 * 1024 - 12) + b"}"
-    assert len(body) == 64 * 1024
+def test_a_body_of_256_kib_is_read(service: Lectern) -> None:
+    body = b'{"title": 1' + b" " * (256 * 1024 - 12) + b"}"
+    assert len(body) == 256 * 1024
     assert "/title" in pointers(problem(send(service, body), 422, "invalid_document"))
 
 

@@ -9,7 +9,7 @@ import pytest
 from app.recordings.document.document import EXAMPLE, RecordingDocument
 from app.recordings.document.fields import NewResource
 from app.recurrence.rules import Day, Rule
-from tests.recordings.documents import LEFT_OUT, SERVICE_ZONE, SINGLE, example, read, weekly
+from tests.recordings.documents import LEFT_OUT, SERVICE_ZONE, SINGLE, example, read
 
 
 def test_the_example_is_forty_sessions_four_of_them_excluded() -> None:
@@ -131,47 +131,3 @@ def test_what_is_kept_of_a_document_reads_as_the_same_document() -> None:
     json.dumps(kept)
     assert RecordingDocument.model_validate(kept) == document
     assert kept["exclude"] == EXAMPLE["exclude"]
-
-
-# --- the same document -------------------------------------------------------------------------------------
-
-
-def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    fingerprints = [RecordingDocument.model_validate(document).fingerprint() for document in (one, other)]
-    return fingerprints[0] == fingerprints[1]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"publishers": LEFT_OUT, "visibility": LEFT_OUT, "on_conflict": LEFT_OUT, "end": None},
-        {"recurrence": "FREQ=WEEKLY;WKST=WE;COUNT=40;BYDAY=FR,MO,WE"},
-        {"recurrence": weekly(days=["FR", "WE", "MO"], interval=1, until=None)},
-        {"exclude": [{"from": "2027-03-22", "to": "2027-03-26"}, {"from": "2027-02-15", "to": "2027-02-15"}]},
-        {"resource": EXAMPLE["resource"] | {"kind": "camera"}},
-        {"start": "2027-01-13T09:00"},
-        {"title": "MATH-123 Linear Algebra "},
-    ],
-)
-def test_another_spelling_is_the_same_document(changes: dict[str, Any]) -> None:
-    changed = example(**changes)
-    assert same(EXAMPLE, dict(reversed(changed.items())))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"title": "MATH-123 linear algebra"},
-        {"recurrence": weekly(count=39)},
-        {"recurrence": weekly(until="2027-04-14", count=LEFT_OUT)},
-        {"recurrence": LEFT_OUT, "exclude": []},
-        {"exclude": ["2027-02-15"]},
-        {"resource": "EXTRON-100-ABC"},
-        {"time_zone": LEFT_OUT},
-        {"visibility": "private"},
-        {"tags": ["kaltura", "mathematics"]},
-    ],
-)
-def test_another_wish_is_another_document(changes: dict[str, Any]) -> None:
-    assert not same(EXAMPLE, example(**changes))

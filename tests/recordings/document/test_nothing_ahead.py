@@ -7,7 +7,6 @@ import pytest
 from httpx2 import Response
 
 from app.database.types import utc_now
-from app.recordings.document.document import RecordingDocument
 from app.recordings.models import Recording
 from tests.recordings.documents import SINGLE
 from tests.service import NOTHING, Json, Lectern, found, pointers, problem
@@ -59,7 +58,6 @@ def grown_old(service: Lectern) -> Json:
     with service.app.state.database.write() as session:
         row = session.get_one(Recording, recording["id"])
         row.document = {**row.document, "start": day(-300)}
-        row.fingerprint = RecordingDocument.model_validate(row.document).fingerprint()
         session.add(row)
         old: Json = dict(row.document)
     return {"id": recording["id"], "document": old}

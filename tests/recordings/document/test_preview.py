@@ -377,14 +377,16 @@ def rows(service: Lectern) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("resource", ["EXTRON-100-ABC", "EXTRON-200-DEF", RESOURCE_ID, {"system_name": "NEW-1"}])
-def test_nothing_is_written_and_kaltura_is_asked_for_the_resource_alone(service: Lectern, resource: object) -> None:
+def test_nothing_is_written_and_kaltura_is_asked_for_resource_and_categories_alone(
+    service: Lectern, resource: object
+) -> None:
     service.get("/resources")  # Lectern has seen them all
     service.calls()
     before, theirs = rows(service), service.sandbox.state()
     assert {"recording", "occurrence", "chain"} <= before.keys()
     previewed(service, example(resource=resource))
     asked_for = "scheduleResource.get" if isinstance(resource, int) else "scheduleResource.list"
-    assert service.calls() == [asked_for]
+    assert service.calls() == [asked_for, "category.get", "category.list"]
     assert (rows(service), service.sandbox.state()) == (before, theirs)
 
 
@@ -415,6 +417,9 @@ def test_nothing_is_reserved(quiet: Lectern) -> None:
         example(resource="NOWHERE"),
         example(resource="999"),  # neither an id nor a name
         example(resource=999),
+        example(categories=[86105441, 77], on_conflict="allow"),
+        example(categories=["Canvas>site>channels>1234", "Canvas>nowhere"], on_conflict="allow"),
+        example(resource={"system_name": "NEW-1"}, categories=["Canvas>nowhere"]),
     ],
 )
 def test_what_post_refuses_is_refused_in_the_same_words(quiet: Lectern, document: object) -> None:

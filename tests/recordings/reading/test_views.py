@@ -41,6 +41,7 @@ STANDING: dict[str, Any] = {
     "chain": CHAIN,
     "problem": None,
     "drift": [],
+    "warnings": [],
     "created_at": AT,
     "updated_at": AT,
 }

@@ -40,13 +40,13 @@ def told(service: Lectern, answer: Any, step: str, code: str = "INVALID_FIELD_VA
     ("service_name", "action", "step", "undone"),
     [
         (RESOURCE, "add", "resource", []),
-        (EVENT, "list", "conflicts", []),
-        ("category", "list", "template_entry", []),
-        ("media", "add", "template_entry", []),
-        (EVENT, "add", "events", ["template_entry"]),
-        (EVENT, "cancel", "exclusions", ["template_entry", "events"]),
-        (EVENT, "getConflicts", "conflicts", []),
-        (LINK, "add", "links", ["template_entry", "events"]),
+        (EVENT, "list", "conflicts", ["resource"]),
+        ("category", "list", "template_entry", ["resource"]),
+        ("media", "add", "template_entry", ["resource"]),
+        (EVENT, "add", "events", ["resource", "template_entry"]),
+        (EVENT, "cancel", "exclusions", ["resource", "template_entry", "events"]),
+        (EVENT, "getConflicts", "conflicts", ["resource"]),
+        (LINK, "add", "links", ["resource", "template_entry", "events"]),
     ],
 )
 def test_row_8_a_refusal_at_any_call_is_undone_and_told(
@@ -58,10 +58,13 @@ def test_row_8_a_refusal_at_any_call_is_undone_and_told(
     assert [each["name"] for each in recording["chain"]["steps"] if each["status"] == "undone"] == undone
 
 
-def test_a_resource_that_was_made_stays_for_others_may_use_it_by_now(service: Lectern) -> None:
+def test_the_undo_removes_the_resource_that_was_made_and_leaves_one_that_was_there(service: Lectern) -> None:
+    before = service.sandbox.state()["resources"]
     service.fault("error", LINK, "add", code="INVALID_FIELD_VALUE")
     told(service, service.schedule(SINGLE | {"resource": NEW_ROOM}), "links")
-    assert "NEW-1" in [each["systemName"] for each in service.sandbox.state()["resources"]]
+    recording = told(service, service.schedule(SINGLE), "links")
+    assert recording["chain"]["steps"][0]["status"] == "succeeded"
+    assert service.sandbox.state()["resources"] == before
 
 
 @pytest.mark.parametrize(("name", "action", "step"), [(EVENT, "add", "events"), (LINK, "add", "links")])
