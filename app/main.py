@@ -17,7 +17,7 @@ import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from sqlalchemy import Connection, select, text
 from sqlmodel import col
 from starlette.concurrency import run_in_threadpool
@@ -33,7 +33,7 @@ from app.chains.worker import Workers
 from app.database import counters
 from app.database.account import Account, account_of, take
 from app.database.database import Database
-from app.http import docs, headers, hosts, limits, problems, requests
+from app.http import docs, errors, headers, hosts, limits, parameters, problems, requests
 from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
 from app.kaltura.crowds import Crowds
@@ -274,6 +274,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        dependencies=[Depends(parameters.only_known)],
+        responses=errors.responses(errors.InvalidDocument),  # that one's
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.prepare = prepare

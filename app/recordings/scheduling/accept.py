@@ -103,10 +103,13 @@ def held(session: Session, store: Store, recording: Recording) -> Recording:
 
 
 def take_up(session: Session, store: Store, recording: Recording) -> Accepted:
-    """Takes the latest chain of a recording, if it is stuck or waiting, up again, from its open step."""
+    """Takes the latest chain of a recording, if it is stuck or waiting, up again, from its open step.
+
+    One that runs is waited for. Raises NothingToResume if it has ended.
+    """
     held(session, store, recording)
     chain = latest_chains(session, [recording.id])[recording.id]
-    if recording.status in (RecordingStatus.FAILED, RecordingStatus.CANCELLED) and chain.finished_at is not None:
+    if chain.finished_at is not None:
         raise NothingToResume()
     taken = store.take_up(session, chain.id)
     if taken and recording.status == RecordingStatus.STUCK:
