@@ -52,6 +52,7 @@ from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.models import Recording
 from app.recordings.occurrences_router import router as occurrences
 from app.recordings.reading.calendar import router as calendars
+from app.recordings.references_router import router as references
 from app.recordings.router import router as recordings
 from app.recordings.scheduling.context import Tools
 from app.recurrence.occurrences import zone
@@ -294,6 +295,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     ask = readiness.Asking(app.state.kaltura, kaltura.permissions)
     metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second))
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads)
+    app.include_router(references)  # first: a reference may look like any other address
     app.include_router(recordings)
     app.include_router(occurrences)
     app.include_router(calendars)

@@ -37,6 +37,7 @@ from app.recordings.models import Recording, RecordingStatus
 from app.recordings.reading import queries
 from app.recordings.scheduling.accept import Accepted, accept_document, held, take_up_chain
 from app.recordings.scheduling.context import Tools
+from app.recordings.whose import Reference
 from app.resources.models import Occurrence
 
 log = structlog.get_logger(__name__)
@@ -91,23 +92,23 @@ class Acceptance:
         return Response(view.model_dump_json(), status, headers, media_type="application/json")
 
     async def change(
-        self, client: Client, recording_id: str, patch: Mapping[str, Any], if_match: str | None, wait: float
+        self, client: Client, named: str | Reference, patch: Mapping[str, Any], if_match: str | None, wait: float
     ) -> Response:
         """200 with the changed recording, 202 while it goes on, or the problem that left it as it was."""
 
         def accept(session: Session) -> Accepted:
-            recording = requests.guarded(session, self.store, client, recording_id, if_match)
+            recording = requests.guarded(session, self.store, client, named, if_match)
             document = requests.patched(recording, patch)
             return requests.change(session, self.store, recording, document, self.default_zone)
 
-        return await self._run(client, accept, wait, recording_id)
+        return await self._run(client, accept, wait, named)
 
-    async def cancel(self, client: Client, recording_id: str, if_match: str | None, wait: float) -> Response:
+    async def cancel(self, client: Client, named: str | Reference, if_match: str | None, wait: float) -> Response:
         def accept(session: Session) -> Accepted:
-            recording = requests.guarded(session, self.store, client, recording_id, if_match)
+            recording = requests.guarded(session, self.store, client, named, if_match)
             return requests.cancel(session, self.store, recording)
 
-        return await self._run(client, accept, wait, recording_id, refusable=False)
+        return await self._run(client, accept, wait, named, refusable=False)
 
     async def change_occurrence(
         self,
@@ -166,12 +167,12 @@ class Acceptance:
         client: Client,
         accept: Callable[[Session], Accepted],
         wait: float,
-        recording_id: str | None = None,
+        named: str | Reference | None = None,
         occurrence_id: str | None = None,
         *,
         refusable: bool = True,
     ) -> Response:
-        accepted = await self.threads.writing.run(self._commit, client, accept, recording_id)
+        accepted = await self.threads.writing.run(self._commit, client, accept, named)
         if accepted.unchanged:
             return Response(status_code=204, headers={"Location": f"/recordings/{accepted.recording_id}"})
         self._begin(accepted)
@@ -180,13 +181,13 @@ class Acceptance:
         told = refusable and not at_once
         return await self.threads.ending.run(self._answer, accepted, occurrence_id, told, at_once)
 
-    def _commit(self, client: Client, accept: Callable[[Session], Accepted], recording_id: str | None) -> Accepted:
+    def _commit(self, client: Client, accept: Callable[[Session], Accepted], named: str | Reference | None) -> Accepted:
         # A client's requests decide by what is there one after another: two equal ones at once find each other.
         # An `admin` who changes somebody's recording takes that client's turn.
         turn = client.name
-        if client.sees_all and recording_id is not None:
+        if client.sees_all and named is not None:
             with self.database.read() as session:
-                turn = whose.find(session, client, recording_id).client
+                turn = whose.find(session, client, named).client
         return self._write(turn, accept)
 
     def _write(self, turn: str | Collection[str] | None, act: Callable[[Session], T]) -> T:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.access.door import REFUSALS, Reader, Writer
 from app.http.errors import (
@@ -21,7 +21,7 @@ from app.http.errors import (
     UnsupportedMediaType,
     responses,
 )
-from app.http.fields import CURSOR, Words
+from app.http.fields import CURSOR
 from app.http.threads import Reading
 from app.recordings import whose
 from app.recordings.changing import requests
@@ -127,31 +127,6 @@ async def change_recordings(
     return await accepting.batch(client, request.app.state.kaltura, batch, wait_of(prefer))
 
 
-@router.put(
-    "/by-reference/{reference_id:path}",
-    response_model=RecordingView,
-    summary="Make or change the recording with your id",
-    response_description="It was there, and is changed.",
-    responses={
-        201: {"model": RecordingView, "description": "It was not there, and is scheduled.", "headers": LOCATION},
-        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": LOCATION | RETRY},
-        204: {"description": "It is what the document says already; Kaltura was not asked.", "headers": LOCATION},
-        **responses(*MAKING, *CHANGING),
-    },
-)
-async def put_recording(
-    reference_id: Annotated[
-        str, Words(255), Path(description="Your `reference_id`.", examples=["SIS-2026F-MATH123-01"])
-    ],
-    document: Document,
-    client: Writer,
-    accepting: Accepting,
-    prefer: Prefer = None,
-) -> Response:
-    """For a sync that sends everything every night: what is new is scheduled, what differs is changed."""
-    return await accepting.put(client, document.referring_to(reference_id), wait_of(prefer))
-
-
 @router.get(
     "",
     summary="List recordings",
@@ -191,7 +166,7 @@ def get_recording(id: RecordingId, response: Response, client: Reader, database:
     with database.read() as session:
         recording = whose.find(session, client, id)
         response.headers["ETag"] = requests.etag(recording)
-        return queries.views(session, queries.shown(session, [recording.id]))[0]
+        return queries.view(session, recording)
 
 
 @router.get(

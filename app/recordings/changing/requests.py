@@ -27,7 +27,7 @@ from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft, resource_input, words
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.scheduling.accept import Accepted, accept_document, held, take_up
-from app.recordings.whose import by_reference, find
+from app.recordings.whose import Reference, by_reference, find
 from app.recurrence.occurrences import place, zone
 from app.resources.mirror import drift
 from app.resources.models import Occurrence, OccurrenceStatus, Resource
@@ -279,9 +279,9 @@ def find_occurrence(session: Session, recording: Recording, occurrence_id: str) 
     return found
 
 
-def guarded(session: Session, store: Store, client: Client, recording_id: str, if_match: str | None) -> Recording:
+def guarded(session: Session, store: Store, client: Client, named: str | Reference, if_match: str | None) -> Recording:
     """The recording, held, if the client's `If-Match` allows to change it (RFC 9110, 13.1.1)."""
-    recording = held(session, store, find(session, client, recording_id))
+    recording = held(session, store, find(session, client, named))
     allowed = {"*", etag(recording)}
     if if_match is not None and allowed.isdisjoint(tag.strip() for tag in if_match.split(",")):
         raise PreconditionFailed()

@@ -147,6 +147,10 @@ def shown(session: Session, ids: Sequence[str]) -> list[Shown]:
     return [Shown(*row) for row in session.execute(_SHOWN, {"of": list(ids)})]
 
 
+def view(session: Session, recording: Recording) -> RecordingView:
+    return views(session, shown(session, [recording.id]))[0]
+
+
 def views(session: Session, found: Sequence[Shown]) -> list[RecordingView]:
     ids = [one.recording.id for one in found]
     drift = drift_of(session, ids)
