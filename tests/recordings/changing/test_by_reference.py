@@ -1,5 +1,6 @@
 """`/recordings/by-reference/{reference_id}`: what the same verbs do by id."""
 
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -74,7 +75,7 @@ def test_a_reference_may_hold_any_character(service: Lectern, reference: str) ->
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_what_is_not_there_is_a_404_and_what_can_be_no_reference_a_422(service: Lectern, method: str) -> None:
-    body = {"json": {}} if method == "PATCH" else {}
+    body: Any = {"json": {}} if method == "PATCH" else {}
     problem(service.client.request(method, path("nobody's"), **body), 404, "not_found")
     for reference in ("\x00", "x" * 256, " "):
         shown = problem(service.client.request(method, path(reference), **body), 422, "invalid_document")
