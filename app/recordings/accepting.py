@@ -28,7 +28,7 @@ from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
 from app.recordings import whose
 from app.recordings.changing import batch, requests
-from app.recordings.changing.batch import Batch, Outcome
+from app.recordings.changing.batch_schemas import Batch, Outcome
 from app.recordings.changing.final_state import Planned
 from app.recordings.document import draft as drafts
 from app.recordings.document.document import RecordingDocument
@@ -143,14 +143,15 @@ class Acceptance:
         look = partial(batch.check, asks=bool(wait))
         given = self.database, kaltura, client, asked, self.default_zone, self.server_zone
         planned = await self.threads.ask(client.key, look, *given)
-        accepted = await self.threads.writing.run(self._commit_all, client, planned)
+        accepted = await self.threads.writing.run(self._commit_all, client, asked, planned)
         self._begin(*accepted)
         await asyncio.gather(*(self._ended(one, wait) for one in accepted))
         return await self.threads.ending.run(self._answer_all, accepted, bool(wait))
 
-    def _commit_all(self, client: Client, planned: Sequence[Planned]) -> list[Accepted]:
-        turns = {one.recording.client for one in planned}
-        return self._write(turns, lambda session: batch.apply(session, self.store, client, planned, self.default_zone))
+    def _commit_all(self, client: Client, asked: Batch, planned: Sequence[Planned]) -> list[Accepted]:
+        turns = {one.of.client for one in planned}
+        zone = self.default_zone
+        return self._write(turns, lambda session: batch.apply(session, self.store, client, asked, planned, zone))
 
     def _answer_all(self, accepted: Sequence[Accepted], waited: bool) -> Response:
         with self.database.read() as session:

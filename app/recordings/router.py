@@ -25,7 +25,7 @@ from app.http.fields import CURSOR
 from app.http.threads import Reading
 from app.recordings import whose
 from app.recordings.changing import requests
-from app.recordings.changing.batch import Batch, BatchView
+from app.recordings.changing.batch_schemas import Batch, BatchView
 from app.recordings.document.preview import Preview
 from app.recordings.parameters import (
     CHANGING,
@@ -117,7 +117,10 @@ async def preview_recording(request: Request, document: Document, client: Writer
 async def change_recordings(
     request: Request, batch: Batch, client: Writer, accepting: Accepting, prefer: Prefer = None
 ) -> Response:
-    """Up to 100 patches, checked for conflicts on the final state of all of them: so rooms can be swapped.
+    """Up to 100 patches and documents, checked for conflicts on the final state of all: so rooms can be swapped.
+
+    A patch names its recording by `id` or by `reference_id`; a document makes the recording with its `reference_id`, or
+    changes it.
 
     One conflict refuses the batch, and nothing is changed. Otherwise each is applied by a chain of its own. A change
     that Kaltura refuses leaves its recording as it was, and with it those that depend on each other's leaving a room

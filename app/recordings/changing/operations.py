@@ -14,8 +14,9 @@ from app.chains.models import Chain, ChainStatus
 from app.chains.steps import Definition
 from app.database.types import utc_now
 from app.recordings.changing.steps import CANCEL, CANCEL_ONE, CHANGE, CLEAR
+from app.recordings.changing.switching import SCHEDULE_TOGETHER
 from app.recordings.models import Recording, RecordingStatus
-from app.recordings.scheduling.accept import OVER, hold, schedule_ended
+from app.recordings.scheduling.accept import MAKING, OVER, hold, schedule_ended
 from app.recordings.scheduling.context import Tools
 from app.recordings.scheduling.steps import SCHEDULE
 from app.recordings.scheduling.sweep import SWEEP
@@ -28,7 +29,7 @@ _WHY_IT_FAILED = (
     .join(Recording, col(Recording.id) == col(Chain.subject))
     .where(
         col(Chain.subject) == bindparam("of"),
-        col(Chain.operation) == "schedule",
+        col(Chain.operation).in_(MAKING),
         col(Recording.status) == RecordingStatus.FAILED,
     )
 )
@@ -100,6 +101,7 @@ def _sweep_ended(_session: Session, _subject: str, _status: ChainStatus, _error:
 
 DEFINITIONS: Mapping[str, Definition[Tools]] = {
     "schedule": Definition("schedule", SCHEDULE, schedule_ended, sweep="sweep", hold=hold),
+    "schedule_together": Definition("schedule_together", SCHEDULE_TOGETHER, schedule_ended, sweep="sweep", hold=hold),
     **{
         operation: Definition(operation, CHANGE, _change_ended, sweep="sweep", hold=hold)
         for operation in ("update", "move_occurrence", "restore_occurrence", "mend")

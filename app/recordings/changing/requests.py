@@ -21,12 +21,12 @@ from app.database.types import utc_now
 from app.http.errors import ChainRunning, NotChangeable, NotFound, OccurrenceOver, PreconditionFailed, ReferenceInUse
 from app.http.fields import In, LocalTime
 from app.recordings.changing.operations import DEFINITIONS
-from app.recordings.changing.switching import Party
+from app.recordings.changing.switching import SCHEDULE_TOGETHER, Party
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft, resource_input, words
 from app.recordings.models import Recording, RecordingStatus
-from app.recordings.scheduling.accept import Accepted, accept_document, held, take_up
+from app.recordings.scheduling.accept import Accepted, accept_document, add_recording, held, take_up
 from app.recordings.whose import Reference, by_reference, find
 from app.recurrence.occurrences import place, zone
 from app.resources.mirror import drift
@@ -102,7 +102,7 @@ def change(
         **words(document),
         "categories": document.categories,
         "on_conflict": document.on_conflict,
-        "resource": None if same_room else _room_input(recording, document, party),
+        "resource": None if same_room else _room_input(recording.id, resource_input(document), party),
         "together": list(party.items) if party else [],
         "change": {"document": document.model_dump(mode="json", exclude_unset=True), "zone": zone_name},
     }
@@ -117,10 +117,10 @@ def _resource_is_gone(session: Session, recording: Recording) -> bool:
     return resource is not None and resource.gone_since is not None
 
 
-def _room_input(recording: Recording, document: RecordingDocument, party: Party | None) -> dict[str, Any]:
+def _room_input(recording_id: str, asked: Mapping[str, Any], party: Party | None) -> Mapping[str, Any]:
     """In a party the room that was found when it was planned: the lanes of all are named by then."""
-    found = party.found.get(recording.id) if party else None
-    return {"id": found} if found is not None else resource_input(document)
+    found = party.found.get(recording_id) if party else None
+    return {"id": found} if found is not None else asked
 
 
 def resume(session: Session, store: Store, client: Client, recording_id: str) -> Accepted:
@@ -172,14 +172,36 @@ def put(session: Session, store: Store, document: RecordingDocument, draft: Draf
     recording = by_reference(session, draft.client, document.reference_id)
     if recording is None:
         return accept_document(session, store, draft, None)
-    held(session, store, recording)
-    latest = _latest(session, recording)
-    if recording.status == RecordingStatus.STUCK and _aims_at(latest, recording) == draft.fingerprint:
+    return become(session, store, held(session, store, recording), document, default_zone)
+
+
+def become(
+    session: Session,
+    store: Store,
+    recording: Recording,
+    document: RecordingDocument,
+    default_zone: str,
+    *,
+    party: Party | None = None,
+) -> Accepted:
+    """Makes a recording that is held what a whole document says: one that is stuck on the way there is taken up."""
+    latest, wanted = _latest(session, recording), document.fingerprint()
+    if recording.status == RecordingStatus.STUCK and _aims_at(latest, recording) == wanted:
         return take_up(session, store, recording)
     document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
-    if recording.fingerprint == draft.fingerprint and document_stays:
+    if recording.fingerprint == wanted and document_stays:
         return replace(_as_it_is(session, recording), unchanged=True)
-    return change(session, store, recording, document, default_zone)
+    return change(session, store, recording, document, default_zone, party=party)
+
+
+def make_together(session: Session, store: Store, draft: Draft, party: Party) -> Accepted:
+    """A new recording that goes where others of the party leave."""
+    add_recording(session, draft)
+    resource = _room_input(draft.recording_id, draft.input["resource"], party)
+    given = {**draft.input, "resource": resource, "together": list(party.items), "party": party.as_input()}
+    names = [step.name for step in SCHEDULE_TOGETHER]
+    chain_id = store.create(session, draft.recording_id, "schedule_together", names, given, party=party.id)
+    return Accepted(draft.recording_id, chain_id, begun=True, made=True)
 
 
 def _aims_at(chain: Chain, recording: Recording) -> str | None:

@@ -26,6 +26,7 @@ _RECORDING = SQLModel.metadata.tables["recording"]
 _HOLD = select(_RECORDING.c.id).where(_RECORDING.c.id == bindparam("of")).with_for_update()
 
 OVER = (RecordingStatus.CANCELLING, RecordingStatus.CANCELLED)
+MAKING = ("schedule", "schedule_together")  # operations that make a new recording
 _SCHEDULED = (
     update(Recording)
     .where(col(Recording.id) == bindparam("of"), col(Recording.status).not_in(OVER))
@@ -82,11 +83,16 @@ def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
     return alive.id if alive else None
 
 
-def _make(session: Session, store: Store, draft: Draft, claim: bool) -> Accepted:
+def add_recording(session: Session, draft: Draft) -> None:
+    """The recording's rows, for which a chain is to be begun. Raises NothingAhead."""
     ensure_ahead(draft.schedule, utc_now())
     for table, rows in draft.rows:
         if rows:
             session.connection().execute(insert(table), rows)
+
+
+def _make(session: Session, store: Store, draft: Draft, claim: bool) -> Accepted:
+    add_recording(session, draft)
     names = [step.name for step in SCHEDULE]
     if claim:
         claimed = store.begin(session, draft.recording_id, "schedule", names, draft.input)
@@ -113,7 +119,7 @@ def take_up(session: Session, store: Store, recording: Recording) -> Accepted:
         raise NothingToResume()
     taken = store.take_up(session, chain.id)
     if taken and recording.status == RecordingStatus.STUCK:
-        states = {"schedule": RecordingStatus.SCHEDULING, "cancel": RecordingStatus.CANCELLING}
+        states = {**dict.fromkeys(MAKING, RecordingStatus.SCHEDULING), "cancel": RecordingStatus.CANCELLING}
         _set(session, recording.id, status=states.get(chain.operation, RecordingStatus.SCHEDULED), problem=None)
     return Accepted(recording.id, chain.id, begun=taken)
 
