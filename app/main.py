@@ -53,6 +53,7 @@ from app.recordings.models import Recording
 from app.recordings.occurrences_router import router as occurrences
 from app.recordings.reading.calendar import router as calendars
 from app.recordings.references_router import router as references
+from app.recordings.retention import Retention
 from app.recordings.router import router as recordings
 from app.recordings.scheduling.context import Tools
 from app.recurrence.occurrences import zone
@@ -236,6 +237,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (template_entries.EVERY, template_entries.read)}
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
+    retention = Retention(database, settings.keep_days)
     threads = Threads()
     feed = Feed(database, threads, refreshers.ask, settings.refreshes_per_second)
 
@@ -252,6 +254,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         await run_in_threadpool(keys.start)
         workers.start()
         refreshers.start()
+        retention.start()
         log.info("started", sandbox=settings.embedded_sandbox, workers=settings.workers, database=database.kind)
         if keys.is_open:
             log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
@@ -259,6 +262,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         # In threads of asyncio's: those of requests may all be waiting for Kaltura.
         ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
         await asyncio.to_thread(refreshers.stop, MIRROR_STOP_SECONDS)
+        await asyncio.to_thread(retention.stop, MIRROR_STOP_SECONDS)
         feed.versions.close()
         await asyncio.to_thread(keys.stop)
         log.info("stopped", all_calls_ended=ended)
@@ -289,6 +293,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.rounds = rounds
     app.state.feed = feed
     app.state.refreshers = refreshers
+    app.state.retention = retention
     app.state.kaltura = kaltura.client()
     app.state.threads = threads
     app.state.finder = Finder(database, app.state.kaltura, threads)

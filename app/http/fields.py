@@ -127,10 +127,11 @@ def broken_at(loc: tuple[int | str, ...], rule: str) -> ValidationError:
 def pointer(loc: Sequence[int | str]) -> str:
     """The JSON pointer (RFC 6901) of a pydantic location: `("body", "exclude", 1)` is `/exclude/1`.
 
-    Parameters have no pointer of their own; they are `/query/limit`, `/path/id`, `/header/prefer`.
+    Parameters have no pointer of their own; they are `/query/limit`, `/path/id`, `/header/prefer`, also one of several
+    values.
     A name that the client made up is cut, and its unprintable characters are replaced.
     """
-    path = loc[1:] if loc[:1] == ("body",) else loc
+    path = loc[1:] if loc[:1] == ("body",) else loc[:2] if loc[:1] == ("query",) else loc
     return "".join(f"/{_segment(str(step))}" for step in path)
 
 

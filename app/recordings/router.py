@@ -44,7 +44,7 @@ from app.recordings.parameters import (
     RecordingId,
     wait_of,
 )
-from app.recordings.reading import queries
+from app.recordings.reading import listing, queries
 from app.recordings.reading.views import HistoryPage, OccurrencePage, RecordingPage, RecordingView
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
@@ -141,17 +141,27 @@ def list_recordings(
     response: Response,
     client: Reader,
     database: Reading,
-    filters: Annotated[queries.Filters, Depends(queries.filters)],
+    filters: Annotated[listing.Filters, Depends(listing.filters)],
+    sort: Annotated[
+        listing.Sort | None,
+        Query(
+            description="By `start`, or by when it was `updated`, the earliest first. Else by id, the latest first.",
+            examples=["start"],
+        ),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="How many at most.", examples=[50])] = 50,
     cursor: Annotated[
         str | None, Query(max_length=200, description="`next_cursor` of the page before.", examples=[CURSOR])
     ] = None,
 ) -> RecordingPage:
-    """Your recordings, the latest first, failed and cancelled ones too. With `admin`, everybody's."""
+    """Your recordings, the latest first, failed and cancelled ones too. With `admin`, everybody's.
+
+    Send a `cursor` with the same filters and the same `sort`. For a sync: `sort=updated` with `updated_since`.
+    """
     if filters.resource is not None:
         request.app.state.refreshers.ask()  # what it means is to be true
     with database.read() as session:
-        items, more = queries.page(session, client, filters, limit, cursor)
+        items, more = listing.page(session, client, filters, sort, limit, cursor)
     if more:
         following = request.url.include_query_params(cursor=more)
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'

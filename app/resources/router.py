@@ -145,5 +145,8 @@ async def get_upcoming_calendar(
     window: Annotated[page.Window, Depends(_span)],
     _if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """The same for capture agents that read iCalendar (RFC 5545). There are no recurrence rules and no zones in it."""
+    """The same for capture agents that read iCalendar (RFC 5545). There are no recurrence rules and no zones in it.
+
+    If there are more sessions than `limit`, the calendar has `X-LECTERN-TRUNCATED:TRUE`.
+    """
     return await _answer(request, client, id, window, "ics")

@@ -80,3 +80,7 @@ class UpcomingView(Out):
     occurrences: list[UpcomingOccurrence] = Field(
         description="By start. Running ones are there, ended and cancelled ones are not."
     )
+    next_cursor: str | None = Field(
+        description="Send it as `cursor`, with `from` and `to` as here, to get the next page; null on the last one.",
+        examples=["MTc5OTg0ODgwMCBv", None],
+    )

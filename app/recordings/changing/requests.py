@@ -212,7 +212,13 @@ def _aims_at(chain: Chain, recording: Recording) -> str | None:
 
 
 def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
-    """Cancels what lies ahead. A chain that still runs is asked to stop; a cancellation that is stuck is taken up."""
+    """Cancels what lies ahead. A chain that still runs is asked to stop; a cancellation that is stuck is taken up.
+
+    A failed recording, of which there is nothing to cancel, is listed no more.
+    """
+    if recording.status == RecordingStatus.FAILED and recording.listed:
+        recording.listed = False
+        session.add(recording)
     if recording.status in (RecordingStatus.CANCELLED, RecordingStatus.CANCELLING, RecordingStatus.FAILED):
         return _as_it_is(session, recording)
     latest = _latest(session, recording)

@@ -17,6 +17,7 @@ from app.http.errors import IdempotencyKeyReused, NotFound, NothingToResume, Ref
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.draft import Draft
 from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, ScheduleEvent
+from app.recordings.retention import forget_failed
 from app.recordings.scheduling.steps import SCHEDULE
 from app.recordings.whose import by_reference
 from app.resources.models import Occurrence, OccurrenceStatus
@@ -86,6 +87,7 @@ def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
 def add_recording(session: Session, draft: Draft) -> None:
     """The recording's rows, for which a chain is to be begun. Raises NothingAhead."""
     ensure_ahead(draft.schedule, utc_now())
+    forget_failed(session, draft.client, draft.reference_id)
     for table, rows in draft.rows:
         if rows:
             session.connection().execute(insert(table), rows)
