@@ -17,7 +17,7 @@ import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from sqlalchemy import Connection, select, text
 from sqlmodel import col
 from starlette.concurrency import run_in_threadpool
@@ -33,7 +33,7 @@ from app.chains.worker import Workers
 from app.database import counters
 from app.database.account import Account, account_of, take
 from app.database.database import Database
-from app.http import docs, headers, hosts, limits, problems, requests
+from app.http import docs, errors, headers, hosts, limits, parameters, problems, requests
 from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
 from app.kaltura.crowds import Crowds
@@ -52,6 +52,8 @@ from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.models import Recording
 from app.recordings.occurrences_router import router as occurrences
 from app.recordings.reading.calendar import router as calendars
+from app.recordings.references_router import router as references
+from app.recordings.retention import Retention
 from app.recordings.router import router as recordings
 from app.recordings.scheduling.context import Tools
 from app.recurrence.occurrences import zone
@@ -236,6 +238,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (template_entries.EVERY, template_entries.read)}
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
+    retention = Retention(database, settings.keep_days)
     threads = Threads()
     feed = Feed(database, threads, refreshers.ask, settings.refreshes_per_second)
 
@@ -252,6 +255,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         await run_in_threadpool(keys.start)
         workers.start()
         refreshers.start()
+        retention.start()
         log.info("started", sandbox=settings.embedded_sandbox, workers=settings.workers, database=database.kind)
         if keys.is_open:
             log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
@@ -259,6 +263,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         # In threads of asyncio's: those of requests may all be waiting for Kaltura.
         ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
         await asyncio.to_thread(refreshers.stop, MIRROR_STOP_SECONDS)
+        await asyncio.to_thread(retention.stop, MIRROR_STOP_SECONDS)
         feed.versions.close()
         await asyncio.to_thread(keys.stop)
         log.info("stopped", all_calls_ended=ended)
@@ -275,6 +280,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        dependencies=[Depends(parameters.only_known)],
+        responses=errors.responses(errors.InvalidDocument),  # that one's
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.prepare = prepare
@@ -287,12 +294,14 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.rounds = rounds
     app.state.feed = feed
     app.state.refreshers = refreshers
+    app.state.retention = retention
     app.state.kaltura = kaltura.client()
     app.state.threads = threads
     app.state.finder = Finder(database, app.state.kaltura, threads)
     ask = readiness.Asking(app.state.kaltura, kaltura.permissions)
     metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second))
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads)
+    app.include_router(references)  # first: a reference may look like any other address
     app.include_router(recordings)
     app.include_router(occurrences)
     app.include_router(calendars)

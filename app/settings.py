@@ -92,6 +92,12 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(
         180.0, ge=1, le=86_400, description="How long after an unknown outcome Lectern looks for a second object."
     )
+    keep_days: int = Field(
+        400,
+        ge=1,
+        le=36_500,
+        description="Days that a recording is kept after it is over, failed or cancelled, with its chains.",
+    )
     time_zone: str = Field("UTC", description="The zone of a document that names none (IANA).")
     api_keys: SecretStr = Field(
         SecretStr(""),

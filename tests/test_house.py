@@ -33,8 +33,8 @@ KNOWS_EVERYTHING = {"main", "cli", "operations"}
 FLOORS: dict[str, list[str]] = {
     "resources": ["models", "naming", "paths", "references", "conflicts", "rounds", "schemas", "lookup", "whole_list",
                   "mirror", "feed", "router", "links_router"],
-    "recordings": ["models", "whose", "document", "reading", "scheduling", "changing", "accepting", "parameters",
-                   "router", "occurrences_router", "chains_router"],
+    "recordings": ["models", "whose", "retention", "document", "reading", "scheduling", "changing", "accepting",
+                   "parameters", "router", "references_router", "occurrences_router", "chains_router"],
 }  # fmt: skip
 MAX_FILES = 12  # beside each other in a folder; `__init__.py` is none
 
@@ -47,6 +47,8 @@ WAIT_FOR_A_CHAIN = {
     "post /chains/{}/resume",
     "post /recordings/batch",
     "put /recordings/by-reference/{}",
+    "patch /recordings/by-reference/{}",
+    "delete /recordings/by-reference/{}",
     "patch /recordings/{}",
     "delete /recordings/{}",
     "patch /recordings/{}/occurrences/{}",

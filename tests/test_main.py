@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from app.cli.main import main
-from app.http.server import Server
+from app.http.serving.server import Server
 from app.main import create_app
 from app.sandbox.simulator import Sandbox
 from app.sandbox.transport import SandboxTransport

@@ -87,7 +87,7 @@ def serve(
     """Run the service, with the settings in LECTERN_* variables or `.env`."""
     gc.disable()  # nothing that is imported is garbage: a fifth of the time until the service is ready
     try:
-        from app.http.server import Server, bound
+        from app.http.serving.server import Server, bound
         from app.main import create_app
         from app.operations.cpu import keep_to_one_cpu
 

@@ -11,23 +11,18 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
-    PlainSerializer,
     TypeAdapter,
     ValidationError,
-    WithJsonSchema,
     WrapValidator,
     model_validator,
 )
@@ -184,10 +179,11 @@ def _with_hints(error: ValidationError, known: Sequence[str]) -> ValidationError
 def pointer(loc: Sequence[int | str]) -> str:
     """The JSON pointer (RFC 6901) of a pydantic location: `("body", "exclude", 1)` is `/exclude/1`.
 
-    Parameters have no pointer of their own; they are `/query/limit`, `/path/id`, `/header/prefer`.
+    Parameters have no pointer of their own; they are `/query/limit`, `/path/id`, `/header/prefer`, also one of several
+    values.
     A name that the client made up is cut, and its unprintable characters are replaced.
     """
-    path = loc[1:] if loc[:1] == ("body",) else loc
+    path = loc[1:] if loc[:1] == ("body",) else loc[:2] if loc[:1] == ("query",) else loc
     return "".join(f"/{_segment(str(step))}" for step in path)
 
 
@@ -279,91 +275,6 @@ OptionalLine = Annotated[Annotated[str, Words(256, least=0)] | None, AfterValida
 OptionalText = Annotated[Annotated[str, Words(65_535, least=0, lines=True)] | None, AfterValidator(_or_none)]
 # Kaltura casts ids to 32-bit integers.
 KalturaId = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
-
-
-# --- times -------------------------------------------------------------------------------------------------
-
-FIRST_YEAR, LAST_YEAR = 2000, 2099  # far enough for every term, near enough that no arithmetic overflows
-
-_DAY = r"(?P<year>[0-9]{4})-[0-9]{2}-[0-9]{2}"
-_DATE = re.compile(_DAY)
-_TIME = re.compile(
-    rf"(?P<local>{_DAY}T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)(\.0{{1,9}})?"
-    r"(?P<offset>Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
-)
-
-
-def _matched(pattern: re.Pattern[str], value: object, rule: str) -> re.Match[str]:
-    if not isinstance(value, str):
-        raise broken(f"{rule}, got {kind(value)}")
-    found = pattern.fullmatch(value)
-    if not found:
-        raise broken(rule)
-    if not FIRST_YEAR <= int(found["year"]) <= LAST_YEAR:
-        raise broken(f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}")
-    return found
-
-
-def _read_date(value: object) -> date:
-    found = _matched(_DATE, value, "must be a string with a date like 2027-01-13")
-    try:
-        return date.fromisoformat(found[0])
-    except ValueError:
-        raise broken("must be a day that the calendar has") from None
-
-
-def _read_time(value: object) -> datetime:
-    rule = "must be a string with a time like 2027-01-13T09:00:00, in whole seconds, with or without an offset"
-    found = _matched(_TIME, value, rule)
-    try:
-        return datetime.fromisoformat(found["local"] + (found["offset"] or ""))
-    except ValueError:
-        raise broken("must be a day that the calendar has") from None
-
-
-def _read_moment(value: object) -> datetime:
-    if isinstance(value, str) and _DATE.fullmatch(value):
-        return datetime.combine(_read_date(value), time(), UTC)
-    # An unescaped "+" of a query arrives as a space.
-    read = _read_time(value.replace(" ", "+") if isinstance(value, str) else value)
-    if read.tzinfo is None:
-        raise broken("must have an offset from UTC, or Z")
-    return read
-
-
-def _show_time(value: datetime) -> str:
-    return value.isoformat().replace("+00:00", "Z")
-
-
-def _show_instant(value: datetime) -> str:
-    timespec = "milliseconds" if value.microsecond else "seconds"
-    return value.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
-
-
-LocalDate = Annotated[date, BeforeValidator(_read_date)]
-"""A date without a time, in some room's zone: `2027-01-13`."""
-
-LocalTime = Annotated[
-    datetime,
-    BeforeValidator(_read_time),
-    PlainSerializer(_show_time, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": "^" + re.sub(r"\?P<\w+>", "", _TIME.pattern) + "$"}),
-]
-"""A wall-clock time (naive), or one with the offset that the client gave it (aware). In whole seconds: a
-fraction is read only where it is zero, as JavaScript writes it."""
-
-Moment = Annotated[
-    datetime,
-    BeforeValidator(_read_moment),
-    WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}),
-]
-"""An instant that a client names: RFC 3339 with an offset, or a date, which is its first instant in UTC."""
-
-Instant = Annotated[AwareDatetime, PlainSerializer(_show_instant, return_type=str)]
-"""An instant, shown in UTC: `2027-01-13T14:00:00Z`. With milliseconds where it has some."""
-
-ZonedTime = Annotated[AwareDatetime, PlainSerializer(datetime.isoformat, return_type=str)]
-"""A wall-clock time, shown with its offset: `2027-01-13T09:00:00-05:00`."""
 
 
 # --- unions ------------------------------------------------------------------------------------------------

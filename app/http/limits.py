@@ -48,7 +48,7 @@ class BodyLimit:
 class Entrance:
     """Refuses what a server lets through and should not, and counts it: the connection is closed after that.
 
-    A reserved connection has the `crowd` in its requests' state (app/http/connections.py): while there are more
+    A reserved connection has the `crowd` in its requests' state (app/http/serving/connections.py): while there are more
     connections than there should be, it is for supervisors.
     """
 

@@ -27,8 +27,8 @@ from app.http.errors import problem
 from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
 from app.recordings import whose
-from app.recordings.changing import batch, requests
-from app.recordings.changing.batch import Batch, Outcome
+from app.recordings.changing import batch, one_session, requests
+from app.recordings.changing.batch_schemas import Batch, Outcome
 from app.recordings.changing.final_state import Planned
 from app.recordings.document import draft as drafts
 from app.recordings.document.document import RecordingDocument
@@ -37,6 +37,7 @@ from app.recordings.models import Recording, RecordingStatus
 from app.recordings.reading import queries
 from app.recordings.scheduling.accept import Accepted, accept_document, held, take_up_chain
 from app.recordings.scheduling.context import Tools
+from app.recordings.whose import Reference
 from app.resources.models import Occurrence
 
 log = structlog.get_logger(__name__)
@@ -91,23 +92,23 @@ class Acceptance:
         return Response(view.model_dump_json(), status, headers, media_type="application/json")
 
     async def change(
-        self, client: Client, recording_id: str, patch: Mapping[str, Any], if_match: str | None, wait: float
+        self, client: Client, named: str | Reference, patch: Mapping[str, Any], if_match: str | None, wait: float
     ) -> Response:
         """200 with the changed recording, 202 while it goes on, or the problem that left it as it was."""
 
         def accept(session: Session) -> Accepted:
-            recording = requests.guarded(session, self.store, client, recording_id, if_match)
+            recording = requests.guarded(session, self.store, client, named, if_match)
             document = requests.patched(recording, patch)
             return requests.change(session, self.store, recording, document, self.default_zone)
 
-        return await self._run(client, accept, wait, recording_id)
+        return await self._run(client, accept, wait, named)
 
-    async def cancel(self, client: Client, recording_id: str, if_match: str | None, wait: float) -> Response:
+    async def cancel(self, client: Client, named: str | Reference, if_match: str | None, wait: float) -> Response:
         def accept(session: Session) -> Accepted:
-            recording = requests.guarded(session, self.store, client, recording_id, if_match)
+            recording = requests.guarded(session, self.store, client, named, if_match)
             return requests.cancel(session, self.store, recording)
 
-        return await self._run(client, accept, wait, recording_id, refusable=False)
+        return await self._run(client, accept, wait, named, refusable=False)
 
     async def change_occurrence(
         self,
@@ -121,7 +122,7 @@ class Acceptance:
 
         def accept(session: Session) -> Accepted:
             recording = held(session, self.store, whose.find(session, client, recording_id))
-            occurrence = requests.find_occurrence(session, recording, occurrence_id)
+            occurrence = one_session.find_occurrence(session, recording, occurrence_id)
             return act(session, self.store, recording, occurrence)
 
         return await self._run(client, accept, wait, recording_id, occurrence_id)
@@ -142,14 +143,15 @@ class Acceptance:
         look = partial(batch.check, asks=bool(wait))
         given = self.database, kaltura, client, asked, self.default_zone, self.server_zone
         planned = await self.threads.ask(client.key, look, *given)
-        accepted = await self.threads.writing.run(self._commit_all, client, planned)
+        accepted = await self.threads.writing.run(self._commit_all, client, asked, planned)
         self._begin(*accepted)
         await asyncio.gather(*(self._ended(one, wait) for one in accepted))
         return await self.threads.ending.run(self._answer_all, accepted, bool(wait))
 
-    def _commit_all(self, client: Client, planned: Sequence[Planned]) -> list[Accepted]:
-        turns = {one.recording.client for one in planned}
-        return self._write(turns, lambda session: batch.apply(session, self.store, client, planned, self.default_zone))
+    def _commit_all(self, client: Client, asked: Batch, planned: Sequence[Planned]) -> list[Accepted]:
+        turns = {one.of.client for one in planned}
+        zone = self.default_zone
+        return self._write(turns, lambda session: batch.apply(session, self.store, client, asked, planned, zone))
 
     def _answer_all(self, accepted: Sequence[Accepted], waited: bool) -> Response:
         with self.database.read() as session:
@@ -166,12 +168,12 @@ class Acceptance:
         client: Client,
         accept: Callable[[Session], Accepted],
         wait: float,
-        recording_id: str | None = None,
+        named: str | Reference | None = None,
         occurrence_id: str | None = None,
         *,
         refusable: bool = True,
     ) -> Response:
-        accepted = await self.threads.writing.run(self._commit, client, accept, recording_id)
+        accepted = await self.threads.writing.run(self._commit, client, accept, named)
         if accepted.unchanged:
             return Response(status_code=204, headers={"Location": f"/recordings/{accepted.recording_id}"})
         self._begin(accepted)
@@ -180,13 +182,13 @@ class Acceptance:
         told = refusable and not at_once
         return await self.threads.ending.run(self._answer, accepted, occurrence_id, told, at_once)
 
-    def _commit(self, client: Client, accept: Callable[[Session], Accepted], recording_id: str | None) -> Accepted:
+    def _commit(self, client: Client, accept: Callable[[Session], Accepted], named: str | Reference | None) -> Accepted:
         # A client's requests decide by what is there one after another: two equal ones at once find each other.
         # An `admin` who changes somebody's recording takes that client's turn.
         turn = client.name
-        if client.sees_all and recording_id is not None:
+        if client.sees_all and named is not None:
             with self.database.read() as session:
-                turn = whose.find(session, client, recording_id).client
+                turn = whose.find(session, client, named).client
         return self._write(turn, accept)
 
     def _write(self, turn: str | Collection[str] | None, act: Callable[[Session], T]) -> T:

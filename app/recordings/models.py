@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, UniqueConstraint, true
 from sqlmodel import Field, SQLModel
 
 from app.database.types import UtcDateTime, utc_now
@@ -27,9 +27,16 @@ class Recording(SQLModel, table=True):
 
     `version` is raised by the database (a trigger, migration 0005) with each change of the row. `last_number` is the
     highest number that a change gave an event of it, also one that is gone or was undone: none is given twice.
+
+    A failed one is not `listed` any more when a client has deleted it, or has sent its document once more.
     """
 
-    __table_args__ = (UniqueConstraint("client", "active_reference"),)
+    __table_args__ = (
+        UniqueConstraint("client", "active_reference"),
+        Index("ix_recording_first_start", "first_start", "id"),
+        Index("ix_recording_updated_at", "updated_at", "id"),
+        Index("ix_recording_last_end", "last_end"),
+    )
 
     id: str = Field(primary_key=True)
     client: str = Field(index=True)
@@ -48,6 +55,7 @@ class Recording(SQLModel, table=True):
     updated_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
     version: int = Field(default=1, sa_type=BigInteger)
     last_number: int = 0
+    listed: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
 
 
 class RecordingTag(SQLModel, table=True):
@@ -81,5 +89,12 @@ class IdempotencyKey(SQLModel, table=True):
     client: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
     fingerprint: str
-    recording_id: str = Field(foreign_key="recording.id")
-    created_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
+    recording_id: str = Field(foreign_key="recording.id", index=True)
+    created_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False, index=True))
+
+
+class Upkeep(SQLModel, table=True):
+    """What one process of several does from time to time, and when next, in seconds of the database's clock."""
+
+    name: str = Field(primary_key=True)
+    due_at: float = Field(sa_column=Column(Float(53), nullable=False))

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.access.door import REFUSALS, Reader, Writer
 from app.http.errors import (
@@ -22,11 +22,11 @@ from app.http.errors import (
     UnsupportedMediaType,
     responses,
 )
-from app.http.fields import CURSOR, Words
+from app.http.fields import CURSOR
 from app.http.threads import Reading
 from app.recordings import whose
 from app.recordings.changing import requests
-from app.recordings.changing.batch import Batch, BatchView
+from app.recordings.changing.batch_schemas import Batch, BatchView
 from app.recordings.document.preview import Preview
 from app.recordings.parameters import (
     CHANGING,
@@ -45,7 +45,7 @@ from app.recordings.parameters import (
     RecordingId,
     wait_of,
 )
-from app.recordings.reading import queries
+from app.recordings.reading import listing, queries
 from app.recordings.reading.views import HistoryPage, OccurrencePage, RecordingPage, RecordingView
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
@@ -118,7 +118,10 @@ async def preview_recording(request: Request, document: Document, client: Writer
 async def change_recordings(
     request: Request, batch: Batch, client: Writer, accepting: Accepting, prefer: Prefer = None
 ) -> Response:
-    """Up to 100 patches, checked for conflicts on the final state of all of them: so rooms can be swapped.
+    """Up to 100 patches and documents, checked for conflicts on the final state of all: so rooms can be swapped.
+
+    A patch names its recording by `id` or by `reference_id`; a document makes the recording with its `reference_id`, or
+    changes it.
 
     One conflict refuses the batch, and nothing is changed. Otherwise each is applied by a chain of its own. A change
     that Kaltura refuses leaves its recording as it was, and with it those that depend on each other's leaving a room
@@ -126,37 +129,6 @@ async def change_recordings(
     wait is answered without a question to Kaltura: what somebody booked there is then such a refusal, too.
     """
     return await accepting.batch(client, request.app.state.kaltura, batch, wait_of(prefer))
-
-
-@router.put(
-    "/by-reference/{reference_id:path}",
-    response_model=RecordingView,
-    summary="Make or change the recording with your id",
-    response_description="It was there, and is changed.",
-    responses={
-        201: {"model": RecordingView, "description": "It was not there, and is scheduled.", "headers": LOCATION},
-        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": LOCATION | RETRY},
-        204: {"description": "It is what the document says already; Kaltura was not asked.", "headers": LOCATION},
-        **responses(*MAKING, *CHANGING),
-    },
-)
-async def put_recording(
-    reference_id: Annotated[
-        str,
-        Words(255),
-        Path(
-            description="Your `reference_id`.",
-            examples=["SIS-2026F-MATH123-01"],
-            openapi_examples={"of the example": {"value": "SIS-2026F-MATH123-01"}},  # Swagger UI fills it in
-        ),
-    ],
-    document: Document,
-    client: Writer,
-    accepting: Accepting,
-    prefer: Prefer = None,
-) -> Response:
-    """For a sync that sends everything every night: what is new is scheduled, what differs is changed."""
-    return await accepting.put(client, document.referring_to(reference_id), wait_of(prefer))
 
 
 @router.get(
@@ -171,17 +143,27 @@ def list_recordings(
     client: Reader,
     database: Reading,
     accepting: Accepting,
-    filters: Annotated[queries.Filters, Depends(queries.filters)],
+    filters: Annotated[listing.Filters, Depends(listing.filters)],
+    sort: Annotated[
+        listing.Sort | None,
+        Query(
+            description="By `start`, or by when it was `updated`, the earliest first. Else by id, the latest first.",
+            examples=["start"],
+        ),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="How many at most.", examples=[50])] = 50,
     cursor: Annotated[
         str | None, Query(max_length=200, description="`next_cursor` of the page before.", examples=[CURSOR])
     ] = None,
 ) -> RecordingPage:
-    """Your recordings, the latest first, failed and cancelled ones too. With `admin`, everybody's."""
+    """Your recordings, the latest first, failed and cancelled ones too. With `admin`, everybody's.
+
+    Send a `cursor` with the same filters and the same `sort`. For a sync: `sort=updated` with `updated_since`.
+    """
     if filters.resource is not None:
         request.app.state.refreshers.ask()  # what it means is to be true
     with database.read() as session:
-        items, more = queries.page(session, client, filters, limit, cursor, accepting.server_zone)
+        items, more = listing.page(session, client, filters, sort, limit, cursor, accepting.server_zone)
     if more:
         following = request.url.include_query_params(cursor=more)
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
@@ -201,7 +183,7 @@ def get_recording(
     with database.read() as session:
         recording = whose.find(session, client, id)
         response.headers["ETag"] = requests.etag(recording)
-        return queries.views(session, queries.shown(session, [recording.id]), accepting.server_zone)[0]
+        return queries.view(session, recording, accepting.server_zone)
 
 
 @router.get(

@@ -1,6 +1,7 @@
 """Whose recordings a client may see, and what it is told of others' that are in its way."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -14,15 +15,40 @@ from app.recordings.models import Recording
 _BY_REFERENCE = select(Recording).where(
     col(Recording.client) == bindparam("of"), col(Recording.active_reference) == bindparam("reference")
 )
+_FREED = (
+    select(Recording)
+    .where(
+        col(Recording.client) == bindparam("of"),
+        col(Recording.reference_id) == bindparam("reference"),
+        col(Recording.active_reference).is_(None),
+    )
+    .order_by(col(Recording.id).desc())
+    .limit(1)
+)
 
 
-def find(session: Session, client: Client, recording_id: str) -> Recording:
-    """One of the client's recordings. Another client's is as if it were not there, but for an `admin`."""
-    # A made-up id may hold what a database refuses to compare (NUL).
-    recording = session.get(Recording, recording_id) if recording_id.isascii() and recording_id.isprintable() else None
-    if recording is None or not client.owns(recording.client):
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A recording by the `reference_id` that the client itself gave it, also where the client is an `admin`."""
+
+    id: str
+
+
+def find(session: Session, client: Client, named: str | Reference) -> Recording:
+    """One of the client's recordings, by its id or its reference. Another client's is as if it were not there, but for
+    an `admin`.
+
+    A reference means the recording that has it now; if there is none, the latest that had it until it was over.
+    """
+    if isinstance(named, Reference):
+        asked = {"of": client.name, "reference": named.id}
+        found = by_reference(session, client.name, named.id) or session.execute(_FREED, asked).scalar_one_or_none()
+    else:
+        # A made-up id may hold what a database refuses to compare (NUL).
+        found = session.get(Recording, named) if named.isascii() and named.isprintable() else None
+    if found is None or not client.owns(found.client):
         raise NotFound("There is no such recording.")
-    return recording
+    return found
 
 
 def by_reference(session: Session, client: str, reference_id: str | None) -> Recording | None:

@@ -20,7 +20,8 @@ from app.http.errors import (
     ScheduleUnknown,
     responses,
 )
-from app.http.fields import Line, Moment
+from app.http.fields import Line
+from app.http.times import Moment
 from app.resources import lookup
 from app.resources.feed import page
 from app.resources.feed.etags import HEADER, NOT_MODIFIED, IfNoneMatch
@@ -190,5 +191,8 @@ async def get_upcoming_calendar(
     window: Annotated[page.Window, Depends(_span)],
     _if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """The same for capture agents that read iCalendar (RFC 5545). There are no recurrence rules and no zones in it."""
+    """The same for capture agents that read iCalendar (RFC 5545). There are no recurrence rules and no zones in it.
+
+    If there are more sessions than `limit`, the calendar has `X-LECTERN-TRUNCATED:TRUE`.
+    """
     return await _answer(request, client, id, window, "ics")

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.http.fields import Instant, Out, WholeList, ZonedTime
+from app.http.fields import Out, WholeList
+from app.http.times import Instant, ZonedTime
 
 
 class ResourceView(Out):
@@ -85,6 +86,10 @@ class UpcomingView(Out):
     to: Instant = Field(description="Where the window ends.", examples=["2027-01-27T13:58:02Z"])
     occurrences: list[UpcomingOccurrence] = Field(
         description="By start. Running ones are there, ended and cancelled ones are not."
+    )
+    next_cursor: str | None = Field(
+        description="Send it as `cursor`, with `from` and `to` as here, to get the next page; null on the last one.",
+        examples=["MTc5OTg0ODgwMCBv", None],
     )
 
 

@@ -1,7 +1,7 @@
 """What calendars show: more of a booking's words, when what is shown last changed, and links for calendar programs.
 
 Revision ID: 0016
-Revises: 0013
+Revises: 0014
 """
 
 # ruff: noqa: S608 - no value in these statements comes from outside
@@ -11,7 +11,7 @@ from alembic import op
 from app.database.types import UtcDateTime
 
 revision = "0016"
-down_revision = "0013"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

@@ -107,7 +107,7 @@ class Bench:
             sessions = connection.execute(select(tables["occurrence"].c.start, tables["occurrence"].c.status))
             lanes = connection.execute(text("SELECT count(*) FROM lane")).scalar_one()
             return {
-                "recordings": list(recordings),
+                "recordings": sorted(recordings),
                 "chains": sorted([one, str(status)] for one, status in chains if one != "sweep"),
                 "sessions": sorted([start.isoformat(), status] for start, status in sessions),
                 "lanes": lanes,

@@ -15,10 +15,10 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from app.http import connections
-from app.http.connections import RESERVED, Seldom
 from app.http.limits import MAX_HEAD
-from app.http.server import Server
+from app.http.serving import connections
+from app.http.serving.connections import RESERVED, Seldom
+from app.http.serving.server import Server
 from app.main import create_app
 from app.recordings.document.document import EXAMPLE
 from app.sandbox.simulator import Sandbox

@@ -11,22 +11,19 @@ from pydantic import TypeAdapter, ValidationError
 from app.http.fields import (
     MAX_MESSAGES,
     In,
-    Instant,
     KalturaId,
     Line,
-    LocalDate,
-    LocalTime,
     OptionalLine,
     OptionalText,
     Out,
     Page,
     Words,
-    ZonedTime,
     by_kind,
     each_once,
     messages,
     pointer,
 )
+from app.http.times import Instant, LocalDate, LocalTime, ZonedTime
 
 
 class Room(In):

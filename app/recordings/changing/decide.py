@@ -23,7 +23,7 @@ from app.recordings.document.draft import as_input
 from app.recordings.document.fields import OnConflict
 from app.recordings.models import Recording, ScheduleEvent
 from app.recordings.scheduling.context import Ctx, instant, room
-from app.recordings.scheduling.lanes import recording_lane, room_lane
+from app.recordings.scheduling.lanes import lanes, recording_lanes, room_lanes
 from app.recordings.scheduling.outcomes import conflict, outcome
 from app.resources.conflicts import Booked, find_conflicts
 from app.resources.models import Occurrence
@@ -34,29 +34,6 @@ _USE_UP = (
     .where(_RECORDING.c.id == bindparam("of"), _RECORDING.c.last_number < bindparam("last"))
     .values(last_number=bindparam("last"))
 )
-
-
-def _all_lanes(context: Ctx) -> list[str]:
-    """The recording's, its old room's and its new room's (or its session's), and those of all that are changed together
-    with it; of an end, or where drift is mended, also those of sessions that have rooms of their own.
-
-    A recording that is cancelled early has no room yet. A room that was made just now sorts last, by its id.
-    """
-    return [*_recordings(context), *_rooms(context)]
-
-
-def _recordings(context: Ctx) -> list[str]:
-    return sorted(map(recording_lane, {context.subject, *_party(context)["items"]}))
-
-
-def _rooms(context: Ctx) -> list[str]:
-    more = (*_party(context)["rooms"], *context.input.get("rooms", ()))
-    rooms = {room(context), context.input["resource_id"], *more} - {None}
-    return sorted(room_lane(number) for number in rooms if number is not None)
-
-
-def _party(context: Ctx) -> Mapping[str, Any]:
-    return context.input.get("party") or {"items": (), "rooms": ()}
 
 
 @outcome()
@@ -225,6 +202,6 @@ def _save_last_number(session: Session, context: Ctx) -> None:
     session.connection().execute(_USE_UP, values)
 
 
-STATE: Step[Any] = Step("state", lambda _context: [Call("state")], _decide, lanes=_all_lanes, save=_save_last_number)
+STATE: Step[Any] = Step("state", lambda _context: [Call("state")], _decide, lanes=lanes, save=_save_last_number)
 # Who only takes things away waits for nobody else's recording; whoever comes after it finds the room free.
-STATE_OF_LESS: Step[Any] = replace(STATE, lanes=_recordings, passing=_rooms)
+STATE_OF_LESS: Step[Any] = replace(STATE, lanes=recording_lanes, passing=room_lanes)

@@ -19,7 +19,7 @@ from app.kaltura.answers import same
 from app.kaltura.client import KalturaClient
 from app.kaltura.types import EventDraft
 from app.recordings.document.document import RecordingDocument
-from app.recordings.document.draft import resource_reference
+from app.recordings.document.draft import Draft, resource_reference
 from app.recordings.document.fields import NewResource, OnConflict
 from app.recordings.models import Recording
 from app.recordings.scheduling.conflicts import in_the_room
@@ -38,15 +38,32 @@ Room = int | str | None
 @dataclass(frozen=True, slots=True)
 class Planned:
     """What one change of a batch comes to. `sessions` are all that are not over, `added` (by start) those that are new
-    in `room`; `left` are those that it has now, and will not. `pairs` are conflicts within the recording."""
+    in `room`; `left` are those that it has now, and will not. `pairs` are conflicts within the recording.
 
-    recording: Recording
+    `of`: the recording as it stands, or the draft of a new one.
+    """
+
+    of: Recording | Draft
     document: RecordingDocument
     room: Room
     sessions: list[tuple[Room, datetime, datetime]]
     added: list[tuple[datetime, datetime]]
     left: list[Booked]
     pairs: list[dict[str, Any]]
+
+    @property
+    def id(self) -> str:
+        """The recording's id; of a new one, which nobody knows yet, the one that it will have."""
+        return self.of.id if isinstance(self.of, Recording) else self.of.recording_id
+
+    @property
+    def known_id(self) -> str | None:
+        return self.of.id if isinstance(self.of, Recording) else None
+
+    @property
+    def leaves(self) -> Room:
+        """The room that it has now."""
+        return self.of.resource_id if isinstance(self.of, Recording) else None
 
 
 class Rooms:
@@ -92,9 +109,9 @@ def conflicts(
 ) -> list[dict[str, Any]]:
     """Every conflict of what all of it comes to, with the id of the recording whose change meets it."""
     minding = [one for one in planned if one.added and one.document.on_conflict == OnConflict.REJECT]
-    there = _there(database, client, minding, {one.recording.id for one in planned}, asks=asks)
+    there = _there(database, client, minding, {one.id for one in planned}, asks=asks)
     return [
-        {"recording_id": one.recording.id, **pair}
+        {"recording_id": one.known_id, "reference_id": one.document.reference_id, **pair}
         for one in minding
         for pair in (*one.pairs, *find_conflicts(one.added, [*_of_the_others(one, planned), *there.get(one.room, ())]))
     ]
@@ -103,7 +120,7 @@ def conflicts(
 def _of_the_others(one: Planned, planned: Sequence[Planned]) -> list[Booked]:
     """What the other changes will have in its room."""
     return [
-        Booked(start, end, other.document.title, "lectern", other.recording.id, None)
+        Booked(start, end, other.document.title, "lectern", other.known_id, None)
         for other in planned
         if other is not one
         for room, start, end in other.sessions

@@ -6,21 +6,33 @@ Each `…_ended` runs within the transaction that ends the chain.
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from app.chains.models import ChainStatus
+from app.chains.models import Chain, ChainStatus
 from app.chains.steps import Definition
 from app.database.types import utc_now
 from app.recordings.changing.steps import CANCEL, CANCEL_ONE, CHANGE, CLEAR
+from app.recordings.changing.switching import SCHEDULE_TOGETHER
 from app.recordings.models import Recording, RecordingStatus
-from app.recordings.scheduling.accept import OVER, hold, schedule_ended
+from app.recordings.scheduling.accept import MAKING, OVER, hold, schedule_ended
 from app.recordings.scheduling.context import Tools
 from app.recordings.scheduling.steps import SCHEDULE
 from app.recordings.scheduling.sweep import SWEEP
 from app.resources.mirror import drift
 from app.resources.models import Occurrence
+
+# What the problem of a failed recording is, and was before something could not be cleared.
+_WHY_IT_FAILED = (
+    select(col(Chain.error))
+    .join(Recording, col(Recording.id) == col(Chain.subject))
+    .where(
+        col(Chain.subject) == bindparam("of"),
+        col(Chain.operation).in_(MAKING),
+        col(Recording.status) == RecordingStatus.FAILED,
+    )
+)
 
 
 def _change_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
@@ -77,10 +89,10 @@ def _cancel_ended(session: Session, subject: str, status: ChainStatus, error: Ma
 
 def _clear_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
     """The recording is as over as it was; that something could not be cleared stands in it."""
-    if status == ChainStatus.STUCK:
-        session.execute(update(Recording).where(col(Recording.id) == subject).values(problem=error))
-    else:
+    if status != ChainStatus.STUCK:
         drift.doubt(session, subject)
+        error = session.execute(_WHY_IT_FAILED, {"of": subject}).scalar_one_or_none()
+    session.execute(update(Recording).where(col(Recording.id) == subject).values(problem=error, updated_at=utc_now()))
 
 
 def _sweep_ended(_session: Session, _subject: str, _status: ChainStatus, _error: Mapping[str, Any] | None) -> None:
@@ -89,6 +101,7 @@ def _sweep_ended(_session: Session, _subject: str, _status: ChainStatus, _error:
 
 DEFINITIONS: Mapping[str, Definition[Tools]] = {
     "schedule": Definition("schedule", SCHEDULE, schedule_ended, sweep="sweep", hold=hold),
+    "schedule_together": Definition("schedule_together", SCHEDULE_TOGETHER, schedule_ended, sweep="sweep", hold=hold),
     **{
         operation: Definition(operation, CHANGE, _change_ended, sweep="sweep", hold=hold)
         for operation in ("update", "move_occurrence", "restore_occurrence", "mend")

@@ -6,11 +6,10 @@ a chain (app/recordings/changing/steps.py). What the chain will find is decided 
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, update
 from sqlmodel import Session, col
 
@@ -18,21 +17,18 @@ from app.access.keys import Client
 from app.chains.models import Chain
 from app.chains.store import Store, latest_chains
 from app.database.types import utc_now
-from app.http.errors import ChainRunning, NotChangeable, NotFound, OccurrenceOver, PreconditionFailed, ReferenceInUse
-from app.http.fields import In, LocalTime
+from app.http.errors import ChainRunning, NotChangeable, PreconditionFailed, ReferenceInUse
 from app.recordings.changing.operations import DEFINITIONS
-from app.recordings.changing.rooms import another_room, is_gone, own_rooms, placed, room_of
-from app.recordings.changing.switching import Party
+from app.recordings.changing.rooms import is_gone, own_rooms, placed
+from app.recordings.changing.switching import SCHEDULE_TOGETHER, Party
 from app.recordings.document import equality
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft, resource_input, words
 from app.recordings.document.equality import room_meant, zone_for
-from app.recordings.document.fields import Resource
 from app.recordings.models import Recording, RecordingStatus
-from app.recordings.scheduling.accept import Accepted, accept_document, held, take_up
-from app.recordings.whose import by_reference, find
-from app.recurrence.occurrences import place, zone
+from app.recordings.scheduling.accept import Accepted, accept_document, add_recording, held, take_up
+from app.recordings.whose import Reference, by_reference, find
 from app.resources.mirror import drift
 from app.resources.models import Occurrence, OccurrenceStatus
 
@@ -85,11 +81,11 @@ def change(
     """Makes the recording what `document` says. `party`: it is changed together with others, or not at all.
 
     A new `reference_id` is the recording's from now on, so that nobody else takes it while the chain runs. Raises
-    ReferenceInUse, NothingAhead, and what `_changeable` does.
+    ReferenceInUse, NothingAhead, and what `ensure_changeable` does.
     """
-    _changeable(session, recording)
+    ensure_changeable(session, recording)
     if _says_the_same(session, recording, document, default_zone):
-        return _as_it_is(session, recording)
+        return as_it_is(session, recording)
     before = RecordingDocument.model_validate(recording.document)
     same_room = room_meant(before) == room_meant(document) and not is_gone(session, recording.resource_id)
     schedule = document.schedule(zone_for(recording, default_zone))
@@ -103,17 +99,17 @@ def change(
             update(Recording).where(col(Recording.id) == recording.id).values(active_reference=document.reference_id)
         )
     given = {
-        **_common(recording, before),
+        **common_input(recording, before),
         **words(document),
         "categories": document.categories,
         "on_conflict": document.on_conflict,
-        "resource": None if same_room else _room_input(recording, document, party),
+        "resource": None if same_room else _room_input(recording.id, resource_input(document), party),
         "together": list(party.items) if party else [],
         "change": {"document": document.model_dump(mode="json", exclude_unset=True), "zone": zone_name},
     }
     if party is None:
-        return _begin(session, store, recording, "update", given)
-    return _begin(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
+        return begin_chain(session, store, recording, "update", given)
+    return begin_chain(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
 
 
 def _says_the_same(session: Session, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
@@ -124,10 +120,10 @@ def _says_the_same(session: Session, recording: Recording, document: RecordingDo
     return resource_input(document) == resource_input(RecordingDocument.model_validate(recording.document))
 
 
-def _room_input(recording: Recording, document: RecordingDocument, party: Party | None) -> dict[str, Any]:
+def _room_input(recording_id: str, asked: Mapping[str, Any], party: Party | None) -> Mapping[str, Any]:
     """In a party the room that was found when it was planned: the lanes of all are named by then."""
-    found = party.found.get(recording.id) if party else None
-    return {"id": found} if found is not None else resource_input(document)
+    found = party.found.get(recording_id) if party else None
+    return {"id": found} if found is not None else asked
 
 
 def resume(session: Session, store: Store, client: Client, recording_id: str) -> Accepted:
@@ -141,11 +137,11 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
     extra = [one["event_id"] for one in found if one["kind"] == "extra"]
     is_over = recording.status in (RecordingStatus.CANCELLED, RecordingStatus.FAILED)
     if is_over and extra and _latest(session, held(session, store, recording)).finished_at is not None:
-        return _begin(session, store, recording, "clear", _ending(session, recording, extra=extra))
+        return begin_chain(session, store, recording, "clear", _ending(session, recording, extra=extra))
     if recording.status != RecordingStatus.SCHEDULED or not found:
         return take_up(session, store, recording)
     held(session, store, recording)
-    _changeable(session, recording)
+    ensure_changeable(session, recording)
     for one in found:
         if one["kind"] == "replaced":  # at its time, under another id: that is where it is now
             mine = col(Occurrence.id) == one["occurrence_id"]
@@ -153,7 +149,7 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
     document = RecordingDocument.model_validate(recording.document)
     homeless = [one.id for one in placed(session, recording) if is_gone(session, one.resource_id)]
     given = {
-        **_common(recording, document),
+        **common_input(recording, document),
         **words(document),
         "categories": document.categories,
         "on_conflict": document.on_conflict,
@@ -169,7 +165,7 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
             "extra": extra,
         },
     }
-    return _begin(session, store, recording, "mend", given)
+    return begin_chain(session, store, recording, "mend", given)
 
 
 def put(session: Session, store: Store, document: RecordingDocument, draft: Draft, default_zone: str) -> Accepted:
@@ -177,14 +173,36 @@ def put(session: Session, store: Store, document: RecordingDocument, draft: Draf
     recording = by_reference(session, draft.client, document.reference_id)
     if recording is None:
         return accept_document(session, store, draft, None)
-    held(session, store, recording)
+    return become(session, store, held(session, store, recording), document, default_zone)
+
+
+def become(
+    session: Session,
+    store: Store,
+    recording: Recording,
+    document: RecordingDocument,
+    default_zone: str,
+    *,
+    party: Party | None = None,
+) -> Accepted:
+    """Makes a recording that is held what a whole document says: one that is stuck on the way there is taken up."""
     latest = _latest(session, recording)
     if recording.status == RecordingStatus.STUCK and _aims_at(latest, recording, document, default_zone):
         return take_up(session, store, recording)
     document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
     if document_stays and _says_the_same(session, recording, document, default_zone):
-        return replace(_as_it_is(session, recording), unchanged=True)
-    return change(session, store, recording, document, default_zone)
+        return replace(as_it_is(session, recording), unchanged=True)
+    return change(session, store, recording, document, default_zone, party=party)
+
+
+def make_together(session: Session, store: Store, draft: Draft, party: Party) -> Accepted:
+    """A new recording that goes where others of the party leave."""
+    add_recording(session, draft)
+    resource = _room_input(draft.recording_id, draft.input["resource"], party)
+    given = {**draft.input, "resource": resource, "together": list(party.items), "party": party.as_input()}
+    names = [step.name for step in SCHEDULE_TOGETHER]
+    chain_id = store.create(session, draft.recording_id, "schedule_together", names, given, party=party.id)
+    return Accepted(draft.recording_id, chain_id, begun=True, made=True)
 
 
 def _aims_at(chain: Chain, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
@@ -196,21 +214,27 @@ def _aims_at(chain: Chain, recording: Recording, document: RecordingDocument, de
 
 
 def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
-    """Cancels what lies ahead. A chain that still runs is asked to stop; a cancellation that is stuck is taken up."""
+    """Cancels what lies ahead. A chain that still runs is asked to stop; a cancellation that is stuck is taken up.
+
+    A failed recording, of which there is nothing to cancel, is listed no more.
+    """
+    if recording.status == RecordingStatus.FAILED and recording.listed:
+        recording.listed = False
+        session.add(recording)
     if recording.status in (RecordingStatus.CANCELLED, RecordingStatus.CANCELLING, RecordingStatus.FAILED):
-        return _as_it_is(session, recording)
+        return as_it_is(session, recording)
     latest = _latest(session, recording)
     session.execute(
         update(Recording)
         .where(col(Recording.id) == recording.id)
         .values(status=RecordingStatus.CANCELLING, problem=None, updated_at=utc_now())
     )
-    _withdraw(session, col(Occurrence.booking_id) == recording.id)
+    withdraw(session, col(Occurrence.booking_id) == recording.id)
     if latest.operation == "cancel":
         store.take_up(session, latest.id)
         return Accepted(recording.id, latest.id, begun=True)
     store.ask_to_stop(session, latest.id)
-    return _begin(session, store, recording, "cancel", _ending(session, recording))
+    return begin_chain(session, store, recording, "cancel", _ending(session, recording))
 
 
 def _ending(session: Session, recording: Recording, **more: Any) -> dict[str, Any]:
@@ -218,147 +242,25 @@ def _ending(session: Session, recording: Recording, **more: Any) -> dict[str, An
     return {"resource_id": recording.resource_id, "rooms": rooms, "change": {"cancel": True, **more}}
 
 
-class OccurrenceChange(In):
-    """What is to become of one session: another time, length or resource. What is left out stays as it is."""
-
-    start: LocalTime | None = Field(
-        None,
-        description="When it begins: wall-clock time in the recording's zone, or a time with an offset. As it is, if "
-        "left out.",
-        examples=["2027-01-20T11:00:00"],
-    )
-    duration_minutes: Annotated[int, Field(strict=True, ge=1, le=1440)] | None = Field(
-        None, description="How long it lasts. As long as it did, if left out.", examples=[90]
-    )
-    resource: Resource | None = Field(
-        None,
-        description="The camera or encoder that records this session, as a document names it. It stays there, wherever "
-        "the recording goes, until it is put somewhere else. Where it is, if left out.",
-        examples=["EXTRON-200-DEF", 562931],
-    )
-
-
-def move(
-    session: Session, store: Store, recording: Recording, occurrence: Occurrence, wanted: OccurrenceChange
-) -> Accepted:
-    """Moves one session, also to where the rule has none, and to another resource."""
-    _changeable(session, recording)
-    start, end = _times_of(recording, occurrence, wanted)
-    put_on = another_room(session, recording, occurrence, wanted.resource)
-    if (start, end) == (occurrence.start, occurrence.end) and put_on is None:
-        return _as_it_is(session, recording)
-    _ahead(recording, occurrence)
-    if start <= utc_now() and start != occurrence.start:
-        raise OccurrenceOver("A session cannot be moved into the past.")
-    return _one(
-        session, store, recording, occurrence, "move_occurrence", start=start, end=end, moved=True, put_on=put_on
-    )
-
-
-def cancel_one(session: Session, store: Store, recording: Recording, occurrence: Occurrence) -> Accepted:
-    """Cancels one session, until it is restored."""
-    if occurrence.status == CANCELLED and recording.status != RecordingStatus.FAILED:
-        _at_rest(session, recording)
-        return _as_it_is(session, recording)
-    _changeable(session, recording)
-    accepted = _one(session, store, recording, occurrence, "cancel_occurrence", status=CANCELLED)
-    _withdraw(session, col(Occurrence.id) == occurrence.id)
-    return accepted
-
-
-def _withdraw(session: Session, which: ColumnElement[bool]) -> None:
+def withdraw(session: Session, which: ColumnElement[bool]) -> None:
     """From now on no encoder is shown these sessions, of those that lie ahead, however long their chain takes."""
     session.execute(update(Occurrence).where(which, col(Occurrence.start) > utc_now()).values(withdrawn=True))
 
 
-def restore(session: Session, store: Store, recording: Recording, occurrence: Occurrence) -> Accepted:
-    """Schedules a session again that was cancelled or excluded."""
-    _changeable(session, recording)
-    if occurrence.status == SCHEDULED:
-        return _as_it_is(session, recording)
-    return _one(session, store, recording, occurrence, "restore_occurrence", status=SCHEDULED)
-
-
-def _times_of(recording: Recording, occurrence: Occurrence, wanted: OccurrenceChange) -> tuple[datetime, datetime]:
-    start = occurrence.start
-    if wanted.start is not None:
-        local = wanted.start
-        start = local.astimezone(UTC) if local.tzinfo else place(local, zone(recording.time_zone))[0]
-    minutes = wanted.duration_minutes
-    return start, start + (timedelta(minutes=minutes) if minutes else occurrence.end - occurrence.start)
-
-
-def _as_it_is(session: Session, recording: Recording) -> Accepted:
+def as_it_is(session: Session, recording: Recording) -> Accepted:
     return Accepted(recording.id, _latest(session, recording).id, begun=False)
 
 
-def find_occurrence(session: Session, recording: Recording, occurrence_id: str) -> Occurrence:
-    found = session.get(Occurrence, occurrence_id) if occurrence_id.isprintable() else None
-    if found is None or found.booking_id != recording.id:
-        raise NotFound("The recording has no such occurrence.")
-    return found
-
-
-def guarded(session: Session, store: Store, client: Client, recording_id: str, if_match: str | None) -> Recording:
+def guarded(session: Session, store: Store, client: Client, named: str | Reference, if_match: str | None) -> Recording:
     """The recording, held, if the client's `If-Match` allows to change it (RFC 9110, 13.1.1)."""
-    recording = held(session, store, find(session, client, recording_id))
+    recording = held(session, store, find(session, client, named))
     allowed = {"*", etag(recording)}
     if if_match is not None and allowed.isdisjoint(tag.strip() for tag in if_match.split(",")):
         raise PreconditionFailed()
     return recording
 
 
-def _ahead(recording: Recording, occurrence: Occurrence) -> None:
-    """Raises OccurrenceOver, with when it began, or ended, by the clocks of its zone."""
-    now, tz = utc_now(), zone(recording.time_zone)
-    if occurrence.end <= now:
-        raise OccurrenceOver(f"This session is over: it ended at {occurrence.end.astimezone(tz).isoformat()}.")
-    if occurrence.start <= now:
-        began = occurrence.start.astimezone(tz).isoformat()
-        raise OccurrenceOver(f"This session is running: it began at {began}. Only what lies ahead can be changed.")
-
-
-def _one(
-    session: Session,
-    store: Store,
-    recording: Recording,
-    occurrence: Occurrence,
-    operation: str,
-    *,
-    start: datetime | None = None,
-    end: datetime | None = None,
-    status: str = SCHEDULED,
-    moved: bool | None = None,
-    put_on: dict[str, Any] | None = None,
-) -> Accepted:
-    """`put_on`: the resource that the session is put on, if that is another."""
-    _ahead(recording, occurrence)
-    here = room_of(recording, occurrence)
-    if status == SCHEDULED and put_on is None and is_gone(session, here):
-        raise NotChangeable("Its resource is gone from Kaltura. POST …/resume moves it to the one that is meant now.")
-    document = RecordingDocument.model_validate(recording.document)
-    wanted = {
-        "id": occurrence.id,
-        "start": int((start or occurrence.start).timestamp()),
-        "end": int((end or occurrence.end).timestamp()),
-        "status": status,
-        "moved": occurrence.moved if moved is None else moved,
-        "placing": put_on is not None,
-    }
-    given = {
-        **_common(recording, document),
-        **words(document),
-        "categories": document.categories,
-        "on_conflict": document.on_conflict,
-        "resource_id": here,
-        "resource": put_on,
-        "together": [],
-        "change": {"occurrence": wanted, "zone": recording.time_zone},
-    }
-    return _begin(session, store, recording, operation, given)
-
-
-def _common(recording: Recording, before: RecordingDocument) -> dict[str, Any]:
+def common_input(recording: Recording, before: RecordingDocument) -> dict[str, Any]:
     return {
         "resource_id": recording.resource_id,
         "template_entry_id": recording.template_entry_id,
@@ -366,15 +268,15 @@ def _common(recording: Recording, before: RecordingDocument) -> dict[str, Any]:
     }
 
 
-def _at_rest(session: Session, recording: Recording) -> None:
+def ensure_at_rest(session: Session, recording: Recording) -> None:
     """Raises ChainRunning while a chain of it runs."""
     if _latest(session, recording).next_attempt_at is not None:
         raise ChainRunning("A chain of this recording is still running. Try again when it has ended.")
 
 
-def _changeable(session: Session, recording: Recording) -> None:
+def ensure_changeable(session: Session, recording: Recording) -> None:
     """Raises ChainRunning while a chain of it runs, NotChangeable if it is not scheduled for other reasons."""
-    _at_rest(session, recording)
+    ensure_at_rest(session, recording)
     if recording.status != RecordingStatus.SCHEDULED:
         raise NotChangeable(f"Only a scheduled recording can be changed; this one is {recording.status}.")
 
@@ -383,7 +285,7 @@ def _latest(session: Session, recording: Recording) -> Chain:
     return latest_chains(session, [recording.id])[recording.id]
 
 
-def _begin(
+def begin_chain(
     session: Session,
     store: Store,
     recording: Recording,

@@ -29,7 +29,7 @@ from app.kaltura.errors import Refused
 from app.kaltura.types import NO_CONTENT, PENDING, entry_words, event_words
 from app.recordings.changing.decide import STATE, STATE_OF_LESS
 from app.recordings.changing.retire import ENDING
-from app.recordings.changing.switching import GATHER, link, making_lanes
+from app.recordings.changing.switching import GATHER, link
 from app.recordings.models import Recording
 from app.recordings.scheduling import own
 from app.recordings.scheduling.conflicts import CONFLICTS
@@ -259,7 +259,7 @@ def _save_entry(session: Session, context: Ctx) -> None:
 
 
 CHANGE: Sequence[Step[Tools]] = (
-    replace(RESOURCE, save=remember_resource, lanes=making_lanes),
+    replace(RESOURCE, save=remember_resource),
     STATE,
     Step("ownership", _ownership_calls, _make_sure),
     replace(CONFLICTS, lanes=None),

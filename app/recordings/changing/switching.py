@@ -2,11 +2,12 @@
 
 Two that swap rooms make what is new in the other's room while the other is still there. Before `switch`, behind which
 there is no way back, each waits in `together` for the others; there it is decided once for all (app/chains/parties.py).
+A new recording that goes where another one leaves waits there, too, and is seen by nobody before.
 The input of such a chain has `party`: `items`, `rooms` and `names` of Party.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,10 +21,10 @@ from app.chains.store import steps_of
 from app.recordings.changing.difference import SCHEDULED
 from app.recordings.document.fields import OnConflict
 from app.recordings.scheduling.context import Ctx, Tools, instant, room, wanted
-from app.recordings.scheduling.lanes import name_lane
 from app.recordings.scheduling.links import LINKS
 from app.recordings.scheduling.outcomes import outcome
-from app.recordings.scheduling.steps import RESOURCE
+from app.recordings.scheduling.save_results import save_links
+from app.recordings.scheduling.steps import SCHEDULE
 from app.resources.conflicts import Booked, find_conflicts
 
 TOGETHER = "together"
@@ -48,13 +49,6 @@ class Party:
 
     def as_input(self) -> dict[str, Any]:
         return {"items": self.items, "rooms": self.rooms, "names": self.names}
-
-
-def making_lanes(context: Ctx) -> Sequence[str]:
-    """As a chain that may make a resource takes; and those of all that are changed together with it."""
-    own = RESOURCE.lanes(context) if RESOURCE.lanes else ()
-    party = context.input.get("party")
-    return sorted({*own, *map(name_lane, party["names"])}) if party else own
 
 
 def link(context: Ctx, call: Call) -> Outcome:
@@ -106,10 +100,10 @@ def _overtaken(session: Session, chain_ids: Sequence[str], at: int) -> Verdict |
 
 
 def _running(context: Ctx, now: datetime) -> list[tuple[int, Booked]]:
-    """The recording's sessions that run, each with the room that it had before."""
+    """The recording's sessions that run, each with the room that it had before; a new one has none."""
     sessions = [
         (row.get("room") or context.input["resource_id"], instant(row["start"]), instant(row["end"]))
-        for event in context.result("state")["old"]
+        for event in (context.result("state")["old"] if "state" in context.results else ())
         for row in event["sessions"]
         if row["status"] == SCHEDULED
     ]
@@ -142,4 +136,8 @@ def _results(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 GATHER: Step[Tools] = Step(
     TOGETHER, lambda context: [Call(TOGETHER)] if context.input.get("party") else [], _gather, announced=True, anew=True
+)
+SCHEDULE_TOGETHER: Sequence[Step[Tools]] = (
+    *(replace(step, send=link, save=None) if step.name == LINKS.name else step for step in SCHEDULE),
+    replace(GATHER, save=save_links),
 )

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
-from app.http.fields import In, Line, LocalTime, OptionalLine, OptionalText, Words, broken_at
+from app.http.fields import In, Line, OptionalLine, OptionalText, Words, broken_at
+from app.http.times import LocalTime
 from app.recordings.document.fields import (
     Categories,
     DateRange,

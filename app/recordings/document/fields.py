@@ -11,7 +11,6 @@ from app.http.fields import (
     In,
     KalturaId,
     Line,
-    LocalDate,
     OptionalLine,
     OptionalText,
     Words,
@@ -20,6 +19,7 @@ from app.http.fields import (
     by_kind,
     each_once,
 )
+from app.http.times import LocalDate
 from app.recurrence.occurrences import zone, zone_like
 from app.recurrence.rules import Rule, RuleError, parse_day, parse_rrule
 

@@ -11,7 +11,8 @@ from sqlmodel import Session
 from app.access.keys import Client
 from app.database.database import Database
 from app.http.errors import AmbiguousResource, CategoryNotFound, KalturaUnavailable, RefusedByKaltura, ResourceNotFound
-from app.http.fields import Instant, Out, ZonedTime
+from app.http.fields import Out
+from app.http.times import Instant, ZonedTime
 from app.kaltura.client import KalturaClient
 from app.kaltura.types import Category
 from app.recordings.document.advice import DocumentWarning, WarningCode, about, anomaly, beyond, no_category, span

@@ -1,31 +1,23 @@
 """How recordings are shown: many at once, with a fixed number of queries."""
 
-import base64
-import binascii
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from fastapi import Query
-from fastapi.exceptions import RequestValidationError
 from sqlalchemy import BigInteger, BindParameter, and_, bindparam, func, select
 from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, SQLModel, col
 
-from app.access.keys import Client
 from app.chains.models import Chain, StepState
 from app.chains.store import steps_of
 from app.database.types import utc_now
 from app.http.errors import WAITING, problem
-from app.http.fields import Line, Moment
 from app.recordings.document.advice import DocumentWarning, WarningCode, about_kept
-from app.recordings.models import Recording, RecordingStatus, RecordingTag
+from app.recordings.models import Recording
 from app.recordings.reading.views import ChainView, OccurrenceView, RecordingView, StepView
-from app.resources.lookup import ever_known
 from app.resources.mirror.drift import drift_of
 from app.resources.models import Occurrence, OccurrenceStatus, Resource
 
@@ -63,82 +55,6 @@ _SESSIONS = select(Occurrence, Resource).outerjoin(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    status: str | None = None
-    resource: str | None = None
-    reference_id: str | None = None
-    tag: str | None = None
-    begins_before: datetime | None = None
-    ends_after: datetime | None = None
-
-
-async def filters(
-    status: Annotated[
-        RecordingStatus | None, Query(description="Only those in this state.", examples=["scheduled"])
-    ] = None,
-    resource: Annotated[
-        Line | None, Query(description="Only those on it: Kaltura id or system name.", examples=["EXTRON-100-ABC"])
-    ] = None,
-    reference_id: Annotated[
-        Line | None, Query(description="Only those with your id.", examples=["SIS-2026F-MATH123-01"])
-    ] = None,
-    tag: Annotated[Line | None, Query(description="Only those with this tag.", examples=["mathematics"])] = None,
-    after: Annotated[
-        Moment | None,
-        Query(alias="from", description="Only those that end after it.", examples=["2027-01-13T00:00:00Z"]),
-    ] = None,
-    before: Annotated[
-        Moment | None,
-        Query(alias="to", description="Only those that begin before it.", examples=["2027-06-01T00:00:00Z"]),
-    ] = None,
-) -> Filters:
-    return Filters(status, resource, reference_id, tag, begins_before=before, ends_after=after)
-
-
-def page(
-    session: Session, client: Client, filters: Filters, limit: int, cursor: str | None, server_zone: ZoneInfo
-) -> tuple[list[RecordingView], str | None]:
-    """The client's recordings, the latest first, and the cursor of the next page (None on the last)."""
-    statement = select(col(Recording.id))
-    if not client.sees_all:
-        statement = statement.where(col(Recording.client) == client.name)
-    if filters.status is not None:
-        statement = statement.where(col(Recording.status) == filters.status)
-    if filters.reference_id is not None:
-        statement = statement.where(col(Recording.reference_id) == filters.reference_id)
-    if filters.resource is not None:
-        ids = [resource.id for resource in ever_known(session, filters.resource)]
-        statement = statement.where(col(Recording.resource_id).in_(ids))
-    if filters.tag is not None:
-        tagged = select(col(RecordingTag.recording_id)).where(col(RecordingTag.tag) == filters.tag)
-        statement = statement.where(col(Recording.id).in_(tagged))
-    if filters.ends_after is not None:
-        statement = statement.where(col(Recording.last_end) > filters.ends_after)
-    if filters.begins_before is not None:
-        statement = statement.where(col(Recording.first_start) < filters.begins_before)
-    if cursor is not None:
-        statement = statement.where(col(Recording.id) < _read_cursor(cursor))
-    found = list(session.execute(statement.order_by(col(Recording.id).desc()).limit(limit + 1)).scalars())
-    more = _cursor(found[limit - 1]) if len(found) > limit else None
-    return views(session, shown(session, found[:limit]), server_zone), more
-
-
-def _cursor(recording_id: str) -> str:
-    return base64.urlsafe_b64encode(recording_id.encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> str:
-    try:
-        recording_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (ValueError, binascii.Error):
-        recording_id = ""
-    if not RECORDING_ID.fullmatch(recording_id):
-        error = {"type": "rule", "loc": ("query", "cursor"), "ctx": {"rule": "is not a cursor that was given out"}}
-        raise RequestValidationError([error])
-    return recording_id
-
-
 class Shown(NamedTuple):
     """What there is one of in a recording: its latest chain, and its resource, as soon as that is known."""
 
@@ -150,6 +66,16 @@ class Shown(NamedTuple):
 def shown(session: Session, ids: Sequence[str]) -> list[Shown]:
     """The recordings with these ids, the latest first."""
     return [Shown(*row) for row in session.execute(_SHOWN, {"of": list(ids)})]
+
+
+def in_order(session: Session, ids: Sequence[str], server_zone: ZoneInfo) -> list[RecordingView]:
+    """The recordings with these ids, in their order."""
+    found = {one.recording.id: one for one in shown(session, ids)}
+    return views(session, [found[recording_id] for recording_id in ids], server_zone)
+
+
+def view(session: Session, recording: Recording, server_zone: ZoneInfo) -> RecordingView:
+    return views(session, shown(session, [recording.id]), server_zone)[0]
 
 
 def views(session: Session, found: Sequence[Shown], server_zone: ZoneInfo) -> list[RecordingView]:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.chains.models import ChainStatus, StepStatus
-from app.http.fields import Instant, Out, Page, WholeList, ZonedTime
+from app.http.fields import Out, Page, WholeList
+from app.http.times import Instant, ZonedTime
 from app.recordings.document.advice import DocumentWarning
 from app.recordings.document.document import DocumentFields
 from app.recordings.document.fields import ZoneName

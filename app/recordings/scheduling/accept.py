@@ -18,6 +18,7 @@ from app.recordings.document import equality
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.draft import Draft
 from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, ScheduleEvent
+from app.recordings.retention import forget_failed
 from app.recordings.scheduling.steps import SCHEDULE
 from app.recordings.whose import by_reference
 from app.resources.models import Occurrence, OccurrenceStatus
@@ -27,6 +28,7 @@ _RECORDING = SQLModel.metadata.tables["recording"]
 _HOLD = select(_RECORDING.c.id).where(_RECORDING.c.id == bindparam("of")).with_for_update()
 
 OVER = (RecordingStatus.CANCELLING, RecordingStatus.CANCELLED)
+MAKING = ("schedule", "schedule_together")  # operations that make a new recording
 _SCHEDULED = (
     update(Recording)
     .where(col(Recording.id) == bindparam("of"), col(Recording.status).not_in(OVER))
@@ -83,11 +85,17 @@ def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
     return alive.id if alive else None
 
 
-def _make(session: Session, store: Store, draft: Draft, claim: bool) -> Accepted:
+def add_recording(session: Session, draft: Draft) -> None:
+    """The recording's rows, for which a chain is to be begun. Raises NothingAhead."""
     ensure_ahead(draft.schedule, utc_now())
+    forget_failed(session, draft.client, draft.document.reference_id)
     for table, rows in draft.rows:
         if rows:
             session.connection().execute(insert(table), rows)
+
+
+def _make(session: Session, store: Store, draft: Draft, claim: bool) -> Accepted:
+    add_recording(session, draft)
     names = [step.name for step in SCHEDULE]
     if claim:
         claimed = store.begin(session, draft.recording_id, "schedule", names, draft.input)
@@ -104,14 +112,17 @@ def held(session: Session, store: Store, recording: Recording) -> Recording:
 
 
 def take_up(session: Session, store: Store, recording: Recording) -> Accepted:
-    """Takes the latest chain of a recording, if it is stuck or waiting, up again, from its open step."""
+    """Takes the latest chain of a recording, if it is stuck or waiting, up again, from its open step.
+
+    One that runs is waited for. Raises NothingToResume if it has ended.
+    """
     held(session, store, recording)
     chain = latest_chains(session, [recording.id])[recording.id]
-    if recording.status in (RecordingStatus.FAILED, RecordingStatus.CANCELLED) and chain.finished_at is not None:
+    if chain.finished_at is not None:
         raise NothingToResume()
     taken = store.take_up(session, chain.id)
     if taken and recording.status == RecordingStatus.STUCK:
-        states = {"schedule": RecordingStatus.SCHEDULING, "cancel": RecordingStatus.CANCELLING}
+        states = {**dict.fromkeys(MAKING, RecordingStatus.SCHEDULING), "cancel": RecordingStatus.CANCELLING}
         _set(session, recording.id, status=states.get(chain.operation, RecordingStatus.SCHEDULED), problem=None)
     return Accepted(recording.id, chain.id, begun=taken)
 

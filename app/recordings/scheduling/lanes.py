@@ -1,4 +1,10 @@
-"""The lanes that chains of recordings take: what must not be done by two at a time."""
+"""The lanes that chains of recordings take: what must not be done by two at a time.
+
+A chain of a party (app/recordings/changing/switching.py) names those of all that are done together with it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 from app.chains.lanes import subject_lane
 from app.recordings.scheduling.context import Ctx, room
@@ -9,12 +15,32 @@ def making_lanes(context: Ctx) -> list[str]:
     105).
     """
     asked = context.input["resource"] or {}
-    return [name_lane(asked["system_name"])] if asked.get("kind") else []
+    own = {asked["system_name"]} if asked.get("kind") else set()
+    return sorted(map(name_lane, {*own, *_party(context)["names"]}))
 
 
 def lanes(context: Ctx) -> list[str]:
     """Chains of one recording, and chains on one resource, run one after another."""
-    return [recording_lane(context.subject), room_lane(room(context))]
+    return [*recording_lanes(context), *room_lanes(context)]
+
+
+def recording_lanes(context: Ctx) -> list[str]:
+    return sorted(map(recording_lane, {context.subject, *_party(context)["items"]}))
+
+
+def room_lanes(context: Ctx) -> list[str]:
+    """Its old room's and its new room's (or its session's); of an end, or where drift is mended, also those of sessions
+    that have rooms of their own.
+
+    A recording that is cancelled early has no room yet. A room that was made just now sorts last, by its id.
+    """
+    more = (*_party(context)["rooms"], *context.input.get("rooms", ()))
+    rooms = {room(context), context.input.get("resource_id"), *more} - {None}
+    return sorted(room_lane(number) for number in rooms if number is not None)
+
+
+def _party(context: Ctx) -> Mapping[str, Any]:
+    return context.input.get("party") or {"items": (), "rooms": (), "names": ()}
 
 
 def recording_lane(recording_id: str) -> str:

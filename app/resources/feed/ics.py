@@ -26,16 +26,19 @@ _BREAK = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-def calendar(name: str, sessions: Sessions, places: dict[int, str]) -> bytes:
+def calendar(name: str, sessions: Sessions, places: dict[int, str], *, truncated: bool = False) -> bytes:
     """A VCALENDAR of sessions; `places` are the names of resources, for those that say of no location or are elsewhere.
 
-    An empty one is a calendar too.
+    An empty one is a calendar too. One that is `truncated` says so, to programs and to people: there are more sessions.
     """
     made = icalendar.Calendar()
     made.add("prodid", "-//Lectern//Schedule//EN")
     made.add("version", "2.0")
     made.add("calscale", "GREGORIAN")
     made.add("x-wr-calname", icalendar.vText(_text(name)))  # an unknown name: it would not be escaped otherwise
+    if truncated:
+        made.add("x-lectern-truncated", "TRUE")
+        made.add("x-wr-caldesc", icalendar.vText("Not all: there are more sessions. Ask for a shorter time."))
     for occurrence, booking in sessions:
         made.add_component(_event(occurrence, booking, places.get(occurrence.resource_id or 0)))
     return bytes(made.to_ical())

@@ -73,13 +73,15 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """JSON of what is shown. `version` is over the occurrences, `etag` (without its quotes) over all of it."""
+    """JSON of what is shown. `version` is over the occurrences, `etag` (without its quotes) over all of it. `more` is
+    the next page's cursor, empty on the last."""
 
     resource: bytes
     occurrences: bytes
     version: str
     etag: str
     link: str | None
+    more: str
 
 
 def page(session: Session, resource_id: int, window: Window, now: datetime) -> Page:
@@ -138,17 +140,19 @@ def content(resource: ResourceName, path: str, window: Window, found: Page, now:
     more = show_cursor(found.more) if found.more else ""
     etag = digest(name, shown, more.encode())
     link = _link(path, window, now, more) if more else None
-    return Content(name, shown, digest(shown), etag, link)
+    return Content(name, shown, digest(shown), etag, link, more)
 
 
 def as_json(shown: Content, window: Window, now: datetime, as_of: datetime, stale: bool) -> bytes:
     """An UpcomingView, put together of what was put into bytes before."""
     start, end = window.at(now)
+    more = f'"{shown.more}"'.encode() if shown.more else b"null"
     return b"".join(
         (
             *(b'{"resource":', shown.resource, b',"server_time":', _instant(now), b',"as_of":', _instant(as_of)),
             *(b',"stale":', b"true" if stale else b"false", b',"schedule_version":"', shown.version.encode(), b'"'),
-            *(b',"from":', _instant(start), b',"to":', _instant(end), b',"occurrences":', shown.occurrences, b"}"),
+            *(b',"from":', _instant(start), b',"to":', _instant(end), b',"occurrences":', shown.occurrences),
+            *(b',"next_cursor":', more, b"}"),
         )
     )
 

@@ -159,7 +159,8 @@ class Feed:
             content = page.content(name, key[0].decode("latin-1"), window, found, now)
             etag, link, size = content.etag, content.link, len(content.occurrences)
         else:
-            content = ics.calendar(resource.name, found.rows, {resource.id: resource.name})
+            places = {resource.id: resource.name}
+            content = ics.calendar(resource.name, found.rows, places, truncated=found.more is not None)
             etag, link, size = etags.digest(content), None, len(content)
         return Answer(reference, resource_id, names, version, found.until, window, form, etag, link, content, size)
 

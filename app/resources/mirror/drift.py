@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col
 
@@ -55,6 +55,8 @@ _CONFIRMED = (
 )
 _KINDS = select(col(Drift.kind), func.count()).where(col(Drift.confirmed), _HOLDS).group_by(col(Drift.kind))
 _RECORDINGS = select(func.count(col(Drift.booking_id).distinct())).where(col(Drift.confirmed), _HOLDS)
+
+_DRIFTED = select(col(Drift.booking_id)).where(col(Drift.confirmed), _HOLDS)
 
 _DRIFT, _MIRROR = (SQLModel.metadata.tables[name] for name in ("drift", "mirror"))
 _OF_SESSIONS = (_DRIFT.c.booking_id == bindparam("of"), _DRIFT.c.kind.not_in(WHOLE))
@@ -137,6 +139,11 @@ def counted(session: Session) -> tuple[dict[str, int], int]:
     asked = {"now": utc_now()}
     kinds = {row[0]: row[1] for row in session.execute(_KINDS, asked)}
     return kinds, session.execute(_RECORDINGS, asked).scalar_one()
+
+
+def with_drift(now: datetime) -> Select[str]:
+    """The ids of recordings that have confirmed drift."""
+    return _DRIFTED.params(now=now)
 
 
 def drift_of(session: Session, booking_ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:

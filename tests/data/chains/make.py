@@ -145,8 +145,13 @@ def due(it: Bench) -> None:
 
 
 CHANGES = {"title": "Stored elsewhere", "resource": "PEARL-300-GHI", "start": "2046-01-15T11:00:00"}
+LEAVES = {"reference_id": "STORED", "patch": {"resource": "PEARL-300-GHI"}}
+ENTERS = {"document": DOCUMENT | {"reference_id": "STORED-2"}}
 WAYS: dict[str, Way] = {
     "schedule": Way(post, refuse=[REFUSED_LINK]),
+    "schedule_together": Way(
+        send("POST", lambda _: "/recordings/batch", json={"changes": [LEAVES, ENTERS]}), scheduled, [REFUSED_LINK]
+    ),
     "update": Way(send("PATCH", recording, json=CHANGES), scheduled, [REFUSED_LINK]),
     "move_occurrence": Way(
         send("PATCH", lambda it: session(it, 0), json={"start": "2046-01-15T12:00:00"}), scheduled, [REFUSED_LINK]

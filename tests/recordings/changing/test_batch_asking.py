@@ -9,6 +9,7 @@ import pytest
 
 from app.access.keys import Client
 from app.recordings.changing import batch
+from app.recordings.changing.batch_schemas import Batch, BatchChange
 from app.resources.mirror.listing import EVERY
 from app.resources.rounds import RESOURCES, read_within
 from tests.recordings.changing.scene import Scene, begun
@@ -34,7 +35,7 @@ class Counting:
 
 def looked(service: Lectern, changes: list[tuple[Scene, Json]], *, asks: bool) -> Counter[str]:
     """What is asked before it is answered."""
-    asked = batch.Batch(changes=[batch.BatchChange(id=scene.id, patch=patch) for scene, patch in changes])
+    asked = Batch(changes=[BatchChange(id=scene.id, patch=patch) for scene, patch in changes])
     counting, client = Counting(service.app.state.kaltura), Client("local")
     zone = ZoneInfo("UTC")
     batch.check(service.app.state.database, counting, client, asked, "UTC", zone, asks=asks)  # type: ignore[arg-type]

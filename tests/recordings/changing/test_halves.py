@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlmodel import col
 
+from app.chains.models import Chain
 from app.chains.steps import Context
 from app.kaltura.types import Event
 from app.recordings.scheduling import own
@@ -209,6 +211,33 @@ def test_a_clearing_that_waits_for_kaltura_is_taken_up_by_resume(service: Lecter
     service.heal()
     assert found(service.client.post(f"{scene.path}/resume"))["chain"]["status"] == "succeeded"
     assert [one["operation"] for one in service.get(f"{scene.path}/history")["items"]].count("clear") == 1
+
+
+@pytest.mark.parametrize("over", ["cancelled", "failed"])
+def test_a_clearing_that_was_stuck_is_no_problem_any_more_in_the_answer_of_resume(service: Lectern, over: str) -> None:
+    scene = begun(service)
+    recording_id = scene.id
+    if over == "cancelled":
+        scene.deleted()
+    else:
+        answer = service.schedule(document(scene, reference_id=None))
+        recording_id = problem(answer, 409, "schedule_conflict")["recording_id"]
+    path = f"/recordings/{recording_id}"
+    before = service.get(path)["problem"]
+    again = service.kaltura.add_event(referenceId=f"lectern-{recording_id}-1")
+    row = {"resource_id": scene.recording["resource"]["id"], "key": f"event:{again['id']}", "booking_id": recording_id}
+    with service.app.state.database.write() as session:
+        session.add(Drift(**row, kind="extra", event_id=again["id"], confirmed=True))
+    service.fault("http_500", "schedule_scheduleEvent", "cancel")
+    found(service.client.post(f"{path}/resume", headers={"Prefer": "wait=0"}), 202)
+    eventually(lambda: service.get(path)["chain"]["status"] == "waiting")
+    with service.app.state.database.write() as session:
+        session.execute(update(Chain).where(col(Chain.subject) == recording_id).values(tried=1e9))
+    eventually(lambda: service.get(path)["chain"]["status"] == "stuck")
+    assert service.get(path)["problem"]["code"] == "stuck"
+    service.heal()
+    shown = found(service.client.post(f"{path}/resume"))
+    assert (shown["status"], shown["problem"], shown["drift"]) == (over, before, [])
 
 
 @pytest.mark.parametrize("mine", [True, False])

@@ -267,11 +267,12 @@ def test_a_failed_recording_has_nothing_to_resume(filled: Lectern) -> None:
     problem(filled.client.post(f"/recordings/{failed['id']}/resume"), 409, "nothing_to_resume")
 
 
-def test_resuming_what_is_scheduled_changes_nothing(service: Lectern) -> None:
+def test_what_is_scheduled_and_without_drift_has_nothing_to_resume(service: Lectern) -> None:
     recording = service.made()
     service.calls()
-    assert found(service.client.post(f"/recordings/{recording['id']}/resume"), 200) == recording
-    assert service.writes() == []
+    problem(service.client.post(f"/recordings/{recording['id']}/resume"), 409, "nothing_to_resume")
+    assert service.get(f"/recordings/{recording['id']}") == recording
+    assert service.calls() == []
 
 
 def test_resuming_what_is_not_there_is_a_404(service: Lectern) -> None:

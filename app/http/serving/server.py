@@ -12,8 +12,8 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from app.http.connections import BACKLOG, Connection, Connections, Seldom, room_for
 from app.http.limits import MAX_HEAD
+from app.http.serving.connections import BACKLOG, Connection, Connections, Seldom, room_for
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -1,0 +1,30 @@
+"""Query parameters that an operation does not take are refused by name: a misspelt filter would filter nothing."""
+
+from collections.abc import Iterator
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+
+
+async def only_known(request: Request) -> None:
+    """To be declared for the whole application: raises RequestValidationError with each that is not known."""
+    if not request.query_params:
+        return
+    parts = list(_parts(request.scope["route"].dependant))
+    if request.state.client is None and any(part.own_oauth_scopes for part in parts):
+        return  # a stranger, who is told that first
+    known = sorted({field.alias for part in parts for field in part.query_params})
+    rule = f"is not a parameter here; known: {', '.join(known)}" if known else "is not a parameter here; there is none"
+    unknown = sorted(set(request.query_params) - set(known))
+    if unknown:
+        raise RequestValidationError(
+            [{"type": "rule", "loc": ("query", name), "ctx": {"rule": rule}} for name in unknown]
+        )
+
+
+def _parts(dependant: Dependant) -> Iterator[Dependant]:
+    """What an operation declares: itself, and all that it depends on."""
+    yield dependant
+    for each in dependant.dependencies:
+        yield from _parts(each)
