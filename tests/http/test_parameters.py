@@ -29,7 +29,9 @@ def test_an_unknown_query_parameter_is_refused_by_name(service: Lectern, method:
 def test_the_refusal_names_what_is_known(service: Lectern) -> None:
     answer = service.client.get("/resources/EXTRON-100-ABC/upcoming?until=2027-01-01")
     shown = problem(answer, 422, "invalid_document")
-    assert shown["errors"][0]["detail"].startswith("is not a parameter here; known: cursor, from, limit, to")
+    assert shown["errors"][0]["detail"].startswith(
+        "is not a parameter here; known: cursor, cutoff, from, limit, tag, to"
+    )
     shown = problem(service.client.get("/healthz?verbose"), 422, "invalid_document")
     assert shown["errors"] == [{"pointer": "/query/verbose", "detail": "is not a parameter here; there is none"}]
 

@@ -48,7 +48,7 @@ def test_every_answer_has_exactly_one(service: Lectern) -> None:
         service.client.get("/openapi.json"),
         service.client.get("/nowhere"),
         service.client.put("/recordings"),
-        service.client.post("/recordings", content=b"x" * 70_000),
+        service.client.post("/recordings", content=b"x" * 300_000),
         service.client.get("/resources/EXTRON-100-ABC/upcoming", headers={"If-None-Match": "*"}),
     ]
     assert [answer.status_code for answer in answers] == [200, 200, 404, 405, 413, 304]
@@ -176,6 +176,7 @@ with TestClient(create_app(settings), "http://127.0.0.1", headers=headers) as cl
         for path in ("/healthz", "/readyz", "/metrics", "/resources/EXTRON-100-ABC/upcoming"):
             client.get(path)
     client.get("/recordings/rec_nobody?canary=query")
+    client.get("/recordings/rec_nobody")
     client.get("/resources/EXTRON-100-ABC/upcoming", headers={"Authorization": "Bearer canary-key"})
 """
 
@@ -194,6 +195,7 @@ def test_a_recording_s_story_can_be_read_from_the_log_and_nothing_else(tmp_path:
     shown = [(line["method"], line["route"], line["status"], line["client"]) for line in requests]
     assert shown == [
         ("POST", "/recordings", 201, "registrar"),
+        ("GET", "/recordings/{id}", 422, "registrar"),
         ("GET", "/recordings/{id}", 404, "registrar"),
         ("GET", "/resources/{id}/upcoming", 401, None),
     ], "polls fill no disk, unless they are refused"

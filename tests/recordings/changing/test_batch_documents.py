@@ -156,7 +156,7 @@ def title(text: str) -> Json:
         ({"id": "rec_0", "reference_id": NEVER, **title("New")}, 422, "invalid_document", "/changes/1/reference_id"),
         (title("New"), 422, "invalid_document", "/changes/1/id"),
         ({"reference_id": NEVER}, 422, "invalid_document", "/changes/1/patch"),
-        ({"reference_id": " ", **title("New")}, 422, "invalid_document", "/changes/1/reference_id"),
+        ({"reference_id": " ", **title("New")}, 422, "invalid_document", "/changes/1/id"),
         ({"document": {"title": "t"}}, 422, "invalid_document", "/changes/1/document/resource"),
         ({"document": {}, **title("New")}, 422, "invalid_document", "/changes/1/document/title"),
     ],

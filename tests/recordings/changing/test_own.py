@@ -19,13 +19,13 @@ APP = Path(__file__).parents[3] / "app"
 MAKE = {"add_resource", "add_entry", "add_event", "add_link"}
 CHANGE = {
     *("update_entry", "delete_entry", "add_category", "remove_category"),
-    *("update_event", "cancel_event", "delete_event", "remove_link"),
+    *("update_event", "cancel_event", "delete_event", "remove_link", "delete_resource"),
 }
-# `lectern check --write` removes what it has just made.
 MAY_CHANGE = {
     "recordings/scheduling/own.py",
-    "operations/checks.py",
-}  # `lectern check --write` removes what it has just made
+    "recordings/scheduling/steps.py",  # the undo of a resource that this very chain has made
+    "operations/checks.py",  # `lectern check --write` removes what it has just made
+}
 GUARDED = CHANGE | {"delete_whole"}  # what `own` offers to steps
 STEPS: dict[str, Step[Any]] = {
     f"{definition.operation}-{step.name}": step for definition in DEFINITIONS.values() for step in definition.steps
