@@ -23,7 +23,7 @@ from app.sandbox.seed.seed import DEFAULT_SEED, Seed, plant
 from app.sandbox.sessions import Sessions
 from app.sandbox.store.fulltext import matches
 from app.sandbox.store.state import Store
-from app.sandbox.trouble.faults import NOTHING_DONE, Fault, Faults, read_faults
+from app.sandbox.trouble.faults import NOTHING_DONE, OF_A_PART, Fault, Faults, read_faults
 from app.sandbox.trouble.locks import Locks
 from app.sandbox.trouble.modes import Modes
 from app.sandbox.types import DELETED
@@ -122,29 +122,34 @@ class Sandbox:
         parameters = protocol.read_parameters(path, query, content_type, body)
         calls = protocol.steps(parameters) if protocol.is_multirequest(parameters) else [parameters]
         names = [(text(step.get("service")), text(step.get("action"))) for step in calls]
-        fault = self._note(names, calls, parameters)
-        answer = self._answer(parameters, calls, fault)
+        fault, part = self._note(names, calls, parameters)
+        answer = self._answer(parameters, calls, fault, part)
         answer.wait += self._faults.latency
         return answer
 
-    def _note(self, names: list[tuple[str, str]], calls: list[Parameters], parameters: Parameters) -> Fault | None:
-        """Log the calls, and find the fault that strikes this request, if any."""
+    def _note(
+        self, names: list[tuple[str, str]], calls: list[Parameters], parameters: Parameters
+    ) -> tuple[Fault | None, int | None]:
+        """Log the calls, and find the fault that strikes this request, if any, and which part of a multirequest."""
         now = self._clock()
         with self._lock:
             for (service, action), step in zip(names, calls, strict=True):
                 params = {key: value for key, value in step.items() if key not in ("service", "action")}
                 self._log.append((service, action, params, now))
+            places: list[tuple[int | None, tuple[str, str]]] = list(enumerate(names))
             if protocol.is_multirequest(parameters):
-                names = [("multirequest", ""), *names]
-            struck = (self._faults.striking(service, action) for service, action in names)
-            return next((fault for fault in struck if fault), None)
+                places = [(None, ("multirequest", "")), *places]
+            struck = ((self._faults.striking(*name), place) for place, name in places)
+            return next(((fault, place) for fault, place in struck if fault), (None, None))
 
-    def _answer(self, parameters: Parameters, calls: list[Parameters], fault: Fault | None) -> Answer:
-        if fault is not None and fault.fault in NOTHING_DONE:
+    def _answer(self, parameters: Parameters, calls: list[Parameters], fault: Fault | None, part: int | None) -> Answer:
+        several = protocol.is_multirequest(parameters)
+        inside = fault if fault is not None and several and part is not None and fault.fault in OF_A_PART else None
+        if fault is not None and inside is None and fault.fault in NOTHING_DONE:
             return _instead(fault, parameters)
         try:
-            if protocol.is_multirequest(parameters):
-                result = self._results(calls, protocol.first_step(parameters))
+            if several:
+                result = self._results(calls, protocol.first_step(parameters), inside, part)
             else:
                 result = self._result(parameters)
         except FatalError:
@@ -162,11 +167,16 @@ class Sandbox:
                 answer.wait += fault.seconds
         return answer
 
-    def _results(self, calls: list[Parameters], first: int) -> list[Any]:
+    def _results(self, calls: list[Parameters], first: int, fault: Fault | None, struck: int | None) -> list[Any]:
         """A multirequest: later steps run whatever became of earlier ones, and there is no transaction."""
         results: list[Any] = []
-        for step in calls:
-            results.append(self._result(protocol.resolve(step, results, first)))
+        for part, step in enumerate(calls):
+            if fault is None or part != struck:
+                results.append(self._result(protocol.resolve(step, results, first)))
+            elif fault.fault == "error":
+                results.append(KalturaError.on_purpose(fault.code).as_object())
+            else:
+                raise FatalError
         return results
 
     def _result(self, parameters: Parameters) -> Any:

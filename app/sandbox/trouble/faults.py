@@ -27,6 +27,10 @@ ALL_DONE = {
     "delay": "the answer, so many seconds late",
 }
 KINDS = NOTHING_DONE | ALL_DONE
+OF_A_PART = {
+    "error": "of a multirequest, this part alone is refused",
+    "http_500": "of a multirequest, the parts before it are done (exchange 596)",
+}
 
 
 @dataclass
