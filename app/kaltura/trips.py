@@ -206,9 +206,9 @@ class Trips:
         walker.result = found if walker.trail.dead else None
 
     def _party(self, walkers: list[Walker], before: list[Walker], behind: list[Walker]) -> list[tuple[Walker, Asked]]:
-        """Those who travel together next: an act at least."""
+        """Those who travel together next: an act at least. Questions come first, changes in the acts' order."""
         acts = [(walker, walker.asked) for walker in walkers if walker.asked]
-        first = next((one for one in acts if one[1].made is None), acts[0])
+        first = next((one for one in acts if not one[1].writes), acts[0])
         if first[1].travels_alone:
             return [first]
         made = first[1].made

@@ -82,7 +82,8 @@ class Sandbox:
         self._locks = Locks()
         self._faults = Faults()
         self._calls = itertools.count(1)
-        self._log: deque[tuple[str, str, Parameters, float]] = deque(maxlen=LOG_LENGTH)
+        self._trips = itertools.count(1)
+        self._log: deque[tuple[str, str, Parameters, float, int]] = deque(maxlen=LOG_LENGTH)
         self._plant()
 
     def close(self) -> None:
@@ -122,34 +123,30 @@ class Sandbox:
         parameters = protocol.read_parameters(path, query, content_type, body)
         calls = protocol.steps(parameters) if protocol.is_multirequest(parameters) else [parameters]
         names = [(text(step.get("service")), text(step.get("action"))) for step in calls]
-        fault, part = self._note(names, calls, parameters)
-        answer = self._answer(parameters, calls, fault, part)
+        fault = self._note(names, calls, parameters)
+        answer = self._answer(parameters, calls, fault)
         answer.wait += self._faults.latency
         return answer
 
-    def _note(
-        self, names: list[tuple[str, str]], calls: list[Parameters], parameters: Parameters
-    ) -> tuple[Fault | None, int | None]:
-        """Log the calls, and find the fault that strikes this request, if any, and which part of a multirequest."""
+    def _note(self, names: list[tuple[str, str]], calls: list[Parameters], parameters: Parameters) -> Fault | None:
+        """Log the calls, and find the fault that strikes this request, if any."""
         now = self._clock()
         with self._lock:
+            trip = next(self._trips)
             for (service, action), step in zip(names, calls, strict=True):
                 params = {key: value for key, value in step.items() if key not in ("service", "action")}
-                self._log.append((service, action, params, now))
-            places: list[tuple[int | None, tuple[str, str]]] = list(enumerate(names))
-            if protocol.is_multirequest(parameters):
-                places = [(None, ("multirequest", "")), *places]
-            struck = ((self._faults.striking(*name), place) for place, name in places)
-            return next(((fault, place) for fault, place in struck if fault), (None, None))
+                self._log.append((service, action, params, now, trip))
+            if not protocol.is_multirequest(parameters):
+                return self._faults.striking(*names[0])
+            struck = (self._faults.striking(*name, but=OF_A_PART) for name in names)
+            return self._faults.striking("multirequest", "") or next((fault for fault in struck if fault), None)
 
-    def _answer(self, parameters: Parameters, calls: list[Parameters], fault: Fault | None, part: int | None) -> Answer:
-        several = protocol.is_multirequest(parameters)
-        inside = fault if fault is not None and several and part is not None and fault.fault in OF_A_PART else None
-        if fault is not None and inside is None and fault.fault in NOTHING_DONE:
+    def _answer(self, parameters: Parameters, calls: list[Parameters], fault: Fault | None) -> Answer:
+        if fault is not None and fault.fault in NOTHING_DONE:
             return _instead(fault, parameters)
         try:
-            if several:
-                result = self._results(calls, protocol.first_step(parameters), inside, part)
+            if protocol.is_multirequest(parameters):
+                result = self._results(calls, protocol.first_step(parameters))
             else:
                 result = self._result(parameters)
         except FatalError:
@@ -167,11 +164,14 @@ class Sandbox:
                 answer.wait += fault.seconds
         return answer
 
-    def _results(self, calls: list[Parameters], first: int, fault: Fault | None, struck: int | None) -> list[Any]:
+    def _results(self, calls: list[Parameters], first: int) -> list[Any]:
         """A multirequest: later steps run whatever became of earlier ones, and there is no transaction."""
         results: list[Any] = []
-        for part, step in enumerate(calls):
-            if fault is None or part != struck:
+        for step in calls:
+            with self._lock:
+                service, action = text(step.get("service")), text(step.get("action"))
+                fault = self._faults.striking(service, action, only=OF_A_PART)
+            if fault is None:
                 results.append(self._result(protocol.resolve(step, results, first)))
             elif fault.fault == "error":
                 results.append(KalturaError.on_purpose(fault.code).as_object())
@@ -210,15 +210,16 @@ class Sandbox:
     # --- looking in from outside
 
     def requests(self, after: int = 0) -> list[dict[str, Any]]:
-        """What was called, in order, without secrets: [{"service", "action", "params", "at"}], `at` epoch seconds.
+        """What was called, in order, without secrets: [{"service", "action", "params", "at", "trip"}].
 
+        `at` is in epoch seconds; what was called in one request has the same `trip`.
         `after`: but for so many that were first.
         """
         with self._lock:
             logged = list(self._log)[after:]
         return [
-            {"service": service, "action": action, "params": without_secrets(params), "at": at}
-            for service, action, params, at in logged
+            {"service": service, "action": action, "params": without_secrets(params), "at": at, "trip": trip}
+            for service, action, params, at, trip in logged
         ]
 
     def state(self) -> dict[str, list[dict[str, Any]]]:

@@ -146,6 +146,12 @@ def test_what_makes_something_goes_with_its_own_kind_alone(upstream: Upstream) -
     assert sent(upstream) == [[GET, CANCEL], [ADD, ADD], [LINK]]
 
 
+def test_changes_are_made_in_the_order_in_which_they_are_named(upstream: Upstream) -> None:
+    client = upstream.will(recorded(298), answer(event(6, status=1)))
+    together(client, partial(client.add_link, 1989, 9), partial(client.cancel_event, 6))
+    assert sent(upstream) == [[LINK], [CANCEL]]
+
+
 def test_one_goes_on_while_others_are_done(upstream: Upstream) -> None:
     client = upstream.will(parts(event(1), event(2)), answer(event(1, status=1)))
 

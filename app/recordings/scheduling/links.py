@@ -12,8 +12,9 @@ Links need no `referenceId`: what these calls do is harmless to repeat, from the
 """
 
 from datetime import datetime
+from functools import partial
 
-from app.chains.steps import Call, Done, Failed, Outcome, Retry, Step
+from app.chains.steps import Act, Call, Done, Failed, Outcome, Retry, Step
 from app.kaltura.types import Event, EventDraft
 from app.recordings.scheduling import own
 from app.recordings.scheduling.conflicts import others, refusal
@@ -55,7 +56,7 @@ def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
     """Asks for conflicts once more, which reserves the resource for this session for five seconds, and links."""
     client, resource_id = context.tools.kaltura, room(context)
     if context.input["on_conflict"] != "allow":
-        met = client.get_conflicts([resource_id], _candidate(context, event_id), event_id, kind="both")
+        met = _conflicts(context, event_id)
         # Kaltura's answers on excluded days are dropped: nothing is recorded then.
         refused = refusal(context, find_conflicts(_sessions(context), others(context, met)))
         if refused:
@@ -64,6 +65,18 @@ def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
         own.remove_link(context, event_id, resource_id)
     client.add_link(event_id, resource_id)
     return Done()
+
+
+def _conflicts(context: Ctx, event_id: int) -> list[Event]:
+    candidate = _candidate(context, event_id)
+    return context.tools.kaltura.get_conflicts([room(context)], candidate, event_id, kind="both")
+
+
+def link_questions(context: Ctx) -> list[Act]:
+    """What is going to be asked right before the links."""
+    if context.input["on_conflict"] == "allow":
+        return []
+    return [partial(_conflicts, context, event_id) for event_id in context.results["events"].values()]
 
 
 def _look(context: Ctx, number: int) -> Outcome:
@@ -101,14 +114,23 @@ def _link_again(context: Ctx, number: int) -> Outcome:
 def _missing(context: Ctx) -> list[Event]:
     """The sessions, by start, that stand in Kaltura's database and are left out by the room's list."""
     client, expected = context.tools.kaltura, _expected(context)
-    first, last = min(start for _, start, _ in expected.values()), max(end for *_, end in expected.values())
-    listed = {event.id for event in everything(client, room(context), instant(first), instant(last))}
+    first, last = _span(context)
+    listed = {event.id for event in everything(client, room(context), first, last)}
     found = client.list_events([event_id for event_id in expected if event_id not in listed])
     # What somebody has cancelled or moved away meanwhile, the list rightly leaves out.
-    missing = [
-        event for event in found if event.active and event.start <= instant(last) and event.end >= instant(first)
-    ]
+    missing = [event for event in found if event.active and event.start <= last and event.end >= first]
     return sorted(missing, key=lambda event: event.start)
+
+
+def _span(context: Ctx) -> tuple[datetime, datetime]:
+    times = _expected(context).values()
+    return instant(min(start for _, start, _ in times)), instant(max(end for *_, end in times))
+
+
+def _list_question(context: Ctx) -> list[Act]:
+    if not _expected(context):
+        return []
+    return [partial(everything, context.tools.kaltura, room(context), *_span(context))]
 
 
 def _expected(context: Ctx) -> dict[int, tuple[int, int, int]]:
@@ -160,4 +182,4 @@ def _candidate(context: Ctx, event_id: int) -> EventDraft:
 
 
 # Nothing to undo: a link goes with its event (exchanges 473, 499).
-LINKS = Step("links", _link_calls, _send, check=own.check)
+LINKS = Step("links", _link_calls, _send, check=own.check, together=str.isdecimal, late=_list_question)

@@ -21,6 +21,7 @@ was claimed: if it is not, a chain has changed something meanwhile, and all that
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -29,11 +30,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlmodel import Session, SQLModel, col
+from structlog.contextvars import bound_contextvars
 
 from app.database.database import Database, unavailable
 from app.database.types import database_now, utc_now
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError
+from app.kaltura.trips import Trips
 from app.kaltura.types import Event
 from app.recurrence.occurrences import zone
 from app.recurrence.server import LONGEST_REPEAT
@@ -52,6 +55,7 @@ INTEREST = 3600.0  # seconds for which a resource stays of interest after it was
 LEASE = 60.0  # seconds after which another process takes over
 FIRST = 10 * URGENT  # seconds that a resource which was never looked at has waited already
 FIRST_PER_SECOND = 20.0  # first looks of all processes together, where fewer refreshes are allowed
+TOGETHER = 10  # resources whose lists are read in one request
 BEFORE = timedelta(minutes=5)  # clocks differ
 HORIZON = datetime(2100, 1, 1, tzinfo=UTC)  # no document and no window goes further
 
@@ -210,6 +214,21 @@ class Mirror:
         with self._database.write() as session:
             row = session.connection().execute(_CLAIM, values).one_or_none()
         return Claim(*row) if row else None
+
+    def claim_some(self) -> list[Claim]:
+        """Up to TOGETHER of those that are due, within the budget, to be refreshed together."""
+        found = list[Claim]()
+        while len(found) < TOGETHER and (claim := self.claim()) is not None:
+            found.append(claim)
+        return found
+
+    def refresh_together(self, client: KalturaClient, claims: Sequence[Claim]) -> None:
+        """As `refresh` does, of each by itself; what they ask of Kaltura goes in one request."""
+        Trips(client)([partial(self._refresh_one, client, claim) for claim in claims])
+
+    def _refresh_one(self, client: KalturaClient, claim: Claim) -> None:
+        with bound_contextvars(resource_id=claim.resource_id):  # on every line of the log
+            self.refresh(client, claim)
 
     def refresh(self, client: KalturaClient, claim: Claim) -> None:
         """Brings SQL to what Kaltura has on the resource now, or leaves it as it is and notes why."""

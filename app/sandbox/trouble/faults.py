@@ -7,6 +7,7 @@ matches a call strikes it. `service` and `action` may be `*`.
 """
 
 import random
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,8 +77,12 @@ class Faults:
     faults: list[Fault] = field(default_factory=list)
     modes: Modes = field(default_factory=Modes)
 
-    def striking(self, service: str, action: str) -> Fault | None:
-        return next((one for one in self.faults if one.matches(service, action) and one.strikes()), None)
+    def striking(
+        self, service: str, action: str, *, only: Container[str] = KINDS, but: Container[str] = ()
+    ) -> Fault | None:
+        """The first fault, of some kinds, that strikes such a call now."""
+        found = (one for one in self.faults if one.fault in only and one.fault not in but)
+        return next((one for one in found if one.matches(service, action) and one.strikes()), None)
 
 
 def read_faults(document: Any) -> Faults:
