@@ -101,7 +101,7 @@ def test_row_10_a_session_that_expires_at_any_call_is_renewed_once(it: Stage, nu
     assert tuple(asked[: number + 1]) == REHEARSAL.calls[: number + 1]
     repeated = Counter(asked) - Counter(REHEARSAL.calls)  # with it what was behind it in its trip
     assert repeated[REHEARSAL.calls[number]] >= 1
-    assert repeated.total() <= LONGEST_TRIP
+    assert repeated.total() <= 2 * LONGEST_TRIP  # a new session may meet the reservation that the old one took
 
 
 @pytest.mark.usefixtures("kaltura")
