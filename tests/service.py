@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
@@ -88,6 +90,16 @@ class Lectern:
         new = self.sandbox.requests(self._seen)
         self._seen += len(new)
         return [f"{request['service'].removeprefix('schedule_')}.{request['action']}" for request in new]
+
+    def trips(self) -> list[list[str]]:
+        """The same, by requests; without sign-ins."""
+        new = self.sandbox.requests(self._seen)
+        self._seen += len(new)
+        found = [one for one in new if one["service"] not in ("session", "appToken")]
+        return [
+            [f"{one['service'].removeprefix('schedule_')}.{one['action']}" for one in trip]
+            for _, trip in groupby(found, key=itemgetter("trip"))
+        ]
 
     def writes(self) -> list[str]:
         """Those of `calls()` that change something in Kaltura."""

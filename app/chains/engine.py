@@ -17,7 +17,8 @@ A chain's states:
 The 24 hours are those under trial. Time in which nobody tried (no process ran, a lane was taken) does not count.
 
 For each call: its intent is committed, then it is sent, then its result is committed together with the intent of
-the next. No transaction is open while something is sent. What is found as an intent without a result has an
+the next. Calls that do not depend on each other are sent together: their intents are committed as one, and so are
+their results. No transaction is open while something is sent. What is found as an intent without a result has an
 unknown outcome, and is looked up before anything is sent again. Calls that are harmless to repeat, and leave nothing
 to undo, share an intent and a result, those of several steps too: those of a second.
 
@@ -25,10 +26,11 @@ A step that only looks may find that what an earlier one made is no good (`Again
 committed, then it is undone, and then the intent to make it anew is committed, as another call with another request.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -36,8 +38,8 @@ from sqlmodel import Session
 
 from app.chains.models import ChainStatus, StepState, StepStatus
 from app.chains.pauses import Pauses
-from app.chains.run import AGAIN, MADE, PENDING, SENT, UNDONE, Run, believed, open_calls, results_of
-from app.chains.steps import Again, Call, Context, Definition, Done, Failed, Json, Retry, Unknown
+from app.chains.run import AGAIN, MADE, MISTAKE, PENDING, SENT, UNDONE, Run, open_calls, results_of, worst
+from app.chains.steps import Again, Context, Definition, Done, Failed, Json, Retry, Unknown
 from app.chains.store import Claim, LeaseLost, Store
 from app.chains.sweeping import plan_sweep
 from app.chains.watching import UNWATCHED, Watch, seconds_between
@@ -50,7 +52,6 @@ T = TypeVar("T")
 LOOKS = 2  # times that something must not be found before it counts as not done: an index may lag
 UNSAVED = 1.0  # seconds' worth of harmless calls that a crash repeats, besides the last
 STOPPED = {"code": "cancelled", "detail": "It was cancelled before it was done."}
-MISTAKE = "Lectern made a mistake in this step; its log says more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Engine(Generic[T]):
         results = results_of(rows)
         again = {(row.name, call["key"]): call["again"] for row in rows for call in row.calls or () if "again" in call}
         context = Context(chain.id, chain.subject, chain.input, results, tools, again=again)
-        run = Run(claim, chain, rows, definition, context, results, again)
+        run = Run(claim, chain, rows, definition, context, results, again, definition.trips(tools))
         if run.refused:
             chain.error = run.refusal  # should it have been stuck since
         return run
@@ -119,31 +120,25 @@ class Engine(Generic[T]):
 
     def _forward(self, run: Run[T]) -> None:
         row, begun = run.current, run.begun
-        if begun is not None and begun is not row and not self._make_sure(run, begun, open_calls(begun)[0]):
+        if begun is not None and begun is not row and not self._make_sure(run, begun):
             return
         on = self._resume(run, row) if row and row.status != StepStatus.PENDING else self._go_on(run)
         while on and (row := run.current) is not None:
-            call = open_calls(row)[0]
+            calls = run.ready(row)
             run.claim.guard()
-            outcome = believed(call, self._try(run, row, call, run.send(row)))
-            if isinstance(outcome, Done):
-                run.made(row, call, outcome.result)
-                on = self._go_on(run)
-                continue
-            if isinstance(outcome, Again):
-                on = self._again(run, row, outcome)
-                continue
-            if isinstance(outcome, Retry) and outcome.note is not None:
-                call["note"] = outcome.note
-            call["failures"] = row.failures + 1
-            if not isinstance(outcome, Unknown):
-                # Not done by this sending; but perhaps by an earlier one, which got no answer.
-                call["state"] = SENT if call.get("unsure") else PENDING
-            if isinstance(outcome, Failed) and run.returns:
-                self._refuse(run, row, outcome.error)
+            left = run.note(row, calls, run.send(row, calls))
+            refused = next((one for one in left if isinstance(one, Failed)), None)
+            again = [one for one in left if isinstance(one, Again)]
+            if refused and run.returns:
+                self._refuse(run, row, refused.error)
+                return
+            if again:
+                on = self._again(run, row, again)
+            elif left:
+                self._wait(run, row, worst([one for one in left if not isinstance(one, Again)]))
+                return
             else:
-                self._wait(run, row, outcome)
-            return
+                on = self._go_on(run)
         if run.refused:
             self._undo(run)
 
@@ -169,10 +164,10 @@ class Engine(Generic[T]):
 
     def _resume(self, run: Run[T], row: StepState) -> bool:
         """Goes on in the middle of a step. Whether there is something to send now."""
-        call = open_calls(row)[0]
-        if not self._make_sure(run, row, call):
+        calls = run.ready(row)
+        if not self._make_sure(run, row):
             return False
-        if call["state"] == MADE:
+        if all(call["state"] == MADE for call in calls):
             return self._advance(run)
         with self._checkpoint(run) as session:
             if not self._take_lanes(run, session, row):
@@ -259,47 +254,41 @@ class Engine(Generic[T]):
 
     # Looking up, waiting
 
-    def _make_sure(self, run: Run[T], row: StepState, call: dict[str, Any]) -> bool:
-        """Whether it is known what became of the call, and what is to be made anew is taken back."""
-        return self._settle(run, row, call) and (call["state"] != AGAIN or self._take_back(run, row, call))
+    def _make_sure(self, run: Run[T], row: StepState) -> bool:
+        """Whether it is known what became of the step's calls, and what is to be made anew is taken back."""
+        return self._settle(run, row) and all(
+            self._take_back(run, row, call) for call in open_calls(row) if call["state"] == AGAIN
+        )
 
-    def _settle(self, run: Run[T], row: StepState, call: dict[str, Any]) -> bool:
-        """Looks up what became of a call that is found as sent. Whether there is no more to wait for.
+    def _settle(self, run: Run[T], row: StepState) -> bool:
+        """Looks up what became of the calls that are found as sent. Whether there is no more to wait for.
 
-        Then it is made; or pending, not found in `LOOKS` looks; or still sent, in a step that can't look it up.
+        Then each is made; or pending, not found in `LOOKS` looks; or still sent, in a step that can't look it up.
         """
-        if call["state"] != SENT:
-            return True
-        call["unsure"] = True
+        calls = [call for call in open_calls(row) if call["state"] == SENT]
+        for call in calls:
+            call["unsure"] = True
         find = run.step(row).find
-        if find is None:
+        if find is None or not calls:
             return True
-        found = self._try(run, row, call, find)
-        if isinstance(found, Done):
-            run.made(row, call, found.result)
-            return True
-        if found is not None:
-            self._wait(run, row, found)
+        found = run.side_by_side([partial(run.attempt, row, call, find) for call in calls])
+        for call, outcome in zip(calls, found, strict=True):
+            if isinstance(outcome, Done):
+                run.made(row, call, outcome.result)
+        left = [outcome for outcome in found if not isinstance(outcome, Done | None)]
+        missing = [call for call, outcome in zip(calls, found, strict=True) if outcome is None]
+        for call in missing:
+            call["looks"] = call.get("looks", 0) + 1
+            call["state"] = SENT if call["looks"] < LOOKS else PENDING
+        if left:
+            self._wait(run, row, worst(left))
             return False
-        call["looks"] = call.get("looks", 0) + 1
-        row.failures = call.get("failures", 0)  # looks that failed are forgotten, but no sending that came to nothing
-        if call["looks"] < LOOKS:
+        if missing:  # looks that failed are forgotten, but no sending that came to nothing
+            row.failures = max(call.get("failures", 0) for call in missing)
+        if any(call["state"] == SENT for call in missing):
             self._wait(run, row, Unknown("Looked up, and not found yet."), self.pauses.look)
             return False
-        call["state"] = PENDING
         return True
-
-    def _try(self, run: Run[T], row: StepState, call: dict[str, Any], act: Callable[..., Any], *more: Json) -> Any:
-        try:
-            return act(
-                replace(run.context, step_seconds=run.waited(row), failures=row.failures),
-                Call(call["key"], call["request"], call.get("note")),
-                *more,
-            )
-        except Exception:
-            # The chain is kept, with its unknown outcome, until a version that knows better.
-            log.exception("step_raised", chain_id=run.chain.id, step=row.name)
-            return Unknown(MISTAKE)
 
     def _wait(self, run: Run[T], row: StepState, outcome: Retry | Unknown | Failed, pause: float | None = None) -> None:
         """Gives the chain back for a while; for good (stuck) when its patience is over."""
@@ -333,18 +322,19 @@ class Engine(Generic[T]):
 
     # Making anew
 
-    def _again(self, run: Run[T], row: StepState, outcome: Again) -> bool:
+    def _again(self, run: Run[T], row: StepState, outcomes: Sequence[Again]) -> bool:
         """Goes on in the earlier step. Whether there is something to send now."""
-        earlier = run.reopen(row, outcome)
+        for outcome in outcomes:
+            earlier = run.reopen(row, outcome)
+            log.info("chain_again", chain_id=run.chain.id, step=outcome.step, reason=outcome.reason)
         with self._checkpoint(run):
             pass
-        log.info("chain_again", chain_id=run.chain.id, step=outcome.step, reason=outcome.reason)
         return self._resume(run, earlier)
 
     def _take_back(self, run: Run[T], row: StepState, call: dict[str, Any]) -> bool:
         run.claim.guard()
         undo = run.step(row).undo
-        outcome = self._try(run, row, call, undo, call["result"]) if undo else Done()
+        outcome = run.attempt(row, call, undo, call["result"]) if undo else Done()
         if isinstance(outcome, Done):
             run.renew(row, call)
             return True
@@ -373,11 +363,11 @@ class Engine(Generic[T]):
                 with self._checkpoint(run) as session:
                     self.store.release(session, run.claim, 0)
                 return
-            if not self._settle(run, row, call):
+            if not self._settle(run, row):
                 return
             if call["state"] != PENDING:
                 run.claim.guard()
-                outcome = self._try(run, row, call, undo, call.get("result"))
+                outcome = run.attempt(row, call, undo, call.get("result"))
                 if not isinstance(outcome, Done):
                     self._wait(run, row, outcome)
                     return

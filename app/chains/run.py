@@ -1,16 +1,37 @@
 """One chain in the hands of one worker."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
+import structlog
+
 from app.chains.models import ChainState, ChainStatus, StepState, StepStatus
-from app.chains.steps import Again, Call, Context, Definition, Done, Failed, Json, Outcome, Step, Unknown
+from app.chains.steps import (
+    MOST_TOGETHER,
+    Act,
+    Again,
+    Call,
+    Context,
+    Definition,
+    Done,
+    Failed,
+    Json,
+    Outcome,
+    Retry,
+    SideBySide,
+    Step,
+    Unknown,
+)
 from app.chains.store import Claim
 from app.database.types import utc_now
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+MISTAKE = "Lectern made a mistake in this step; its log says more."
 # A call's states: app/chains/steps.py
 PENDING, SENT, MADE, AGAIN, UNDONE = "pending", "sent", "made", "again", "undone"
 TOLD = 3  # times in a row that something must be refused for it to be believed, where something may have been done
@@ -27,6 +48,7 @@ class Run(Generic[T]):
     context: Context[T]
     results: dict[str, dict[str, Json]]  # of the context, growing
     again: dict[tuple[str, str], int]  # the same
+    side_by_side: SideBySide
     changed: dict[int, StepState] = field(default_factory=dict)  # since the last checkpoint, by position
     finished: list[StepState] = field(default_factory=list)  # those of them whose results are still to be saved
     checked: set[int] = field(default_factory=set)  # steps whose check has let them through, by position
@@ -111,28 +133,79 @@ class Run(Generic[T]):
         self.results[row.name] = {}
         self.change(row)
 
-    def send(self, row: StepState) -> Callable[[Context[T], Call], Outcome]:
-        """How the step's next call is sent: the first one of this run only after the step's check."""
+    def ready(self, row: StepState) -> list[dict[str, Any]]:
+        """The open calls that are sent next: the first, and with it those behind it that need not wait for it."""
+        calls, together = open_calls(row), self.step(row).together
+        return (list(takewhile(lambda call: together(call["key"]), calls)) if together else [])[
+            :MOST_TOGETHER
+        ] or calls[:1]
+
+    def questions(self, row: StepState, calls: Sequence[Mapping[str, Any]]) -> tuple[Sequence[Act], Sequence[Act]]:
+        """What goes along with the last of the calls that go together: `ahead` and `late` of the step."""
+        step, behind = self.step(row), open_calls(row)[len(calls) :]
+        if step.together is not None and (
+            not step.together(calls[0]["key"]) or any(step.together(one["key"]) for one in behind)
+        ):
+            return (), ()
+        try:
+            ahead, late = (named(self.context) if named else () for named in (step.ahead, step.late))
+        except Exception:
+            log.exception("questions_raised", chain_id=self.chain.id, step=row.name)  # the steps ask by themselves
+            return (), ()
+        return ahead, late
+
+    def send(self, row: StepState, calls: Sequence[dict[str, Any]]) -> list[Outcome]:
+        """What each of the calls comes to: the first ones of this run are sent only after the step's check."""
         step = self.step(row)
-        check = step.check
-        if check is None or row.position in self.checked:
-            return step.send
-        asked = [Call(call["key"], call["request"]) for call in open_calls(row)]
-
-        def after_check(context: Context[T], call: Call) -> Outcome:
-            found = check(context, asked)
+        if (check := step.check) is not None and row.position not in self.checked:
+            asked = [Call(call["key"], call["request"]) for call in open_calls(row)]
+            first = partial(self.attempt, row, calls[0], lambda context, _call: check(context, asked))
+            (found,) = self.side_by_side([first])
             if not isinstance(found, Done):
-                return found
+                return [found] * len(calls)
             self.checked.add(row.position)
-            return step.send(context, call)
+        ahead, late = self.questions(row, calls)
+        return self.side_by_side([partial(self.attempt, row, call, step.send) for call in calls], ahead, late)
 
-        return after_check
+    def attempt(self, row: StepState, call: Mapping[str, Any], act: Callable[..., Any], *more: Json) -> Any:
+        try:
+            return act(
+                replace(self.context, step_seconds=self.waited(row), failures=row.failures),
+                Call(call["key"], call["request"], call.get("note")),
+                *more,
+            )
+        except Exception:
+            # The chain is kept, with its unknown outcome, until a version that knows better.
+            log.exception("step_raised", chain_id=self.chain.id, step=row.name)
+            return Unknown(MISTAKE)
 
     def intend(self, row: StepState) -> None:
-        """Its open call is going to be sent."""
-        open_calls(row)[0].update(state=SENT, looks=0)
+        """Its next calls are going to be sent."""
+        for call in self.ready(row):
+            call.update(state=SENT, looks=0)
         row.status, row.next_attempt_at = StepStatus.RUNNING, None
         self.change(row)
+
+    def note(
+        self, row: StepState, calls: Sequence[dict[str, Any]], outcomes: Sequence[Outcome]
+    ) -> list[Retry | Unknown | Failed | Again]:
+        """What the calls have come to. Of those that are not done, what is in the way."""
+        found = [(call, believed(call, outcome)) for call, outcome in zip(calls, outcomes, strict=True)]
+        for call, outcome in found:
+            if isinstance(outcome, Done):
+                self.made(row, call, outcome.result)
+        rest = [(call, outcome) for call, outcome in found if not isinstance(outcome, Done)]
+        for call, outcome in rest:
+            if isinstance(outcome, Again):
+                continue
+            if isinstance(outcome, Retry) and outcome.note is not None:
+                call["note"] = outcome.note
+            call["failures"] = row.failures + 1
+            if not isinstance(outcome, Unknown):
+                # Not done by this sending; but perhaps by an earlier one, which got no answer.
+                call["state"] = SENT if call.get("unsure") else PENDING
+            self.change(row)
+        return [outcome for _, outcome in rest]
 
     def finish(self, row: StepState) -> None:
         row.status, row.finished_at = StepStatus.SUCCEEDED, utc_now()
@@ -215,6 +288,17 @@ def results_of(rows: Iterable[StepState]) -> dict[str, dict[str, Json]]:
         for row in rows
         if row.status != StepStatus.PENDING
     }
+
+
+def worst(outcomes: Sequence[Retry | Unknown | Failed]) -> Retry | Unknown | Failed:
+    """What decides how long all wait: what is hopeless or refused, else the longest pause that is asked for."""
+
+    def weight(outcome: Retry | Unknown | Failed) -> tuple[bool, bool, bool, float]:
+        if isinstance(outcome, Failed):
+            return outcome.hopeless, True, True, 0.0
+        return False, False, outcome.pause is None, outcome.pause or outcome.after or 0.0
+
+    return max(outcomes, key=weight)
 
 
 def open_calls(row: StepState) -> list[dict[str, Any]]:

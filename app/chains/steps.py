@@ -18,7 +18,7 @@ took the chain over from a dead owner.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlmodel import Session
 
@@ -26,6 +26,9 @@ from app.chains.models import ChainStatus
 
 Json = Any  # what JSON can hold
 T = TypeVar("T")
+Act = Callable[[], Any]
+
+MOST_TOGETHER = 50  # calls that are sent at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,24 @@ class Context(Generic[T]):
         return found[key] if key is not None else next(iter(found.values()))
 
 
+class SideBySide(Protocol):
+    """How several things are done that do not depend on each other: all of them are asked, and each has its answer.
+
+    `ahead` and `late` are questions that will be asked soon: that they are asked now is a help, and no more.
+    """
+
+    def __call__(self, acts: Sequence[Act], ahead: Sequence[Act] = (), late: Sequence[Act] = ()) -> list[Any]: ...
+
+
+def one_after_another(acts: Sequence[Act], ahead: Sequence[Act] = (), late: Sequence[Act] = ()) -> list[Any]:  # noqa: ARG001
+    return [act() for act in acts]
+
+
+def every(_key: str) -> bool:
+    """For `Step.together`."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Step(Generic[T]):
     """An ordered part of a chain: a few calls of one kind.
@@ -132,6 +153,11 @@ class Step(Generic[T]):
     * `send` does one of them.
     * `find` looks up whether one was done, and answers `Done`, or None if it is not there. A step without `find`
       is harmless to repeat.
+    * `together` says by its key of each call whether it may be sent with those next to it of which that is true too:
+      they do not depend on each other. Each still has its own intent, outcome, look-up and undo. The others are sent
+      one after another.
+    * `ahead` and `late` are questions that later steps will ask: they go along with the calls, `late` ones behind what
+      these change.
     * `undo` removes what one made, given its result (None if that never became known). It must be harmless to
       repeat. A step without `undo` leaves nothing behind.
     * `leaves` says of a result whether there is something to undo; of what is harmless to repeat all the same.
@@ -161,6 +187,9 @@ class Step(Generic[T]):
     announced: bool = False
     anew: bool = False
     passing: Callable[[Context[T]], Sequence[str]] | None = None
+    together: Callable[[str], bool] | None = None
+    ahead: Callable[[Context[T]], Sequence[Act]] | None = None
+    late: Callable[[Context[T]], Sequence[Act]] | None = None
 
     @property
     def repeatable(self) -> bool:
@@ -178,6 +207,8 @@ class Definition(Generic[T]):
     `hold` locks the subject's own row, before each `save` and `ended` writes anything: whoever changes a subject locks
     its chains first, that row next, and then the rest, so that two never wait for each other.
 
+    `trips` makes, for each run, what sends calls side by side.
+
     `ended` runs within the transaction that ends the chain: `succeeded`, `failed` (with what it was refused for), or
     `stuck` (with `{"code": "stuck", "detail", "step", …}`; once taken up again, the chain ends another time).
     `sweep` names the operation that looks once more, some minutes after a chain had an unknown outcome, for what may
@@ -191,6 +222,7 @@ class Definition(Generic[T]):
     sweep: str | None = None
     retired: Sequence[Step[T]] = ()
     hold: Callable[[Session, str], None] = lambda _session, _subject: None
+    trips: Callable[[T], SideBySide] = lambda _tools: one_after_another
     known: Mapping[str, Step[T]] = field(init=False)  # every step that a chain may have, by name
 
     def __post_init__(self) -> None:

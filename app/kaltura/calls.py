@@ -1,7 +1,7 @@
 """How any action of Kaltura's is asked: under the shared session, its answer checked, its lists read whole."""
 
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -10,11 +10,15 @@ from app.kaltura.crowds import Crowds
 from app.kaltura.errors import KalturaError, Refused, SessionRefused, Transient, harmless
 from app.kaltura.observing import Observe, observed, unobserved
 from app.kaltura.session import Sessions
-from app.kaltura.transport import MAX_BYTES, TOTAL_SECONDS, Http, exchange
+from app.kaltura.transport import MAX_BYTES, TOTAL_SECONDS, Http, checked, exchange
+from app.kaltura.trips import Asked, copies, current, each_of, parts_of
 from app.kaltura.types import Category, Entry, Event, Link, Resource
 
 PAGE_SIZE = 500
 """Kaltura cuts a larger one down to it."""
+
+LISTS = 4
+"""In one answer to many calls, about: so many times as large as one answer may it be."""
 
 MAX_MATCHES = 10_000
 """No list goes further (exchange 290)."""
@@ -96,29 +100,66 @@ class Calls:
         """The answer in its shape; without `writes`, what is unknown is transient."""
         with observed(self._observe, service, action):
             try:
-                return shaped(f"{service}.{action}", self._call(service, action, params), shape)
+                answer = self._call(Asked(service, action, params, writes))
+                return shaped(f"{service}.{action}", answer, shape)
             except KalturaError as error:
                 raise (error if writes else harmless(error)) from None
 
-    def _call(self, service: str, action: str, params: Mapping[str, object]) -> object:
-        """Under the shared session; when Kaltura refuses that, once more under a new one."""
-        ks = self._sessions.current()
-        try:
-            return self._exchange(service, action, params, ks)
-        except SessionRefused:
-            return self._exchange(service, action, params, self._sessions.renew(ks))
+    def _call(self, asked: Asked) -> object:
+        """The answer: together with what others ask, where functions go side by side."""
+        walker = current()
+        if walker is not None:
+            return walker.ask(asked)
+        (answer,) = self.carry([asked])
+        if isinstance(answer, KalturaError):
+            raise answer
+        return answer
 
-    def _exchange(self, service: str, action: str, params: Mapping[str, object], ks: str) -> object:
-        return exchange(
-            self._http,
-            self._sessions.gate,
-            service,
-            action,
-            {**params, "ks": ks},
-            hide=(ks,),
-            total=self._total,
-            max_bytes=self._max_bytes,
-        )
+    @property
+    def most_parts(self) -> int:
+        return self._sessions.gate.most_parts
+
+    def carry(self, asked: Sequence[Asked]) -> list[Any]:
+        """For each its answer, or the KalturaError that it came to, all in one request.
+
+        Under the shared session; what Kaltura refuses because of that is sent once more under a new one.
+        """
+        try:
+            ks = self._sessions.current()
+        except KalturaError as error:
+            return copies(error, len(asked))
+        found = self._exchange(asked, ks)
+        again = [number for number, one in enumerate(found) if isinstance(one, SessionRefused)]
+        if again:
+            try:
+                ks = self._sessions.renew(ks)
+            except KalturaError as error:
+                second: list[Any] = copies(error, len(again))
+            else:
+                second = self._exchange([asked[number] for number in again], ks)
+            for number, one in zip(again, second, strict=True):
+                found[number] = one
+        return found
+
+    def _exchange(self, asked: Sequence[Asked], ks: str) -> list[Any]:
+        alone = len(asked) == 1
+        service, action = (asked[0].service, asked[0].action) if alone else ("multirequest", "")
+        try:
+            answer = exchange(
+                self._http,
+                self._sessions.gate,
+                service,
+                action,
+                {**(asked[0].params if alone else parts_of(asked)), "ks": ks},
+                hide=(ks,),
+                total=self._total,
+                max_bytes=self._max_bytes * min(len(asked), LISTS),
+                parts=len(asked),
+                check=checked if alone else each_of(len(asked)),
+            )
+        except KalturaError as error:
+            return copies(error, len(asked))
+        return [answer] if alone else list(cast("list[Any]", answer))
 
 
 def filtered(object_type: str, values: Mapping[str, object]) -> dict[str, object]:

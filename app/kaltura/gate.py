@@ -120,8 +120,10 @@ class Gate:
         self._answered = False
 
     @contextmanager
-    def turn(self, call: Hashable = None) -> Iterator[None]:
+    def turn(self, call: Hashable = None, parts: int = 1) -> Iterator[None]:
         """Around one exchange, of that call; None: all others need it. Raises Transient: nothing is to be sent.
+
+        Of several calls in one exchange (`parts`) each counts: the next one waits for as long as they would have.
 
         An error with `outage` gets the `retry_after` that all are told, or None while the gate stays closed; one with a
         `retry_after` of its own is an `outage` no more then.
@@ -130,7 +132,7 @@ class Gate:
         deadline = self._clock() + self._patience
         self._take_place()
         try:
-            self._await_slot(deadline)
+            self._await_slot(deadline, parts)
             era = self._begin()
             try:
                 yield
@@ -183,13 +185,18 @@ class Gate:
 
     # Slots: calls per second
 
-    def _await_slot(self, deadline: float) -> None:
+    @property
+    def most_parts(self) -> int:
+        """In one exchange: no more than there may be within the time that a call waits for its turn."""
+        return max(1, int(self._patience / self._spacing))
+
+    def _await_slot(self, deadline: float, parts: int) -> None:
         with self._lock:
             now = self._clock()
             slot = max(self._slot, now - self._burst)
             if slot > deadline:
                 raise self._too_many()
-            self._slot = slot + self._spacing
+            self._slot = slot + self._spacing * parts
         if slot > now:
             self._sleep(slot - now)
 

@@ -18,9 +18,8 @@ from time import monotonic, time
 
 from app.kaltura.errors import KalturaError, Refused, SessionRefused, SignInFailed, Unknown, harmless
 from app.kaltura.gate import Gate, growing_pause
-from app.kaltura.network import within
 from app.kaltura.observing import Observe, observed, unobserved
-from app.kaltura.transport import Http, exchange
+from app.kaltura.transport import Http, exchange, within
 
 SESSION_SECONDS = 3600
 """Asked for at each sign-in; an app token's own duration may make it shorter."""

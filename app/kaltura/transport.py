@@ -3,22 +3,34 @@
 A request is `POST /api_v3/service/<service>/action/<action>` with a JSON object as body (exchange 1). Kaltura reads it
 only under exactly ``Content-Type: application/json`` (exchange 62); the body always says ``"format": 1``, or the answer
 were XML.
+
+A time-out of httpx is for one wait, and a peer that sends a byte at a time begins a new one with each. So whoever asks
+says how long the whole may take, and each connect, write and read gets what is left of it:
+
+    with within(60.0):
+        transport.handle_request(...)  # and the reading of the answer
+
+What is not bounded is the look-up of the host's name, which is the system's, and of several addresses each is tried
+for as long as the first one.
 """
 
 import json
 import socket
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
+from math import inf
+from time import monotonic
 
+import httpcore
 import httpx
 
 from app.kaltura.errors import KalturaError, Throttled, Transient, Unknown, from_code
 from app.kaltura.gate import Gate
-from app.kaltura.network import Network, left, within
 
 TOTAL_SECONDS = 60.0
 """For one exchange, once it is its turn; a series of 1,000 takes Kaltura eight seconds to add and nine to cancel."""
@@ -101,6 +113,13 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
+def checked(answer: object, hide: Iterable[str]) -> object:
+    """`answer`, unless it is one of Kaltura's errors, which is raised. No error shows what is in `hide`."""
+    if isinstance(answer, dict) and answer.get("objectType") == "KalturaAPIException":
+        raise _kaltura_error(answer, hide)
+    return answer
+
+
 def exchange(
     http: Http,
     gate: Gate,
@@ -112,10 +131,12 @@ def exchange(
     total: float = TOTAL_SECONDS,
     max_bytes: int = MAX_BYTES,
     for_itself: bool = True,
+    parts: int = 1,
+    check: Callable[[object, Iterable[str]], object] = checked,
 ) -> object:
-    """The JSON value that Kaltura answers with, in a turn of its own through the gate.
+    """What `check` makes of the JSON value that Kaltura answers with, in a turn of its own through the gate.
 
-    Not `for_itself`: no call gets an answer while this one gets none.
+    Not `for_itself`: no call gets an answer while this one gets none. `parts` is how many calls it is.
 
     Raises Refused for an error of Kaltura's that is for good; Transient when nothing was sent or Kaltura said that it
     did nothing; Unknown for everything else. `hide` is what no error may show. ValueError for parameters that are not
@@ -123,20 +144,20 @@ def exchange(
     `total` is over all of it, connecting and headers included; less where the caller has less left (`within`).
     """
     body = json.dumps({**params, "format": 1}, ensure_ascii=False, allow_nan=False).encode()
-    with gate.turn(hash((service, action, body)) if for_itself else None):
+    with gate.turn(hash((service, action, body)) if for_itself else None, parts):
         try:
             with within(total):
                 answer = _decoded(_posted(http, service, action, body, max_bytes))
         except KalturaError as error:
             error.outage = True  # no answer of Kaltura's: nobody would get one
             raise
-        return _checked(answer, hide)
+        return check(answer, hide)
 
 
 @lru_cache
 def _address(base: str, service: str, action: str) -> httpx.URL:
     """Remembered, because httpx takes a third of its time for a request to put one together."""
-    return httpx.URL(f"{base}/api_v3/service/{service}/action/{action}")
+    return httpx.URL(f"{base}/api_v3/service/{service}" + (f"/action/{action}" if action else ""))
 
 
 def _posted(http: Http, service: str, action: str, body: bytes, max_bytes: int) -> bytes:
@@ -214,13 +235,6 @@ def _no_constant(_name: str) -> object:
     raise ValueError("NaN and Infinity are no JSON")
 
 
-def _checked(answer: object, hide: Iterable[str]) -> object:
-    """`answer`, unless it is one of Kaltura's errors."""
-    if isinstance(answer, dict) and answer.get("objectType") == "KalturaAPIException":
-        raise _kaltura_error(answer, hide)
-    return answer
-
-
 def _kaltura_error(answer: dict[str, object], hide: Iterable[str]) -> KalturaError:
     code, message, args = answer.get("code"), answer.get("message"), answer.get("args")
     if not isinstance(code, str) or not code:
@@ -232,3 +246,136 @@ def _kaltura_error(answer: dict[str, object], hide: Iterable[str]) -> KalturaErr
         {name: value for name, value in args.items() if isinstance(value, str)} if isinstance(args, dict) else {},
         hide,
     )
+
+
+# The network: httpcore's, and a deadline over all that is waited for
+
+CONNECTIONS = 100
+KEPT_SECONDS = 5.0  # for the next exchange; servers and what stands between end what is idle for longer
+PIECE = 16_384  # bytes; httpcore begins a new wait whenever a peer has taken some of what it was given
+
+_deadline: ContextVar[float] = ContextVar("deadline", default=inf)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """All that this thread waits for in this block takes at most so long. A block in another ends with it."""
+    token = _deadline.set(min(_deadline.get(), monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def left() -> float:
+    """Seconds until the deadline; none is infinite."""
+    return _deadline.get() - monotonic()
+
+
+def _wait(timeout: float | None, over: type[httpcore.TimeoutException]) -> float | None:
+    """How long to wait now, at most. Raises `over` where there is nothing left."""
+    rest = left()
+    if rest <= 0:
+        raise over("the whole took too long")
+    return timeout if rest == inf else rest if timeout is None else min(rest, timeout)
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection that looks at the deadline before each wait."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _wait(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        for begin in range(0, len(buffer), PIECE):
+            self._stream.write(buffer[begin : begin + PIECE], _wait(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        wait = _wait(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, wait))
+
+    def get_extra_info(self, info: str) -> object:
+        return self._stream.get_extra_info(info)
+
+
+class _Backend(httpcore.SyncBackend):
+    """Makes such connections."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        wait = _wait(timeout, httpcore.ConnectTimeout)
+        return _Stream(super().connect_tcp(host, port, wait, local_address, socket_options))
+
+
+class Network(httpx.BaseTransport):
+    """What `httpx.HTTPTransport` is, over such connections: it takes none. Raises httpx' exceptions."""
+
+    def __init__(self, certificates: ssl.SSLContext) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=certificates,
+            max_connections=CONNECTIONS,
+            keepalive_expiry=KEPT_SECONDS,
+            network_backend=_Backend(),
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        with _in_words_of_httpx():
+            answer = self._pool.handle_request(
+                httpcore.Request(
+                    request.method,
+                    httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                    headers=request.headers.raw,
+                    content=request.stream,
+                    extensions=request.extensions,
+                )
+            )
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        with _in_words_of_httpx():
+            yield from self._answer.iter_stream()
+
+    def close(self) -> None:
+        self._answer.close()
+
+
+_SHARED = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+)
+
+
+@contextmanager
+def _in_words_of_httpx() -> Iterator[None]:
+    """httpcore's exceptions as those of the same names in httpx."""
+    try:
+        yield
+    except _SHARED as error:
+        kind: type[httpx.TransportError] = getattr(httpx, type(error).__name__)
+        raise kind(str(error)) from error

@@ -27,6 +27,7 @@ from app.database.types import utc_now
 from app.kaltura.client import EVENTS, KalturaClient
 from app.kaltura.errors import KalturaError, Refused, SignInFailed
 from app.kaltura.observing import FORBIDDEN, lacking, to_ask_for
+from app.kaltura.trips import Trips
 from app.kaltura.types import EntryDraft, EventDraft
 from app.resources.mirror.freshness import Freshness, freshness
 from app.resources.mirror.refresh import EVERY
@@ -211,15 +212,17 @@ def _clock(kaltura: KalturaClient) -> Finding:
 
 
 def _reading(kaltura: KalturaClient) -> Iterator[Finding]:
-    finding, found = _tried("schedule_scheduleResource.list", "may list resources", kaltura.list_resources)
-    yield finding if found is None else replace(finding, checked=f"{finding.checked}; there are {len(found)}")
-    for action, what, ask in (
+    questions: Sequence[tuple[str, str, Callable[[], object]]] = (
+        ("schedule_scheduleResource.list", "may list resources", kaltura.list_resources),
         ("schedule_scheduleEvent.list", "may list schedule events", partial(kaltura.list_events, [1])),
         ("schedule_scheduleEventResource.list", "may list their links to resources", partial(kaltura.list_links, 1)),
         ("baseEntry.listByReferenceId", "may look for entries", partial(kaltura.find_entries, REFERENCE)),
         ("category.list", "may look for categories", partial(kaltura.find_category, REFERENCE)),
-    ):
-        yield _tried(action, what, ask)[0]
+    )
+    (finding, found), *others = Trips(kaltura)([partial(_tried, *question) for question in questions])
+    count = f"; there are {len(found)}" if isinstance(found, list) else ""
+    yield replace(finding, checked=f"{finding.checked}{count}")
+    yield from (one for one, _ in others)
 
 
 @dataclass(frozen=True, slots=True)

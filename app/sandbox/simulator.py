@@ -23,7 +23,7 @@ from app.sandbox.seed.seed import DEFAULT_SEED, Seed, plant
 from app.sandbox.sessions import Sessions
 from app.sandbox.store.fulltext import matches
 from app.sandbox.store.state import Store
-from app.sandbox.trouble.faults import NOTHING_DONE, Fault, Faults, read_faults
+from app.sandbox.trouble.faults import NOTHING_DONE, OF_A_PART, Fault, Faults, read_faults
 from app.sandbox.trouble.locks import Locks
 from app.sandbox.trouble.modes import Modes
 from app.sandbox.types import DELETED
@@ -86,7 +86,8 @@ class Sandbox:
         self._locks = Locks()
         self._faults = Faults()
         self._calls = itertools.count(1)
-        self._log: deque[tuple[str, str, Parameters, float]] = deque(maxlen=LOG_LENGTH)
+        self._trips = itertools.count(1)
+        self._log: deque[tuple[str, str, Parameters, float, int]] = deque(maxlen=LOG_LENGTH)
         self._plant()
 
     def close(self) -> None:
@@ -135,13 +136,14 @@ class Sandbox:
         """Log the calls, and find the fault that strikes this request, if any."""
         now = self._clock()
         with self._lock:
+            trip = next(self._trips)
             for (service, action), step in zip(names, calls, strict=True):
                 params = {key: value for key, value in step.items() if key not in ("service", "action")}
-                self._log.append((service, action, params, now))
-            if protocol.is_multirequest(parameters):
-                names = [("multirequest", ""), *names]
-            struck = (self._faults.striking(service, action) for service, action in names)
-            return next((fault for fault in struck if fault), None)
+                self._log.append((service, action, params, now, trip))
+            if not protocol.is_multirequest(parameters):
+                return self._faults.striking(*names[0])
+            struck = (self._faults.striking(*name, but=OF_A_PART) for name in names)
+            return self._faults.striking("multirequest", "") or next((fault for fault in struck if fault), None)
 
     def _answer(self, parameters: Parameters, calls: list[Parameters], fault: Fault | None) -> Answer:
         if fault is not None and fault.fault in NOTHING_DONE:
@@ -170,7 +172,15 @@ class Sandbox:
         """A multirequest: later steps run whatever became of earlier ones, and there is no transaction."""
         results: list[Any] = []
         for step in calls:
-            results.append(self._result(protocol.resolve(step, results, first)))
+            with self._lock:
+                service, action = text(step.get("service")), text(step.get("action"))
+                fault = self._faults.striking(service, action, only=OF_A_PART)
+            if fault is None:
+                results.append(self._result(protocol.resolve(step, results, first)))
+            elif fault.fault == "error":
+                results.append(KalturaError.on_purpose(fault.code).as_object())
+            else:
+                raise FatalError
         return results
 
     def _result(self, parameters: Parameters) -> Any:
@@ -204,15 +214,16 @@ class Sandbox:
     # --- looking in from outside
 
     def requests(self, after: int = 0) -> list[dict[str, Any]]:
-        """What was called, in order, without secrets: [{"service", "action", "params", "at"}], `at` epoch seconds.
+        """What was called, in order, without secrets: [{"service", "action", "params", "at", "trip"}].
 
+        `at` is in epoch seconds; what was called in one request has the same `trip`.
         `after`: but for so many that were first.
         """
         with self._lock:
             logged = list(self._log)[after:]
         return [
-            {"service": service, "action": action, "params": without_secrets(params), "at": at}
-            for service, action, params, at in logged
+            {"service": service, "action": action, "params": without_secrets(params), "at": at, "trip": trip}
+            for service, action, params, at, trip in logged
         ]
 
     def state(self) -> dict[str, list[dict[str, Any]]]:

@@ -8,7 +8,7 @@ gave. Nothing is stored, decided, logged or tried again.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 
 import httpx
@@ -42,6 +42,12 @@ class Recorded:
     def names(self) -> list[str]:
         return [f"{call['service']}.{call['action']}" for call in self.calls]
 
+    def trips(self) -> list[list[str]]:
+        """The same by requests."""
+        pairs = zip(self.names, self.calls, strict=True)
+        by_trip = groupby(pairs, key=lambda pair: int(pair[1].get("trip", 0)))
+        return [[name for name, _ in some] for _, some in by_trip]
+
 
 def call(http: httpx.Client, service: str, action: str, params: dict[str, Any]) -> Any:
     """One call, at once and once. RuntimeError when Kaltura refuses it: a floor of refusals would be a lie."""
@@ -73,10 +79,10 @@ def requests_so_far(http: httpx.Client) -> list[dict[str, Any]]:
 def recorded(http: httpx.Client, calls: list[dict[str, Any]], recording: dict[str, Any], room: Room) -> Recorded:
     """What ``calls`` and ``recording``, the service's answer to the same document, have to do with each other.
 
-    A recording's last call is a link; what came after it is the mirror's own look.
+    A recording's last trip has its links, and the resource's list; what came after it is the mirror's own look.
     """
-    while calls[-1]["service"] != LINKS:
-        calls = calls[:-1]
+    last = max(number for number, one in enumerate(calls) if one["service"] == LINKS)
+    calls = [one for one in calls if one["trip"] <= calls[last]["trip"]]
     events = [event["id"] for event in recording["kaltura"]["events"]]
     stored = http.get("/_sandbox/state").raise_for_status().json()["events"]
     return Recorded(

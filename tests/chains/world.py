@@ -21,7 +21,19 @@ from sqlmodel import Session, SQLModel
 from app.chains.engine import Engine
 from app.chains.models import Chain, ChainStatus, StepState
 from app.chains.pauses import Pauses
-from app.chains.steps import Call, Context, Definition, Done, Failed, Outcome, Retry, Step, Unknown
+from app.chains.steps import (
+    Call,
+    Context,
+    Definition,
+    Done,
+    Failed,
+    Outcome,
+    Retry,
+    SideBySide,
+    Step,
+    Unknown,
+    one_after_another,
+)
 from app.chains.store import Claim, Store, steps_of
 from app.database.database import Database
 from app.database.types import database_now
@@ -203,6 +215,7 @@ class House:
     before_end: Callable[[], None] = lambda: None
     lease: float = 30.0
     patience: float = 3600.0
+    trips: SideBySide = one_after_another
 
     def __post_init__(self) -> None:
         NOTES.create(self.database.engine, checkfirst=True)
@@ -212,7 +225,7 @@ class House:
         return Store(self.database, owner, self.lease, self.patience)
 
     def engine(self, store: Store | None = None) -> Engine[World]:
-        definition = Definition("build", self.steps, self._ended, retired=self.retired)
+        definition = Definition("build", self.steps, self._ended, retired=self.retired, trips=lambda _: self.trips)
         return Engine(store or self.store(), {"build": definition}, self.pauses, lambda: self.stopping())
 
     def _ended(self, session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:

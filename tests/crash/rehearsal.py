@@ -66,8 +66,8 @@ def _take_the_slot(sandbox: Sandbox, room: str) -> None:
     kaltura.client.close()
 
 
-# On the way of `two_events`, between its first link or event and its second.
-BOOKED = Meddling("scheduleEventResource.add", _book_the_room, "schedule_conflict")
+# On the way of `two_events`: before its room is asked about once more, or between its first event and its second.
+BOOKED = Meddling("media.add", _book_the_room, "schedule_conflict")
 TAKEN = Meddling("scheduleEvent.add", _take_the_slot, "refused_by_kaltura")
 
 

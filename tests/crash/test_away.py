@@ -1,5 +1,6 @@
 """Kaltura is not there, or its session is over: scenarios 5, 10 and 11 of the fault table."""
 
+from collections import Counter
 from collections.abc import Iterator
 from threading import Barrier, Event
 from time import monotonic
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.both_databases
 
 REHEARSAL = rehearse(series)
 WAIT = 1.0  # seconds that a client waits for its chain
+LONGEST_TRIP = 5  # calls
 ROOMS = 6
 
 
@@ -97,8 +99,11 @@ def test_row_10_a_session_that_expires_at_any_call_is_renewed_once(it: Stage, nu
     it.until(recording, "scheduled")
     assert it.standing(recording) == REHEARSAL.left
     assert sign_ins(it) - before == 1
-    repeated = (*REHEARSAL.calls[: number + 1], REHEARSAL.calls[number])
-    assert tuple(it.calls()[calls_before:][: len(repeated)]) == repeated
+    asked = it.calls()[calls_before:]
+    assert tuple(asked[: number + 1]) == REHEARSAL.calls[: number + 1]
+    repeated = Counter(asked) - Counter(REHEARSAL.calls)  # with it what was behind it in its trip
+    assert repeated[REHEARSAL.calls[number]] >= 1
+    assert repeated.total() <= 2 * LONGEST_TRIP  # a new session may meet the reservation that the old one took
 
 
 @pytest.mark.usefixtures("kaltura")

@@ -9,7 +9,14 @@ import pytest
 from app.sandbox.server import running
 from app.sandbox.simulator import Sandbox
 from app.sandbox.trouble.modes import Modes
-from tests.sandbox.kaltura import Kaltura, embedded, weekly
+from tests.sandbox.kaltura import HOUR, MONDAY, Kaltura, embedded, event, weekly
+
+ADD = {"service": "schedule_scheduleEvent", "action": "add"}
+PARTS = {
+    "1": {**ADD, "scheduleEvent": event()},
+    "2": {**ADD, "scheduleEvent": event(startDate=MONDAY + HOUR, endDate=MONDAY + 2 * HOUR)},
+    "3": {"service": "system", "action": "ping"},
+}
 
 
 @pytest.fixture(params=["embedded", "alone"])
@@ -156,3 +163,17 @@ def test_a_mode_that_is_null_or_false_is_off(sandbox: Sandbox, kaltura: Kaltura)
     assert kaltura.events()["totalCount"] == 0
     made = kaltura.add_event(**weekly(2))
     assert kaltura("schedule_scheduleEvent", "delete", scheduleEventId=made["id"])["status"] == 3
+
+
+def test_of_a_multirequest_one_part_is_refused_and_the_others_are_done(sandbox: Sandbox, kaltura: Kaltura) -> None:
+    sandbox.set_faults({"faults": [{"fault": "error", "action": "add", "times": 1, "code": "INVALID_PARAMETER_CHAR"}]})
+    first, second, ping = kaltura("multirequest", "", **PARTS)
+    assert (first["code"], second["objectType"], ping) == ("INVALID_PARAMETER_CHAR", "KalturaRecordScheduleEvent", True)
+
+
+def test_of_a_multirequest_the_parts_before_a_php_error_are_done(sandbox: Sandbox, kaltura: Kaltura) -> None:
+    """Exchange 596."""
+    sandbox.set_faults({"faults": [{"fault": "http_500", "action": "ping"}]})
+    response = kaltura.post("multirequest", "", **PARTS)
+    assert (response.status_code, response.content) == (500, b"")
+    assert kaltura.events()["totalCount"] == 2

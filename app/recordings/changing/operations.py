@@ -13,6 +13,7 @@ from sqlmodel import Session, col
 from app.chains.models import Chain, ChainStatus
 from app.chains.steps import Definition
 from app.database.types import utc_now
+from app.kaltura.trips import Trips
 from app.recordings.changing.steps import CANCEL, CANCEL_ONE, CHANGE, CLEAR
 from app.recordings.changing.switching import SCHEDULE_TOGETHER
 from app.recordings.models import Recording, RecordingStatus
@@ -99,15 +100,23 @@ def _sweep_ended(_session: Session, _subject: str, _status: ChainStatus, _error:
     """A sweep changes nothing that anybody is shown."""
 
 
+def _trips(tools: Tools) -> Trips:
+    return Trips(tools.kaltura)
+
+
 DEFINITIONS: Mapping[str, Definition[Tools]] = {
-    "schedule": Definition("schedule", SCHEDULE, schedule_ended, sweep="sweep", hold=hold),
-    "schedule_together": Definition("schedule_together", SCHEDULE_TOGETHER, schedule_ended, sweep="sweep", hold=hold),
+    "schedule": Definition("schedule", SCHEDULE, schedule_ended, sweep="sweep", hold=hold, trips=_trips),
+    "schedule_together": Definition(
+        "schedule_together", SCHEDULE_TOGETHER, schedule_ended, sweep="sweep", hold=hold, trips=_trips
+    ),
     **{
-        operation: Definition(operation, CHANGE, _change_ended, sweep="sweep", hold=hold)
+        operation: Definition(operation, CHANGE, _change_ended, sweep="sweep", hold=hold, trips=_trips)
         for operation in ("update", "move_occurrence", "restore_occurrence", "mend")
     },
-    "cancel_occurrence": Definition("cancel_occurrence", CANCEL_ONE, _change_ended, sweep="sweep", hold=hold),
-    "cancel": Definition("cancel", CANCEL, _cancel_ended, hold=hold),
-    "clear": Definition("clear", CLEAR, _clear_ended, hold=hold),
-    "sweep": Definition("sweep", SWEEP, _sweep_ended),
+    "cancel_occurrence": Definition(
+        "cancel_occurrence", CANCEL_ONE, _change_ended, sweep="sweep", hold=hold, trips=_trips
+    ),
+    "cancel": Definition("cancel", CANCEL, _cancel_ended, hold=hold, trips=_trips),
+    "clear": Definition("clear", CLEAR, _clear_ended, hold=hold, trips=_trips),
+    "sweep": Definition("sweep", SWEEP, _sweep_ended, trips=_trips),
 }

@@ -13,14 +13,15 @@ What `retire` does with an event that sessions leave:
     else                                       those that leave are cancelled
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, func, insert, or_, select, update
 from sqlmodel import Session, col
 
-from app.chains.steps import Call, Done, Outcome, Step
+from app.chains.steps import Act, Call, Done, Outcome, Step, every
 from app.database.types import utc_now
 from app.kaltura.types import wire_recurrence
 from app.recordings.document.document import RecordingDocument
@@ -169,6 +170,22 @@ def _leave(event: Mapping[str, Any], left: set[str], now: int) -> list[Call]:
     return [_cancel(one["event_id"]) for one in leaving]
 
 
+def to_be_cancelled(context: Ctx) -> list[int]:
+    """The sessions that will be cancelled one by one, as it looks before anything is made."""
+    state = context.result("state")
+    calls = [call for one in state["old"] for call in _leave(one, set(state["left"]), state.get("decided_at", 0))]
+    return [call.request["event_id"] for call in calls if call.key.startswith("cancel:")]
+
+
+def retire_questions(context: Ctx) -> list[Act]:
+    """What `remains` and `mend` are going to ask: about what is left of series when they are deleted or ended."""
+    client, keys = context.tools.kaltura, [call.key for call in _retire_calls(context)]
+    return [
+        *(partial(client.list_events, call.request["event_ids"]) for call in _remains(context, keys)),
+        *(partial(client.list_children, call.request["event_id"]) for call in _mends(context, keys)),
+    ]
+
+
 def _delete(event_id: int) -> Call:
     return Call(f"delete:{event_id}", {"event_id": event_id})
 
@@ -213,10 +230,14 @@ def _save_retired(session: Session, context: Ctx) -> None:
 
 
 def _remains_calls(context: Ctx) -> list[Call]:
+    return _remains(context, context.results["retire"])
+
+
+def _remains(context: Ctx, retired: Iterable[str]) -> list[Call]:
     """One for all sessions that went with a series, by their own ids: Kaltura may have left them standing."""
     left = set(context.result("state")["left"]) - _late(context)
     series, sessions = list[int](), list[tuple[int, int]]()
-    for key in context.results["retire"]:
+    for key in retired:
         verb, _, event_id = key.partition(":")
         if verb != "cancel":
             series.append(int(event_id))
@@ -256,14 +277,17 @@ def _cancel_remains(context: Ctx, call: Call) -> Outcome:
 
 
 def _mend_calls(context: Ctx) -> list[Call]:
+    return _mends(context, context.results["retire"])
+
+
+def _mends(context: Ctx, retired: Collection[str]) -> list[Call]:
     """Every series that this chain updated: an update brings cancelled sessions whose times changed back to life."""
     touched = {
         int(key.partition(":")[2])
-        for step in ("words", "retire")
-        for key in context.results.get(step, {})
+        for key in (*context.results.get("words", ()), *retired)
         if key.startswith(("event:", "end:"))
     }
-    gone = {int(key.partition(":")[2]) for key in context.results["retire"] if key.startswith("delete:")}
+    gone = {int(key.partition(":")[2]) for key in retired if key.startswith("delete:")}
     return [
         Call(f"mend:{event['event_id']}", {"event_id": event["event_id"]})
         for event in context.result("state")["old"]
@@ -315,7 +339,16 @@ SWITCH: Step[Tools] = Step(
     save=_save_switch,
     final=True,
 )
-RETIRE = Step("retire", _retire_calls, _retire, save=_save_retired, check=own.check, final=True)
+RETIRE = Step(
+    "retire",
+    _retire_calls,
+    _retire,
+    save=_save_retired,
+    check=own.check,
+    final=True,
+    together=every,
+    late=retire_questions,
+)
 REMAINS = Step("remains", _remains_calls, _cancel_remains, final=True)
-MEND = Step("mend", _mend_calls, _mend, check=own.check, final=True)
+MEND = Step("mend", _mend_calls, _mend, check=own.check, final=True, together=every)
 ENDING: Sequence[Step[Tools]] = (SWITCH, RETIRE, REMAINS, MEND)

@@ -18,28 +18,29 @@ has of a recording that is over.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import update
 from sqlmodel import Session, col
 
-from app.chains.steps import Call, Done, Failed, Outcome, Step
+from app.chains.steps import Act, Call, Done, Failed, Outcome, Step, every
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import Refused
 from app.kaltura.types import NO_CONTENT, PENDING, entry_words, event_words
 from app.recordings.changing.decide import STATE, STATE_OF_LESS
-from app.recordings.changing.retire import ENDING
+from app.recordings.changing.retire import ENDING, RETIRE, retire_questions, to_be_cancelled
 from app.recordings.changing.switching import GATHER, link
 from app.recordings.models import Recording
 from app.recordings.scheduling import own
-from app.recordings.scheduling.conflicts import CONFLICTS
-from app.recordings.scheduling.context import Ctx, Tools, planned, template_entry
-from app.recordings.scheduling.events import EVENTS, NEWEST, OCCURRENCES
+from app.recordings.scheduling.conflicts import CONFLICTS, room_questions
+from app.recordings.scheduling.context import Ctx, Tools, planned, room, template_entry
+from app.recordings.scheduling.events import EVENTS, NEWEST, OCCURRENCES, newest_question
 from app.recordings.scheduling.links import LINKS
 from app.recordings.scheduling.outcomes import GONE, NOT_OURS, at, outcome
 from app.recordings.scheduling.save_results import remember_resource
 from app.recordings.scheduling.steps import EXCLUSIONS, RESOURCE
-from app.recordings.scheduling.template_entry import TEMPLATE_ENTRY
+from app.recordings.scheduling.template_entry import TEMPLATE_ENTRY, category_questions
 from app.resources.models import Booking, OccurrenceStatus
 
 NO_ENTRY = {"INVALID_ENTRY_ID"}  # what an assignment says of one that was deleted by hand (exchange 833)
@@ -52,7 +53,7 @@ NO_TEMPLATE = {"ENTRY_ID_NOT_FOUND"}  # what an update says of it (exchange 845)
 def _ownership_calls(context: Ctx) -> list[Call]:
     """The entry only where something is to be recorded with its words."""
     change, old = context.input["change"], context.result("state")["old"]
-    event_ids = [event["event_id"] for event in old] + list(change.get("extra", ()))
+    event_ids = [event["event_id"] for event in old] + list(change.get("extra", ())) + to_be_cancelled(context)
     calls = [Call("events", {"event_ids": event_ids})] if event_ids else []
     entry_id = context.input["template_entry_id"]
     if entry_id and ("document" in change or planned(context)):
@@ -68,6 +69,11 @@ def _make_sure(context: Ctx, call: Call) -> Outcome:
         return Done(entry and list(entry.category_ids))
     own.make_sure(context, call.request["event_ids"])
     return Done()
+
+
+def _before_anything_is_made(context: Ctx) -> list[Act]:
+    """The questions of the next steps."""
+    return [*room_questions(context, room(context)), *newest_question(context), *category_questions(context)]
 
 
 def _is_entry_gone(context: Ctx) -> bool:
@@ -252,6 +258,11 @@ def _delete_entry(context: Ctx, call: Call) -> Outcome:
     return Done()
 
 
+def _late_with_entry(context: Ctx) -> list[Act]:
+    asked = [call.request["id"] for call in _entry_calls(context)]
+    return [*retire_questions(context), *(partial(context.tools.kaltura.get_entry, one) for one in asked)]
+
+
 def _save_entry(session: Session, context: Ctx) -> None:
     if context.results["entry"] and context.result("entry") is None:
         for model in (Recording, Booking):
@@ -259,15 +270,15 @@ def _save_entry(session: Session, context: Ctx) -> None:
 
 
 CHANGE: Sequence[Step[Tools]] = (
-    replace(RESOURCE, save=remember_resource),
+    replace(RESOURCE, save=remember_resource, ahead=None),
     STATE,
-    Step("ownership", _ownership_calls, _make_sure),
+    Step("ownership", _ownership_calls, _make_sure, together=every, ahead=_before_anything_is_made),
     replace(CONFLICTS, lanes=None),
     NEWEST,
     Step("categories", _category_calls, _resolve),
     replace(TEMPLATE_ENTRY, calls=_entry_again_calls, save=None),
-    Step("words", _word_calls, _write_words, undo=_write_old_words, check=own.check),
-    Step("assignments", _assignment_calls, _assign, undo=_assign_back, check=own.check),
+    Step("words", _word_calls, _write_words, undo=_write_old_words, check=own.check, together="owner".__ne__),
+    Step("assignments", _assignment_calls, _assign, undo=_assign_back, check=own.check, together=every),
     replace(EVENTS, save=None),
     OCCURRENCES,
     EXCLUSIONS,
@@ -278,7 +289,7 @@ CHANGE: Sequence[Step[Tools]] = (
 CANCEL_ONE: Sequence[Step[Tools]] = [STATE_OF_LESS if step is STATE else step for step in CHANGE]
 CANCEL: Sequence[Step[Tools]] = (
     STATE_OF_LESS,
-    *ENDING,
-    Step("entry", _entry_calls, _delete_entry, save=_save_entry, check=own.check, final=True),
+    *(replace(step, late=_late_with_entry) if step is RETIRE else step for step in ENDING),
+    Step("entry", _entry_calls, _delete_entry, save=_save_entry, final=True),
 )
 CLEAR: Sequence[Step[Tools]] = (STATE_OF_LESS, *ENDING)

@@ -1,19 +1,22 @@
 """The step that asks what is in the way of a recording's sessions, before anything is made."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from app.chains.steps import Call, Done, Failed, Outcome, Step
+from app.chains.steps import Act, Call, Done, Failed, Outcome, Step, every
 from app.database.database import Database
 from app.database.types import utc_now
 from app.kaltura import types as kaltura
 from app.kaltura.client import KalturaClient
 from app.recordings.models import Recording
-from app.recordings.scheduling.context import Ctx, booked, planned, room_of, together, wanted
-from app.recordings.scheduling.events import draft
+from app.recordings.scheduling.context import Ctx, booked, planned, room, room_of, together, wanted
+from app.recordings.scheduling.events import draft, newest_question
 from app.recordings.scheduling.lanes import lanes
 from app.recordings.scheduling.outcomes import conflict, outcome
+from app.recordings.scheduling.template_entry import category_questions
 from app.recordings.whose import discreet
 from app.resources.conflicts import Booked, at_their_times, find_conflicts, known_bookings
 from app.resources.mirror.doubts import still_there
@@ -23,16 +26,26 @@ from app.resources.whole_list import everything
 def _conflict_calls(context: Ctx) -> list[Call]:
     if not wanted(context) or context.input["on_conflict"] == "allow":
         return []
-    return [Call("resource"), *(Call(f"blackout:{number}") for number in planned(context))]
+    return [Call("resource"), Call("blackout")]
+
+
+def room_questions(context: Ctx, resource_id: int) -> list[Act]:
+    """What is going to be asked about this room, if it is the one."""
+    if not _conflict_calls(context):
+        return []
+    client = context.tools.kaltura
+    return [
+        partial(everything, client, resource_id, *_span(context)),
+        partial(client.get_conflicts, [resource_id], _any_session(context), kind="blackout"),
+    ]
 
 
 @outcome()
 def _check_conflicts(context: Ctx, call: Call) -> Outcome:
     """What is booked on the resource in Kaltura and by Lectern itself; or a blackout, which belongs to no resource."""
     client = context.tools.kaltura
-    _, _, number = call.key.partition(":")
-    if number:
-        met = client.get_conflicts([room_of(context, number)], draft(context, number), kind="blackout")
+    if call.key != "resource":  # an older version asked for the blackouts of each event
+        met = client.get_conflicts([room(context)], _any_session(context), kind="blackout")
         return refusal(context, find_conflicts(wanted(context), map(booked, met))) or Done()
     pairs = list[dict[str, Any]]()
     for resource_id in sorted({room_of(context, number) for number in planned(context)}):
@@ -41,6 +54,17 @@ def _check_conflicts(context: Ctx, call: Call) -> Outcome:
         there = in_the_room(context.tools.database, client, resource_id, span, but=together(context))
         pairs += find_conflicts(sessions, there)
     return refusal(context, pairs) or Done()
+
+
+def _span(context: Ctx) -> tuple[datetime, datetime]:
+    sessions = wanted(context)
+    return sessions[0][0], max(end for _, end in sessions)
+
+
+def _any_session(context: Ctx) -> kaltura.EventDraft:
+    """A candidate as long as all sessions together: one question finds all blackouts (docs/decisions/0025)."""
+    start, end = _span(context)
+    return replace(draft(context, next(iter(planned(context)))), start=start, end=end, recurrence=None)
 
 
 def in_the_room(
@@ -87,4 +111,12 @@ def _of_others(database: Database, events: Iterable[kaltura.Event], but: Collect
         return at_their_times(session, found)
 
 
-CONFLICTS = Step("conflicts", _conflict_calls, _check_conflicts, lanes=lanes, anew=True)
+CONFLICTS = Step(
+    "conflicts",
+    _conflict_calls,
+    _check_conflicts,
+    lanes=lanes,
+    anew=True,
+    together=every,
+    ahead=lambda context: [*newest_question(context), *category_questions(context)],
+)

@@ -13,13 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from app.chains.steps import Again, Call, Done, Failed, Outcome, Retry, Step
+from app.chains.steps import Act, Again, Call, Done, Failed, Outcome, Retry, Step, every
 from app.kaltura import types as kaltura
 from app.kaltura.client import KalturaClient
 from app.recordings.scheduling import own
 from app.recordings.scheduling.context import Ctx, Tools, generated, instant, newest, planned, shown, template_entry
 from app.recordings.scheduling.outcomes import GONE, NOT_OURS, outcome
 from app.recordings.scheduling.save_results import save_events
+from app.recordings.scheduling.template_entry import category_questions
 from app.resources.references import reference, token_of
 
 # Kaltura's index may show fewer occurrences than it has made for so many seconds, in which it has answered so often:
@@ -36,6 +37,10 @@ OTHERS = 500  # ids that others' events may have taken while Kaltura made the oc
 
 def _newest_calls(context: Ctx) -> list[Call]:
     return [Call("newest")] if planned(context) else []
+
+
+def newest_question(context: Ctx) -> list[Act]:
+    return [context.tools.kaltura.newest_event_id] if planned(context) else []
 
 
 @outcome()
@@ -115,7 +120,8 @@ def _each_event(context: Ctx) -> list[Call]:
 def _read_back(context: Ctx, call: Call) -> Outcome:
     """Kaltura's own occurrences, as `[[event id, start, end], …]`, which must be exactly those that were planned."""
     event, event_id = planned(context)[call.key], call.request["event_id"]
-    expected, indexed = generated(event), _indexed(context.tools.kaltura, event, event_id)
+    expected = generated(event)
+    indexed = _indexed(context.tools.kaltura, event, event_id, _reference(context, call.key))
     found = _rows(indexed)
     if _times(found) == expected:
         return Done(found)
@@ -132,13 +138,19 @@ def _read_back(context: Ctx, call: Call) -> Outcome:
     return _differs(expected, found)
 
 
-def _indexed(client: KalturaClient, event: Mapping[str, Any], event_id: int) -> Sequence[kaltura.Event]:
+def _indexed(
+    client: KalturaClient, event: Mapping[str, Any], event_id: int, reference_id: str
+) -> Sequence[kaltura.Event]:
     """What lists of a room can show."""
     if event["kind"] == "series":
         return client.list_children(event_id)
-    single = client.get_event(event_id)
-    found = client.find_events(single.reference_id) if single and single.reference_id else []
-    return [one for one in found if one.id == event_id]
+    found = [one for one in client.find_events(reference_id) if one.id == event_id]
+    if found:
+        return found
+    single = client.get_event(event_id)  # an older version may have given it another reference
+    if single is None or not single.reference_id or single.reference_id == reference_id:
+        return []
+    return [one for one in client.find_events(single.reference_id) if one.id == event_id]
 
 
 def _stored(client: KalturaClient, event: Mapping[str, Any], event_id: int) -> Sequence[kaltura.Event]:
@@ -168,6 +180,8 @@ def _differs(expected: Sequence[tuple[int, int]], got: Sequence[Sequence[int]]) 
     )
 
 
-NEWEST: Step[Tools] = Step("newest", _newest_calls, look_for_newest)
-EVENTS: Step[Tools] = Step("events", _event_calls, _make_event, _find_event, _delete_event, save=save_events)
-OCCURRENCES: Step[Tools] = Step("occurrences", _each_event, _read_back)
+NEWEST: Step[Tools] = Step("newest", _newest_calls, look_for_newest, ahead=category_questions)
+EVENTS: Step[Tools] = Step(
+    "events", _event_calls, _make_event, _find_event, _delete_event, save=save_events, together=every
+)
+OCCURRENCES: Step[Tools] = Step("occurrences", _each_event, _read_back, together=every)

@@ -12,9 +12,10 @@ Links need no `referenceId`: what these calls do is harmless to repeat, from the
 """
 
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
-from app.chains.steps import Call, Done, Failed, Outcome, Retry, Step
+from app.chains.steps import Act, Call, Done, Failed, Outcome, Retry, Step
 from app.kaltura.types import Event, EventDraft
 from app.recordings.scheduling import own
 from app.recordings.scheduling.conflicts import others, refusal
@@ -56,7 +57,7 @@ def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
     """Asks for conflicts once more, which reserves the resource for this session for five seconds, and links."""
     client, resource_id = context.tools.kaltura, _room_of_event(context, event_id)
     if context.input["on_conflict"] != "allow":
-        met = client.get_conflicts([resource_id], _candidate(context, event_id), event_id, kind="both")
+        met = _conflicts(context, event_id)
         # Kaltura's answers on excluded days are dropped: nothing is recorded then.
         refused = refusal(context, find_conflicts(_sessions(context, resource_id), others(context, met)))
         if refused:
@@ -65,6 +66,18 @@ def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
         own.remove_link(context, event_id, resource_id)
     client.add_link(event_id, resource_id)
     return Done()
+
+
+def _conflicts(context: Ctx, event_id: int) -> list[Event]:
+    candidate = _candidate(context, event_id)
+    return context.tools.kaltura.get_conflicts([_room_of_event(context, event_id)], candidate, event_id, kind="both")
+
+
+def link_questions(context: Ctx) -> list[Act]:
+    """What is going to be asked right before the links."""
+    if context.input["on_conflict"] == "allow":
+        return []
+    return [partial(_conflicts, context, event_id) for event_id in context.results["events"].values()]
 
 
 def _look(context: Ctx, number: int) -> Outcome:
@@ -100,17 +113,31 @@ def _link_again(context: Ctx, number: int) -> Outcome:
 
 
 def _missing(context: Ctx) -> list[Event]:
-    """The sessions, by start, that stand in Kaltura's database and are left out by the room's list."""
+    """The sessions, by start, that stand in Kaltura's database and are left out by their room's list."""
     client, expected = context.tools.kaltura, _expected(context)
     missing = list[Event]()
-    for where in sorted({one.room for one in expected.values()}):
-        there = {event_id: one for event_id, one in expected.items() if one.room == where}
-        first, last = instant(min(one.start for one in there.values())), instant(max(one.end for one in there.values()))
+    for where, (first, last) in _spans(context).items():
         listed = {event.id for event in everything(client, where, first, last)}
-        found = client.list_events([event_id for event_id in there if event_id not in listed])
+        left_out = [event_id for event_id, one in expected.items() if one.room == where and event_id not in listed]
         # What somebody has cancelled or moved away meanwhile, the list rightly leaves out.
-        missing += [event for event in found if event.active and event.start <= last and event.end >= first]
+        missing += [
+            event
+            for event in client.list_events(left_out)
+            if event.active and event.start <= last and event.end >= first
+        ]
     return sorted(missing, key=lambda event: event.start)
+
+
+def _spans(context: Ctx) -> dict[int, tuple[datetime, datetime]]:
+    """From the first to the last session that each room's list must show."""
+    times: dict[int, list[int]] = {}
+    for one in _expected(context).values():
+        times.setdefault(one.room, []).extend((one.start, one.end))
+    return {where: (instant(min(found)), instant(max(found))) for where, found in sorted(times.items())}
+
+
+def _list_question(context: Ctx) -> list[Act]:
+    return [partial(everything, context.tools.kaltura, where, *span) for where, span in _spans(context).items()]
 
 
 class Expected(NamedTuple):
@@ -178,4 +205,4 @@ def _candidate(context: Ctx, event_id: int) -> EventDraft:
 
 
 # Nothing to undo: a link goes with its event (exchanges 473, 499).
-LINKS = Step("links", _link_calls, _send, check=own.check)
+LINKS = Step("links", _link_calls, _send, check=own.check, together=str.isdecimal, late=_list_question)

@@ -19,20 +19,20 @@ import structlog
 from sqlalchemy import select
 from sqlmodel import col
 
-from app.chains.steps import Call, Done, Outcome, Retry, Step
+from app.chains.steps import Act, Call, Done, Outcome, Retry, Step, every
 from app.kaltura.errors import Refused
 from app.kaltura.types import Resource
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.scheduling import own
-from app.recordings.scheduling.conflicts import CONFLICTS
+from app.recordings.scheduling.conflicts import CONFLICTS, room_questions
 from app.recordings.scheduling.context import Ctx, Tools, planned
-from app.recordings.scheduling.events import EVENTS, NEWEST, OCCURRENCES
+from app.recordings.scheduling.events import EVENTS, NEWEST, OCCURRENCES, newest_question
 from app.recordings.scheduling.lanes import making_lanes
-from app.recordings.scheduling.links import LINKS
+from app.recordings.scheduling.links import LINKS, link_questions
 from app.recordings.scheduling.outcomes import GONE, at, outcome
 from app.recordings.scheduling.save_results import save_links, save_resource
-from app.recordings.scheduling.template_entry import TEMPLATE_ENTRY
-from app.resources.lookup import in_kaltura
+from app.recordings.scheduling.template_entry import TEMPLATE_ENTRY, category_questions
+from app.resources.lookup import in_kaltura, known_resources
 from app.resources.naming import SEVERAL, unknown
 
 log = structlog.get_logger(__name__)
@@ -99,6 +99,15 @@ def _is_used(context: Ctx, resource_id: int) -> bool:
     return bool(context.tools.kaltura.list_links_on(resource_id, LONG_AGO))
 
 
+def _before_anything_is_made(context: Ctx) -> list[Act]:
+    """The questions of the next steps; about the room by the id that SQL knows, if it knows one."""
+    asked = context.input["resource"]
+    with context.tools.database.read() as session:
+        known = known_resources(session, asked.get("id") or asked["system_name"])
+    about = room_questions(context, known[0].id) if len(known) == 1 else []
+    return [*about, *newest_question(context), *category_questions(context)]
+
+
 # exclusions
 
 
@@ -125,8 +134,9 @@ RESOURCE: Step[Tools] = Step(
     leaves=lambda found: bool(found and found.get("made")),
     lanes=making_lanes,
     save=save_resource,
+    ahead=_before_anything_is_made,
 )
-EXCLUSIONS = Step("exclusions", _exclusion_calls, _cancel, check=own.check)
+EXCLUSIONS = Step("exclusions", _exclusion_calls, _cancel, check=own.check, together=every, ahead=link_questions)
 
 SCHEDULE: Sequence[Step[Tools]] = (
     RESOURCE,

@@ -9,7 +9,7 @@ the database. Many ids are looked through in several calls, so that trouble on t
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from app.chains.steps import Call, Done, Outcome, Step
+from app.chains.steps import Call, Done, Outcome, Step, every
 from app.recordings.scheduling import own
 from app.recordings.scheduling.context import Ctx, Tools, newest
 from app.recordings.scheduling.events import look_for_newest, unseen
@@ -101,6 +101,6 @@ def _remove(context: Ctx, call: Call) -> Outcome:
 
 SWEEP: Sequence[Step[Tools]] = (
     Step("newest", lambda _context: [Call("newest")], look_for_newest),
-    Step("look", _look_calls, _look),
-    Step("remove", _remove_calls, _remove, check=own.check),
+    Step("look", _look_calls, _look, together=every),
+    Step("remove", _remove_calls, _remove, check=own.check, together=every),
 )

@@ -9,8 +9,9 @@ lists of entries ask the search engine. Another one is made, and the first stays
 """
 
 from collections.abc import Sequence
+from functools import partial
 
-from app.chains.steps import Call, Done, Failed, Outcome, Step
+from app.chains.steps import Act, Call, Done, Failed, Outcome, Step
 from app.kaltura.errors import Refused, Transient, Unknown
 from app.kaltura.types import Entry, EntryDraft
 from app.recordings.document.advice import no_category
@@ -56,6 +57,15 @@ def _category_ids(context: Ctx) -> list[int] | Failed:
             return at("category_not_found", f"/categories/{index}", no_category(category))
         ids.append(found.id)
     return ids
+
+
+def category_questions(context: Ctx) -> list[Act]:
+    """What is going to be asked about the document's categories, and those that it had before."""
+    before = context.input.get("before", {}).get("categories", [])
+    if before == context.input["categories"]:
+        return []
+    names = dict.fromkeys(one for one in (*context.input["categories"], *before) if isinstance(one, str))
+    return [partial(context.tools.kaltura.find_category, name) for name in names]
 
 
 def _unknown_category(categories: Sequence[int | str], refusal: Refused) -> Failed:

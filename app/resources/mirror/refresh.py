@@ -21,17 +21,20 @@ was claimed: if it is not, a chain has changed something meanwhile, and all that
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import Executable, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
+from structlog.contextvars import bound_contextvars
 
 from app.database.database import Database, is_away
 from app.database.types import database_now, utc_now
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError
+from app.kaltura.trips import Trips
 from app.kaltura.types import Event
 from app.recurrence.occurrences import zone
 from app.recurrence.server import LONGEST_REPEAT
@@ -50,6 +53,7 @@ INTEREST = 3600.0  # seconds for which a resource stays of interest after it was
 LEASE = 60.0  # seconds after which another process takes over
 FIRST = 10 * URGENT  # seconds that a resource which was never looked at has waited already
 FIRST_PER_SECOND = 20.0  # first looks of all processes together, where fewer refreshes are allowed
+TOGETHER = 10  # resources whose lists are read in one request
 BEFORE = timedelta(minutes=5)  # clocks differ
 HORIZON = datetime(2100, 1, 1, tzinfo=UTC)  # no document and no window goes further
 
@@ -217,6 +221,21 @@ class Mirror:
                 .where(_MIRROR.c.resource_id == claim.resource_id, _MIRROR.c.fence == claim.fence)
                 .values(owner=None, lease_until=0.0, due_at=database_now() + AGAIN)
             )
+
+    def claim_some(self) -> list[Claim]:
+        """Up to TOGETHER of those that are due, within the budget, to be refreshed together."""
+        found = list[Claim]()
+        while len(found) < TOGETHER and (claim := self.claim()) is not None:
+            found.append(claim)
+        return found
+
+    def refresh_together(self, client: KalturaClient, claims: Sequence[Claim]) -> None:
+        """As `refresh` does, of each by itself; what they ask of Kaltura goes in one request."""
+        Trips(client)([partial(self._refresh_one, client, claim) for claim in claims])
+
+    def _refresh_one(self, client: KalturaClient, claim: Claim) -> None:
+        with bound_contextvars(resource_id=claim.resource_id):  # on every line of the log
+            self.refresh(client, claim)
 
     def refresh(self, client: KalturaClient, claim: Claim) -> None:
         """Brings SQL to what Kaltura has on the resource now, or leaves it as it is and notes why.

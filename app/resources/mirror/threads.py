@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from structlog.contextvars import bound_contextvars
 
 from app.database.database import is_away
 from app.kaltura.client import KalturaClient
@@ -77,18 +76,17 @@ class Refreshers:
                     # Nothing was written; the lease runs out, and it is claimed again.
                     log.exception("mirror_left", claim=repr(claim))
                     if is_away(error):
-                        self._left.append(claim)
+                        self._left.extend([claim] if isinstance(claim, RoundClaim) else claim)
         finally:
             client.close()
 
-    def _see_to(self, client: KalturaClient, claim: Claim | RoundClaim) -> None:
+    def _see_to(self, client: KalturaClient, claim: list[Claim] | RoundClaim) -> None:
         if isinstance(claim, RoundClaim):
             self._rounds.run(client, claim)
-            return
-        with bound_contextvars(resource_id=claim.resource_id):  # on every line of the log
-            self._mirror.refresh(client, claim)
+        else:
+            self._mirror.refresh_together(client, claim)
 
-    def _next(self) -> Claim | RoundClaim | None:
+    def _next(self) -> list[Claim] | RoundClaim | None:
         """What is due next, claimed; None when the process stops."""
         with self._leading:
             while not self._stop.is_set():
@@ -96,12 +94,12 @@ class Refreshers:
                 try:
                     self._tell()
                     self._give_back()
-                    claim = self._round() or self._mirror.claim()
+                    claim = self._round() or self._mirror.claim_some()
                 except SQLAlchemyError as error:
                     log.error("cannot_claim_mirror", kind=type(error).__name__)
                     self._stop.wait(AFTER_FAILURE)
                     continue
-                if claim is not None:
+                if claim:
                     return claim
                 self._wake.wait(POLL)
         return None

@@ -7,6 +7,7 @@ matches a call strikes it. `service` and `action` may be `*`.
 """
 
 import random
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,10 @@ ALL_DONE = {
     "delay": "the answer, so many seconds late",
 }
 KINDS = NOTHING_DONE | ALL_DONE
+OF_A_PART = {
+    "error": "of a multirequest, this part alone is refused",
+    "http_500": "of a multirequest, the parts before it are done (exchange 596)",
+}
 
 
 @dataclass
@@ -72,8 +77,12 @@ class Faults:
     faults: list[Fault] = field(default_factory=list)
     modes: Modes = field(default_factory=Modes)
 
-    def striking(self, service: str, action: str) -> Fault | None:
-        return next((one for one in self.faults if one.matches(service, action) and one.strikes()), None)
+    def striking(
+        self, service: str, action: str, *, only: Container[str] = KINDS, but: Container[str] = ()
+    ) -> Fault | None:
+        """The first fault, of some kinds, that strikes such a call now."""
+        found = (one for one in self.faults if one.fault in only and one.fault not in but)
+        return next((one for one in found if one.matches(service, action) and one.strikes()), None)
 
 
 def read_faults(document: Any) -> Faults:
