@@ -55,12 +55,12 @@ def test_a_series_that_was_linked_by_halves_is_linked_again_before_it_is_schedul
     assert len(listed(scene, scene.other)) == COUNT - 1
 
 
-def test_a_document_that_is_all_listed_costs_one_list_and_no_more(service: Lectern) -> None:
+def test_whether_a_document_is_all_listed_is_asked_in_the_request_that_links_it(service: Lectern) -> None:
     scene = to_come(service)
     service.calls()
     with watched(service, "scheduleEventResource.add", "after", service.calls):
         service.made(second(scene))
-    assert [call for call in service.calls() if not call.startswith("scheduleResource")][:1] == ["scheduleEvent.list"]
+    assert [call for call in service.calls() if not call.startswith("scheduleResource")] == []
     assert links_of(service) == []
 
 

@@ -56,7 +56,7 @@ def test_nobody_else_changes_anything_in_kaltura() -> None:
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 def test_a_step_that_changes_something_checks_all_its_calls_before_the_first(step: Step[Any]) -> None:
-    if GUARDED & set(called(step.send)):
+    if GUARDED & set(called(step.send)) and step.name != "entry":  # that is one call, which `own` checks itself
         assert step.check is own.check
 
 

@@ -237,11 +237,9 @@ def test_a_step_reads_all_its_events_in_one_list_and_a_run_none_twice(service: L
         for request in service.sandbox.requests()
         if (request["action"], "idIn" in request["params"].get("filter", {})) == ("list", True)
     ]
-    mine = {str(one["id"]) for one in service.sandbox.state()["events"] if one.get("referenceId")}
-    listed = [ids for ids in listed if set(ids.split(",")) <= mine]
     series = str(scene.recording["kaltura"]["events"][0]["id"])
-    assert [len(ids.split(",")) for ids in listed] == [4]
-    assert series in listed[0].split(",")
+    listed = [ids.split(",") for ids in listed]  # the mirror looks for sessions, too, but never for a series
+    assert [len(ids) for ids in listed if series in ids] == [4]
 
 
 def test_a_new_recording_costs_no_reading(service: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
