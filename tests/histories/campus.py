@@ -170,7 +170,10 @@ class Campus:
     def mend(self) -> None:
         """As a person does who looks at what has drifted."""
         for recording_id in (*self.recordings.values(), *self.over):
-            if self.house.get(f"/recordings/{recording_id}")["drift"]:
+            answer = self.send("GET", f"/recordings/{recording_id}")
+            if answer.status_code == 404 and recording_id in self.over:
+                continue  # a refused document is kept until it is sent again
+            if answer.json()["drift"]:
                 self.log.append(f"resume {recording_id}")
                 self.send("POST", f"/recordings/{recording_id}/resume")
                 self.settle()

@@ -19,9 +19,11 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from app.chains.models import Chain
+from app.sandbox.server import running
+from app.sandbox.simulator import Sandbox
 from tests.clocks import OFF_BY
 from tests.crash.rehearsal import rows
-from tests.processes import Program, start_sandbox, start_service
+from tests.processes import Program, start_service
 from tests.soak.accounts import Accounts, Feeds, draw_up, span
 from tests.soak.clients import Family, Story
 from tests.soak.documents import FAMILY, ROOMS, UNTIL, Json, room
@@ -66,14 +68,15 @@ def soak(folder: Path, database_url: str, plan: Plan) -> tuple[Story, Accounts]:
     """Carries the plan out."""
     story, database = Story(), folder / "sandbox.db"
     with ExitStack() as stack:
-        sandbox = stack.enter_context(start_sandbox(folder))
-        kaltura = stack.enter_context(httpx.Client(base_url=sandbox.url, timeout=30, trust_env=False))
+        # Here, and not as a command: that would let nobody else read its file.
+        url = stack.enter_context(running(Sandbox(str(database))))
+        kaltura = stack.enter_context(httpx.Client(base_url=url, timeout=30, trust_env=False))
         others = move_in(kaltura, database, plan.others)
         story.others = len(others.rows)
 
         def start(number: int) -> Program:
             own = {**SETTINGS, "LECTERN_DATABASE_URL": database_url, OFF_BY: str(plan.clocks[number])}
-            return start_service(folder, sandbox.url, own, f"service-{number}")
+            return start_service(folder, url, own, f"service-{number}")
 
         starters = stack.enter_context(ThreadPoolExecutor(len(plan.clocks)))
         programs = [stack.enter_context(program) for program in starters.map(start, range(len(plan.clocks)))]

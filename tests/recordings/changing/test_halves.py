@@ -183,13 +183,13 @@ def test_what_stands_of_a_cancelled_recording_is_cancelled_by_resume(service: Le
     )
     service.kaltura.link(again["id"], scene.recording["resource"]["id"])
     service.client.get(f"/resources/{scene.room}/upcoming")
-    (extra,) = eventually(lambda: drift_of(service, scene.path), 20.0)
+    (extra,) = eventually(lambda: drift_of(service, scene.path), 60.0)
     assert (extra["kind"], extra["event_id"]) == ("extra", again["id"])
     shown = found(service.client.post(f"{scene.path}/resume"))
     assert (shown["status"], shown["chain"]["operation"], shown["problem"]) == ("cancelled", "clear", None)
     assert shown["drift"] == []
     assert standing(scene) == [one for one in standing(scene) if one["startDate"] < datetime.now(UTC).timestamp()]
-    eventually(lambda: drift_of(service, scene.path) == [], 20.0)
+    eventually(lambda: drift_of(service, scene.path) == [], 60.0)
     assert len(scene.past()) == PAST
     problem(service.client.post(f"{scene.path}/resume"), 409, "nothing_to_resume")
 
