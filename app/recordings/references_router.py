@@ -36,7 +36,11 @@ router = APIRouter(prefix="/recordings/by-reference", tags=["recordings"])
 ReferenceId = Annotated[
     str,
     Words(255),
-    Path(description="Your `reference_id`, percent-encoded.", examples=["SIS-2026F-MATH123-01"]),
+    Path(
+        description="Your `reference_id`, percent-encoded.",
+        examples=["SIS-2026F-MATH123-01"],
+        openapi_examples={"of the example": {"value": "SIS-2026F-MATH123-01"}},  # Swagger UI fills it in
+    ),
 ]
 
 

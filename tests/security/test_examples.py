@@ -6,6 +6,7 @@ What an example can't know (the id of a recording, its ETag) is taken from what 
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -53,22 +54,29 @@ def success(name: str, status: int) -> bool:
     return status in (200, 201, 204, 304) and str(status) in OPERATIONS[name]["responses"]
 
 
-def waiting_chain(service: Lectern) -> str:
-    """The id of a chain that has met trouble which is over now."""
+def waiting(service: Lectern) -> Json:
+    """A recording whose chain has met trouble which is over now."""
     service.fault("http_429", "media", "add")
     recording = found(service.schedule(EXAMPLE, prefer="respond-async"), 202)
     eventually(lambda: service.get(f"/recordings/{recording['id']}")["chain"]["status"] == "waiting")
     service.heal()
-    return str(recording["chain"]["id"])
+    return recording
 
 
 def path_of(service: Lectern, path: str) -> tuple[str, str]:
     """The address with what was made for it, and the ETag of that; recordings are made where it names one."""
     if path.startswith("/chains/"):
-        return path.format(id=waiting_chain(service)), "-"  # it waits once, so nothing is tried again
+        return path.format(id=waiting(service)["chain"]["id"]), "-"  # it waits once, so nothing is tried again
+    if path == "/recordings/{id}/resume":
+        return path.format(id=waiting(service)["id"]), "-"
+    if "{token}" in path:
+        link = found(service.client.post(f"/recordings/{service.made()['id']}/calendar-link"), 201)
+        return urlsplit(link["url"]).path, "-"
     if not re.match(r"/recordings/.*{id}", path):
-        names = {"id": "EXTRON-100-ABC", "reference_id": EXAMPLE["reference_id"]}
-        return path.format(**names), ""
+        address = path.format(id="EXTRON-100-ABC", reference_id=EXAMPLE["reference_id"])
+        if "{reference_id}" in path:
+            assert service.client.put(address, json=EXAMPLE).is_success
+        return address, service.client.get(address).headers["ETag"] if "{reference_id}" in path else ""
     recording = service.made()
     etag = service.client.get(f"/recordings/{recording['id']}").headers["ETag"]
     sessions = service.get(f"/recordings/{recording['id']}/occurrences")["items"]
@@ -82,7 +90,8 @@ def test_every_operation_with_its_example(service: Lectern, name: str, kind: str
     method, path = name.split()
     if "changes" in (body or {}):
         made = [service.made(EXAMPLE | {"resource": room, "reference_id": None}) for room in ROOMS]
-        body = {"changes": [change | {"id": one["id"]} for change, one in zip(body["changes"], made, strict=True)]}
+        patches = [{"patch": change["patch"]} for change in body["changes"]]
+        body = {"changes": [patch | {"id": one["id"]} for patch, one in zip(patches, made, strict=True)]}
     address, etag = path_of(service, path)
     headers = {"Content-Type": kind} if kind else {}
     answer = service.client.request(method, address, json=body, headers=headers)
@@ -91,11 +100,13 @@ def test_every_operation_with_its_example(service: Lectern, name: str, kind: str
         return  # sent again, it would be another recording, and stand in its own way
     for parameter in OPERATIONS[name].get("parameters", []):
         example = parameter["schema"]["examples"][0]
-        given = {parameter["name"]: etag if parameter["name"] == "If-Match" else str(example)}
+        given = {parameter["name"]: etag if parameter["name"] == "If-Match" else example}
         if parameter["in"] == "query":
             again = service.client.request(method, address, params=given)
         elif parameter["in"] == "header" and not etag:
-            again = service.client.request(method, address, json=body, headers=headers | given)
+            again = service.client.request(
+                method, address, json=body, headers=headers | {parameter["name"]: str(example)}
+            )
         else:
             continue
         assert success(name, again.status_code), (given, again.text)

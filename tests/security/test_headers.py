@@ -57,7 +57,7 @@ def test_a_mistake_of_ours_carries_them_too(service: Lectern, monkeypatch: pytes
     def broken(*_: object) -> None:
         raise RuntimeError("swordfish")
 
-    monkeypatch.setattr("app.recordings.router.queries.page", broken)
+    monkeypatch.setattr("app.recordings.router.listing.page", broken)
     with capture_logs():  # a traceback drawn for a terminal takes seconds
         answer = service.client.get("/recordings")
     problem(answer, 500, "internal")
