@@ -167,8 +167,11 @@ def test_an_occurrence_whose_series_is_gone_is_known_by_its_series_id_and_its_ti
 
 
 def drift_of(service: Lectern, path: str) -> list[Json]:
+    """After another look at the rooms that somebody asks for; what is odd there has been so for long."""
+    asked = update(Mirror).where(col(Mirror.asked_at).is_not(None))
     with service.app.state.database.write() as session:
-        session.execute(update(Mirror).values(due_at=0.0, claimed_at=0.0))
+        session.execute(asked.values(due_at=0.0, claimed_at=0.0))
+        session.execute(asked.where(col(Mirror.doubted_at).is_not(None)).values(doubted_at=0.0))
     shown: list[Json] = service.get(path)["drift"]
     return shown
 
