@@ -272,7 +272,7 @@ def test_what_is_scheduled_and_without_drift_has_nothing_to_resume(service: Lect
     service.calls()
     problem(service.client.post(f"/recordings/{recording['id']}/resume"), 409, "nothing_to_resume")
     assert service.get(f"/recordings/{recording['id']}") == recording
-    assert service.calls() == []
+    assert service.writes() == []
 
 
 def test_resuming_what_is_not_there_is_a_404(service: Lectern) -> None:
