@@ -57,7 +57,7 @@ def success(name: str, status: int) -> bool:
 def waiting(service: Lectern) -> Json:
     """A recording whose chain has met trouble which is over now."""
     service.fault("http_429", "media", "add")
-    recording = found(service.schedule(EXAMPLE, prefer="respond-async"), 202)
+    recording: Json = found(service.schedule(EXAMPLE, prefer="respond-async"), 202)
     eventually(lambda: service.get(f"/recordings/{recording['id']}")["chain"]["status"] == "waiting")
     service.heal()
     return recording
