@@ -37,6 +37,7 @@ soak: $(VENV)/ready-to-test
 # LANES=240: how many seconds two services take for documents that are cancelled on their way.
 storm: $(VENV)/ready-to-test
 	LANES=$(LANES) $(BIN)/python -m tests.storm
+	$(BIN)/pytest --under-load
 
 storm-memory: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.storm memory

@@ -147,6 +147,7 @@ def ready_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """What makes tests faster, or surer."""
+    config.addinivalue_line("markers", "under_load: needs the machine for itself; `make storm` runs it")
     config.addinivalue_line("markers", "both_databases: about databases, order or time; runs on SQLite and PostgreSQL")
     # structlog's own way to show an exception draws every local variable: seconds for one of a request.
     structlog.configure(processors=[add_log_level, format_exc_info, KeyValueRenderer()])
@@ -161,23 +162,30 @@ def pytest_collection_finish() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--the-rest", action="store_true", help="on PostgreSQL what otherwise runs on SQLite alone")
+    parser.addoption("--under-load", action="store_true", help="what needs the machine for itself")
     parser.addoption("--quick", action="store_true", help="on SQLite alone, without what takes long")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     places = in_order(dict.fromkeys(map(file_of, items)))
     items.sort(key=lambda item: places[file_of(item)])
-    wanted = is_quick if config.getoption("--quick") else is_rest if config.getoption("--the-rest") else is_usual
+    options = {"--quick": is_quick, "--the-rest": is_rest, "--under-load": is_under_load}
+    wanted = next((wanted for option, wanted in options.items() if config.getoption(option)), is_usual)
     config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
     items[:] = filter(wanted, items)
 
 
 def is_rest(item: pytest.Item) -> bool:
-    return kind_of(item) == "postgresql" and not item.get_closest_marker("both_databases")
+    about = item.get_closest_marker("both_databases")
+    return kind_of(item) == "postgresql" and not about and not is_under_load(item)
 
 
 def is_usual(item: pytest.Item) -> bool:
-    return not is_rest(item)
+    return not is_rest(item) and not is_under_load(item)
+
+
+def is_under_load(item: pytest.Item) -> bool:
+    return item.get_closest_marker("under_load") is not None
 
 
 def is_quick(item: pytest.Item) -> bool:

@@ -29,7 +29,7 @@ from tests.postgres import NoPostgres, Server, packaged
 from tests.recordings.documents import SINGLE
 from tests.service import eventually
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.under_load
 
 AWAY = 3.0  # seconds: longer than it takes a thread to look again
 LOCKED = BUSY_TIMEOUT + 1.0  # seconds: longer than anybody waits for a lock
