@@ -91,6 +91,9 @@ def test_an_event_is_what_was_recorded() -> None:
         reference_id="series-A",
         template_entry_id="0_m4v0ekwu",
         tags=("t1",),
+        location="HG",
+        organizer="Prof A",
+        owner="admin",
         recurrence=Recurrence(time_zone="Europe/Zurich"),
         object_type="KalturaRecordScheduleEvent",
     )

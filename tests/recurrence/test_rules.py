@@ -73,7 +73,6 @@ def test_an_rrule_is_read_into_the_same_model(text: str, rule: Rule) -> None:
     [
         ("", ""),
         ("every monday", ""),
-        ("FREQ=DAILY;COUNT=1;", ""),
         ("FREQ=DAILY;COUNT=1;BYHOUR=9", ""),
         ("DTSTART:20270101T090000\nRRULE:FREQ=DAILY;COUNT=1", ""),
         ("FREQ=DAILY", ""),
@@ -87,7 +86,6 @@ def test_an_rrule_is_read_into_the_same_model(text: str, rule: Rule) -> None:
         ("FREQ=DAILY;COUNT=" + "9" * 5000, "count"),
         ("FREQ=DAILY;INTERVAL=0;COUNT=1", "interval"),
         ("FREQ=WEEKLY;BYDAY=MO,;COUNT=1", "days"),
-        ("FREQ=WEEKLY;BYDAY=MO, TU;COUNT=1", "days"),
         ("FREQ=MONTHLY;BYMONTHDAY=1.5;COUNT=1", "month_days"),
         ("FREQ=MONTHLY;BYDAY=MO;BYSETPOS=x;COUNT=1", "positions"),
         ("FREQ=DAILY;UNTIL=2027-05-14", "until"),
