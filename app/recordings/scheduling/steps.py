@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, select
 from sqlmodel import col
 
+from app.chains.models import Chain
 from app.chains.steps import Act, Call, Done, Outcome, Retry, Step, every
 from app.kaltura.errors import Refused
 from app.kaltura.types import Resource
@@ -38,6 +39,11 @@ from app.resources.naming import SEVERAL, unknown
 log = structlog.get_logger(__name__)
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # before there was a Kaltura
+# What chains that go on ask for: some may have found their resource, and have not written it down yet.
+_ASKED = col(Chain.input)["resource"]
+_WANTED = select(func.coalesce(_ASKED["id"].as_string(), _ASKED["system_name"].as_string())).where(
+    col(Chain.finished_at).is_(None), col(Chain.subject) != bindparam("but")
+)
 
 # resource
 
@@ -80,23 +86,30 @@ def _remove_resource(context: Ctx, _call: Call, made: Mapping[str, Any]) -> Outc
     One that was made without an answer stays: it may be somebody else's.
     """
     try:
-        if not _is_used(context, made["id"]):
+        if not _is_used(context, made):
             context.tools.kaltura.delete_resource(made["id"])
     except Refused as refusal:
         log.info("resource_stays", resource_id=made["id"], code=refusal.code)
     return Done()
 
 
-def _is_used(context: Ctx, resource_id: int) -> bool:
+def _is_used(context: Ctx, made: Mapping[str, Any]) -> bool:
+    """Whether another recording is on it, or on its way to it, or whatever else is linked to it in Kaltura."""
     others = select(col(Recording.id)).where(
-        col(Recording.resource_id) == resource_id,
+        col(Recording.resource_id) == made["id"],
         col(Recording.id) != context.subject,
         col(Recording.status) != RecordingStatus.FAILED,
     )
     with context.tools.database.read() as session:
-        if session.execute(others.limit(1)).first():
+        wanted = session.execute(_WANTED, {"but": context.subject}).scalars()
+        if session.execute(others.limit(1)).first() or any(one.casefold() in _names(made) for one in wanted if one):
             return True
-    return bool(context.tools.kaltura.list_links_on(resource_id, LONG_AGO))
+    return bool(context.tools.kaltura.list_links_on(made["id"], LONG_AGO))
+
+
+def _names(made: Mapping[str, Any]) -> set[str]:
+    """What a document may call it."""
+    return {str(made["id"]), str(made["system_name"]).casefold()}
 
 
 def _before_anything_is_made(context: Ctx) -> list[Act]:

@@ -175,6 +175,24 @@ def test_a_resource_that_another_recording_is_on_stays(service: Lectern) -> None
     assert "NEW-1" in system_names(service)
 
 
+def test_a_resource_that_another_document_is_on_its_way_to_stays(service: Lectern) -> None:
+    """Its chain may have found it, and not written that down yet: deleted under it, it would lose its lecture."""
+    other = SINGLE | {"resource": "new-1", "start": "2027-06-01T09:00:00"}
+    asked: list[Json] = []
+
+    def known(_client: object, _name: str) -> None:
+        if the_new_one(service) and not asked:
+            service.fault("http_500", "schedule_scheduleResource", "list")
+            answer = service.client.post("/recordings", json=other, headers={"Prefer": "respond-async"})
+            asked.append(found(answer, 202))
+
+    with mock.patch("app.kaltura.client.KalturaClient.find_category", known):
+        problem(service.schedule(NEW | {"categories": ["Canvas>nowhere"]}), 422, "category_not_found")
+    assert "NEW-1" in system_names(service)
+    service.heal()
+    service.until(asked[0]["id"], "scheduled")
+
+
 def test_a_refused_change_leaves_none_behind_either(service: Lectern) -> None:
     before = system_names(service)
     recording = service.made(example())
