@@ -15,7 +15,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -152,3 +153,13 @@ def start_service(
         **SIGN_IN,
     }
     return Program(name, tmp, ["serve"], port, "/healthz", {**own, **(environment or {})})
+
+
+@contextmanager
+def replicas(tmp: Path, sandbox_url: str, environment: Mapping[str, str], count: int) -> Iterator[list[Program]]:
+    """So many services on one database, started one after another."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(start_service(tmp, sandbox_url, environment, f"service-{number}"))
+            for number in range(count)
+        ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -136,9 +136,8 @@ class Run(Generic[T]):
     def ready(self, row: StepState) -> list[dict[str, Any]]:
         """The open calls that are sent next: the first, and with it those behind it that need not wait for it."""
         calls, together = open_calls(row), self.step(row).together
-        return (list(takewhile(lambda call: together(call["key"]), calls)) if together else [])[
-            :MOST_TOGETHER
-        ] or calls[:1]
+        first = takewhile(lambda call: together(call["key"]), calls) if together else ()
+        return list(islice(first, MOST_TOGETHER)) or calls[:1]
 
     def questions(self, row: StepState, calls: Sequence[Mapping[str, Any]]) -> tuple[Sequence[Act], Sequence[Act]]:
         """What goes along with the last of the calls that go together: `ahead` and `late` of the step."""

@@ -30,7 +30,7 @@ from app.http.errors import (
 from app.http.fields import Line
 from app.recordings.accepting import Acceptance
 from app.recordings.document.document import EXAMPLES, RecordingDocument
-from app.recordings.reading.views import OccurrenceView
+from app.recordings.reading.views import OccurrenceView, RecordingView
 
 DEFAULT_WAIT, LONGEST_WAIT = 10.0, 30.0  # seconds
 READING = (*REFUSALS, NotFound, InvalidDocument, DatabaseUnavailable)
@@ -91,6 +91,9 @@ ETAG = {"ETag": {"description": "For `If-Match` of a later change.", "schema": {
 LINK = {"Link": {"description": "The next page (`rel=next`), if there is one.", "schema": {"type": "string"}}}
 RETRY = {"Retry-After": {"description": "Seconds until it is worth looking.", "schema": {"type": "integer"}}}
 CHANGING_ONE = (*READING, *CHANGING, OccurrenceOver, ScheduleConflict, RefusedByKaltura, ScheduleDiffers)
+GOES_ON: dict[int | str, dict[str, Any]] = {
+    202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": LOCATION | RETRY}
+}
 ONE_GOES_ON: dict[int | str, dict[str, Any]] = {
     202: {"model": OccurrenceView, "description": "Accepted; it goes on.", "headers": LOCATION | RETRY}
 }

@@ -16,10 +16,10 @@ from app.recordings.changing import requests
 from app.recordings.parameters import (
     CHANGING,
     ETAG,
+    GOES_ON,
     LOCATION,
     MAKING,
     READING,
-    RETRY,
     Accepting,
     Document,
     IfMatch,
@@ -67,7 +67,7 @@ def get_recording_by_reference(
     response_description="It was there, and is changed.",
     responses={
         201: {"model": RecordingView, "description": "It was not there, and is scheduled.", "headers": LOCATION},
-        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": LOCATION | RETRY},
+        **GOES_ON,
         204: {"description": "It is what the document says already; Kaltura was not asked.", "headers": LOCATION},
         **responses(*MAKING, *CHANGING),
     },
@@ -89,7 +89,7 @@ async def put_recording(
     summary="Change the recording with your id",
     response_description="Changed.",
     responses={
-        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": LOCATION | RETRY},
+        **GOES_ON,
         **responses(*MAKING, *CHANGING),
     },
 )
@@ -111,7 +111,7 @@ async def change_recording_by_reference(
     summary="Cancel the recording with your id",
     response_description="Cancelled.",
     responses={
-        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": LOCATION | RETRY},
+        **GOES_ON,
         **responses(*READING, PreconditionFailed),
     },
 )

@@ -31,6 +31,7 @@ from app.recordings.document.preview import Preview
 from app.recordings.parameters import (
     CHANGING,
     ETAG,
+    GOES_ON,
     LINK,
     LOCATION,
     MAKING,
@@ -243,7 +244,7 @@ async def resume_recording(
     summary="Change a recording",
     response_description="Changed.",
     responses={
-        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": LOCATION | RETRY},
+        **GOES_ON,
         **responses(*MAKING, *CHANGING),
     },
 )
@@ -269,7 +270,7 @@ async def change_recording(
     summary="Cancel a recording",
     response_description="Cancelled.",
     responses={
-        202: {"model": RecordingView, "description": "Accepted; it goes on.", "headers": LOCATION | RETRY},
+        **GOES_ON,
         **responses(*READING, PreconditionFailed),
     },
 )

@@ -22,7 +22,7 @@ import httpx
 from sqlalchemy import create_engine, text
 
 from tests.postgres import server
-from tests.processes import Program, start_sandbox, start_service
+from tests.processes import Program, replicas, start_sandbox
 
 SECONDS = 240.0
 SETTLE = 60.0  # seconds in which all that was begun must have ended
@@ -51,10 +51,7 @@ def storm(folder: Path, database_url: str, seconds: float) -> Story:
     with ExitStack() as stack:
         sandbox = stack.enter_context(start_sandbox(folder))
         environment = {**SETTINGS, "LECTERN_DATABASE_URL": database_url}
-        services = [
-            stack.enter_context(start_service(folder, sandbox.url, environment, f"service-{number}"))
-            for number in range(2)
-        ]
+        services = stack.enter_context(replicas(folder, sandbox.url, environment, 2))
         until = time.monotonic() + seconds
         with ThreadPoolExecutor(CLIENTS) as clients:
             list(clients.map(lambda number: _client(services, story, number, until), range(CLIENTS)))

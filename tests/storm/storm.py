@@ -20,7 +20,7 @@ from sqlalchemy import Engine, create_engine, select
 from sqlmodel import col
 
 from app.recordings.models import Recording
-from tests.processes import Program, start_sandbox, start_service
+from tests.processes import Program, replicas, start_sandbox
 from tests.storm.crowd import Crowd, Seen, document, run
 from tests.storm.watch import Leases, Probe, probing, resident
 
@@ -69,10 +69,7 @@ def storm(folder: Path, database_url: str, plan: Plan) -> Story:
     with ExitStack() as stack:
         sandbox = stack.enter_context(start_sandbox(folder))
         environment = {**SETTINGS, "LECTERN_DATABASE_URL": database_url}
-        services = [
-            stack.enter_context(start_service(folder, sandbox.url, environment, f"service-{number}"))
-            for number in range(plan.processes)
-        ]
+        services = stack.enter_context(replicas(folder, sandbox.url, environment, plan.processes))
         engine = create_engine(database_url)
         stack.callback(engine.dispose)
         recordings = [_made(services[0], f"READ-{number}") for number in range(3)]
