@@ -50,7 +50,11 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
         from app.access import keys
 
         with opened(settings()) as found, found.read() as session:
-            rows = [HEADINGS, *map(_row, keys.every(session))]
+            made = list(map(_row, keys.every(session)))
+        if not made:
+            typer.echo("There is none. `lectern keys create --name registrar --scope recordings:write` makes one.")
+            return
+        rows = [HEADINGS, *made]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
             typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -196,6 +196,8 @@ def add_schema(app: FastAPI) -> None:
         document["components"]["examples"] = {
             code: {"summary": kind.title, "value": example(kind)} for code, kind in sorted(CATALOGUE.items())
         }
+        # First what somebody tries who sees it for the first time. Routes need another order: the longest path first.
+        document["paths"] = dict(sorted(document["paths"].items(), key=lambda item: "/by-reference/" in item[0]))
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
