@@ -140,8 +140,13 @@ class Run(Generic[T]):
         return list(islice(first, MOST_TOGETHER)) or calls[:1]
 
     def questions(self, row: StepState, calls: Sequence[Mapping[str, Any]]) -> tuple[Sequence[Act], Sequence[Act]]:
-        """What goes along with the last of the calls that go together: `ahead` and `late` of the step."""
+        """What goes along with the last of the calls that go together: `ahead` and `late` of the step.
+
+        Nothing does after a failure: it may be a question of which Kaltura has died, and the calls with it.
+        """
         step, behind = self.step(row), open_calls(row)[len(calls) :]
+        if row.failures:
+            return (), ()
         if step.together is not None and (
             not step.together(calls[0]["key"]) or any(step.together(one["key"]) for one in behind)
         ):

@@ -230,8 +230,13 @@ class Mirror:
         return found
 
     def refresh_together(self, client: KalturaClient, claims: Sequence[Claim]) -> None:
-        """As `refresh` does, of each by itself; what they ask of Kaltura goes in one request."""
-        Trips(client)([partial(self._refresh_one, client, claim) for claim in claims])
+        """As `refresh` does, of each by itself; what they ask of Kaltura goes in one request.
+
+        Those that failed last time go alone: Kaltura may die of one of them, and then all that go with it are lost.
+        """
+        well = [claim for claim in claims if not claim.failures]
+        for group in (well, *([claim] for claim in claims if claim.failures)):
+            Trips(client)([partial(self._refresh_one, client, claim) for claim in group])
 
     def _refresh_one(self, client: KalturaClient, claim: Claim) -> None:
         with bound_contextvars(resource_id=claim.resource_id):  # on every line of the log

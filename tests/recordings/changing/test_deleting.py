@@ -186,10 +186,9 @@ def test_a_recording_that_is_being_made_is_undone(service: Lectern, step: str, s
 def test_a_change_on_its_way_is_undone_and_the_rest_cancelled(scene: Scene, step: str, stuck: bool) -> None:
     service = scene.service
     service.fault("http_500", *STEPS[step])
-    at = "ownership" if step == "conflicts" else step  # its questions go with those about what stands there
     wanted = {"start": scene.local(hours=2), "title": "New", "reference_id": f"{scene.reference}-new"}
     found(service.client.patch(scene.path, json=wanted, headers={"Prefer": "respond-async"}), 202)
-    waits_at(scene, at)
+    waits_at(scene, step)
     if stuck:
         lose_patience(scene)
         service.until(scene.id, "stuck")
