@@ -140,6 +140,12 @@ def database(shared_database: Database) -> Database:
 
 
 @pytest.fixture(autouse=True)
+def any_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make run` in another window is in nobody's way."""
+    monkeypatch.setenv("LECTERN_PORT", "0")
+
+
+@pytest.fixture(autouse=True)
 def ready_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """Readiness is looked at whenever a test asks for it."""
     monkeypatch.setattr(health, "LOOK_EVERY", 0.0)

@@ -116,7 +116,7 @@ def test_secrets_are_not_shown(name: str) -> None:
 def test_a_wrong_setting_ends_the_start_with_its_name_and_rule(
     monkeypatch: pytest.MonkeyPatch, values: dict[str, Any], named: str
 ) -> None:
-    for name, value in values.items():
+    for name, value in ({"port": 0} | values).items():
         monkeypatch.setenv(PREFIX + name.upper(), str(value))
     done = CliRunner().invoke(main, ["serve"])
     assert done.exit_code == 2
