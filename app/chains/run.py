@@ -120,7 +120,8 @@ class Run(Generic[T]):
     def forget(self) -> None:
         """What its steps have found out that holds for as long as it has its lanes: they are done anew."""
         for row in self.rows:
-            if self.step(row).anew and row.status != StepStatus.PENDING:
+            anew = self.step(row).anew
+            if row.status != StepStatus.PENDING and anew and anew(self.context):
                 row.status, row.calls, row.error, row.next_attempt_at = StepStatus.PENDING, None, None, None
                 row.started_at = row.finished_at = None
                 self.change(row)

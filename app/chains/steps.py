@@ -137,8 +137,8 @@ def one_after_another(acts: Sequence[Act], ahead: Sequence[Act] = (), late: Sequ
     return [act() for act in acts]
 
 
-def every(_key: str) -> bool:
-    """For `Step.together`."""
+def every(_one: object) -> bool:
+    """For `Step.together`, and `Step.anew`."""
     return True
 
 
@@ -165,8 +165,8 @@ class Step(Generic[T]):
       for long. Those of a later step sort after those of the steps before it: chains that took lanes in another order
       could wait for each other for ever. In those that are `passing` the chain takes a place, and waits for nobody:
       others wait for it.
-    * What a step that is done `anew` has found out holds only while the chain has its lanes. When it has stepped aside,
-      the step is done once more, unless the chain is past its point of no return.
+    * `anew` says whether what the step has found out holds only while the chain has its lanes. When it has stepped
+      aside, the step is done once more, unless the chain is past its point of no return.
     * With a `final` step the chain is past its point of no return: from there on it is neither undone nor stopped,
       and what is refused is tried again until a person looks into it.
     * That an `announced` step has begun is committed before anything of it is sent: others look for it.
@@ -185,7 +185,7 @@ class Step(Generic[T]):
     check: Callable[[Context[T], Sequence[Call]], Outcome] | None = None
     final: bool = False
     announced: bool = False
-    anew: bool = False
+    anew: Callable[[Context[T]], bool] | None = None
     passing: Callable[[Context[T]], Sequence[str]] | None = None
     together: Callable[[str], bool] | None = None
     ahead: Callable[[Context[T]], Sequence[Act]] | None = None

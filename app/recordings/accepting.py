@@ -35,7 +35,7 @@ from app.recordings.document.document import RecordingDocument
 from app.recordings.document.preview import Preview, preview
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.reading import queries
-from app.recordings.scheduling.accept import Accepted, accept_document, held, take_up_chain
+from app.recordings.scheduling.accept import Accepted, held, take_up_chain
 from app.recordings.scheduling.context import Tools
 from app.recordings.whose import Reference
 from app.resources.models import Occurrence
@@ -64,7 +64,7 @@ class Acceptance:
         draft = drafts.draft(client.name, document, self.default_zone, self.server_zone)
 
         def accept(session: Session) -> Accepted:
-            return accept_document(session, self.store, draft, key, claim=self.workers.spare)
+            return requests.post(session, self.store, draft, key, claim=self.workers.spare)
 
         return await self._run(client, accept, wait)
 

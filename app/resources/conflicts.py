@@ -1,10 +1,11 @@
 """Which wanted sessions meet what is booked already. Overlap is strict: back-to-back is free."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, select
 from sqlmodel import Session, SQLModel
@@ -55,17 +56,34 @@ class Booked:
 
 def find_conflicts(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> list[dict[str, Any]]:
     """Each pair of a wanted session (sorted by start, UTC) and a booked one that overlaps it, as JSON."""
+    found = sorted(_meetings(wanted, booked), key=lambda item: item[0])
+    return [_pair(wanted[index], other) for index, other in found[:MOST]]
+
+
+def first_conflicts(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> dict[int, dict[str, Any]]:
+    """Of each wanted session (sorted by start) that meets a booked one, the first such pair, by the session's place."""
+    found = dict[int, Booked]()
+    for index, other in sorted(_meetings(wanted, booked), key=lambda item: (item[0], item[1].start)):
+        found.setdefault(index, other)
+    return {index: _pair(wanted[index], other) for index, other in found.items()}
+
+
+def _meetings(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> Iterator[tuple[int, Booked]]:
+    """Each wanted session that overlaps a booked one, by its place, with that one."""
     starts = [start for start, _ in wanted]
-    found = []
     for other in booked:
         first = bisect_left(starts, other.start - LONGEST)
         last = bisect_left(starts, other.end)
-        found += [
-            (wanted[index][0], _pair(wanted[index], other))
-            for index in range(first, last)
-            if wanted[index][1] > other.start
-        ]
-    return [pair for _, pair in sorted(found, key=lambda item: item[0])[:MOST]]
+        yield from ((index, other) for index in range(first, last) if wanted[index][1] > other.start)
+
+
+def in_the_way(pair: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """What a wanted session meets, in words, by the clocks of its zone; a title that must not be told is not there."""
+    booked = pair["booked"]
+    start, end = (datetime.fromisoformat(booked[name]).astimezone(zone) for name in ("start", "end"))
+    what = f"'{booked['title']}'" if booked["title"] else "another booking"
+    until = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
+    return f"in the way: {what}, {start:%Y-%m-%d %H:%M} to {until}"
 
 
 def known_bookings(

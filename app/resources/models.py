@@ -27,7 +27,7 @@ URGENT = 3600.0  # seconds that a mirror which is wanted at once has waited alre
 class OccurrenceStatus(StrEnum):
     PLANNED = "planned"  # wanted, but not yet on the resource in Kaltura: nobody else sees it
     SCHEDULED = "scheduled"
-    EXCLUDED = "excluded"  # the document says that nothing is recorded then
+    EXCLUDED = "excluded"  # the document says that nothing is recorded then, or its place is taken
     CANCELLED = "cancelled"
 
 
@@ -80,6 +80,7 @@ class Occurrence(SQLModel, table=True):
     no rule holds. Decisions by hand: `moved`, it is not where and when the rule has it, by its own change; `placed`,
     its resource is its own then, and not the recording's; `restored`, it is held although it was cancelled or excluded.
     `withdrawn`: a client has cancelled it, and encoders are not shown it any more, whatever stands in Kaltura still.
+    `in_the_way`: why it is excluded although the document wants it (`on_conflict: skip`), in words for its client.
     """
 
     __table_args__ = (
@@ -100,6 +101,7 @@ class Occurrence(SQLModel, table=True):
     placed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     restored: bool = False
     withdrawn: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    in_the_way: str | None = Field(default=None, sa_type=Text)
     changed_at: datetime = Field(default_factory=utc_now, sa_column=_changed_at())
 
 

@@ -39,7 +39,7 @@ from app.http.errors import (
 from app.kaltura.client import KalturaClient
 from app.recordings.changing import requests
 from app.recordings.changing.batch_schemas import Batch, BatchChange, BatchItemView, BatchView, Outcome
-from app.recordings.changing.decide import aim, events_of, own_conflicts, rows_of
+from app.recordings.changing.decide import aim, events_of, own_meetings, rows_of
 from app.recordings.changing.difference import SCHEDULED, Target
 from app.recordings.changing.final_state import Planned, Rooms, conflicts
 from app.recordings.changing.switching import Party
@@ -116,7 +116,8 @@ def check(
         if planned[-1].id in {other.id for other in planned[:-1]}:
             rule = "is of a recording that is in the list already"
             raise RequestValidationError([{"type": "rule", "loc": ("body", "changes", index), "ctx": {"rule": rule}}])
-    found = conflicts(database, kaltura, planned, asks=asks)
+    joined = {one: party.items for one, party in _parties(planned).items()}
+    found = conflicts(database, kaltura, planned, joined, asks=asks)
     if found:
         with database.read() as session:
             told = discreet(session, client.owns, found)
@@ -277,5 +278,5 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
             for row in rows
             if row.id in target.left
         ],
-        pairs=own_conflicts(recording, rows, target, room),
+        pairs=[pair for _, pair in own_meetings(recording, rows, target, room)],
     )

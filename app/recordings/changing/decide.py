@@ -3,7 +3,8 @@
 Its result is `{"decided_at", "rows": [row], "dropped": [occurrence id], "left": [occurrence id], "template_entry_id",
 "events": planned events (app/recordings/document/draft.py), "last_number", "old": [{"number", "event_id", "kind",
 "recurrence", "sessions": [row]}]}`; a row is `{"id", "slot", "start", "end", "status", "moved", "restored",
-"event_id", "room"}`, times in epoch seconds; `room` is the session's own, if it has one.
+"event_id", "room"}`, times in epoch seconds; `room` is the session's own, if it has one. With `on_conflict: skip` there
+is more (`_about_left_out`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,10 +23,11 @@ from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import as_input
 from app.recordings.document.fields import OnConflict
 from app.recordings.models import Recording, ScheduleEvent
-from app.recordings.scheduling.context import Ctx, instant, room
+from app.recordings.scheduling.context import Ctx, instant, room, skips
 from app.recordings.scheduling.lanes import lanes, recording_lanes, room_lanes
 from app.recordings.scheduling.outcomes import conflict, outcome
-from app.resources.conflicts import Booked, find_conflicts
+from app.recurrence.occurrences import zone
+from app.resources.conflicts import Booked, find_conflicts, in_the_way
 from app.resources.models import Occurrence
 
 _RECORDING = SQLModel.metadata.tables["recording"]
@@ -48,10 +50,10 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
     home = recording.resource_id if "occurrence" in change else room(context)
     own_room = None if room(context) == home else room(context)
     target = aim(change, rows, now, context.tools.server_zone, same_room=same_room, own_room=own_room)
-    if context.input.get("on_conflict") == OnConflict.REJECT:
-        refused = conflict(own_conflicts(recording, rows, target, home))
-        if refused:
-            return refused
+    met = own_meetings(recording, rows, target, home)
+    refused = conflict([pair for _, pair in met])
+    if refused and context.input.get("on_conflict") == OnConflict.REJECT:
+        return refused
     # What `schedule` made is counted by what stands: until the first change all of it does.
     last_number = max([recording.last_number, *(event.number for event in events)])
     made = dict(enumerate(target.made, last_number + 1))
@@ -66,6 +68,7 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
             "template_entry_id": recording.template_entry_id,
             "events": {str(number): _planned(one) for number, one in made.items()},
             "last_number": last_number + len(made),
+            **(_about_left_out(rows, target, met, zone(recording.time_zone)) if skips(context) else {}),
             "old": [
                 {
                     "number": event.number,
@@ -78,6 +81,21 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
             ],
         }
     )
+
+
+def _about_left_out(
+    rows: Sequence[Row], target: Target, met: Sequence[tuple[Row, dict[str, Any]]], tz: ZoneInfo
+) -> dict[str, Any]:
+    """What is in the way of sessions by the recording's own doing; and what `conflicts` asks of all that it finds.
+
+    `stays`: something lies ahead, whatever is found; `out_before`: what was left out before.
+    """
+    made = {session for one in target.made for session, stays in one.sessions if stays}
+    return {
+        "left_out": {row.id: in_the_way(pair, tz) for row, pair in met if not row.moved},
+        "stays": any(row.status == SCHEDULED and row.id not in made for row in target.rows),
+        "out_before": [row.id for row in rows if row.left_out],
+    }
 
 
 def _housed(rows: Sequence[Row], homeless: Collection[str]) -> list[Row]:
@@ -124,15 +142,18 @@ def aim(
         restored = is_held and (row.restored or row.status != SCHEDULED)
         where = own_room if asked.get("placing") else row.room
         times = replace(row, start=start, end=end)
-        aimed = replace(times, status=asked["status"], moved=asked["moved"], restored=restored, room=where)
+        aimed = replace(
+            times, status=asked["status"], moved=asked["moved"], restored=restored, room=where, left_out=False
+        )
         return aim_at_one(row, aimed, ZoneInfo(change["zone"]), server)
     return aim_at_nothing(rows, now)
 
 
-def own_conflicts(
+def own_meetings(
     recording: Recording, rows: Sequence[Row], target: Target, home: int | str | None
-) -> list[dict[str, Any]]:
-    """New sessions that would meet another of the same recording in their room, one of the two being moved by hand.
+) -> list[tuple[Row, dict[str, Any]]]:
+    """New sessions that would meet another of the same recording in their room, one of the two being moved by hand:
+    each with the conflict.
 
     `home` is the room of those that have none of their own.
     """
@@ -142,7 +163,7 @@ def own_conflicts(
     moved = [row for row in scheduled if row.moved]
     new = {session for made in target.made for session, stays in made.sessions if stays}
     return [
-        pair
+        (one, pair)
         for one in sorted(scheduled, key=lambda row: row.start)
         if one.id in new
         for pair in find_conflicts(
@@ -177,6 +198,7 @@ def rows_of(session: Session, recording_id: str, events: Sequence[ScheduleEvent]
             event=numbers.get(found.series_id or found.event_id or 0),
             event_id=found.event_id,
             room=found.resource_id if found.placed else None,
+            left_out=found.in_the_way is not None,
         )
         for found in session.execute(statement).scalars()
     ]

@@ -19,7 +19,8 @@ it afterwards: only another decision about that session, or the end of the recor
 "Both" is moved and cancelled. A retime changes the rule's time, a change of room takes along whatever is ahead. So
 each cell holds in the new room, too, and after any number of documents: a date that is excluded and then is not, or
 that goes and comes back, finds its session as it was decided. A moved session that was put into a room of its own stays
-in that room, wherever the recording goes. Two things come before all of this:
+in that room, wherever the recording goes. What was left out because something was in its way (`on_conflict: skip`) is
+tried again by each document. Two things come before all of this:
 
     begun                              untouched, whatever the document says
     its new time has passed already    untouched: better one recording too many than one too few
@@ -50,7 +51,7 @@ class Row:
     """A session. `event` is the number of the schedule event that carries it, `event_id` its own id in Kaltura.
 
     `moved` and `restored` are decisions by hand, as CANCELLED is. `room` is the resource that a moved one was put on by
-    hand; without one it is on the recording's.
+    hand; without one it is on the recording's. `left_out`: it is EXCLUDED only because something was in its way.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Row:
     event: int | None = None
     event_id: int | None = None
     room: int | None = None
+    left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,9 @@ def aim_at_document(
             untouched.add(before.id)
             continue
         pattern.append((occurrence, row, row == before and stays(row)))
-    dateless = [row for row in ahead.values() if _is_decided(row)]
-    kept = untouched | {row.id for _, row, is_kept in pattern if is_kept} | {row.id for row in dateless if stays(row)}
+    kept = untouched | {row.id for _, row, is_kept in pattern if is_kept}
+    kept |= {row.id for row in ahead.values() if _is_decided(row) and stays(row)}
+    dateless = [_tried_again(row) for row in ahead.values() if _is_decided(row)]
     left = {row.id for row in rows if row.start > now and row.status == SCHEDULED and row.id not in kept}
     made = [event for run in _runs(pattern) for event in _planned(run, rule, tz, server)]
     alone = [row for _, row, _ in pattern if row.moved] + dateless
@@ -174,12 +177,16 @@ def _as_wanted(before: Row | None, slot: date, occurrence: Occurrence) -> Row:
     if before is None:
         return Row(new_id("occ"), slot, occurrence.start, occurrence.end, status)
     if before.moved:
-        return before
+        return _tried_again(before)
     if before.status == CANCELLED:
         status = CANCELLED
     elif before.restored:
         status = SCHEDULED
-    return replace(before, start=occurrence.start, end=occurrence.end, status=status)
+    return replace(before, start=occurrence.start, end=occurrence.end, status=status, left_out=False)
+
+
+def _tried_again(row: Row) -> Row:
+    return replace(row, status=SCHEDULED, left_out=False) if row.left_out else row
 
 
 def _runs(pattern: Sequence[tuple[Occurrence, Row, bool]]) -> Iterator[list[tuple[Occurrence, Row]]]:

@@ -7,7 +7,7 @@
 Where nobody waits for the answer, Kaltura is not asked for the last of these: the chains of the changes are.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -105,16 +105,34 @@ class Rooms:
 
 
 def conflicts(
-    database: Database, client: KalturaClient, planned: Sequence[Planned], *, asks: bool
+    database: Database,
+    client: KalturaClient,
+    planned: Sequence[Planned],
+    joined: Mapping[str, Collection[str]],
+    *,
+    asks: bool,
 ) -> list[dict[str, Any]]:
-    """Every conflict of what all of it comes to, with the id of the recording whose change meets it."""
+    """Every conflict of what all of it comes to, with the id of the recording whose change meets it.
+
+    `joined`: with which recordings each one is changed together. With `on_conflict: skip` those alone count: the chain,
+    which leaves out what meets anybody else, takes no notice of them.
+    """
     minding = [one for one in planned if one.added and one.document.on_conflict == OnConflict.REJECT]
     there = _there(database, client, minding, {one.id for one in planned}, asks=asks)
-    return [
-        {"recording_id": one.known_id, "reference_id": one.document.reference_id, **pair}
+    found = [
+        (one, pair)
         for one in minding
         for pair in (*one.pairs, *find_conflicts(one.added, [*_of_the_others(one, planned), *there.get(one.room, ())]))
     ]
+    found += [
+        (one, pair)
+        for one in planned
+        if one.document.on_conflict == OnConflict.SKIP
+        for pair in find_conflicts(
+            one.added, _of_the_others(one, [other for other in planned if other.id in joined.get(one.id, ())])
+        )
+    ]
+    return [{"recording_id": one.known_id, "reference_id": one.document.reference_id, **pair} for one, pair in found]
 
 
 def _of_the_others(one: Planned, planned: Sequence[Planned]) -> list[Booked]:

@@ -24,7 +24,7 @@ from app.recordings.changing.requests import (
 from app.recordings.changing.rooms import another_room, is_gone, room_of
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import words
-from app.recordings.document.fields import Resource
+from app.recordings.document.fields import OnConflict, Resource
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.scheduling.accept import Accepted
 from app.recurrence.occurrences import place, zone
@@ -144,7 +144,8 @@ def _one(
         **common_input(recording, document),
         **words(document),
         "categories": document.categories,
-        "on_conflict": document.on_conflict,
+        # Who asks for one session is told what is in its way.
+        "on_conflict": OnConflict.ALLOW if document.on_conflict == OnConflict.ALLOW else OnConflict.REJECT,
         "resource_id": here,
         "resource": put_on,
         "together": [],

@@ -18,6 +18,7 @@ from app.chains.models import Chain
 from app.chains.store import Store, latest_chains
 from app.database.types import utc_now
 from app.http.errors import ChainRunning, NotChangeable, PreconditionFailed, ReferenceInUse
+from app.recordings.changing.coming_back import may_come_back
 from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.changing.rooms import is_gone, own_rooms, placed
 from app.recordings.changing.switching import SCHEDULE_TOGETHER, Party
@@ -84,7 +85,7 @@ def change(
     ReferenceInUse, NothingAhead, and what `ensure_changeable` does.
     """
     ensure_changeable(session, recording)
-    if _says_the_same(session, recording, document, default_zone):
+    if _changes_nothing(session, recording, document, default_zone):
         return as_it_is(session, recording)
     before = RecordingDocument.model_validate(recording.document)
     same_room = room_meant(before) == room_meant(document) and not is_gone(session, recording.resource_id)
@@ -112,11 +113,12 @@ def change(
     return begin_chain(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
 
 
-def _says_the_same(session: Session, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
+def _changes_nothing(session: Session, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
     """Whether nothing is to be done. Of a resource that is gone an object may make another."""
-    is_same = equality.same(recording, document, default_zone)
-    if not is_same or not is_gone(session, recording.resource_id):
-        return is_same
+    if not equality.same(recording, document, default_zone) or may_come_back(session, recording):
+        return False
+    if not is_gone(session, recording.resource_id):
+        return True
     return resource_input(document) == resource_input(RecordingDocument.model_validate(recording.document))
 
 
@@ -176,6 +178,23 @@ def put(session: Session, store: Store, document: RecordingDocument, draft: Draf
     return become(session, store, held(session, store, recording), document, default_zone)
 
 
+def post(session: Session, store: Store, draft: Draft, key: str | None, *, claim: bool) -> Accepted:
+    """Makes the document's recording, or finds the one that it made: of that, what was left out may come back.
+
+    A key is for one request alone: sent again, nothing more comes of it.
+    """
+    accepted = accept_document(session, store, draft, key, claim=claim)
+    if accepted.begun or key is not None:
+        return accepted
+    recording = by_reference(session, draft.client, draft.document.reference_id)
+    if recording is None or recording.id != accepted.recording_id or recording.status != RecordingStatus.SCHEDULED:
+        return accepted
+    held(session, store, recording)
+    if _latest(session, recording).finished_at is None or not may_come_back(session, recording):
+        return accepted
+    return change(session, store, recording, draft.document, draft.default_zone)
+
+
 def become(
     session: Session,
     store: Store,
@@ -190,7 +209,7 @@ def become(
     if recording.status == RecordingStatus.STUCK and _aims_at(latest, recording, document, default_zone):
         return take_up(session, store, recording)
     document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
-    if document_stays and _says_the_same(session, recording, document, default_zone):
+    if document_stays and _changes_nothing(session, recording, document, default_zone):
         return replace(as_it_is(session, recording), unchanged=True)
     return change(session, store, recording, document, default_zone, party=party)
 

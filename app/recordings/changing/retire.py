@@ -29,7 +29,7 @@ from app.recordings.document.draft import shown_words
 from app.recordings.document.equality import fingerprint
 from app.recordings.models import Recording, RecordingTag, ScheduleEvent
 from app.recordings.scheduling import own
-from app.recordings.scheduling.context import Ctx, Tools, instant, planned, room
+from app.recordings.scheduling.context import Ctx, Tools, instant, left_out, planned, room
 from app.recordings.scheduling.outcomes import GONE, outcome
 from app.recordings.scheduling.save_results import in_kaltura, save_entry, save_events
 from app.recurrence.server import as_sent
@@ -80,7 +80,7 @@ def _save_switch(session: Session, context: Ctx) -> None:
 
 
 def _save_rows(session: Session, context: Ctx) -> None:
-    late, places = _late(context), in_kaltura(context)
+    late, places, out = _late(context), in_kaltura(context), left_out(context)
     rows = [
         {
             **{name: value for name, value in row.items() if name != "room"},
@@ -91,6 +91,8 @@ def _save_rows(session: Session, context: Ctx) -> None:
             "resource_id": row.get("room") or room(context),
             "placed": bool(row.get("room")),
             **({"withdrawn": False} if row["status"] == SCHEDULED else {}),
+            **({"status": OccurrenceStatus.EXCLUDED} if row["id"] in out else {}),
+            "in_the_way": out.get(row["id"]),
             **places.get(row["id"], {}),
         }
         for row in context.result("state")["rows"]

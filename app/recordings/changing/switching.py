@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 
 from app.chains.models import Chain
 from app.chains.parties import SECONDARY, Verdict, decide, look
-from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step
+from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step, every
 from app.chains.store import steps_of
 from app.recordings.changing.difference import SCHEDULED
 from app.recordings.document.fields import OnConflict
@@ -94,7 +94,7 @@ def _overtaken(session: Session, chain_ids: Sequence[str], at: int) -> Verdict |
     for one in contexts:
         ahead = [(start, end) for start, end in wanted(one) if start > now]
         met = [other for where, other in running if where == room(one) and other.recording_id != one.subject]
-        if one.input["on_conflict"] == OnConflict.REJECT and find_conflicts(ahead, met):
+        if one.input["on_conflict"] != OnConflict.ALLOW and find_conflicts(ahead, met):
             return {"go": False, "subject": one.subject, "code": "schedule_conflict"}
     return None
 
@@ -135,7 +135,11 @@ def _results(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 GATHER: Step[Tools] = Step(
-    TOGETHER, lambda context: [Call(TOGETHER)] if context.input.get("party") else [], _gather, announced=True, anew=True
+    TOGETHER,
+    lambda context: [Call(TOGETHER)] if context.input.get("party") else [],
+    _gather,
+    announced=True,
+    anew=every,
 )
 SCHEDULE_TOGETHER: Sequence[Step[Tools]] = (
     *(replace(step, send=link, save=None) if step.name == LINKS.name else step for step in SCHEDULE),

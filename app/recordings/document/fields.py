@@ -42,10 +42,12 @@ class ResourceKind(StrEnum):
 
 
 class OnConflict(StrEnum):
-    """What happens when the resource is booked already: 409 and nothing is made, or scheduled anyway."""
+    """What happens when the resource is booked already: 409 and nothing is made; scheduled anyway; or all is scheduled
+    but for what is in conflict."""
 
     REJECT = "reject"
     ALLOW = "allow"
+    SKIP = "skip"
 
 
 # --- room --------------------------------------------------------------------------------------------------

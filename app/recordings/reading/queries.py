@@ -167,6 +167,7 @@ def _occurrence(recording: Recording, row: Occurrence, resource: Resource | None
             "local_start": row.start.astimezone(ZoneInfo(recording.time_zone)),
             "time_zone": recording.time_zone,
             "status": status,
+            "reason": row.in_the_way,
             "event_id": row.event_id,
             "resource": _room(recording, resource),
         }

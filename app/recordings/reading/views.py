@@ -182,9 +182,14 @@ class OccurrenceView(Out):
     )
     time_zone: str = Field(description="IANA name of that zone.", examples=["America/New_York"])
     status: Literal["scheduled", "cancelled", "excluded", "past"] = Field(
-        description="`scheduled`, `cancelled`, `excluded` (the document says that nothing is recorded then), "
-        "`past` (over).",
+        description="`scheduled`, `cancelled`, `excluded` (the document says that nothing is recorded then, or "
+        "something is in the way), `past` (over).",
         examples=["scheduled"],
+    )
+    reason: str | None = Field(
+        None,
+        description="What is in the way of one that `on_conflict: skip` left out, by the clocks of its zone.",
+        examples=[None, "in the way: 'Chemistry 101', 2027-01-20 09:30 to 10:20"],
     )
     event_id: int | None = Field(description="Kaltura's id of it; null while it is not there.", examples=[1336592])
     resource: RoomView = Field(

@@ -1,6 +1,6 @@
 """The step that asks what is in the way of a recording's sessions, before anything is made."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -11,22 +11,41 @@ from app.database.database import Database
 from app.database.types import utc_now
 from app.kaltura import types as kaltura
 from app.kaltura.client import KalturaClient
+from app.recordings.document.fields import OnConflict
 from app.recordings.models import Recording
-from app.recordings.scheduling.context import Ctx, booked, planned, room, room_of, together, wanted
+from app.recordings.scheduling.context import (
+    Ctx,
+    booked,
+    planned,
+    room,
+    room_of,
+    sessions_of,
+    skips,
+    together,
+    wanted,
+)
 from app.recordings.scheduling.events import draft, newest_question
 from app.recordings.scheduling.lanes import lanes
 from app.recordings.scheduling.outcomes import conflict, outcome
 from app.recordings.scheduling.template_entry import category_questions
 from app.recordings.whose import discreet
-from app.resources.conflicts import Booked, at_their_times, find_conflicts, known_bookings
+from app.recurrence.occurrences import zone
+from app.resources.conflicts import (
+    Booked,
+    at_their_times,
+    find_conflicts,
+    first_conflicts,
+    in_the_way,
+    known_bookings,
+)
 from app.resources.mirror.doubts import still_there
 from app.resources.whole_list import everything
 
 
 def _conflict_calls(context: Ctx) -> list[Call]:
-    if not wanted(context) or context.input["on_conflict"] == "allow":
+    if not wanted(context) or context.input["on_conflict"] == OnConflict.ALLOW:
         return []
-    return [Call("resource"), Call("blackout")]
+    return [Call("skip")] if skips(context) else [Call("resource"), Call("blackout")]
 
 
 def room_questions(context: Ctx, resource_id: int) -> list[Act]:
@@ -43,17 +62,66 @@ def room_questions(context: Ctx, resource_id: int) -> list[Act]:
 @outcome()
 def _check_conflicts(context: Ctx, call: Call) -> Outcome:
     """What is booked on the resource in Kaltura and by Lectern itself; or a blackout, which belongs to no resource."""
-    client = context.tools.kaltura
+    if call.key == "skip":
+        return _leave_out(context)
     if call.key != "resource":  # an older version asked for the blackouts of each event
-        met = client.get_conflicts([room(context)], _any_session(context), kind="blackout")
-        return refusal(context, find_conflicts(wanted(context), map(booked, met))) or Done()
+        return refusal(context, find_conflicts(wanted(context), _blackouts(context))) or Done()
     pairs = list[dict[str, Any]]()
-    for resource_id in sorted({room_of(context, number) for number in planned(context)}):
-        sessions = wanted(context, resource_id)
-        span = sessions[0][0], max(end for _, end in sessions)
-        there = in_the_room(context.tools.database, client, resource_id, span, but=together(context))
-        pairs += find_conflicts(sessions, there)
+    for resource_id in _rooms(context):
+        pairs += find_conflicts(wanted(context, resource_id), _there(context, resource_id))
     return refusal(context, pairs) or Done()
+
+
+def _rooms(context: Ctx) -> list[int]:
+    return sorted({room_of(context, number) for number in planned(context)})
+
+
+def _there(context: Ctx, resource_id: int) -> list[Booked]:
+    """What is on the resource while the chain's sessions there are to be."""
+    sessions = wanted(context, resource_id)
+    span = sessions[0][0], max(end for _, end in sessions)
+    return in_the_room(context.tools.database, context.tools.kaltura, resource_id, span, but=together(context))
+
+
+def _blackouts(context: Ctx) -> list[Booked]:
+    met = context.tools.kaltura.get_conflicts([room(context)], _any_session(context), kind="blackout")
+    return [booked(event) for event in met]
+
+
+def _leave_out(context: Ctx) -> Outcome:
+    """`{"left_out": {occurrence id: what is in its way, in words}}`; a refusal if nothing would be left.
+
+    A change is refused only for what it would take away: what was left out before, stays so.
+    """
+    blackouts, out = _blackouts(context), dict[str, dict[str, Any]]()
+    for resource_id in _rooms(context):
+        out |= met_sessions(context, resource_id, [*_there(context, resource_id), *blackouts])
+    if out.keys() == {session for _, _, session in sessions_of(context)} and not _may_be_empty(context, out):
+        return refusal(context, list(out.values())) or Done()
+    return Done({"left_out": in_words(context, out)})
+
+
+def _may_be_empty(context: Ctx, out: Collection[str]) -> bool:
+    if "state" not in context.results:
+        return False
+    state = context.result("state")
+    return bool(state["stays"]) or set(out) <= set(state["out_before"])
+
+
+def met_sessions(context: Ctx, resource_id: int, there: Iterable[Booked]) -> dict[str, dict[str, Any]]:
+    """Those of the chain's sessions in a room that meet something: their ids, and each one's first conflict."""
+    sessions = sessions_of(context, resource_id)
+    met = first_conflicts([(start, end) for start, end, _ in sessions], there)
+    return {sessions[place][2]: pair for place, pair in met.items()}
+
+
+def in_words(context: Ctx, out: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """What is in the way of each session, as the recording's client may know it."""
+    with context.tools.database.read() as session:
+        recording = session.get_one(Recording, context.subject)
+        told = discreet(session, lambda other: other == recording.client, list(map(dict, out.values())))
+    where = zone(recording.time_zone)
+    return {one: in_the_way(pair, where) for one, pair in zip(out, told, strict=True)}
 
 
 def _span(context: Ctx) -> tuple[datetime, datetime]:
@@ -116,7 +184,7 @@ CONFLICTS = Step(
     _conflict_calls,
     _check_conflicts,
     lanes=lanes,
-    anew=True,
+    anew=lambda context: not skips(context),  # what was left out stays so; each link looks once more
     together=every,
     ahead=lambda context: [*newest_question(context), *category_questions(context)],
 )

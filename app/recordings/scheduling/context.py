@@ -8,7 +8,7 @@ in the hour that Kaltura's server repeats they differ. The number ends the event
 (app/resources/references.py); number 0 is the template entry's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from app.chains.steps import Context
 from app.database.database import Database
 from app.kaltura.client import KalturaClient
 from app.kaltura.types import Event
+from app.recordings.document.fields import OnConflict
 from app.resources.conflicts import Booked
 from app.resources.references import recording_of
 
@@ -35,10 +36,40 @@ Ctx = Context[Tools]
 
 
 def planned(context: Ctx) -> Mapping[str, Mapping[str, Any]]:
-    """The events that this chain makes, by number."""
+    """The events that this chain makes, by number. What something is in the way of, and may be, is not wanted."""
     source = context.result("state") if "state" in context.results else context.input
     events: Mapping[str, Mapping[str, Any]] = source["events"]
-    return events
+    return _without(events, out) if (out := left_out(context)) else events
+
+
+def _without(events: Mapping[str, Mapping[str, Any]], out: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    found = {
+        number: {
+            **event,
+            "occurrences": [
+                [start, end, session, is_wanted and session not in out]
+                for start, end, session, is_wanted in event["occurrences"]
+            ],
+        }
+        for number, event in events.items()
+    }
+    return {number: event for number, event in found.items() if any(one for *_, one in event["occurrences"])}
+
+
+def skips(context: Ctx) -> bool:
+    return bool(context.input.get("on_conflict") == OnConflict.SKIP)
+
+
+def left_out(context: Ctx) -> Mapping[str, str]:
+    """The sessions that are left out because something is in their way, by id: what that is, in words."""
+    if not skips(context):
+        return {}
+    found = dict[str, str]()
+    for step in ("state", "conflicts", "links"):
+        for result in context.results.get(step, {}).values():
+            if isinstance(result, Mapping):
+                found |= result.get("left_out", {})
+    return found
 
 
 def generated(event: Mapping[str, Any]) -> list[tuple[int, int]]:
@@ -50,11 +81,16 @@ def generated(event: Mapping[str, Any]) -> list[tuple[int, int]]:
 
 def wanted(context: Ctx, in_room: int | None = None) -> list[tuple[datetime, datetime]]:
     """What the chain's events will record, sorted: their sessions that are wanted, or those of them in one room."""
+    return [(start, end) for start, end, _ in sessions_of(context, in_room)]
+
+
+def sessions_of(context: Ctx, in_room: int | None = None) -> list[tuple[datetime, datetime, str]]:
+    """The same, each with its id."""
     return sorted(
-        (instant(start), instant(end))
+        (instant(start), instant(end), session)
         for number, event in planned(context).items()
         if in_room is None or room_of(context, number) == in_room
-        for start, end, _, is_wanted in event["occurrences"]
+        for start, end, session, is_wanted in event["occurrences"]
         if is_wanted
     )
 

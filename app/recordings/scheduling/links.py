@@ -11,24 +11,27 @@ deleting the link and adding it again does.
 Links need no `referenceId`: what these calls do is harmless to repeat, from the beginning.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
 from app.chains.steps import Act, Call, Done, Failed, Outcome, Retry, Step
 from app.kaltura.types import Event, EventDraft
+from app.recordings.document.fields import OnConflict
 from app.recordings.scheduling import own
-from app.recordings.scheduling.conflicts import others, refusal
-from app.recordings.scheduling.context import Ctx, instant, planned, room, room_of, shown, wanted
+from app.recordings.scheduling.conflicts import in_words, met_sessions, others, refusal
+from app.recordings.scheduling.context import Ctx, instant, planned, room, room_of, sessions_of, shown, skips
 from app.recordings.scheduling.events import draft
 from app.recordings.scheduling.outcomes import outcome
-from app.resources.conflicts import find_conflicts
+from app.resources.conflicts import Booked, find_conflicts
 from app.resources.whole_list import everything
 
 LINKED = {"SCHEDULE_EVENT_RESOURCE_ALREADY_EXISTS"}
 AGAIN = 3  # times that an event is linked again
 # The index may lag. So often is looked again before an event is linked again; it is no failure before so many seconds.
 LOOKS, INDEX_LAG = 3, 60.0
+TAKEN_THEN = "in the way: another booking, when this session was to be put on its resource"
 
 
 def _link_calls(context: Ctx) -> list[Call]:
@@ -55,17 +58,46 @@ def _send(context: Ctx, call: Call) -> Outcome:
 
 def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
     """Asks for conflicts once more, which reserves the resource for this session for five seconds, and links."""
-    client, resource_id = context.tools.kaltura, _room_of_event(context, event_id)
-    if context.input["on_conflict"] != "allow":
-        met = _conflicts(context, event_id)
+    client, resource_id, out = context.tools.kaltura, _room_of_event(context, event_id), dict[str, str]()
+    number = next((one for one, made in context.results["events"].items() if made == event_id), None)
+    if context.input["on_conflict"] != OnConflict.ALLOW:
+        met = others(context, _conflicts(context, event_id))
+        if number and skips(context):
+            out = _leave_out(context, number, met)
         # Kaltura's answers on excluded days are dropped: nothing is recorded then.
-        refused = refusal(context, find_conflicts(_sessions(context, resource_id), others(context, met)))
+        stay = [(start, end) for start, end, session in _sessions(context, resource_id) if session not in out]
+        refused = refusal(context, find_conflicts(stay, met))
         if refused:
             return refused
     if again:
         own.remove_link(context, event_id, resource_id)
     client.add_link(event_id, resource_id)
-    return Done()
+    return Done({"left_out": out} if out else None)
+
+
+def _leave_out(context: Ctx, number: str, met: Sequence[Booked]) -> dict[str, str]:
+    """Cancels those of an event's sessions that meet something by now, and were free when it was made. None, if that
+    would be all of them: an event is not left without a session.
+
+    What an earlier try has cancelled is left out too, also if nothing is in its way any more.
+    """
+    event_id, where = context.results["events"][number], room_of(context, number)
+    carried = {
+        session: child
+        for (child, *_), (*_, session, is_wanted) in zip(
+            context.results["occurrences"][number], planned(context)[number]["occurrences"], strict=True
+        )
+        if is_wanted
+    }
+    out = {one: pair for one, pair in met_sessions(context, where, met).items() if one in carried}
+    children = own.children(context, event_id) if planned(context)[number]["kind"] == "series" else []
+    gone = {child.id for child in children if not child.active}
+    before = {one: TAKEN_THEN for one, child in carried.items() if child in gone}
+    if len(out.keys() | before.keys()) == len(carried):
+        return {}
+    for one in out:
+        own.cancel_event(context, carried[one])
+    return before | in_words(context, out)
 
 
 def _conflicts(context: Ctx, event_id: int) -> list[Event]:
@@ -75,7 +107,7 @@ def _conflicts(context: Ctx, event_id: int) -> list[Event]:
 
 def link_questions(context: Ctx) -> list[Act]:
     """What is going to be asked right before the links."""
-    if context.input["on_conflict"] == "allow":
+    if context.input["on_conflict"] == OnConflict.ALLOW:
         return []
     return [partial(_conflicts, context, event_id) for event_id in context.results["events"].values()]
 
@@ -105,11 +137,13 @@ def _look(context: Ctx, number: int) -> Outcome:
 
 
 def _link_again(context: Ctx, number: int) -> Outcome:
+    out = dict[str, str]()
     for event_id in context.results["links"][f"listed:{number - 1}"]:
         linked = _link(context, event_id, again=True)
         if not isinstance(linked, Done):
             return linked
-    return Done()
+        out |= (linked.result or {}).get("left_out", {})
+    return Done({"left_out": out} if out else None)
 
 
 def _missing(context: Ctx) -> list[Event]:
@@ -182,10 +216,10 @@ def _room_of_event(context: Ctx, event_id: int) -> int:
     return next(made, None) or next(one.room for one in _unlisted(context).values() if one.linked == event_id)
 
 
-def _sessions(context: Ctx, in_room: int) -> list[tuple[datetime, datetime]]:
-    """All that are linked there, sorted."""
-    stay = [(instant(one.start), instant(one.end)) for one in _unlisted(context).values() if one.room == in_room]
-    return sorted(wanted(context, in_room) + stay)
+def _sessions(context: Ctx, in_room: int) -> list[tuple[datetime, datetime, str]]:
+    """All that are linked there, sorted; those that stay as they are without an id."""
+    stay = [(instant(one.start), instant(one.end), "") for one in _unlisted(context).values() if one.room == in_room]
+    return sorted([*sessions_of(context, in_room), *stay])
 
 
 def _candidate(context: Ctx, event_id: int) -> EventDraft:

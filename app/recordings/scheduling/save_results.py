@@ -5,11 +5,11 @@ Its statements run for every recording and are built once: building one costs mo
 
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlmodel import Session, SQLModel
 
 from app.database.types import utc_now
-from app.recordings.scheduling.context import Ctx, planned, room
+from app.recordings.scheduling.context import Ctx, left_out, planned, room
 from app.resources.lookup import remember
 from app.resources.models import OccurrenceStatus, Resource
 
@@ -54,6 +54,23 @@ _FORGET_EVENTS = delete(_EVENT).where(
 )
 
 _SAVE_EVENT = insert(_EVENT)
+_LEAVE_OUT = (
+    update(_OCCURRENCE)
+    .where(_OCCURRENCE.c.id == bindparam("of"))
+    .values(status=OccurrenceStatus.EXCLUDED, in_the_way=bindparam("words"))
+)
+_EXTENT = (
+    update(_RECORDING)
+    .where(_RECORDING.c.id == bindparam("of"))
+    .values(
+        {
+            name: select(of(_OCCURRENCE.c[column]))
+            .where(_OCCURRENCE.c.booking_id == bindparam("of"), _OCCURRENCE.c.status == OccurrenceStatus.SCHEDULED)
+            .scalar_subquery()
+            for name, of, column in (("first_start", func.min, "start"), ("last_end", func.max, "end"))
+        }
+    )
+)
 _SAVE_LINK = (
     update(_OCCURRENCE)
     .where(_OCCURRENCE.c.id == bindparam("of"))
@@ -98,6 +115,9 @@ def save_links(session: Session, context: Ctx) -> None:
     ]
     if rows:
         session.connection().execute(_SAVE_LINK, rows)
+    if out := left_out(context):
+        session.connection().execute(_LEAVE_OUT, [{"of": one, "words": words} for one, words in out.items()])
+        session.connection().execute(_EXTENT, {"of": context.subject})
 
 
 def in_kaltura(context: Ctx) -> dict[str, dict[str, Any]]:

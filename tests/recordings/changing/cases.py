@@ -28,6 +28,15 @@ def _delete_entry(scene: Scene) -> Response:
     return scene.cancel(25)
 
 
+def _take_the_other_room(scene: Scene) -> Response:
+    """Somebody books in Kaltura itself, when a session would be there two hours later; a session is cancelled too."""
+    kaltura, start = scene.service.kaltura, int(scene.start(20, hours=2).timestamp())
+    booked: Json = kaltura.add_event(summary="Faculty", startDate=start, endDate=start + 3600)
+    rooms = kaltura("schedule_scheduleResource", "list", filter={"systemNameEqual": scene.other})["objects"]
+    kaltura.link(booked["id"], rooms[0]["id"])
+    return scene.cancel(25)
+
+
 WORDS = {"title": "New", "owner": "lecturer2", "categories": [CHANNEL]}
 CANCEL, MOVE = (lambda scene: scene.cancel(25)), (lambda scene: scene.move(20, start=scene.local(20, hours=5)))
 PUT: Act = lambda scene: scene.move(20, resource=scene.other)  # noqa: E731
@@ -114,6 +123,11 @@ CASES = {
         lambda scene: scene.service.client.delete(scene.path),
         ("scheduleEvent.update", "scheduleEvent.delete"),
         prepare=(MOVE,),
+    ),
+    "all but what is in conflict": Case(
+        lambda scene: scene.patch(resource=scene.other, start=scene.local(hours=2), on_conflict="skip"),
+        (*("scheduleEvent.add", *["scheduleEvent.cancel"] * 3, "scheduleEventResource.add", "scheduleEvent.update"),),
+        prepare=(_take_the_other_room,),
     ),
     "cancel before it begins": Case(
         lambda scene: scene.service.client.delete(scene.path),
