@@ -26,8 +26,8 @@ router = APIRouter(prefix="/recordings", tags=["recordings"])
 @router.patch(
     "/{id}/occurrences/{occurrence_id}",
     response_model=OccurrenceView,
-    summary="Move one session",
-    response_description="Moved.",
+    summary="Move, name or extend one session",
+    response_description="Changed.",
     responses={**ONE_GOES_ON, **responses(*CHANGING_ONE, *MOVING)},
 )
 async def move_occurrence(
@@ -38,12 +38,13 @@ async def move_occurrence(
     accepting: Accepting,
     prefer: Prefer = None,
 ) -> Response:
-    """Gives one session another time or length, also where the recurrence has none, or another resource.
+    """Gives one session another time or length, also where the recurrence has none, another resource, or a title.
 
-    It keeps its id. What it was given by hand it keeps, too, whatever becomes of the recording.
+    It keeps its id. What it was given by hand it keeps, too, whatever becomes of the recording. One that runs can be
+    stopped or extended by `duration_minutes`: encoders see that at once. It is not extended into what is booked there.
     """
-    move = partial(one_session.move, wanted=wanted)
-    return await accepting.change_occurrence(client, id, occurrence_id, move, wait_of(prefer))
+    change = partial(one_session.change_one, wanted=wanted)
+    return await accepting.change_occurrence(client, id, occurrence_id, change, wait_of(prefer))
 
 
 @router.delete(
@@ -56,7 +57,7 @@ async def move_occurrence(
 async def cancel_occurrence(
     id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
 ) -> Response:
-    """Cancels one session. Harmless to repeat; `restore` takes it back."""
+    """Cancels one session; stops one that runs. Harmless to repeat; `restore` takes a cancellation back."""
     return await accepting.change_occurrence(client, id, occurrence_id, one_session.cancel_one, wait_of(prefer))
 
 

@@ -80,7 +80,9 @@ class Occurrence(SQLModel, table=True):
     no rule holds. Decisions by hand: `moved`, it is not where and when the rule has it, by its own change; `placed`,
     its resource is its own then, and not the recording's; `restored`, it is held although it was cancelled or excluded.
     `withdrawn`: a client has cancelled it, and encoders are not shown it any more, whatever stands in Kaltura still.
-    `in_the_way`: why it is excluded although the document wants it (`on_conflict: skip`), in words for its client.
+    `title` is its own, where somebody gave it one. `planned_end` is when it was to end, if it was stopped or extended
+    while it ran: Kaltura ends it then again whenever its series is changed. `in_the_way`: why it is excluded although
+    the document wants it (`on_conflict: skip`), in words for its client.
     """
 
     __table_args__ = (
@@ -101,6 +103,8 @@ class Occurrence(SQLModel, table=True):
     placed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     restored: bool = False
     withdrawn: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    title: str | None = None
+    planned_end: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     in_the_way: str | None = Field(default=None, sa_type=Text)
     changed_at: datetime = Field(default_factory=utc_now, sa_column=_changed_at())
 

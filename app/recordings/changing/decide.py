@@ -3,8 +3,8 @@
 Its result is `{"decided_at", "rows": [row], "dropped": [occurrence id], "left": [occurrence id], "template_entry_id",
 "events": planned events (app/recordings/document/draft.py), "last_number", "old": [{"number", "event_id", "kind",
 "recurrence", "sessions": [row]}]}`; a row is `{"id", "slot", "start", "end", "status", "moved", "restored",
-"event_id", "room"}`, times in epoch seconds; `room` is the session's own, if it has one. With `on_conflict: skip` there
-is more (`_about_left_out`).
+"event_id", "room", "title", "planned_end"}`, times in epoch seconds; `room` is the session's own, if it has one. With
+`on_conflict: skip` there is more (`_about_left_out`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -136,6 +136,8 @@ def aim(
         )
     if "occurrence" in change:
         asked = change["occurrence"]
+        if asked.get("details"):
+            return Target((), frozenset(), frozenset(), ())  # it stays where it is
         row = next(row for row in rows if row.id == asked["id"])
         start, end = instant(asked["start"]), instant(asked["end"])
         is_held = asked["status"] == SCHEDULED
@@ -145,6 +147,7 @@ def aim(
         aimed = replace(
             times, status=asked["status"], moved=asked["moved"], restored=restored, room=where, left_out=False
         )
+        aimed = replace(aimed, title=asked.get("title", row.title))
         return aim_at_one(row, aimed, ZoneInfo(change["zone"]), server)
     return aim_at_nothing(rows, now)
 
@@ -199,6 +202,8 @@ def rows_of(session: Session, recording_id: str, events: Sequence[ScheduleEvent]
             event_id=found.event_id,
             room=found.resource_id if found.placed else None,
             left_out=found.in_the_way is not None,
+            title=found.title,
+            planned_end=found.planned_end,
         )
         for found in session.execute(statement).scalars()
     ]
@@ -215,6 +220,8 @@ def _as_json(row: Row) -> dict[str, Any]:
         "restored": row.restored,
         "event_id": row.event_id,
         "room": row.room,
+        "title": row.title,
+        "planned_end": row.planned_end and int(row.planned_end.timestamp()),
     }
 
 

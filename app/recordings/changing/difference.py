@@ -52,6 +52,7 @@ class Row:
 
     `moved` and `restored` are decisions by hand, as CANCELLED is. `room` is the resource that a moved one was put on by
     hand; without one it is on the recording's. `left_out`: it is EXCLUDED only because something was in its way.
+    `title` is its own. `planned_end`: when it was to end, if that was moved while it ran.
     """
 
     id: str
@@ -65,6 +66,8 @@ class Row:
     event_id: int | None = None
     room: int | None = None
     left_out: bool = False
+    title: str | None = None
+    planned_end: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,21 @@
-"""One session of a recording: moved, cancelled or restored, by a chain of its recording."""
+"""One session of a recording: moved, named, cancelled or restored, by a chain of its recording.
 
+One that runs is not moved, but its end is: it is stopped, or extended.
+"""
+
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 from sqlmodel import Session, col
 
 from app.chains.store import Store
 from app.database.types import utc_now
-from app.http.errors import NotChangeable, NotFound, OccurrenceOver
-from app.http.fields import In
+from app.http.errors import NotChangeable, NotFound, OccurrenceOver, problem
+from app.http.fields import In, Line
 from app.http.times import LocalTime
+from app.recordings.changing.occurrences.coming_back import surely_booked
 from app.recordings.changing.requests import (
     CANCELLED,
     SCHEDULED,
@@ -27,12 +32,18 @@ from app.recordings.document.draft import words
 from app.recordings.document.fields import OnConflict, Resource
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.scheduling.accept import Accepted
+from app.recordings.scheduling.outcomes import conflict
+from app.recordings.whose import discreet
 from app.recurrence.occurrences import place, zone
+from app.resources.conflicts import find_conflicts
 from app.resources.models import Occurrence
 
 
 class OccurrenceChange(In):
-    """What is to become of one session: another time, length or resource. What is left out stays as it is."""
+    """What is to become of one session: another time, length, resource or title. What is left out stays as it is.
+
+    While it runs, its length alone can be changed, and its title.
+    """
 
     start: LocalTime | None = Field(
         None,
@@ -41,7 +52,10 @@ class OccurrenceChange(In):
         examples=["2027-01-20T11:00:00"],
     )
     duration_minutes: Annotated[int, Field(strict=True, ge=1, le=1440)] | None = Field(
-        None, description="How long it lasts. As long as it did, if left out.", examples=[90]
+        None,
+        description="How long it lasts, also of one that runs; one that is to be over by then is stopped now. As long "
+        "as it did, if left out.",
+        examples=[90],
     )
     resource: Resource | None = Field(
         None,
@@ -49,32 +63,59 @@ class OccurrenceChange(In):
         "the recording goes, until it is put somewhere else. Where it is, if left out.",
         examples=["EXTRON-200-DEF", 562931],
     )
+    title: Line | None = Field(
+        None,
+        description="What this session is called; null takes that back, and it is called as the recording is. As it "
+        "is, if left out.",
+        examples=["Guest: Dr. Vera Rubin"],
+    )
+    _says_title: bool = PrivateAttr(False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _sees_null(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """A title that is null says something, where all else that is null is left out."""
+        read = handler(data)
+        read._says_title = isinstance(data, dict) and "title" in data
+        return read
+
+    def title_of(self, occurrence: Occurrence) -> dict[str, str | None]:
+        """`{"title"}`, if the session is to have another."""
+        return {"title": self.title} if self._says_title and self.title != occurrence.title else {}
 
 
-def move(
+def change_one(
     session: Session, store: Store, recording: Recording, occurrence: Occurrence, wanted: OccurrenceChange
 ) -> Accepted:
-    """Moves one session, also to where the rule has none, and to another resource."""
+    """Moves one session, also to where the rule has none, and to another resource; gives it a title; ends it."""
     ensure_changeable(session, recording)
     start, end = _times_of(recording, occurrence, wanted)
-    put_on = another_room(session, recording, occurrence, wanted.resource)
-    if (start, end) == (occurrence.start, occurrence.end) and put_on is None:
-        return as_it_is(session, recording)
+    put_on, title = another_room(session, recording, occurrence, wanted.resource), wanted.title_of(occurrence)
+    stays = start == occurrence.start and put_on is None
+    if stays and end == occurrence.end:
+        return _name(session, store, recording, occurrence, title) if title else as_it_is(session, recording)
+    if stays and _runs(occurrence):
+        return _end(session, store, recording, occurrence, end, title)
     _ahead(recording, occurrence)
     if start <= utc_now() and start != occurrence.start:
         raise OccurrenceOver("A session cannot be moved into the past.")
-    return _one(
-        session, store, recording, occurrence, "move_occurrence", start=start, end=end, moved=True, put_on=put_on
-    )
+    moved = {"start": int(start.timestamp()), "end": int(end.timestamp()), "moved": True, **title}
+    return _one(session, store, recording, occurrence, "move_occurrence", moved, put_on=put_on)
 
 
 def cancel_one(session: Session, store: Store, recording: Recording, occurrence: Occurrence) -> Accepted:
-    """Cancels one session, until it is restored."""
+    """Cancels one session, until it is restored; stops one that runs."""
+    if _runs(occurrence):
+        ensure_changeable(session, recording)
+        return _end(session, store, recording, occurrence, utc_now(), {})
+    if occurrence.planned_end and occurrence.end <= utc_now():  # stopped already
+        ensure_at_rest(session, recording)
+        return as_it_is(session, recording)
     if occurrence.status == CANCELLED and recording.status != RecordingStatus.FAILED:
         ensure_at_rest(session, recording)
         return as_it_is(session, recording)
     ensure_changeable(session, recording)
-    accepted = _one(session, store, recording, occurrence, "cancel_occurrence", status=CANCELLED)
+    accepted = _one(session, store, recording, occurrence, "cancel_occurrence", {"status": CANCELLED})
     withdraw(session, col(Occurrence.id) == occurrence.id)
     return accepted
 
@@ -84,7 +125,57 @@ def restore(session: Session, store: Store, recording: Recording, occurrence: Oc
     ensure_changeable(session, recording)
     if occurrence.status == SCHEDULED:
         return as_it_is(session, recording)
-    return _one(session, store, recording, occurrence, "restore_occurrence", status=SCHEDULED)
+    return _one(session, store, recording, occurrence, "restore_occurrence", {})
+
+
+def _runs(occurrence: Occurrence) -> bool:
+    return occurrence.status == SCHEDULED and occurrence.start <= utc_now() < occurrence.end
+
+
+def _name(
+    session: Session, store: Store, recording: Recording, occurrence: Occurrence, title: Mapping[str, str | None]
+) -> Accepted:
+    _ensure_not_over(recording, occurrence)
+    details = {**title, "was": {"title": occurrence.title}}
+    return _begin(session, store, recording, occurrence, "name_occurrence", {"details": details})
+
+
+def _end(
+    session: Session,
+    store: Store,
+    recording: Recording,
+    occurrence: Occurrence,
+    end: datetime,
+    title: Mapping[str, str | None],
+) -> Accepted:
+    """Stops or extends a session that runs. Encoders see it at once; if Kaltura refuses it, it ends as before."""
+    end = max(end, utc_now(), occurrence.start + timedelta(seconds=1)).replace(microsecond=0)
+    if end > occurrence.end:
+        _ensure_free(session, recording, occurrence, end)
+    start, was = int(occurrence.start.timestamp()), int(occurrence.end.timestamp())
+    details = {
+        **title,
+        "start": start,
+        "end": int(end.timestamp()),
+        "was": {**({"title": occurrence.title} if title else {}), "start": start, "end": was},
+    }
+    before = occurrence.planned_end and int(occurrence.planned_end.timestamp())
+    asked = {"details": details, "planned_end": before}
+    accepted = _begin(session, store, recording, occurrence, "end_occurrence", asked)
+    occurrence.planned_end, occurrence.end = occurrence.planned_end or occurrence.end, end
+    session.add(occurrence)
+    return accepted
+
+
+def _ensure_free(session: Session, recording: Recording, occurrence: Occurrence, end: datetime) -> None:
+    """Raises ScheduleConflict if it is known that something is booked before it would end; the chain asks Kaltura."""
+    if recording.document.get("on_conflict") == OnConflict.ALLOW:
+        return
+    booked = surely_booked(session, room_of(recording, occurrence), occurrence.end, end)
+    met = discreet(session, lambda other: other == recording.client, find_conflicts([(occurrence.end, end)], booked))
+    refused = conflict(met)
+    if refused:
+        raise problem(refused.error)
 
 
 def _times_of(recording: Recording, occurrence: Occurrence, wanted: OccurrenceChange) -> tuple[datetime, datetime]:
@@ -105,12 +196,17 @@ def find_occurrence(session: Session, recording: Recording, occurrence_id: str) 
 
 def _ahead(recording: Recording, occurrence: Occurrence) -> None:
     """Raises OccurrenceOver, with when it began, or ended, by the clocks of its zone."""
-    now, tz = utc_now(), zone(recording.time_zone)
-    if occurrence.end <= now:
-        raise OccurrenceOver(f"This session is over: it ended at {occurrence.end.astimezone(tz).isoformat()}.")
-    if occurrence.start <= now:
-        began = occurrence.start.astimezone(tz).isoformat()
-        raise OccurrenceOver(f"This session is running: it began at {began}. Only what lies ahead can be changed.")
+    _ensure_not_over(recording, occurrence)
+    if occurrence.start <= utc_now():
+        began = occurrence.start.astimezone(zone(recording.time_zone)).isoformat()
+        detail = f"This session is running: it began at {began}. Only its length and its title can be changed."
+        raise OccurrenceOver(detail)
+
+
+def _ensure_not_over(recording: Recording, occurrence: Occurrence) -> None:
+    if occurrence.end <= utc_now():
+        ended = occurrence.end.astimezone(zone(recording.time_zone)).isoformat()
+        raise OccurrenceOver(f"This session is over: it ended at {ended}.")
 
 
 def _one(
@@ -119,36 +215,45 @@ def _one(
     recording: Recording,
     occurrence: Occurrence,
     operation: str,
+    asked: Mapping[str, Any],
     *,
-    start: datetime | None = None,
-    end: datetime | None = None,
-    status: str = SCHEDULED,
-    moved: bool | None = None,
     put_on: dict[str, Any] | None = None,
 ) -> Accepted:
-    """`put_on`: the resource that the session is put on, if that is another."""
+    """`asked`: what is to be other than it is. `put_on`: the resource that it is put on, if that is another."""
     _ahead(recording, occurrence)
-    here = room_of(recording, occurrence)
-    if status == SCHEDULED and put_on is None and is_gone(session, here):
-        raise NotChangeable("Its resource is gone from Kaltura. POST …/resume moves it to the one that is meant now.")
-    document = RecordingDocument.model_validate(recording.document)
     wanted = {
-        "id": occurrence.id,
-        "start": int((start or occurrence.start).timestamp()),
-        "end": int((end or occurrence.end).timestamp()),
-        "status": status,
-        "moved": occurrence.moved if moved is None else moved,
+        "start": int(occurrence.start.timestamp()),
+        "end": int(occurrence.end.timestamp()),
+        "status": SCHEDULED,
+        "moved": occurrence.moved,
         "placing": put_on is not None,
+        **asked,
     }
+    if wanted["status"] == SCHEDULED and put_on is None and is_gone(session, room_of(recording, occurrence)):
+        raise NotChangeable("Its resource is gone from Kaltura. POST …/resume moves it to the one that is meant now.")
+    return _begin(session, store, recording, occurrence, operation, wanted, put_on=put_on)
+
+
+def _begin(
+    session: Session,
+    store: Store,
+    recording: Recording,
+    occurrence: Occurrence,
+    operation: str,
+    wanted: Mapping[str, Any],
+    *,
+    put_on: dict[str, Any] | None = None,
+) -> Accepted:
+    document = RecordingDocument.model_validate(recording.document)
     given = {
         **common_input(recording, document),
         **words(document),
         "categories": document.categories,
         # Who asks for one session is told what is in its way.
         "on_conflict": OnConflict.ALLOW if document.on_conflict == OnConflict.ALLOW else OnConflict.REJECT,
-        "resource_id": here,
+        "resource_id": room_of(recording, occurrence),
         "resource": put_on,
         "together": [],
-        "change": {"occurrence": wanted, "zone": recording.time_zone},
+        "change": {"occurrence": {"id": occurrence.id, **wanted}, "zone": recording.time_zone},
     }
     return begin_chain(session, store, recording, operation, given)

@@ -12,13 +12,14 @@ from sqlmodel import Session, col
 
 from app.chains.models import Chain, ChainStatus
 from app.chains.steps import Definition
+from app.chains.store import latest_chains
 from app.database.types import utc_now
 from app.kaltura.trips import Trips
 from app.recordings.changing.steps import CANCEL, CANCEL_ONE, CHANGE, CLEAR
 from app.recordings.changing.switching import SCHEDULE_TOGETHER
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.scheduling.accept import MAKING, OVER, hold, schedule_ended
-from app.recordings.scheduling.context import Tools
+from app.recordings.scheduling.context import Tools, instant
 from app.recordings.scheduling.steps import SCHEDULE
 from app.recordings.scheduling.sweep import SWEEP
 from app.resources.mirror import drift
@@ -47,6 +48,7 @@ def _change_ended(session: Session, subject: str, status: ChainStatus, error: Ma
     if status == ChainStatus.FAILED:
         _take_reference_back(session, subject)
         _show_again(session, subject)
+        _end_as_before(session, subject)
 
 
 def _take_reference_back(session: Session, subject: str) -> None:
@@ -67,6 +69,15 @@ def _show_again(session: Session, subject: str) -> None:
     alive = select(col(Recording.id)).where(col(Recording.id) == subject, col(Recording.status).not_in(OVER))
     withdrawn = (col(Occurrence.booking_id) == subject, col(Occurrence.withdrawn))
     session.execute(update(Occurrence).where(*withdrawn, alive.exists()).values(withdrawn=False))
+
+
+def _end_as_before(session: Session, subject: str) -> None:
+    """Where an occurrence was to be stopped or extended. If all is to be cancelled, it stays at its new end."""
+    asked = latest_chains(session, [subject])[subject].input["change"].get("occurrence", {})
+    was = asked.get("details", {}).get("was", {})
+    if "end" in was:
+        values = {"end": instant(was["end"]), "planned_end": asked["planned_end"] and instant(asked["planned_end"])}
+        session.execute(update(Occurrence).where(col(Occurrence.id) == asked["id"]).values(values))
 
 
 def _set_unless_cancelling(
@@ -111,7 +122,14 @@ DEFINITIONS: Mapping[str, Definition[Tools]] = {
     ),
     **{
         operation: Definition(operation, CHANGE, _change_ended, sweep="sweep", hold=hold, trips=_trips)
-        for operation in ("update", "move_occurrence", "restore_occurrence", "mend")
+        for operation in (
+            "update",
+            "move_occurrence",
+            "restore_occurrence",
+            "name_occurrence",
+            "end_occurrence",
+            "mend",
+        )
     },
     "cancel_occurrence": Definition(
         "cancel_occurrence", CANCEL_ONE, _change_ended, sweep="sweep", hold=hold, trips=_trips

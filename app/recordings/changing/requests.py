@@ -4,13 +4,13 @@ Every function works in its caller's transaction: it reads the recording, checks
 a chain (app/recordings/changing/steps.py). What the chain will find is decided when it runs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement, select, update
 from sqlmodel import Session, col
 
 from app.access.keys import Client
@@ -18,7 +18,7 @@ from app.chains.models import Chain
 from app.chains.store import Store, latest_chains
 from app.database.types import utc_now
 from app.http.errors import ChainRunning, NotChangeable, PreconditionFailed, ReferenceInUse
-from app.recordings.changing.coming_back import may_come_back
+from app.recordings.changing.occurrences.coming_back import may_come_back
 from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.changing.rooms import is_gone, own_rooms, placed
 from app.recordings.changing.switching import SCHEDULE_TOGETHER, Party
@@ -144,8 +144,10 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
         return take_up(session, store, recording)
     held(session, store, recording)
     ensure_changeable(session, recording)
+    begun = _begun(session, [one["occurrence_id"] for one in found if one["kind"] == "moved"])
+    touched = begun | {one["occurrence_id"] for one in found if one["kind"] == "replaced"}
     for one in found:
-        if one["kind"] == "replaced":  # at its time, under another id: that is where it is now
+        if one["occurrence_id"] in touched:  # there under another id: that is where it is now
             mine = col(Occurrence.id) == one["occurrence_id"]
             session.execute(update(Occurrence).where(mine).values(event_id=one["event_id"]))
     document = RecordingDocument.model_validate(recording.document)
@@ -163,11 +165,18 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
             "zone": recording.time_zone,
             "afresh": homeless + [one["occurrence_id"] for one in found if one["kind"] in ("missing", "moved")],
             "homeless": homeless,
+            "touched": sorted(touched),
             "unlisted": [one["occurrence_id"] for one in found if one["kind"] == "unlisted"],
             "extra": extra,
         },
     }
     return begin_chain(session, store, recording, "mend", given)
+
+
+def _begun(session: Session, occurrence_ids: Sequence[str]) -> set[str]:
+    """Those of the sessions that have begun: what they have of their own is set again where they are."""
+    begun = (col(Occurrence.id).in_(occurrence_ids), col(Occurrence.start) <= utc_now())
+    return set(session.execute(select(col(Occurrence.id)).where(*begun)).scalars())
 
 
 def put(session: Session, store: Store, document: RecordingDocument, draft: Draft, default_zone: str) -> Accepted:

@@ -4,7 +4,7 @@
 recordings that are changed together all look at one moment, that of their verdict. SQL then shows the new sessions.
 `retire` removes from Kaltura what they replace, `remains` cancels what still stands of a series that Kaltura has
 deleted or ended half-way, and `mend` cancels again what an update of a series brought back to
-life.
+life, and sets again what it took from single occurrences (`occurrences/details.py`).
 
 What `retire` does with an event that sessions leave:
 
@@ -24,6 +24,7 @@ from sqlmodel import Session, col
 from app.chains.steps import Act, Call, Done, Outcome, Step, every
 from app.database.types import utc_now
 from app.kaltura.types import wire_recurrence
+from app.recordings.changing.occurrences.details import set_again
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import shown_words
 from app.recordings.document.equality import fingerprint
@@ -83,7 +84,7 @@ def _save_rows(session: Session, context: Ctx) -> None:
     late, places, out = _late(context), in_kaltura(context), left_out(context)
     rows = [
         {
-            **{name: value for name, value in row.items() if name != "room"},
+            **{name: value for name, value in row.items() if name not in ("room", "planned_end")},
             "start": instant(row["start"]),
             "end": instant(row["end"]),
             "slot": row["slot"] and date.fromisoformat(row["slot"]),
@@ -108,6 +109,10 @@ def _save_rows(session: Session, context: Ctx) -> None:
             session.execute(statement, some)
     dropped = set(context.result("state")["dropped"]) - late
     session.execute(delete(Occurrence).where(col(Occurrence.id).in_(dropped)))
+    asked = context.input["change"].get("occurrence", {})
+    if "title" in asked.get("details", {}):
+        named = update(Occurrence).where(col(Occurrence.id) == asked["id"])
+        session.execute(named.values(title=asked["details"]["title"]))
 
 
 def _save_document(session: Session, context: Ctx) -> None:
@@ -290,11 +295,18 @@ def _mends(context: Ctx, retired: Collection[str]) -> list[Call]:
         if key.startswith(("event:", "end:"))
     }
     gone = {int(key.partition(":")[2]) for key in retired if key.startswith("delete:")}
+    old = context.result("state")["old"]
+    if "cancel" in context.input["change"]:  # its end may have been moved by a chain that was stopped for this one
+        touched |= {event["event_id"] for event in old if _runs_to_an_own_end(event, context.result("switch"))}
     return [
         Call(f"mend:{event['event_id']}", {"event_id": event["event_id"]})
-        for event in context.result("state")["old"]
+        for event in old
         if event["kind"] == "series" and event["event_id"] in touched - gone
     ]
+
+
+def _runs_to_an_own_end(event: Mapping[str, Any], now: int) -> bool:
+    return any(one.get("planned_end") and max(one["planned_end"], one["end"]) > now for one in event["sessions"])
 
 
 @outcome(*GONE)
@@ -308,14 +320,13 @@ def _mend(context: Ctx, call: Call) -> Outcome:
         if one["status"] == SCHEDULED and one["id"] not in left
         for start in (one["start"], _sent_start(context, one))
     }
-    now = utc_now()
+    now, found = utc_now(), own.children(context, event_id)
     revived = [
-        child
-        for child in own.children(context, event_id)
-        if child.active and child.start > now and int(child.start.timestamp()) not in stays
+        child for child in found if child.active and child.start > now and int(child.start.timestamp()) not in stays
     ]
     for child in revived:
         own.cancel_event(context, child.id)
+    set_again(context, event, found)
     return Done(len(revived))
 
 

@@ -1,14 +1,15 @@
 """The steps that change what stands in Kaltura for a recording: new first, old last.
 
     resource → state → ownership → conflicts → newest → categories → template_entry → words → assignments
-             → events → occurrences → exclusions → links → together → switch → retire → remains → mend
+             → events → occurrences → exclusions → details → links → together → switch → retire → remains → mend
 
 `state` takes the lanes, reads the recording's rows, and decides what the change comes to (`difference`).
 `ownership` makes sure that what stands in Kaltura under the recording's ids is its own (`scheduling/own.py`), and looks
 whether the template entry is still there: if not, `template_entry` makes another, and `words` gives it to the events
-that stay. Until `together` is done everything can be undone, and an undo touches only what this chain made; so a
-change that Kaltura refuses leaves the recording as it was. In `together` recordings that swap rooms wait for each other
-(`switching`). From `switch` on it only goes forward (`retire`).
+that stay. `details` gives single occurrences what is their own. Until `together` is done everything can be undone, and
+an undo touches only what this chain made; so a change that Kaltura refuses leaves the recording as it was. In
+`together` recordings that swap rooms wait for each other (`switching`). From `switch` on it only goes forward
+(`retire`).
 
     state → switch → retire → remains → mend → entry
 
@@ -29,6 +30,7 @@ from app.kaltura.client import KalturaClient
 from app.kaltura.errors import Refused
 from app.kaltura.types import NO_CONTENT, PENDING, entry_words, event_words
 from app.recordings.changing.decide import STATE, STATE_OF_LESS
+from app.recordings.changing.occurrences.details import DETAILS, set_again
 from app.recordings.changing.retire import ENDING, RETIRE, retire_questions, to_be_cancelled
 from app.recordings.changing.switching import GATHER, link
 from app.recordings.models import Recording
@@ -162,7 +164,11 @@ def _write_words(context: Ctx, call: Call) -> Outcome:
 def _write_old_words(context: Ctx, call: Call, _made: str | None) -> Outcome:
     if call.key == "owner":
         return Done()
-    return _words(context, call, context.input["before"], context.input["template_entry_id"])
+    done = _words(context, call, context.input["before"], context.input["template_entry_id"])
+    for event in context.result("state")["old"]:
+        if call.key == f"event:{event['event_id']}":
+            set_again(context, event)
+    return done
 
 
 def _words(context: Ctx, call: Call, said: Mapping[str, Any], entry_id: str | None) -> Outcome:
@@ -170,11 +176,18 @@ def _words(context: Ctx, call: Call, said: Mapping[str, Any], entry_id: str | No
         owner = said["entry"]["owner"] or context.results["words"].get("owner")
         own.update_entry(context, call.request["id"], entry_words({**said["entry"], "owner": owner}))
         return Done()
-    changes = event_words(said["event"])
+    changes = event_words({**said["event"], **_own_title(context, call.request["id"])})
     if _is_entry_gone(context):
         changes["templateEntryId"] = entry_id
     own.update_event(context, call.request["id"], changes)
     return Done()
+
+
+def _own_title(context: Ctx, event_id: int) -> dict[str, str]:
+    """Of a single event, whose title is its only occurrence's; occurrences of a series keep their own."""
+    sessions = [one for event in context.result("state")["old"] for one in event["sessions"]]
+    title = next((one.get("title") for one in sessions if one["event_id"] == event_id), None)
+    return {"summary": title} if title else {}
 
 
 # assignments: those that the document gained are made, those that it lost are removed; others' stay
@@ -282,6 +295,7 @@ CHANGE: Sequence[Step[Tools]] = (
     replace(EVENTS, save=None),
     OCCURRENCES,
     EXCLUSIONS,
+    DETAILS,
     replace(LINKS, send=link, save=None),
     GATHER,
     *ENDING,

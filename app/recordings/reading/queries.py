@@ -162,6 +162,7 @@ def _occurrence(recording: Recording, row: Occurrence, resource: Resource | None
     return OccurrenceView.model_validate(
         {
             "id": row.id,
+            "title": row.title or recording.document["title"],
             "start": row.start,
             "end": row.end,
             "local_start": row.start.astimezone(ZoneInfo(recording.time_zone)),

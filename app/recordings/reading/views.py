@@ -175,6 +175,10 @@ class OccurrenceView(Out):
         description="Its id, the same for life, also when it is moved.",
         examples=["occ_01kantf3wqz6t4s8w2v1x0y9ab"],
     )
+    title: str = Field(
+        description="What it is called: as the recording is, unless it was given a title of its own.",
+        examples=["MATH-123 Linear Algebra", "Guest: Dr. Vera Rubin"],
+    )
     start: Instant = Field(description="When it begins, in UTC.", examples=["2027-01-13T14:00:00Z"])
     end: Instant = Field(description="When it ends, in UTC.", examples=["2027-01-13T14:50:00Z"])
     local_start: ZonedTime = Field(

@@ -153,9 +153,9 @@ def in_the_room(
     # Those of others are in Kaltura, or are no more; its list may leave some out.
     left_out = {one.event_id for one in known if one.event_id and one not in own} - {event.id for event in listed}
     unlisted = still_there(client, resource_id, sorted(left_out), utc_now())[0] if left_out else []
-    events = [*listed, *unlisted, *besides]
+    events = {event.id: event for event in (*listed, *unlisted, *besides)}
     told = {one.event_id for one in own}
-    return [*own, *_of_others(database, (event for event in events if event.id not in told), but)]
+    return [*own, *_of_others(database, (event for event in events.values() if event.id not in told), but)]
 
 
 def refusal(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:

@@ -1,5 +1,7 @@
 """`on_conflict: skip`: all is scheduled but for what is in conflict, and that comes back when its place is free."""
 
+from typing import Any
+
 import pytest
 
 from app.database.types import utc_now
@@ -19,7 +21,7 @@ def taken(service: Lectern) -> tuple[Scene, list[str]]:
     return scene, theirs
 
 
-def put(scene: Scene, **changes: object) -> tuple[int, Json]:
+def put(scene: Scene, **changes: Any) -> tuple[int, Json]:
     """The document once more, with these changes: the answer's status, and the recording then."""
     sent = document(scene, resource=scene.other, on_conflict="skip", **changes)
     answer = scene.service.client.put(f"/recordings/by-reference/{scene.reference}", json=sent)
@@ -57,7 +59,7 @@ def test_a_new_document_is_scheduled_but_for_what_is_in_conflict(service: Lecter
         + (there.local(3, hours=2)[11:16])
     )
     assert service.writes().count("scheduleEvent.cancel") == 1
-    assert service.made(sent)["id"] == made["id"]
+    assert found(service.schedule(sent))["id"] == made["id"]
     assert service.writes() == []
 
 
@@ -215,8 +217,7 @@ def test_what_somebody_does_to_one_that_was_left_out_stays(service: Lectern) -> 
     found(scene.cancel(18))
     found(scene.move(20, start=scene.local(20, hours=3)))
     gone(scene, *theirs)
-    problem_free = put(scene)[1]
-    assert problem_free["occurrence_count"] == COUNT - 1
+    assert put(scene)[1]["occurrence_count"] == COUNT - 1
     assert scene.status(18) == "cancelled"
     assert scene.start(20, hours=3) in scene.starts()
     scene.holds()
