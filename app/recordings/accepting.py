@@ -27,7 +27,7 @@ from app.http.errors import problem
 from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
 from app.recordings import whose
-from app.recordings.changing import batch, one_session, requests
+from app.recordings.changing import batch, one_occurrence, requests
 from app.recordings.changing.batch_schemas import Batch, Outcome
 from app.recordings.changing.final_state import Planned
 from app.recordings.document import draft as drafts
@@ -122,7 +122,7 @@ class Acceptance:
 
         def accept(session: Session) -> Accepted:
             recording = lock_and_reload(session, self.store, whose.find(session, client, recording_id))
-            occurrence = one_session.find_occurrence(session, recording, occurrence_id)
+            occurrence = one_occurrence.find_occurrence(session, recording, occurrence_id)
             return act(session, self.store, recording, occurrence)
 
         return await self._run(client, accept, wait, recording_id, occurrence_id)

@@ -41,13 +41,13 @@ from app.recordings.changing import requests
 from app.recordings.changing.batch_schemas import Batch, BatchChange, BatchItemView, BatchView, Outcome
 from app.recordings.changing.decide import aim, events_of, own_conflicts, rows_of
 from app.recordings.changing.difference import SCHEDULED, Target
-from app.recordings.changing.final_state import Planned, Rooms, conflicts
+from app.recordings.changing.final_state import NamedResources, Planned, conflicts
 from app.recordings.changing.switching import Party
 from app.recordings.document import draft as drafts
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft
-from app.recordings.document.equality import room_meant, same, zone_for
+from app.recordings.document.equality import resource_meant, same, zone_for
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.reading import queries
 from app.recordings.reading.views import ProblemView, RecordingView
@@ -86,7 +86,7 @@ class _Asking:
     """What is the same for all changes of a batch."""
 
     database: Database
-    rooms: Rooms
+    resources: NamedResources
     client: Client
     default_zone: str
     server_zone: ZoneInfo
@@ -108,7 +108,8 @@ def check(
     What is wrong with one change (422, 404) is raised too, with its place. What others have in Kaltura is looked at
     only if it `asks`: else the chains find it.
     """
-    asking = _Asking(database, Rooms(database, kaltura, asks=asks), client, default_zone, server_zone, utc_now())
+    resources = NamedResources(database, kaltura, asks=asks)
+    asking = _Asking(database, resources, client, default_zone, server_zone, utc_now())
     planned: list[Planned] = []
     for index, one in enumerate(batch.changes):
         with _at(index, one):
@@ -168,7 +169,7 @@ def _parties(planned: Sequence[Planned]) -> dict[str, Party]:
     joined = list(range(len(planned)))  # of each change, the first one that it is joined with
     for here, one in enumerate(planned):
         for there, other in enumerate(planned):
-            apart = joined[here] != joined[there] and one.room == other.leaves
+            apart = joined[here] != joined[there] and one.resource == other.present_resource
             if apart and find_conflicts(one.added, other.left):
                 first, last = sorted((joined[here], joined[there]))
                 joined = [first if number == last else number for number in joined]
@@ -182,13 +183,13 @@ def _parties(planned: Sequence[Planned]) -> dict[str, Party]:
 
 
 def _party(members: Mapping[int, Planned]) -> Party:
-    rooms = {room for one in members.values() for room in (one.room, one.leaves)}
+    resources = {resource for one in members.values() for resource in (one.resource, one.present_resource)}
     return Party(
         new_id("pty"),
         items={one.id: index for index, one in members.items()},
-        rooms=sorted(room for room in rooms if isinstance(room, int)),
-        names=sorted(room for room in rooms if isinstance(room, str)),
-        found={one.id: one.room for one in members.values() if isinstance(one.room, int)},
+        resources=sorted(resource for resource in resources if isinstance(resource, int)),
+        names=sorted(resource for resource in resources if isinstance(resource, str)),
+        found={one.id: one.resource for one in members.values() if isinstance(one.resource, int)},
     )
 
 
@@ -229,18 +230,18 @@ def _planned(asking: _Asking, change: BatchChange) -> Planned:
 def _planned_new(asking: _Asking, document: RecordingDocument) -> Planned:
     draft = drafts.draft(asking.client.name, document, asking.default_zone, asking.server_zone)
     ensure_ahead(draft.schedule, asking.now)
-    room = asking.rooms.of(document)
+    resource = asking.resources.of(document)
     added = sorted((one.start, one.end) for one in draft.schedule.wanted if one.end > asking.now)
-    sessions = [(room, start, end) for start, end in added]
-    return Planned(draft, document, room, sessions, added, left=[], pairs=[])
+    occurrences = [(resource, start, end) for start, end in added]
+    return Planned(draft, document, resource, occurrences, added, left=[], pairs=[])
 
 
 def _planned_change(asking: _Asking, recording: Recording, document: RecordingDocument) -> Planned:
     now = asking.now
     with asking.database.read() as session:
         rows = rows_of(session, recording.id, events_of(session, recording.id))
-    stays = room_meant(document) == room_meant(RecordingDocument.model_validate(recording.document))
-    room = recording.resource_id if stays else asking.rooms.of(document)
+    stays = resource_meant(document) == resource_meant(RecordingDocument.model_validate(recording.document))
+    resource = recording.resource_id if stays else asking.resources.of(document)
     schedule = document.schedule(zone_for(recording, asking.default_zone))
     is_same = same(recording, document, asking.default_zone)
     if not is_same:
@@ -249,19 +250,19 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
         "document": document.model_dump(mode="json", exclude_unset=True),
         "zone": schedule.zone.key,
     }
-    same_room = room == recording.resource_id
-    target = aim(wanted, rows, now, asking.server_zone, same_room=same_room)
+    same_resource = resource == recording.resource_id
+    target = aim(wanted, rows, now, asking.server_zone, same_resource=same_resource)
     if is_same:
         target = Target((), frozenset(), frozenset(), ())  # nothing will be done
     touched = {row.id for row in target.rows} | target.left
     return Planned(
         recording,
         document,
-        room,
-        sessions=[
-            *((row.room or room, row.start, row.end) for row in target.rows if row.status == SCHEDULED),
+        resource,
+        occurrences=[
+            *((row.own_resource or resource, row.start, row.end) for row in target.rows if row.status == SCHEDULED),
             *(
-                (row.room or recording.resource_id, row.start, row.end)
+                (row.own_resource or recording.resource_id, row.start, row.end)
                 for row in rows
                 if row.status in queries.WANTED and row.end > now and row.id not in touched
             ),
@@ -269,7 +270,7 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
         added=sorted(
             (occurrence.start, occurrence.end)
             for made in target.made
-            for occurrence, (_, stays) in zip(made.planned.occurrences, made.sessions, strict=True)
+            for occurrence, (_, stays) in zip(made.planned.occurrences, made.occurrences, strict=True)
             if stays
         ),
         left=[
@@ -277,5 +278,5 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
             for row in rows
             if row.id in target.left
         ],
-        pairs=own_conflicts(recording, rows, target, room),
+        pairs=own_conflicts(recording, rows, target, resource),
     )

@@ -22,8 +22,8 @@ from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import as_input
 from app.recordings.document.fields import OnConflict
 from app.recordings.models import Recording, ScheduleEvent
-from app.recordings.scheduling.context import Ctx, instant, room
-from app.recordings.scheduling.lanes import lanes, recording_lanes, room_lanes
+from app.recordings.scheduling.context import Ctx, chain_resource, instant
+from app.recordings.scheduling.lanes import lanes, recording_lanes, resource_lanes
 from app.recordings.scheduling.outcomes import conflict, outcome
 from app.resources.conflicts import Booked, find_conflicts
 from app.resources.models import Occurrence
@@ -39,15 +39,15 @@ _USE_UP = (
 @outcome()
 def _decide(context: Ctx, _call: Call) -> Outcome:
     """What the change comes to now, kept as this step's result: it holds however long the chain takes."""
-    same_room, change = room(context) == context.input["resource_id"], context.input["change"]
+    same_resource, change = chain_resource(context) == context.input["resource_id"], context.input["change"]
     with context.tools.database.read() as session:
         recording = session.get_one(Recording, context.subject)
         events = events_of(session, recording.id)
         rows = _housed(rows_of(session, recording.id, events), change.get("homeless", ()))
     now = utc_now()
-    home = recording.resource_id if "occurrence" in change else room(context)
-    own_room = None if room(context) == home else room(context)
-    target = aim(change, rows, now, context.tools.server_zone, same_room=same_room, own_room=own_room)
+    home = recording.resource_id if "occurrence" in change else chain_resource(context)
+    own_resource = None if chain_resource(context) == home else chain_resource(context)
+    target = aim(change, rows, now, context.tools.server_zone, same_resource=same_resource, own_resource=own_resource)
     if context.input.get("on_conflict") == OnConflict.REJECT:
         refused = conflict(own_conflicts(recording, rows, target, home))
         if refused:
@@ -55,8 +55,8 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
     # What `schedule` made is counted by what stands: until the first change all of it does.
     last_number = max([recording.last_number, *(event.number for event in events)])
     made = dict(enumerate(target.made, last_number + 1))
-    stay = set(rows) if same_room else set[Row]()
-    carried = {session for one in target.made for session, _ in one.sessions}
+    stay = set(rows) if same_resource else set[Row]()
+    carried = {of for one in target.made for of, _ in one.occurrences}
     return Done(
         {
             "decided_at": int(now.timestamp()),
@@ -82,12 +82,12 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
 
 def _housed(rows: Sequence[Row], homeless: Collection[str]) -> list[Row]:
     """Sessions whose own room is gone are in the recording's again."""
-    return [replace(row, room=None) if row.id in homeless else row for row in rows]
+    return [replace(row, own_resource=None) if row.id in homeless else row for row in rows]
 
 
 def _planned(made: Made) -> dict[str, Any]:
-    event = as_input(made.planned, made.sessions)
-    return event if made.room is None else {**event, "room": made.room}
+    event = as_input(made.planned, made.occurrences)
+    return event if made.own_resource is None else {**event, "room": made.own_resource}
 
 
 def aim(
@@ -96,8 +96,8 @@ def aim(
     now: datetime,
     server: ZoneInfo,
     *,
-    same_room: bool,
-    own_room: int | None = None,
+    same_resource: bool,
+    own_resource: int | None = None,
 ) -> Target:
     """The target of a change: a document, one session (`occurrence`), or an end of it all.
 
@@ -113,7 +113,7 @@ def aim(
             wanted.zone,
             server,
             now,
-            same_room=same_room,
+            same_resource=same_resource,
             afresh=change.get("afresh", ()),
         )
     if "occurrence" in change:
@@ -122,9 +122,9 @@ def aim(
         start, end = instant(asked["start"]), instant(asked["end"])
         is_held = asked["status"] == SCHEDULED
         restored = is_held and (row.restored or row.status != SCHEDULED)
-        where = own_room if asked.get("placing") else row.room
+        where = own_resource if asked.get("placing") else row.own_resource
         times = replace(row, start=start, end=end)
-        aimed = replace(times, status=asked["status"], moved=asked["moved"], restored=restored, room=where)
+        aimed = replace(times, status=asked["status"], moved=asked["moved"], restored=restored, own_resource=where)
         return aim_at_one(row, aimed, ZoneInfo(change["zone"]), server)
     return aim_at_nothing(rows, now)
 
@@ -140,7 +140,7 @@ def own_conflicts(
     as_it_is = {row.id: row for row in rows if row.id not in target.dropped}
     scheduled = [row for row in (as_it_is | changed).values() if row.status == SCHEDULED]
     moved = [row for row in scheduled if row.moved]
-    new = {session for made in target.made for session, stays in made.sessions if stays}
+    new = {of for made in target.made for of, stays in made.occurrences if stays}
     return [
         pair
         for one in sorted(scheduled, key=lambda row: row.start)
@@ -150,7 +150,7 @@ def own_conflicts(
             [
                 Booked(other.start, other.end, recording.document["title"], "lectern", recording.id, other.event_id)
                 for other in (scheduled if one.moved else moved)
-                if other.id != one.id and (other.room or home) == (one.room or home)
+                if other.id != one.id and (other.own_resource or home) == (one.own_resource or home)
             ],
         )
     ]
@@ -176,7 +176,7 @@ def rows_of(session: Session, recording_id: str, events: Sequence[ScheduleEvent]
             restored=found.restored,
             event=numbers.get(found.series_id or found.event_id or 0),
             event_id=found.event_id,
-            room=found.resource_id if found.placed else None,
+            own_resource=found.resource_id if found.placed else None,
         )
         for found in session.execute(statement).scalars()
     ]
@@ -192,7 +192,7 @@ def _as_json(row: Row) -> dict[str, Any]:
         "moved": row.moved,
         "restored": row.restored,
         "event_id": row.event_id,
-        "room": row.room,
+        "room": row.own_resource,
     }
 
 
@@ -204,4 +204,4 @@ def _save_last_number(session: Session, context: Ctx) -> None:
 
 STATE: Step[Any] = Step("state", lambda _context: [Call("state")], _decide, lanes=lanes, save=_save_last_number)
 # Who only takes things away waits for nobody else's recording; whoever comes after it finds the room free.
-STATE_OF_LESS: Step[Any] = replace(STATE, lanes=recording_lanes, lanes_without_waiting=room_lanes)
+STATE_OF_LESS: Step[Any] = replace(STATE, lanes=recording_lanes, lanes_without_waiting=resource_lanes)

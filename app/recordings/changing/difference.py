@@ -62,7 +62,7 @@ class Row:
     restored: bool = False
     event: int | None = None
     event_id: int | None = None
-    room: int | None = None
+    own_resource: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ class Made:
     """
 
     planned: PlannedEvent
-    sessions: tuple[tuple[str | None, bool], ...]
-    room: int | None = None
+    occurrences: tuple[tuple[str | None, bool], ...]
+    own_resource: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def aim_at_document(
     server: ZoneInfo,
     now: datetime,
     *,
-    same_room: bool,
+    same_resource: bool,
     afresh: Collection[str] = (),
 ) -> Target:
     """What a document's occurrences (`wanted`, all of them) make of a recording's rows.
@@ -108,8 +108,8 @@ def aim_at_document(
     """
 
     def stays(row: Row) -> bool:
-        in_its_room = same_room or row.room is not None
-        return in_its_room and row.status == SCHEDULED and row.id not in afresh
+        keeps_its_resource = same_resource or row.own_resource is not None
+        return keeps_its_resource and row.status == SCHEDULED and row.id not in afresh
 
     begun = {row.slot for row in rows if row.start <= now}
     ahead = {row.slot: row for row in rows if row.start > now}
@@ -156,7 +156,7 @@ def aim_at_one(row: Row, now_wanted: Row, tz: ZoneInfo, server: ZoneInfo) -> Tar
 
 
 def _place(row: Row) -> tuple[datetime, datetime, int | None]:
-    return row.start, row.end, row.room
+    return row.start, row.end, row.own_resource
 
 
 def slot_of(occurrence: Occurrence) -> date:
@@ -216,11 +216,11 @@ def _planned(
         if wanted and len(wanted) < len(mine):  # the plan cut the run at a session that is not made
             yield from _planned(wanted, rule, tz, server)
         elif wanted:
-            sessions = tuple((None if row.moved else row.id, _is_made(row)) for _, row in mine)
+            occurrences = tuple((None if row.moved else row.id, _is_made(row)) for _, row in mine)
             is_single = event.kind == "single"
-            yield Made(series_of_one(event.occurrences[0], tz, server) if is_single else event, sessions)
+            yield Made(series_of_one(event.occurrences[0], tz, server) if is_single else event, occurrences)
 
 
 def _made_alone(row: Row, tz: ZoneInfo, server: ZoneInfo) -> Made:
     local = row.start.astimezone(tz).replace(tzinfo=None, fold=0)
-    return Made(series_of_one(Occurrence(row.start, row.end, local), tz, server), ((row.id, True),), row.room)
+    return Made(series_of_one(Occurrence(row.start, row.end, local), tz, server), ((row.id, True),), row.own_resource)

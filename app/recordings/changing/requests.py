@@ -19,13 +19,13 @@ from app.chains.store import Store, latest_chains
 from app.database.types import utc_now
 from app.http.errors import ChainRunning, NotChangeable, PreconditionFailed, ReferenceInUse
 from app.recordings.changing.operations import DEFINITIONS
-from app.recordings.changing.rooms import is_gone, own_rooms, placed
+from app.recordings.changing.placement import is_gone, own_resources, placed
 from app.recordings.changing.switching import SCHEDULE_TOGETHER, Party
 from app.recordings.document import equality
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft, resource_input, words
-from app.recordings.document.equality import room_meant, zone_for
+from app.recordings.document.equality import resource_meant, zone_for
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.scheduling.accept import (
     Accepted,
@@ -93,7 +93,7 @@ def change(
     if _says_the_same(session, recording, document, default_zone):
         return as_it_is(session, recording)
     before = RecordingDocument.model_validate(recording.document)
-    same_room = room_meant(before) == room_meant(document) and not is_gone(session, recording.resource_id)
+    same_resource = resource_meant(before) == resource_meant(document) and not is_gone(session, recording.resource_id)
     schedule = document.schedule(zone_for(recording, default_zone))
     ensure_ahead(schedule, utc_now(), recording)
     zone_name = schedule.zone.key
@@ -109,7 +109,7 @@ def change(
         **words(document),
         "categories": document.categories,
         "on_conflict": document.on_conflict,
-        "resource": None if same_room else _room_input(recording.id, resource_input(document), party),
+        "resource": None if same_resource else _resource_input(recording.id, resource_input(document), party),
         "together": list(party.items) if party else [],
         "change": {"document": document.model_dump(mode="json", exclude_unset=True), "zone": zone_name},
     }
@@ -126,7 +126,7 @@ def _says_the_same(session: Session, recording: Recording, document: RecordingDo
     return resource_input(document) == resource_input(RecordingDocument.model_validate(recording.document))
 
 
-def _room_input(recording_id: str, asked: Mapping[str, Any], party: Party | None) -> Mapping[str, Any]:
+def _resource_input(recording_id: str, asked: Mapping[str, Any], party: Party | None) -> Mapping[str, Any]:
     """In a party the room that was found when it was planned: the lanes of all are named by then."""
     found = party.found.get(recording_id) if party else None
     return {"id": found} if found is not None else asked
@@ -160,7 +160,7 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
         "categories": document.categories,
         "on_conflict": document.on_conflict,
         "resource": resource_input(document) if any(one["kind"] == "resource_gone" for one in found) else None,
-        "rooms": own_rooms(session, recording),
+        "rooms": own_resources(session, recording),
         "together": [],
         "change": {
             "document": recording.document,
@@ -204,7 +204,7 @@ def become(
 def create_in_party(session: Session, store: Store, draft: Draft, party: Party) -> Accepted:
     """A new recording that goes where others of the party leave."""
     add_recording(session, draft)
-    resource = _room_input(draft.recording_id, draft.input["resource"], party)
+    resource = _resource_input(draft.recording_id, draft.input["resource"], party)
     given = {**draft.input, "resource": resource, "together": list(party.items), "party": party.as_input()}
     names = [step.name for step in SCHEDULE_TOGETHER]
     chain_id = store.create(session, draft.recording_id, "schedule_together", names, given, party=party.id)
@@ -244,8 +244,8 @@ def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
 
 
 def _ending(session: Session, recording: Recording, **more: Any) -> dict[str, Any]:
-    rooms = own_rooms(session, recording)
-    return {"resource_id": recording.resource_id, "rooms": rooms, "change": {"cancel": True, **more}}
+    resources = own_resources(session, recording)
+    return {"resource_id": recording.resource_id, "rooms": resources, "change": {"cancel": True, **more}}
 
 
 def withdraw(session: Session, which: ColumnElement[bool]) -> None:

@@ -29,7 +29,7 @@ from app.recordings.document.draft import shown_words
 from app.recordings.document.equality import fingerprint
 from app.recordings.models import Recording, RecordingTag, ScheduleEvent
 from app.recordings.scheduling import own
-from app.recordings.scheduling.context import Ctx, Tools, instant, planned, room
+from app.recordings.scheduling.context import Ctx, Tools, chain_resource, instant, planned
 from app.recordings.scheduling.outcomes import GONE, outcome
 from app.recordings.scheduling.save_results import in_kaltura, save_entry, save_events
 from app.recurrence.server import as_sent
@@ -50,15 +50,15 @@ def _late(context: Ctx) -> set[str]:
         for one in event["sessions"]
         if one["status"] == SCHEDULED and one["start"] <= now
     }
-    return begun | {session for _, start, session in _made(context) if start <= now}
+    return begun | {of for _, start, of in _made(context) if start <= now}
 
 
 def _made(context: Ctx) -> list[tuple[str, int, str]]:
     """Each session that gets a new event: the event's number, its start, its id."""
     return [
-        (number, start, session)
+        (number, start, occurrence_id)
         for number, event in planned(context).items()
-        for start, _, session, is_wanted in event["occurrences"]
+        for start, _, occurrence_id, is_wanted in event["occurrences"]
         if is_wanted
     ]
 
@@ -88,7 +88,7 @@ def _save_rows(session: Session, context: Ctx) -> None:
             "end": instant(row["end"]),
             "slot": row["slot"] and date.fromisoformat(row["slot"]),
             "booking_id": context.subject,
-            "resource_id": row.get("room") or room(context),
+            "resource_id": row.get("room") or chain_resource(context),
             "placed": bool(row.get("room")),
             **({"withdrawn": False} if row["status"] == SCHEDULED else {}),
             **places.get(row["id"], {}),
@@ -121,7 +121,7 @@ def _save_document(session: Session, context: Ctx) -> None:
         fingerprint=fingerprint(document, document.schedule(change["zone"])),
         time_zone=change["zone"],
         reference_id=document.reference_id,
-        resource_id=room(context),
+        resource_id=chain_resource(context),
     )
     shown = {**shown_words(document), "time_zone": change["zone"]}
     session.execute(update(Booking).where(col(Booking.id) == context.subject).values(shown))
@@ -144,12 +144,12 @@ def _retire_calls(context: Ctx) -> list[Call]:
     calls = [call for event in context.result("state")["old"] for call in _leave(event, left, now)]
     places = in_kaltura(context)
     for number, event_id in context.results.get("events", {}).items():
-        sessions = [session for of, _, session in _made(context) if of == number]
-        unwanted = [session for session in sessions if session in late]
-        if len(unwanted) == len(sessions):
+        mine = [occurrence_id for of, _, occurrence_id in _made(context) if of == number]
+        unwanted = [occurrence_id for occurrence_id in mine if occurrence_id in late]
+        if len(unwanted) == len(mine):
             calls.append(_delete(event_id))
         else:
-            calls += [_cancel(places[session]["event_id"]) for session in unwanted]
+            calls += [_cancel(places[occurrence_id]["event_id"]) for occurrence_id in unwanted]
     return calls + [_cancel(event_id) for event_id in context.input["change"].get("extra", ())]
 
 
@@ -236,15 +236,15 @@ def _remains_calls(context: Ctx) -> list[Call]:
 def _remains(context: Ctx, retired: Iterable[str]) -> list[Call]:
     """One for all sessions that went with a series, by their own ids: Kaltura may have left them standing."""
     left = set(context.result("state")["left"]) - _late(context)
-    series, sessions = list[int](), list[tuple[int, int]]()
+    series, occurrences = list[int](), list[tuple[int, int]]()
     for key in retired:
         verb, _, event_id = key.partition(":")
         if verb != "cancel":
             series.append(int(event_id))
-            sessions += _went_with(context, int(event_id), left if verb == "end" else None)
-    if not sessions:
+            occurrences += _went_with(context, int(event_id), left if verb == "end" else None)
+    if not occurrences:
         return []
-    ids, starts = zip(*sessions, strict=True)
+    ids, starts = zip(*occurrences, strict=True)
     return [Call("remains", {"series": series, "event_ids": list(ids), "starts": sorted(set(starts))})]
 
 
@@ -317,8 +317,8 @@ def _mend(context: Ctx, call: Call) -> Outcome:
     return Done(len(revived))
 
 
-def _sent_start(context: Ctx, session: Mapping[str, Any]) -> int:
-    start, _ = as_sent(instant(session["start"]), instant(session["end"]), context.tools.server_zone)
+def _sent_start(context: Ctx, occurrence: Mapping[str, Any]) -> int:
+    start, _ = as_sent(instant(occurrence["start"]), instant(occurrence["end"]), context.tools.server_zone)
     return int(start.timestamp())
 
 

@@ -33,8 +33,8 @@ from app.recordings.changing.retire import ENDING, RETIRE, retire_questions, to_
 from app.recordings.changing.switching import GATHER, link
 from app.recordings.models import Recording
 from app.recordings.scheduling import own
-from app.recordings.scheduling.conflicts import CONFLICTS, room_questions
-from app.recordings.scheduling.context import Ctx, Tools, planned, room, template_entry
+from app.recordings.scheduling.conflicts import CONFLICTS, resource_questions
+from app.recordings.scheduling.context import Ctx, Tools, chain_resource, planned, template_entry
 from app.recordings.scheduling.events import EVENTS, NEWEST, OCCURRENCES, newest_question
 from app.recordings.scheduling.links import LINKS
 from app.recordings.scheduling.outcomes import GONE, NOT_OURS, at, outcome
@@ -73,7 +73,11 @@ def _make_sure(context: Ctx, call: Call) -> Outcome:
 
 def _before_anything_is_made(context: Ctx) -> list[Act]:
     """The questions of the next steps."""
-    return [*room_questions(context, room(context)), *newest_question(context), *category_questions(context)]
+    return [
+        *resource_questions(context, chain_resource(context)),
+        *newest_question(context),
+        *category_questions(context),
+    ]
 
 
 def _is_entry_gone(context: Ctx) -> bool:

@@ -20,7 +20,7 @@ from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step
 from app.chains.store import steps_of
 from app.recordings.changing.difference import SCHEDULED
 from app.recordings.document.fields import OnConflict
-from app.recordings.scheduling.context import Ctx, Tools, instant, room, wanted
+from app.recordings.scheduling.context import Ctx, Tools, chain_resource, instant, wanted
 from app.recordings.scheduling.links import LINKS
 from app.recordings.scheduling.outcomes import outcome
 from app.recordings.scheduling.save_results import save_links
@@ -43,12 +43,12 @@ class Party:
 
     id: str
     items: dict[str, int]
-    rooms: list[int]
+    resources: list[int]
     names: list[str]
     found: dict[str, int]
 
     def as_input(self) -> dict[str, Any]:
-        return {"items": self.items, "rooms": self.rooms, "names": self.names}
+        return {"items": self.items, "rooms": self.resources, "names": self.names}
 
 
 def link(context: Ctx, call: Call) -> Outcome:
@@ -93,7 +93,7 @@ def _overtaken(session: Session, chain_ids: Sequence[str], at: int) -> Verdict |
     running = [pair for one in contexts for pair in _running(one, now)]
     for one in contexts:
         ahead = [(start, end) for start, end in wanted(one) if start > now]
-        met = [other for where, other in running if where == room(one) and other.recording_id != one.subject]
+        met = [other for where, other in running if where == chain_resource(one) and other.recording_id != one.subject]
         if one.input["on_conflict"] == OnConflict.REJECT and find_conflicts(ahead, met):
             return {"go": False, "subject": one.subject, "code": "schedule_conflict"}
     return None
@@ -101,7 +101,7 @@ def _overtaken(session: Session, chain_ids: Sequence[str], at: int) -> Verdict |
 
 def _running(context: Ctx, now: datetime) -> list[tuple[int, Booked]]:
     """The recording's sessions that run, each with the room that it had before; a new one has none."""
-    sessions = [
+    occurrences = [
         (row.get("room") or context.input["resource_id"], instant(row["start"]), instant(row["end"]))
         for event in (context.result("state")["old"] if "state" in context.results else ())
         for row in event["sessions"]
@@ -109,7 +109,7 @@ def _running(context: Ctx, now: datetime) -> list[tuple[int, Booked]]:
     ]
     return [
         (where, Booked(start, end, None, "lectern", context.subject, None))
-        for where, start, end in sessions
+        for where, start, end in occurrences
         if start <= now < end
     ]
 

@@ -169,15 +169,15 @@ def resource_reference(document: RecordingDocument) -> tuple[int | str, bool]:
     return (asked.system_name, True) if isinstance(asked, NewResource) else (asked, False)
 
 
-def as_input(event: PlannedEvent, sessions: Sequence[tuple[str | None, bool]]) -> dict[str, Any]:
-    """A planned event as chains keep it. `sessions`: of each occurrence, whose it is and whether it is wanted."""
+def as_input(event: PlannedEvent, occurrences: Sequence[tuple[str | None, bool]]) -> dict[str, Any]:
+    """A planned event as chains keep it. `occurrences`: of each, whose it is and whether it is wanted."""
     return {
         "kind": event.kind,
         "start": int(event.start.timestamp()),
         "end": int(event.end.timestamp()),
         "recurrence": event.recurrence and dict(event.recurrence),
         "occurrences": [
-            [int(occurrence.start.timestamp()), int(occurrence.end.timestamp()), *session]
-            for occurrence, session in zip(event.occurrences, sessions, strict=True)
+            [int(occurrence.start.timestamp()), int(occurrence.end.timestamp()), *kept]
+            for occurrence, kept in zip(event.occurrences, occurrences, strict=True)
         ],
     }

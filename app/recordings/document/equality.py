@@ -21,7 +21,7 @@ from app.resources.naming import as_id
 _SETS = ("editors", "publishers", "related_entries")
 
 
-def room_meant(document: RecordingDocument) -> tuple[str, str]:
+def resource_meant(document: RecordingDocument) -> tuple[str, str]:
     """What its reference to a resource means, as far as the document alone can say.
 
     An object adds only what it takes to make one that is not there.
@@ -41,7 +41,7 @@ def canonical(document: RecordingDocument, schedule: Schedule) -> dict[str, Any]
     return said | {
         "tags": sorted(tag.casefold() for tag in document.tags),
         "categories": sorted(str(category).casefold() for category in document.categories),
-        "resource": room_meant(document),
+        "resource": resource_meant(document),
         "time_zone": same_clocks(schedule.zone),
         "start": schedule.start.isoformat(),
         "seconds": int(schedule.duration.total_seconds()),

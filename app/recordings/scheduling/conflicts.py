@@ -12,7 +12,15 @@ from app.database.types import utc_now
 from app.kaltura import types as kaltura
 from app.kaltura.client import KalturaClient
 from app.recordings.models import Recording
-from app.recordings.scheduling.context import Ctx, booked, party_members, planned, room, room_of, wanted
+from app.recordings.scheduling.context import (
+    Ctx,
+    booked,
+    chain_resource,
+    event_resource,
+    party_members,
+    planned,
+    wanted,
+)
 from app.recordings.scheduling.events import draft, newest_question
 from app.recordings.scheduling.lanes import lanes
 from app.recordings.scheduling.outcomes import conflict, outcome
@@ -29,14 +37,14 @@ def _conflict_calls(context: Ctx) -> list[Call]:
     return [Call("resource"), Call("blackout")]
 
 
-def room_questions(context: Ctx, resource_id: int) -> list[Act]:
+def resource_questions(context: Ctx, resource_id: int) -> list[Act]:
     """What is going to be asked about this room, if it is the one."""
     if not _conflict_calls(context):
         return []
     client = context.tools.kaltura
     return [
         partial(everything, client, resource_id, *_span(context)),
-        partial(client.get_conflicts, [resource_id], _any_session(context), kind="blackout"),
+        partial(client.get_conflicts, [resource_id], _span_candidate(context), kind="blackout"),
     ]
 
 
@@ -45,29 +53,29 @@ def _check_conflicts(context: Ctx, call: Call) -> Outcome:
     """What is booked on the resource in Kaltura and by Lectern itself; or a blackout, which belongs to no resource."""
     client = context.tools.kaltura
     if call.key != "resource":  # an older version asked for the blackouts of each event
-        met = client.get_conflicts([room(context)], _any_session(context), kind="blackout")
+        met = client.get_conflicts([chain_resource(context)], _span_candidate(context), kind="blackout")
         return refusal(context, find_conflicts(wanted(context), map(booked, met))) or Done()
     pairs = list[dict[str, Any]]()
-    for resource_id in sorted({room_of(context, number) for number in planned(context)}):
-        sessions = wanted(context, resource_id)
-        span = sessions[0][0], max(end for _, end in sessions)
-        there = in_the_room(context.tools.database, client, resource_id, span, but=party_members(context))
-        pairs += find_conflicts(sessions, there)
+    for resource_id in sorted({event_resource(context, number) for number in planned(context)}):
+        times = wanted(context, resource_id)
+        span = times[0][0], max(end for _, end in times)
+        there = bookings_on(context.tools.database, client, resource_id, span, but=party_members(context))
+        pairs += find_conflicts(times, there)
     return refusal(context, pairs) or Done()
 
 
 def _span(context: Ctx) -> tuple[datetime, datetime]:
-    sessions = wanted(context)
-    return sessions[0][0], max(end for _, end in sessions)
+    times = wanted(context)
+    return times[0][0], max(end for _, end in times)
 
 
-def _any_session(context: Ctx) -> kaltura.EventDraft:
+def _span_candidate(context: Ctx) -> kaltura.EventDraft:
     """A candidate as long as all sessions together: one question finds all blackouts (docs/decisions/0025)."""
     start, end = _span(context)
     return replace(draft(context, next(iter(planned(context)))), start=start, end=end, recurrence=None)
 
 
-def in_the_room(
+def bookings_on(
     database: Database,
     client: KalturaClient,
     resource_id: int,

@@ -48,27 +48,27 @@ def generated(event: Mapping[str, Any]) -> list[tuple[int, int]]:
     return [(start, end) for start, end, *_ in event["occurrences"]]
 
 
-def wanted(context: Ctx, in_room: int | None = None) -> list[tuple[datetime, datetime]]:
+def wanted(context: Ctx, on_resource: int | None = None) -> list[tuple[datetime, datetime]]:
     """What the chain's events will record, sorted: their sessions that are wanted, or those of them in one room."""
     return sorted(
         (instant(start), instant(end))
         for number, event in planned(context).items()
-        if in_room is None or room_of(context, number) == in_room
+        if on_resource is None or event_resource(context, number) == on_resource
         for start, end, _, is_wanted in event["occurrences"]
         if is_wanted
     )
 
 
-def room(context: Ctx) -> int:
+def chain_resource(context: Ctx) -> int:
     """Kaltura's id of the resource: found by this chain, or known before where it does not change."""
     found: int = context.result("resource")["id"] if context.results.get("resource") else context.input["resource_id"]
     return found
 
 
-def room_of(context: Ctx, number: str) -> int:
+def event_resource(context: Ctx, number: str) -> int:
     """Where a planned event is to be: in its session's own room, if it has one."""
     own: int | None = planned(context)[number].get("room")
-    return room(context) if own is None else own
+    return chain_resource(context) if own is None else own
 
 
 def newest(context: Ctx) -> int:

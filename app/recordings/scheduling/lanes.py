@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.chains.lanes import subject_lane
-from app.recordings.scheduling.context import Ctx, room
+from app.recordings.scheduling.context import Ctx, chain_resource
 
 
 def making_lanes(context: Ctx) -> list[str]:
@@ -21,22 +21,22 @@ def making_lanes(context: Ctx) -> list[str]:
 
 def lanes(context: Ctx) -> list[str]:
     """Chains of one recording, and chains on one resource, run one after another."""
-    return [*recording_lanes(context), *room_lanes(context)]
+    return [*recording_lanes(context), *resource_lanes(context)]
 
 
 def recording_lanes(context: Ctx) -> list[str]:
     return sorted(map(recording_lane, {context.subject, *_party(context)["items"]}))
 
 
-def room_lanes(context: Ctx) -> list[str]:
+def resource_lanes(context: Ctx) -> list[str]:
     """Its old room's and its new room's (or its session's); of an end, or where drift is mended, also those of sessions
     that have rooms of their own.
 
     A recording that is cancelled early has no room yet. A room that was made just now sorts last, by its id.
     """
     more = (*_party(context)["rooms"], *context.input.get("rooms", ()))
-    rooms = {room(context), context.input.get("resource_id"), *more} - {None}
-    return sorted(room_lane(number) for number in rooms if number is not None)
+    resources = {chain_resource(context), context.input.get("resource_id"), *more} - {None}
+    return sorted(resource_lane(number) for number in resources if number is not None)
 
 
 def _party(context: Ctx) -> Mapping[str, Any]:
@@ -51,5 +51,5 @@ def name_lane(system_name: str) -> str:
     return f"name:{system_name.casefold()}"
 
 
-def room_lane(resource_id: int) -> str:
+def resource_lane(resource_id: int) -> str:
     return f"resource:{resource_id:020d}"

@@ -19,7 +19,7 @@ from app.chains.steps import Act, Call, Done, Failed, Outcome, Retry, Step
 from app.kaltura.types import Event, EventDraft
 from app.recordings.scheduling import own
 from app.recordings.scheduling.conflicts import others, refusal
-from app.recordings.scheduling.context import Ctx, instant, planned, room, room_of, shown, wanted
+from app.recordings.scheduling.context import Ctx, chain_resource, event_resource, instant, planned, shown, wanted
 from app.recordings.scheduling.events import draft
 from app.recordings.scheduling.outcomes import outcome
 from app.resources.conflicts import find_conflicts
@@ -34,7 +34,7 @@ LOOKS, INDEX_LAG = 3, 60.0
 def _link_calls(context: Ctx) -> list[Call]:
     """`<event's number>`: link it. `listed:<n>`: look, after linking it n times again. `again:<n>`: link it again."""
     links = [
-        Call(number, {"event_id": event_id, "resource_id": room_of(context, number)})
+        Call(number, {"event_id": event_id, "resource_id": event_resource(context, number)})
         for number, event_id in context.results["events"].items()
     ]
     if not _expected(context):
@@ -55,11 +55,11 @@ def _send(context: Ctx, call: Call) -> Outcome:
 
 def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
     """Asks for conflicts once more, which reserves the resource for this session for five seconds, and links."""
-    client, resource_id = context.tools.kaltura, _room_of_event(context, event_id)
+    client, resource_id = context.tools.kaltura, _resource_linked_to(context, event_id)
     if context.input["on_conflict"] != "allow":
         met = _conflicts(context, event_id)
         # Kaltura's answers on excluded days are dropped: nothing is recorded then.
-        refused = refusal(context, find_conflicts(_sessions(context, resource_id), others(context, met)))
+        refused = refusal(context, find_conflicts(_linked_times(context, resource_id), others(context, met)))
         if refused:
             return refused
     if again:
@@ -70,7 +70,9 @@ def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
 
 def _conflicts(context: Ctx, event_id: int) -> list[Event]:
     candidate = _candidate(context, event_id)
-    return context.tools.kaltura.get_conflicts([_room_of_event(context, event_id)], candidate, event_id, kind="both")
+    return context.tools.kaltura.get_conflicts(
+        [_resource_linked_to(context, event_id)], candidate, event_id, kind="both"
+    )
 
 
 def link_questions(context: Ctx) -> list[Act]:
@@ -118,7 +120,9 @@ def _missing(context: Ctx) -> list[Event]:
     missing = list[Event]()
     for where, (first, last) in _spans(context).items():
         listed = {event.id for event in everything(client, where, first, last)}
-        left_out = [event_id for event_id, one in expected.items() if one.room == where and event_id not in listed]
+        left_out = [
+            event_id for event_id, one in expected.items() if one.resource_id == where and event_id not in listed
+        ]
         # What somebody has cancelled or moved away meanwhile, the list rightly leaves out.
         missing += [
             event
@@ -132,7 +136,7 @@ def _spans(context: Ctx) -> dict[int, tuple[datetime, datetime]]:
     """From the first to the last session that each room's list must show."""
     times: dict[int, list[int]] = {}
     for one in _expected(context).values():
-        times.setdefault(one.room, []).extend((one.start, one.end))
+        times.setdefault(one.resource_id, []).extend((one.start, one.end))
     return {where: (instant(min(found)), instant(max(found))) for where, found in sorted(times.items())}
 
 
@@ -146,13 +150,13 @@ class Expected(NamedTuple):
     linked: int
     start: int
     end: int
-    room: int
+    resource_id: int
 
 
 def _expected(context: Ctx) -> dict[int, Expected]:
     """What the rooms' lists must show, by the session's event id."""
     made = {
-        event_id: Expected(context.results["events"][number], start, end, room_of(context, number))
+        event_id: Expected(context.results["events"][number], start, end, event_resource(context, number))
         for number, occurrences in context.results.get("occurrences", {}).items()
         for (event_id, start, end), (*_, is_wanted) in zip(
             occurrences, planned(context)[number]["occurrences"], strict=True
@@ -167,7 +171,7 @@ def _unlisted(context: Ctx) -> dict[int, Expected]:
     named = set(context.input.get("change", {}).get("unlisted", ()))
     if not named:
         return {}
-    state, here = context.result("state"), room(context)
+    state, here = context.result("state"), chain_resource(context)
     stays = here == context.input["resource_id"]
     return {
         one["event_id"]: Expected(event["event_id"], one["start"], one["end"], one.get("room") or here)
@@ -177,15 +181,17 @@ def _unlisted(context: Ctx) -> dict[int, Expected]:
     }
 
 
-def _room_of_event(context: Ctx, event_id: int) -> int:
-    made = (room_of(context, number) for number, one in context.results["events"].items() if one == event_id)
-    return next(made, None) or next(one.room for one in _unlisted(context).values() if one.linked == event_id)
+def _resource_linked_to(context: Ctx, event_id: int) -> int:
+    made = (event_resource(context, number) for number, one in context.results["events"].items() if one == event_id)
+    return next(made, None) or next(one.resource_id for one in _unlisted(context).values() if one.linked == event_id)
 
 
-def _sessions(context: Ctx, in_room: int) -> list[tuple[datetime, datetime]]:
+def _linked_times(context: Ctx, resource_id: int) -> list[tuple[datetime, datetime]]:
     """All that are linked there, sorted."""
-    stay = [(instant(one.start), instant(one.end)) for one in _unlisted(context).values() if one.room == in_room]
-    return sorted(wanted(context, in_room) + stay)
+    stay = [
+        (instant(one.start), instant(one.end)) for one in _unlisted(context).values() if one.resource_id == resource_id
+    ]
+    return sorted(wanted(context, resource_id) + stay)
 
 
 def _candidate(context: Ctx, event_id: int) -> EventDraft:

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, insert, update
 from sqlmodel import Session, SQLModel
 
 from app.database.types import utc_now
-from app.recordings.scheduling.context import Ctx, planned, room
+from app.recordings.scheduling.context import Ctx, chain_resource, planned
 from app.resources.lookup import remember
 from app.resources.models import OccurrenceStatus, Resource
 
@@ -18,10 +18,10 @@ _RECORDING, _BOOKING, _OCCURRENCE, _EVENT = (
 )
 
 
-_SAVE_ROOM = (
+_SAVE_RESOURCE = (
     update(_RECORDING)
     .where(_RECORDING.c.id == bindparam("of"))
-    .values(resource_id=bindparam("room"), updated_at=bindparam("at"))
+    .values(resource_id=bindparam("resource"), updated_at=bindparam("at"))
 )
 _SAVE_ENTRY = [
     update(table).where(table.c.id == bindparam("of")).values(template_entry_id=bindparam("entry"))
@@ -40,8 +40,8 @@ def remember_resource(session: Session, context: Ctx) -> None:
 
 def save_resource(session: Session, context: Ctx) -> None:
     remember_resource(session, context)
-    values = {"of": context.subject, "room": room(context), "at": utc_now()}
-    session.connection().execute(_SAVE_ROOM, values)
+    values = {"of": context.subject, "resource": chain_resource(context), "at": utc_now()}
+    session.connection().execute(_SAVE_RESOURCE, values)
 
 
 def save_entry(session: Session, context: Ctx) -> None:
@@ -84,17 +84,20 @@ def save_events(session: Session, context: Ctx) -> None:
 def save_links(session: Session, context: Ctx) -> None:
     """From now on everybody sees its sessions: on the resource, each with its event in Kaltura."""
     stay = {
-        session_id for event in planned(context).values() for *_, session_id, wanted in event["occurrences"] if wanted
+        occurrence_id
+        for event in planned(context).values()
+        for *_, occurrence_id, wanted in event["occurrences"]
+        if wanted
     }
     rows = [
         {
-            "of": session_id,
-            "new_resource_id": room(context),
+            "of": occurrence_id,
+            "new_resource_id": chain_resource(context),
             "new_event_id": place["event_id"],
             "new_series_id": place["series_id"],
-            "new_status": OccurrenceStatus.SCHEDULED if session_id in stay else OccurrenceStatus.EXCLUDED,
+            "new_status": OccurrenceStatus.SCHEDULED if occurrence_id in stay else OccurrenceStatus.EXCLUDED,
         }
-        for session_id, place in in_kaltura(context).items()
+        for occurrence_id, place in in_kaltura(context).items()
     ]
     if rows:
         session.connection().execute(_SAVE_LINK, rows)

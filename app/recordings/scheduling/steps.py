@@ -25,7 +25,7 @@ from app.kaltura.errors import Refused
 from app.kaltura.types import Resource
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.scheduling import own
-from app.recordings.scheduling.conflicts import CONFLICTS, room_questions
+from app.recordings.scheduling.conflicts import CONFLICTS, resource_questions
 from app.recordings.scheduling.context import Ctx, Tools, planned
 from app.recordings.scheduling.events import EVENTS, NEWEST, OCCURRENCES, newest_question
 from app.recordings.scheduling.lanes import making_lanes
@@ -117,7 +117,7 @@ def _before_anything_is_made(context: Ctx) -> list[Act]:
     asked = context.input["resource"]
     with context.tools.database.read() as session:
         known = known_resources(session, asked.get("id") or asked["system_name"])
-    about = room_questions(context, known[0].id) if len(known) == 1 else []
+    about = resource_questions(context, known[0].id) if len(known) == 1 else []
     return [*about, *newest_question(context), *category_questions(context)]
 
 

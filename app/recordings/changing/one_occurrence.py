@@ -11,6 +11,7 @@ from app.database.types import utc_now
 from app.http.errors import NotChangeable, NotFound, OccurrenceOver
 from app.http.fields import In
 from app.http.times import LocalTime
+from app.recordings.changing.placement import another_resource, is_gone, resource_of
 from app.recordings.changing.requests import (
     CANCELLED,
     SCHEDULED,
@@ -21,7 +22,6 @@ from app.recordings.changing.requests import (
     ensure_changeable,
     withdraw,
 )
-from app.recordings.changing.rooms import another_room, is_gone, room_of
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import words
 from app.recordings.document.fields import Resource
@@ -57,7 +57,7 @@ def move(
     """Moves one session, also to where the rule has none, and to another resource."""
     ensure_changeable(session, recording)
     start, end = _times_of(recording, occurrence, wanted)
-    put_on = another_room(session, recording, occurrence, wanted.resource)
+    put_on = another_resource(session, recording, occurrence, wanted.resource)
     if (start, end) == (occurrence.start, occurrence.end) and put_on is None:
         return as_it_is(session, recording)
     _ahead(recording, occurrence)
@@ -128,7 +128,7 @@ def _one(
 ) -> Accepted:
     """`put_on`: the resource that the session is put on, if that is another."""
     _ahead(recording, occurrence)
-    here = room_of(recording, occurrence)
+    here = resource_of(recording, occurrence)
     if status == SCHEDULED and put_on is None and is_gone(session, here):
         raise NotChangeable("Its resource is gone from Kaltura. POST …/resume moves it to the one that is meant now.")
     document = RecordingDocument.model_validate(recording.document)

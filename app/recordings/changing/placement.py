@@ -19,11 +19,11 @@ def is_gone(session: Session, resource_id: int | None) -> bool:
     return resource is not None and resource.gone_since is not None
 
 
-def room_of(recording: Recording, occurrence: Occurrence) -> int | None:
+def resource_of(recording: Recording, occurrence: Occurrence) -> int | None:
     return occurrence.resource_id if occurrence.placed else recording.resource_id
 
 
-def another_room(
+def another_resource(
     session: Session, recording: Recording, occurrence: Occurrence, asked: int | str | NewResource | None
 ) -> dict[str, Any] | None:
     """The resource that is asked for, as a chain looks for it; None if there is none, or the session is known to be
@@ -32,7 +32,7 @@ def another_room(
         return None
     wanted = asked_resource(asked)
     known = known_resources(session, wanted.get("id") or wanted["system_name"])
-    return None if [one.id for one in known] == [room_of(recording, occurrence)] else wanted
+    return None if [one.id for one in known] == [resource_of(recording, occurrence)] else wanted
 
 
 def placed(session: Session, recording: Recording) -> list[Occurrence]:
@@ -41,6 +41,6 @@ def placed(session: Session, recording: Recording) -> list[Occurrence]:
     return list(session.execute(select(Occurrence).where(*ahead).order_by(col(Occurrence.id))).scalars())
 
 
-def own_rooms(session: Session, recording: Recording) -> list[int]:
+def own_resources(session: Session, recording: Recording) -> list[int]:
     """Those resources."""
     return sorted({one.resource_id for one in placed(session, recording) if one.resource_id})
