@@ -69,7 +69,7 @@ class Database:
         return not self.is_sqlite or Path(self.engine.url.database or "").exists()
 
     @property
-    def room(self) -> int | None:
+    def free_bytes(self) -> int | None:
         """How many bytes are left on SQLite's disk; None where that is not known here."""
         return shutil.disk_usage(Path(self.engine.url.database or "").parent).free if self.is_sqlite else None
 

@@ -18,7 +18,7 @@ from app.resources.feed.etags import digest, matches
 from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 
 MEDIA_TYPE = "text/calendar; charset=utf-8"
-Sessions = Iterable[tuple[Occurrence, Booking]]
+Bookings = Iterable[tuple[Occurrence, Booking]]
 
 # What Python, and with it many a reader, takes for the end of a line, and what RFC 5545 (3.1) has in no text. icalendar
 # sees to CR and LF alone.
@@ -26,7 +26,7 @@ _BREAK = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-def calendar(name: str, sessions: Sessions, places: dict[int, str], *, truncated: bool = False) -> bytes:
+def calendar(name: str, occurrences: Bookings, places: dict[int, str], *, truncated: bool = False) -> bytes:
     """A VCALENDAR of sessions; `places` are the names of resources, for those that say of no location or are elsewhere.
 
     An empty one is a calendar too. One that is `truncated` says so, to programs and to people: there are more sessions.
@@ -39,7 +39,7 @@ def calendar(name: str, sessions: Sessions, places: dict[int, str], *, truncated
     if truncated:
         made.add("x-lectern-truncated", "TRUE")
         made.add("x-wr-caldesc", icalendar.vText("Not all: there are more sessions. Ask for a shorter time."))
-    for occurrence, booking in sessions:
+    for occurrence, booking in occurrences:
         made.add_component(_event(occurrence, booking, places.get(occurrence.resource_id or 0)))
     return bytes(made.to_ical())
 
