@@ -199,7 +199,12 @@ def test_what_stands_of_a_cancelled_recording_is_cancelled_by_resume(service: Le
 
 def left_over(service: Lectern, recording_id: str, event_id: int) -> None:
     """Found as drift, in a room that nobody asks for: a look at it would clear what was written by hand."""
-    about = {"resource_id": 0, "key": f"event:{event_id}", "booking_id": recording_id, "event_id": event_id}
+    about: dict[str, Any] = {
+        "resource_id": 0,
+        "key": f"event:{event_id}",
+        "booking_id": recording_id,
+        "event_id": event_id,
+    }
     with service.app.state.database.write() as session:
         session.add(Drift(**about, kind="extra", confirmed=True))
 
