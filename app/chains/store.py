@@ -123,9 +123,9 @@ class Claim:
     tried: float = 0.0  # seconds under trial, as of the last renewal
     subject: str = ""  # for the log
     party: str | None = None
-    more: bool = False  # whether others were due when it was claimed
+    others_due: bool = False  # whether others were due when it was claimed
     verdict: Mapping[str, Any] | None = None  # on its party, as of the last renewal
-    handed_on: bool = False  # whether it has made others due
+    freed_others: bool = False  # whether it has made others due
     loaded: Loaded | None = None  # as it is in the database, if that is known
 
     def guard(self) -> None:
@@ -166,7 +166,7 @@ class Store:
         self._insert(session, chain, rows, owner=None, fence=0, lease=0.0, delay=delay, party=party)
         return chain.id
 
-    def begin(
+    def create_claimed(
         self, session: Session, subject: str, operation: str, steps: Sequence[str], given: Mapping[str, Any]
     ) -> Claim:
         """A new chain in the caller's transaction that is claimed from the start, to be run when that has committed."""
@@ -196,10 +196,10 @@ class Store:
         begun = time.monotonic()
         with self.database.transaction() as connection:
             row = connection.execute(_CLAIM, {"by": self.owner, "lease": self.lease}).one_or_none()
-            more = row is not None and connection.execute(_DUE).first() is not None
+            others_due = row is not None and connection.execute(_DUE).first() is not None
         if row is None:
             return None
-        return Claim(row.id, row.fence, begun + self.lease, subject=row.subject, party=row.party, more=more)
+        return Claim(row.id, row.fence, begun + self.lease, subject=row.subject, party=row.party, others_due=others_due)
 
     def renew(self, claims: Iterable[Claim]) -> None:
         """Says that this process is alive. A claim that was lost meanwhile is left to run into its fence.
@@ -256,9 +256,9 @@ class Store:
         """Within a checkpoint: there is nothing more to do, or not until somebody takes it up again (stuck)."""
         finished = None if status == ChainStatus.STUCK else utc_now()
         self.release(session, claim, None, status=status, error=error, finished_at=finished)
-        claim.handed_on = lanes.leave(session.connection(), claim.chain_id)
+        claim.freed_others = lanes.leave(session.connection(), claim.chain_id)
 
-    def take_up(self, session: Session, chain_id: str) -> bool:
+    def make_due(self, session: Session, chain_id: str) -> bool:
         """A stuck or waiting chain is due at once, with new patience. Whether there was one to take up."""
         due = update(_CHAIN).where(
             _CHAIN.c.id == chain_id,
@@ -271,7 +271,7 @@ class Store:
         session.execute(update(_STEP).where(_STEP.c.chain_id == chain_id).values(failures=0))
         return True
 
-    def hold(self, session: Session, subject: str) -> None:
+    def lock_chains(self, session: Session, subject: str) -> None:
         """Until the end of this transaction, no chain of the subject comes to a checkpoint.
 
         To be called before anything else of the subject is read or written: checkpoints lock their chain first, too.
@@ -282,7 +282,7 @@ class Store:
         """Whatever it does or waits for, the chain ends soon: undone, or past its point of no return, finished."""
         unfinished = (_CHAIN.c.id == chain_id, _CHAIN.c.finished_at.is_(None))
         session.execute(update(_CHAIN).where(*unfinished).values(stop=True, waiting_for=None))
-        self.take_up(session, chain_id)
+        self.make_due(session, chain_id)
 
     # Lanes
 
@@ -295,7 +295,7 @@ class Store:
     def step_aside(self, session: Session, claim: Claim) -> None:
         """Within a checkpoint: lets others by, but for those of its own subject."""
         own = lanes.subject_lane(claim.subject)
-        claim.handed_on = lanes.leave(session.connection(), claim.chain_id, but=own)
+        claim.freed_others = lanes.leave(session.connection(), claim.chain_id, but=own)
 
 
 def _new(subject: str, operation: str, steps: Sequence[str], given: Mapping[str, Any], status: ChainStatus) -> Loaded:

@@ -117,14 +117,14 @@ class Walker:
     """A function on its way. `asked` is what it stands still for."""
 
     trips: "Trips"
-    ahead: bool = False
+    is_prefetch: bool = False
     trail: Any = None
     asked: Asked | None = None
     result: Any = None
 
     def ask(self, asked: Asked) -> object:
         """The answer, when it is there. Raises KalturaError."""
-        answer = self.trips.kept(asked, use=not self.ahead)
+        answer = self.trips.kept(asked, use=not self.is_prefetch)
         if answer is NOT_KEPT:
             answer = self.trail.parent.switch(asked)
         if isinstance(answer, KalturaError):
@@ -153,16 +153,16 @@ class Trips:
     def __call__(
         self,
         acts: Sequence[Callable[[], T]],
-        ahead: Sequence[Callable[[], object]] = (),
-        late: Sequence[Callable[[], object]] = (),
+        prefetch: Sequence[Callable[[], object]] = (),
+        prefetch_after: Sequence[Callable[[], object]] = (),
     ) -> list[T]:
         """What each of the acts returns. What one raises is raised, and the others go no further.
 
-        `ahead` are questions that will be asked soon, with a trip that is made anyway; `late` the same, in the trip
-        that changes something, and behind that. Whether they are answered matters to nobody.
+        `prefetch` are questions that will be asked soon: they go with a trip that is made anyway. `prefetch_after` go
+        with the trip that changes something, behind the changes. Whether they are answered matters to nobody.
         """
         walkers = [self._set_out(act) for act in acts]
-        before, behind = ([self._set_out(one, ahead=True) for one in some] for some in (ahead, late))
+        before, behind = ([self._set_out(one, is_prefetch=True) for one in some] for some in (prefetch, prefetch_after))
         everybody = [*walkers, *before, *behind]
         try:
             for walker in everybody:
@@ -184,15 +184,15 @@ class Trips:
             del self._kept[asked.text]
         return answer
 
-    def _set_out(self, act: Callable[[], object], *, ahead: bool = False) -> Walker:
-        walker = Walker(self, ahead)
+    def _set_out(self, act: Callable[[], object], *, is_prefetch: bool = False) -> Walker:
+        walker = Walker(self, is_prefetch)
 
         def walk() -> object:
             _walker.set(walker)
             try:
                 return act()
             except KalturaError:
-                if ahead:
+                if is_prefetch:
                     return None
                 raise
 
@@ -225,7 +225,7 @@ class Trips:
             self._kept.clear()
         answers, now = self.carrier.carry(asked), self.clock()
         for (walker, one), answer in zip(party, answers, strict=True):
-            if walker.ahead and not isinstance(answer, KalturaError):
+            if walker.is_prefetch and not isinstance(answer, KalturaError):
                 self._kept[one.text] = now, answer
         for (walker, _), answer in zip(party, answers, strict=True):
             self._go_on(walker, answer)

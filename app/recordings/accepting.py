@@ -35,7 +35,7 @@ from app.recordings.document.document import RecordingDocument
 from app.recordings.document.preview import Preview, preview
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.reading import queries
-from app.recordings.scheduling.accept import Accepted, accept_document, held, take_up_chain
+from app.recordings.scheduling.accept import Accepted, accept_document, lock_and_reload, resume_chain
 from app.recordings.scheduling.context import Tools
 from app.recordings.whose import Reference
 from app.resources.models import Occurrence
@@ -78,7 +78,7 @@ class Acceptance:
         """200 with the chain when it has ended, 202 while it goes on."""
 
         def accept() -> Accepted:
-            return self._write(None, lambda session: take_up_chain(session, self.store, chain_id))
+            return self._write(None, lambda session: resume_chain(session, self.store, chain_id))
 
         accepted = await self.threads.writing.run(accept)
         self._begin(accepted)
@@ -121,7 +121,7 @@ class Acceptance:
         """200 with the changed session, 202 while it goes on."""
 
         def accept(session: Session) -> Accepted:
-            recording = held(session, self.store, whose.find(session, client, recording_id))
+            recording = lock_and_reload(session, self.store, whose.find(session, client, recording_id))
             occurrence = one_session.find_occurrence(session, recording, occurrence_id)
             return act(session, self.store, recording, occurrence)
 
@@ -178,7 +178,7 @@ class Acceptance:
             return Response(status_code=204, headers={"Location": f"/recordings/{accepted.recording_id}"})
         self._begin(accepted)
         await self._ended(accepted, wait)
-        at_once = accepted.begun and not wait  # and so a 202, also if the chain was quicker than the answer
+        at_once = accepted.chain_started and not wait  # and so a 202, also if the chain was quicker than the answer
         told = refusable and not at_once
         return await self.threads.ending.run(self._answer, accepted, occurrence_id, told, at_once)
 
@@ -200,15 +200,15 @@ class Acceptance:
 
     def _begin(self, *accepted: Accepted) -> None:
         for one in accepted:  # the one line that a request's id and a chain's stand on together
-            log.info("accepted", recording_id=one.recording_id, chain_id=one.chain_id, new=one.made)
+            log.info("accepted", recording_id=one.recording_id, chain_id=one.chain_id, new=one.recording_created)
             if one.claim is not None:
-                self.workers.take(one.claim)
+                self.workers.run_claimed(one.claim)
         if any(one.claim is None for one in accepted):
             self.workers.nudge()
 
     async def _ended(self, accepted: Accepted, wait: float) -> None:
         is_over = partial(self._is_over, accepted.chain_id)
-        await self.workers.ended(accepted.chain_id, wait, is_over, new=accepted.made)
+        await self.workers.wait_for_end(accepted.chain_id, wait, is_over, new=accepted.recording_created)
 
     def _is_over(self, chain_id: str) -> bool:
         with self.database.read() as session:
@@ -221,7 +221,7 @@ class Acceptance:
             recording, chain = found.recording, found.chain
             if chain.id != accepted.chain_id:
                 chain = session.get_one(Chain, accepted.chain_id)
-            refused = recording.status == RecordingStatus.FAILED or (accepted.begun and chain.error)
+            refused = recording.status == RecordingStatus.FAILED or (accepted.chain_started and chain.error)
             if refusable and chain.status == ChainStatus.FAILED and chain.error and refused:
                 raise problem({**chain.error, "recording_id": recording.id})
             view = (
@@ -230,7 +230,7 @@ class Acceptance:
                 else queries.occurrence(session, recording, occurrence_id)
             )
         headers = {"Location": f"/recordings/{recording.id}", "ETag": requests.etag(recording)}
-        status = 201 if accepted.made else 200
-        if at_once or (accepted.begun and chain.status != ChainStatus.SUCCEEDED):
+        status = 201 if accepted.recording_created else 200
+        if at_once or (accepted.chain_started and chain.status != ChainStatus.SUCCEEDED):
             status, headers["Retry-After"] = 202, LOOK_AGAIN
         return Response(view.model_dump_json(), status, headers, media_type="application/json")

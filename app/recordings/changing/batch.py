@@ -51,7 +51,7 @@ from app.recordings.document.equality import room_meant, same, zone_for
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.reading import queries
 from app.recordings.reading.views import ProblemView, RecordingView
-from app.recordings.scheduling.accept import Accepted, accept_document, held
+from app.recordings.scheduling.accept import Accepted, accept_document, lock_and_reload
 from app.recordings.whose import by_reference, discreet, find
 from app.resources.conflicts import Booked, find_conflicts
 
@@ -59,7 +59,7 @@ from app.resources.conflicts import Booked, find_conflicts
 def views(session: Session, accepted: Sequence[Accepted], server_zone: ZoneInfo) -> BatchView:
     """What has become of each change by now. `server_zone` is the zone of Kaltura's server."""
     found = {one.recording.id: one for one in queries.shown(session, [one.recording_id for one in accepted])}
-    ids = [one.chain_id for one in accepted if one.begun]
+    ids = [one.chain_id for one in accepted if one.chain_started]
     begun = {chain.id: chain for chain in session.execute(select(Chain).where(col(Chain.id).in_(ids))).scalars()}
     shown = queries.views(session, [found[one.recording_id] for one in accepted], server_zone)
     items = [_item(view, begun.get(one.chain_id)) for view, one in zip(shown, accepted, strict=True)]
@@ -148,7 +148,7 @@ def _begin(
 ) -> Accepted:
     if isinstance(one.of, Draft):
         return _make(session, store, one.of, party)
-    recording = held(session, store, find(session, client, one.of.id))
+    recording = lock_and_reload(session, store, find(session, client, one.of.id))
     if requests.etag(recording) != requests.etag(one.of):
         raise ChainRunning(f"{recording.id} was changed by someone else just now. Send the batch again.")
     act = requests.change if change.document is None else requests.become
@@ -160,7 +160,7 @@ def _make(session: Session, store: Store, draft: Draft, party: Party | None) -> 
         raise ChainRunning("It was made by someone else just now. Send the batch again.")
     if party is None:
         return accept_document(session, store, draft, None)
-    return requests.make_together(session, store, draft, party)
+    return requests.create_in_party(session, store, draft, party)
 
 
 def _parties(planned: Sequence[Planned]) -> dict[str, Party]:

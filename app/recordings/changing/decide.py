@@ -204,4 +204,4 @@ def _save_last_number(session: Session, context: Ctx) -> None:
 
 STATE: Step[Any] = Step("state", lambda _context: [Call("state")], _decide, lanes=lanes, save=_save_last_number)
 # Who only takes things away waits for nobody else's recording; whoever comes after it finds the room free.
-STATE_OF_LESS: Step[Any] = replace(STATE, lanes=recording_lanes, passing=room_lanes)
+STATE_OF_LESS: Step[Any] = replace(STATE, lanes=recording_lanes, lanes_without_waiting=room_lanes)

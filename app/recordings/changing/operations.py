@@ -17,7 +17,7 @@ from app.kaltura.trips import Trips
 from app.recordings.changing.steps import CANCEL, CANCEL_ONE, CHANGE, CLEAR
 from app.recordings.changing.switching import SCHEDULE_TOGETHER
 from app.recordings.models import Recording, RecordingStatus
-from app.recordings.scheduling.accept import MAKING, OVER, hold, schedule_ended
+from app.recordings.scheduling.accept import MAKING, OVER, lock_recording, schedule_ended
 from app.recordings.scheduling.context import Tools
 from app.recordings.scheduling.steps import SCHEDULE
 from app.recordings.scheduling.sweep import SWEEP
@@ -105,18 +105,22 @@ def _trips(tools: Tools) -> Trips:
 
 
 DEFINITIONS: Mapping[str, Definition[Tools]] = {
-    "schedule": Definition("schedule", SCHEDULE, schedule_ended, sweep="sweep", hold=hold, trips=_trips),
+    "schedule": Definition(
+        "schedule", SCHEDULE, schedule_ended, sweep="sweep", lock_subject=lock_recording, trips=_trips
+    ),
     "schedule_together": Definition(
-        "schedule_together", SCHEDULE_TOGETHER, schedule_ended, sweep="sweep", hold=hold, trips=_trips
+        "schedule_together", SCHEDULE_TOGETHER, schedule_ended, sweep="sweep", lock_subject=lock_recording, trips=_trips
     ),
     **{
-        operation: Definition(operation, CHANGE, _change_ended, sweep="sweep", hold=hold, trips=_trips)
+        operation: Definition(
+            operation, CHANGE, _change_ended, sweep="sweep", lock_subject=lock_recording, trips=_trips
+        )
         for operation in ("update", "move_occurrence", "restore_occurrence", "mend")
     },
     "cancel_occurrence": Definition(
-        "cancel_occurrence", CANCEL_ONE, _change_ended, sweep="sweep", hold=hold, trips=_trips
+        "cancel_occurrence", CANCEL_ONE, _change_ended, sweep="sweep", lock_subject=lock_recording, trips=_trips
     ),
-    "cancel": Definition("cancel", CANCEL, _cancel_ended, hold=hold, trips=_trips),
-    "clear": Definition("clear", CLEAR, _clear_ended, hold=hold, trips=_trips),
+    "cancel": Definition("cancel", CANCEL, _cancel_ended, lock_subject=lock_recording, trips=_trips),
+    "clear": Definition("clear", CLEAR, _clear_ended, lock_subject=lock_recording, trips=_trips),
     "sweep": Definition("sweep", SWEEP, _sweep_ended, trips=_trips),
 }

@@ -27,7 +27,13 @@ from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft, resource_input, words
 from app.recordings.document.equality import room_meant, zone_for
 from app.recordings.models import Recording, RecordingStatus
-from app.recordings.scheduling.accept import Accepted, accept_document, add_recording, held, take_up
+from app.recordings.scheduling.accept import (
+    Accepted,
+    accept_document,
+    add_recording,
+    lock_and_reload,
+    resume_latest_chain,
+)
 from app.recordings.whose import Reference, by_reference, find
 from app.resources.mirror import drift
 from app.resources.models import Occurrence, OccurrenceStatus
@@ -136,11 +142,11 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
     found = drift.drift_of(session, [recording.id]).get(recording.id, [])
     extra = [one["event_id"] for one in found if one["kind"] == "extra"]
     is_over = recording.status in (RecordingStatus.CANCELLED, RecordingStatus.FAILED)
-    if is_over and extra and _latest(session, held(session, store, recording)).finished_at is not None:
+    if is_over and extra and _latest(session, lock_and_reload(session, store, recording)).finished_at is not None:
         return begin_chain(session, store, recording, "clear", _ending(session, recording, extra=extra))
     if recording.status != RecordingStatus.SCHEDULED or not found:
-        return take_up(session, store, recording)
-    held(session, store, recording)
+        return resume_latest_chain(session, store, recording)
+    lock_and_reload(session, store, recording)
     ensure_changeable(session, recording)
     for one in found:
         if one["kind"] == "replaced":  # at its time, under another id: that is where it is now
@@ -173,7 +179,7 @@ def put(session: Session, store: Store, document: RecordingDocument, draft: Draf
     recording = by_reference(session, draft.client, document.reference_id)
     if recording is None:
         return accept_document(session, store, draft, None)
-    return become(session, store, held(session, store, recording), document, default_zone)
+    return become(session, store, lock_and_reload(session, store, recording), document, default_zone)
 
 
 def become(
@@ -188,21 +194,21 @@ def become(
     """Makes a recording that is held what a whole document says: one that is stuck on the way there is taken up."""
     latest = _latest(session, recording)
     if recording.status == RecordingStatus.STUCK and _aims_at(latest, recording, document, default_zone):
-        return take_up(session, store, recording)
+        return resume_latest_chain(session, store, recording)
     document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
     if document_stays and _says_the_same(session, recording, document, default_zone):
         return replace(as_it_is(session, recording), unchanged=True)
     return change(session, store, recording, document, default_zone, party=party)
 
 
-def make_together(session: Session, store: Store, draft: Draft, party: Party) -> Accepted:
+def create_in_party(session: Session, store: Store, draft: Draft, party: Party) -> Accepted:
     """A new recording that goes where others of the party leave."""
     add_recording(session, draft)
     resource = _room_input(draft.recording_id, draft.input["resource"], party)
     given = {**draft.input, "resource": resource, "together": list(party.items), "party": party.as_input()}
     names = [step.name for step in SCHEDULE_TOGETHER]
     chain_id = store.create(session, draft.recording_id, "schedule_together", names, given, party=party.id)
-    return Accepted(draft.recording_id, chain_id, begun=True, made=True)
+    return Accepted(draft.recording_id, chain_id, chain_started=True, recording_created=True)
 
 
 def _aims_at(chain: Chain, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
@@ -231,8 +237,8 @@ def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
     )
     withdraw(session, col(Occurrence.booking_id) == recording.id)
     if latest.operation == "cancel":
-        store.take_up(session, latest.id)
-        return Accepted(recording.id, latest.id, begun=True)
+        store.make_due(session, latest.id)
+        return Accepted(recording.id, latest.id, chain_started=True)
     store.ask_to_stop(session, latest.id)
     return begin_chain(session, store, recording, "cancel", _ending(session, recording))
 
@@ -248,12 +254,12 @@ def withdraw(session: Session, which: ColumnElement[bool]) -> None:
 
 
 def as_it_is(session: Session, recording: Recording) -> Accepted:
-    return Accepted(recording.id, _latest(session, recording).id, begun=False)
+    return Accepted(recording.id, _latest(session, recording).id, chain_started=False)
 
 
 def guarded(session: Session, store: Store, client: Client, named: str | Reference, if_match: str | None) -> Recording:
     """The recording, held, if the client's `If-Match` allows to change it (RFC 9110, 13.1.1)."""
-    recording = held(session, store, find(session, client, named))
+    recording = lock_and_reload(session, store, find(session, client, named))
     allowed = {"*", etag(recording)}
     if if_match is not None and allowed.isdisjoint(tag.strip() for tag in if_match.split(",")):
         raise PreconditionFailed()
@@ -295,4 +301,4 @@ def begin_chain(
 ) -> Accepted:
     names = [step.name for step in DEFINITIONS[operation].steps]
     chain_id = store.create(session, recording.id, operation, names, given, party=party)
-    return Accepted(recording.id, chain_id, begun=True)
+    return Accepted(recording.id, chain_id, chain_started=True)

@@ -346,9 +346,9 @@ RETIRE = Step(
     save=_save_retired,
     check=own.check,
     final=True,
-    together=every,
-    late=retire_questions,
+    independent=every,
+    prefetch_after=retire_questions,
 )
 REMAINS = Step("remains", _remains_calls, _cancel_remains, final=True)
-MEND = Step("mend", _mend_calls, _mend, check=own.check, final=True, together=every)
+MEND = Step("mend", _mend_calls, _mend, check=own.check, final=True, independent=every)
 ENDING: Sequence[Step[Tools]] = (SWITCH, RETIRE, REMAINS, MEND)

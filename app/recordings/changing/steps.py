@@ -270,15 +270,15 @@ def _save_entry(session: Session, context: Ctx) -> None:
 
 
 CHANGE: Sequence[Step[Tools]] = (
-    replace(RESOURCE, save=remember_resource, ahead=None),
+    replace(RESOURCE, save=remember_resource, prefetch=None),
     STATE,
-    Step("ownership", _ownership_calls, _make_sure, together=every, ahead=_before_anything_is_made),
+    Step("ownership", _ownership_calls, _make_sure, independent=every, prefetch=_before_anything_is_made),
     replace(CONFLICTS, lanes=None),
     NEWEST,
     Step("categories", _category_calls, _resolve),
     replace(TEMPLATE_ENTRY, calls=_entry_again_calls, save=None),
-    Step("words", _word_calls, _write_words, undo=_write_old_words, check=own.check, together="owner".__ne__),
-    Step("assignments", _assignment_calls, _assign, undo=_assign_back, check=own.check, together=every),
+    Step("words", _word_calls, _write_words, undo=_write_old_words, check=own.check, independent="owner".__ne__),
+    Step("assignments", _assignment_calls, _assign, undo=_assign_back, check=own.check, independent=every),
     replace(EVENTS, save=None),
     OCCURRENCES,
     EXCLUSIONS,
@@ -289,7 +289,7 @@ CHANGE: Sequence[Step[Tools]] = (
 CANCEL_ONE: Sequence[Step[Tools]] = [STATE_OF_LESS if step is STATE else step for step in CHANGE]
 CANCEL: Sequence[Step[Tools]] = (
     STATE_OF_LESS,
-    *(replace(step, late=_late_with_entry) if step is RETIRE else step for step in ENDING),
+    *(replace(step, prefetch_after=_late_with_entry) if step is RETIRE else step for step in ENDING),
     Step("entry", _entry_calls, _delete_entry, save=_save_entry, final=True),
 )
 CLEAR: Sequence[Step[Tools]] = (STATE_OF_LESS, *ENDING)

@@ -135,7 +135,11 @@ def _results(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 GATHER: Step[Tools] = Step(
-    TOGETHER, lambda context: [Call(TOGETHER)] if context.input.get("party") else [], _gather, announced=True, anew=True
+    TOGETHER,
+    lambda context: [Call(TOGETHER)] if context.input.get("party") else [],
+    _gather,
+    announced=True,
+    redo_after_stepping_aside=True,
 )
 SCHEDULE_TOGETHER: Sequence[Step[Tools]] = (
     *(replace(step, send=link, save=None) if step.name == LINKS.name else step for step in SCHEDULE),

@@ -12,7 +12,7 @@ from app.database.types import utc_now
 from app.kaltura import types as kaltura
 from app.kaltura.client import KalturaClient
 from app.recordings.models import Recording
-from app.recordings.scheduling.context import Ctx, booked, planned, room, room_of, together, wanted
+from app.recordings.scheduling.context import Ctx, booked, party_members, planned, room, room_of, wanted
 from app.recordings.scheduling.events import draft, newest_question
 from app.recordings.scheduling.lanes import lanes
 from app.recordings.scheduling.outcomes import conflict, outcome
@@ -51,7 +51,7 @@ def _check_conflicts(context: Ctx, call: Call) -> Outcome:
     for resource_id in sorted({room_of(context, number) for number in planned(context)}):
         sessions = wanted(context, resource_id)
         span = sessions[0][0], max(end for _, end in sessions)
-        there = in_the_room(context.tools.database, client, resource_id, span, but=together(context))
+        there = in_the_room(context.tools.database, client, resource_id, span, but=party_members(context))
         pairs += find_conflicts(sessions, there)
     return refusal(context, pairs) or Done()
 
@@ -101,7 +101,7 @@ def refusal(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:
 
 def others(context: Ctx, events: Iterable[kaltura.Event]) -> list[Booked]:
     """Of Kaltura's events those that this chain has to mind."""
-    return _of_others(context.tools.database, events, together(context))
+    return _of_others(context.tools.database, events, party_members(context))
 
 
 def _of_others(database: Database, events: Iterable[kaltura.Event], but: Collection[str]) -> list[Booked]:
@@ -116,7 +116,7 @@ CONFLICTS = Step(
     _conflict_calls,
     _check_conflicts,
     lanes=lanes,
-    anew=True,
-    together=every,
-    ahead=lambda context: [*newest_question(context), *category_questions(context)],
+    redo_after_stepping_aside=True,
+    independent=every,
+    prefetch=lambda context: [*newest_question(context), *category_questions(context)],
 )

@@ -84,7 +84,7 @@ def template_entry(context: Ctx) -> str | None:
     return found
 
 
-def together(context: Ctx) -> frozenset[str]:
+def party_members(context: Ctx) -> frozenset[str]:
     """The recordings whose sessions are in nobody's way: this one, and those that are changed at once with it."""
     return frozenset({context.subject, *context.input.get("together", ())})
 

@@ -180,8 +180,8 @@ def _differs(expected: Sequence[tuple[int, int]], got: Sequence[Sequence[int]]) 
     )
 
 
-NEWEST: Step[Tools] = Step("newest", _newest_calls, look_for_newest, ahead=category_questions)
+NEWEST: Step[Tools] = Step("newest", _newest_calls, look_for_newest, prefetch=category_questions)
 EVENTS: Step[Tools] = Step(
-    "events", _event_calls, _make_event, _find_event, _delete_event, save=save_events, together=every
+    "events", _event_calls, _make_event, _find_event, _delete_event, save=save_events, independent=every
 )
-OCCURRENCES: Step[Tools] = Step("occurrences", _each_event, _read_back, together=every)
+OCCURRENCES: Step[Tools] = Step("occurrences", _each_event, _read_back, independent=every)

@@ -205,4 +205,4 @@ def _candidate(context: Ctx, event_id: int) -> EventDraft:
 
 
 # Nothing to undo: a link goes with its event (exchanges 473, 499).
-LINKS = Step("links", _link_calls, _send, check=own.check, together=str.isdecimal, late=_list_question)
+LINKS = Step("links", _link_calls, _send, check=own.check, independent=str.isdecimal, prefetch_after=_list_question)

@@ -31,7 +31,7 @@ def check(context: Ctx, calls: Sequence[Call]) -> Outcome:
 
     An event's is a number, an entry's a text. A call that names none is checked by what it goes by here.
     """
-    context.seen.update(_made_here(context))
+    context.seen.update(_done_in_this_run(context))
     about = [call.request.get("event_id") or call.request.get("entry_id") or call.request.get("id") for call in calls]
     make_sure(context, [one for one in about if isinstance(one, int)])
     for entry_id in dict.fromkeys(one for one in about if isinstance(one, str)):
@@ -224,13 +224,13 @@ def _known_starts(context: Ctx) -> Mapping[int, Collection[int]]:
     return known
 
 
-def _made_here(context: Ctx) -> set[int | str]:
+def _done_in_this_run(context: Ctx) -> set[int | str]:
     """The ids that this very run has made, or has read back of what it made."""
     made = set[int | str]()
-    for step, key in context.made_here:
+    for step, key in context.done_in_this_run:
         if step in ("template_entry", "events"):
             made.add(context.results[step][key])
-        elif step == "occurrences" and ("events", key) in context.made_here:
+        elif step == "occurrences" and ("events", key) in context.done_in_this_run:
             made.update(event_id for event_id, *_ in context.results[step][key])
     return made
 

@@ -144,12 +144,12 @@ RESOURCE: Step[Tools] = Step(
     lambda c: [Call("resource", c.input["resource"])] if c.input["resource"] else [],
     _find_or_make_resource,
     undo=_remove_resource,
-    leaves=lambda found: bool(found and found.get("made")),
+    needs_undo=lambda found: bool(found and found.get("made")),
     lanes=making_lanes,
     save=save_resource,
-    ahead=_before_anything_is_made,
+    prefetch=_before_anything_is_made,
 )
-EXCLUSIONS = Step("exclusions", _exclusion_calls, _cancel, check=own.check, together=every, ahead=link_questions)
+EXCLUSIONS = Step("exclusions", _exclusion_calls, _cancel, check=own.check, independent=every, prefetch=link_questions)
 
 SCHEDULE: Sequence[Step[Tools]] = (
     RESOURCE,
