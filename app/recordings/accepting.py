@@ -118,7 +118,7 @@ class Acceptance:
         act: Callable[[Session, Store, Recording, Occurrence], Accepted],
         wait: float,
     ) -> Response:
-        """200 with the changed session, 202 while it goes on."""
+        """200 with the changed occurrence, 202 while it goes on."""
 
         def accept(session: Session) -> Accepted:
             recording = lock_and_reload(session, self.store, whose.find(session, client, recording_id))

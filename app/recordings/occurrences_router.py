@@ -1,4 +1,4 @@
-"""`/recordings/{id}/occurrences`: one session of a recording."""
+"""`/recordings/{id}/occurrences`: one occurrence of a recording."""
 
 from functools import partial
 

@@ -26,7 +26,7 @@ from app.resources.models import Booking, Drift, Occurrence
 log = structlog.get_logger(__name__)
 
 KEYS = timedelta(days=30)  # that an idempotency key is kept
-PORTION = 20  # recordings of one transaction: each may have a thousand sessions
+PORTION = 20  # recordings of one transaction: each may have a thousand occurrences
 MANY = 500  # idempotency keys of one transaction
 EVERY = 3600.0  # seconds between two looks for what is old
 POLL = 60.0  # seconds between two looks whether it is time

@@ -1,4 +1,4 @@
-"""Which wanted sessions meet what is booked already. Overlap is strict: back-to-back is free."""
+"""Which wanted occurrences meet what is booked already. Overlap is strict: back-to-back is free."""
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
@@ -11,8 +11,8 @@ from sqlmodel import Session, SQLModel
 
 from app.resources.models import OccurrenceStatus
 
-LONGEST = timedelta(hours=25)  # no session is longer: 24 hours, and an hour of a clock change
-MOST = 1_000  # pairs that are told; a document has no more sessions
+LONGEST = timedelta(hours=25)  # no occurrence is longer: 24 hours, and an hour of a clock change
+MOST = 1_000  # pairs that are told; a document has no more occurrences
 
 # Built once: building a statement costs more than running it.
 _BOOKING, _OCCURRENCE = (SQLModel.metadata.tables[name] for name in ("booking", "occurrence"))
@@ -54,7 +54,7 @@ class Booked:
 
 
 def find_conflicts(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> list[dict[str, Any]]:
-    """Each pair of a wanted session (sorted by start, UTC) and a booked one that overlaps it, as JSON."""
+    """Each pair of a wanted occurrence (sorted by start, UTC) and a booked one that overlaps it, as JSON."""
     starts = [start for start, _ in wanted]
     found = []
     for other in booked:
@@ -80,7 +80,7 @@ def known_bookings(
 
 
 def at_their_times(session: Session, found: Sequence[Booked]) -> list[Booked]:
-    """Lectern's own sessions at the times that SQL knows: in Kaltura one may be wider (app/recurrence/server.py)."""
+    """Lectern's own occurrences at the times that SQL knows: in Kaltura one may be wider (app/recurrence/server.py)."""
     recordings = {one.recording_id for one in found if one.recording_id}
     if not recordings:
         return list(found)

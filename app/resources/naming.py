@@ -7,7 +7,8 @@ from app.http.errors import AmbiguousResource, NotFound
 
 NO_RESOURCE = "Kaltura has no such resource."
 SEVERAL = "Kaltura has several resources with this system name. Name one by its id: GET /resources lists them."
-"""Without the ids: a recording's problem is there for every key of its client, also for one narrowed to other rooms."""
+"""Without the ids: a recording's problem is there for every key of its client, also for one narrowed to other
+resources."""
 UNKNOWN = f"{NO_RESOURCE} An object here would make it."
 UNKNOWN_NUMBER = f"{UNKNOWN} It is no id, and no system name either; ids go without quotes."
 MAX_ID = 2**31 - 1  # Kaltura's ids are 32-bit

@@ -1,9 +1,9 @@
-"""Several changes at once, so that rooms can be swapped: conflicts are checked on the final state of all of them.
+"""Several changes at once, so that resources can be swapped: conflicts are checked on the final state of all of them.
 
 what each comes to ── conflicts with each other, with everything else? ── yes: 409, nothing is changed
                                                                        └─ no: a chain for each
 
-A change whose new sessions would meet some that another change takes away depends on that one. What depends on each
+A change whose new occurrences would meet some that another change takes away depends on that one. What depends on each
 other, in a row or in a ring, is a party: all of it is changed, or nothing (app/recordings/changing/switching.py).
 The others are changed each by itself.
 """

@@ -3,7 +3,7 @@
 Its result is `{"decided_at", "rows": [row], "dropped": [occurrence id], "left": [occurrence id], "template_entry_id",
 "events": planned events (app/recordings/document/draft.py), "last_number", "old": [{"number", "event_id", "kind",
 "recurrence", "sessions": [row]}]}`; a row is `{"id", "slot", "start", "end", "status", "moved", "restored",
-"event_id", "room"}`, times in epoch seconds; `room` is the session's own, if it has one.
+"event_id", "room"}`, times in epoch seconds; `room` is the occurrence's own, if it has one.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -81,7 +81,7 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
 
 
 def _housed(rows: Sequence[Row], homeless: Collection[str]) -> list[Row]:
-    """Sessions whose own room is gone are in the recording's again."""
+    """Occurrences whose own resource is gone are in the recording's again."""
     return [replace(row, own_resource=None) if row.id in homeless else row for row in rows]
 
 
@@ -99,10 +99,10 @@ def aim(
     same_resource: bool,
     own_resource: int | None = None,
 ) -> Target:
-    """The target of a change: a document, one session (`occurrence`), or an end of it all.
+    """The target of a change: a document, one occurrence (`occurrence`), or an end of it all.
 
-    `server` is the zone of Kaltura's server. `own_room`: of one session that is put somewhere else, the room that is to
-    be its own; None if that is the recording's.
+    `server` is the zone of Kaltura's server. `own_room`: of one occurrence that is put somewhere else, the resource
+    that is to be its own; None if that is the recording's.
     """
     if "document" in change:
         wanted = RecordingDocument.model_validate(change["document"]).schedule(change["zone"])
@@ -132,9 +132,10 @@ def aim(
 def own_conflicts(
     recording: Recording, rows: Sequence[Row], target: Target, home: int | str | None
 ) -> list[dict[str, Any]]:
-    """New sessions that would meet another of the same recording in their room, one of the two being moved by hand.
+    """New occurrences that would meet another of the same recording on their resource, one of the two being moved by
+    hand.
 
-    `home` is the room of those that have none of their own.
+    `home` is the resource of those that have none of their own.
     """
     changed = {row.id: row for row in target.rows}
     as_it_is = {row.id: row for row in rows if row.id not in target.dropped}
@@ -162,7 +163,7 @@ def events_of(session: Session, recording_id: str) -> list[ScheduleEvent]:
 
 
 def rows_of(session: Session, recording_id: str, events: Sequence[ScheduleEvent]) -> list[Row]:
-    """The recording's sessions by start, each with the number of its event."""
+    """The recording's occurrences by start, each with the number of its event."""
     numbers = {event.event_id: event.number for event in events}
     statement = select(Occurrence).where(col(Occurrence.booking_id) == recording_id).order_by(col(Occurrence.start))
     return [
@@ -203,5 +204,5 @@ def _save_last_number(session: Session, context: Ctx) -> None:
 
 
 STATE: Step[Any] = Step("state", lambda _context: [Call("state")], _decide, lanes=lanes, save=_save_last_number)
-# Who only takes things away waits for nobody else's recording; whoever comes after it finds the room free.
+# Who only takes things away waits for nobody else's recording; whoever comes after it finds the resource free.
 STATE_OF_LESS: Step[Any] = replace(STATE, lanes=recording_lanes, lanes_without_waiting=resource_lanes)

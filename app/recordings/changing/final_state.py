@@ -1,8 +1,8 @@
 """What is in the way of several changes at once: on the final state of all of them, whoever booked it.
 
-    each other's sessions ─┐
-    Lectern's own, in SQL ─┼─▶ `conflicts`
-    others', in Kaltura: one list for each room, and one of all blackouts
+    each other's occurrences ───────────────────────────────────────────────────┐
+    Lectern's own, in SQL ──────────────────────────────────────────────────────┼─▶ `conflicts`
+    others', in Kaltura: one list for each resource, and one of all blackouts ──┘
 
 Where nobody waits for the answer, Kaltura is not asked for the last of these: the chains of the changes are.
 """
@@ -63,12 +63,12 @@ class Planned:
 
     @property
     def present_resource(self) -> ResourceKey:
-        """The room that it has now."""
+        """The resource that it has now."""
         return self.of.resource_id if isinstance(self.of, Recording) else None
 
 
 class NamedResources:
-    """The rooms that documents name, each looked up once.
+    """The resources that documents name, each looked up once.
 
     Unless it `asks` Kaltura first, what SQL says counts while the list of all resources is as new as it should be.
     """
@@ -122,7 +122,7 @@ def conflicts(
 
 
 def _of_the_others(one: Planned, planned: Sequence[Planned]) -> list[Booked]:
-    """What the other changes will have in its room."""
+    """What the other changes will have on its resource."""
     return [
         Booked(start, end, other.document.title, "lectern", other.known_id, None)
         for other in planned
@@ -135,7 +135,7 @@ def _of_the_others(one: Planned, planned: Sequence[Planned]) -> list[Booked]:
 def _there(
     database: Database, client: KalturaClient, minding: Sequence[Planned], but: Collection[str], *, asks: bool
 ) -> dict[ResourceKey, list[Booked]]:
-    """What is in each of their rooms, of everybody but these recordings, and blackouts."""
+    """What is in each of their resources, of everybody but these recordings, and blackouts."""
     spans: dict[int, tuple[datetime, datetime]] = {}
     for one in minding:
         if isinstance(one.resource, int):
@@ -155,7 +155,7 @@ def _there(
 
 
 def _blackouts(client: KalturaClient, spans: dict[int, tuple[datetime, datetime]]) -> list[kaltura.Event]:
-    """They belong to no room. A candidate may be as long as one likes: it is not checked (exchanges 357 to 360)."""
+    """They belong to no resource. A candidate may be as long as one likes: it is not checked (exchanges 357 to 360)."""
     first, last = min(first for first, _ in spans.values()), max(last for _, last in spans.values())
     whole = EventDraft(summary="blackouts", start=first, end=last, reference_id=reference("batch", 0))
     with kaltura_answers():

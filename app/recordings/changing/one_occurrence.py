@@ -1,4 +1,4 @@
-"""One session of a recording: moved, cancelled or restored, by a chain of its recording."""
+"""One occurrence of a recording: moved, cancelled or restored, by a chain of its recording."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -54,7 +54,7 @@ class OccurrenceChange(In):
 def move(
     session: Session, store: Store, recording: Recording, occurrence: Occurrence, wanted: OccurrenceChange
 ) -> Accepted:
-    """Moves one session, also to where the rule has none, and to another resource."""
+    """Moves one occurrence, also to where the rule has none, and to another resource."""
     ensure_changeable(session, recording)
     start, end = _times_of(recording, occurrence, wanted)
     put_on = another_resource(session, recording, occurrence, wanted.resource)
@@ -69,7 +69,7 @@ def move(
 
 
 def cancel_one(session: Session, store: Store, recording: Recording, occurrence: Occurrence) -> Accepted:
-    """Cancels one session, until it is restored."""
+    """Cancels one occurrence, until it is restored."""
     if occurrence.status == CANCELLED and recording.status != RecordingStatus.FAILED:
         ensure_at_rest(session, recording)
         return as_it_is(session, recording)
@@ -80,7 +80,7 @@ def cancel_one(session: Session, store: Store, recording: Recording, occurrence:
 
 
 def restore(session: Session, store: Store, recording: Recording, occurrence: Occurrence) -> Accepted:
-    """Schedules a session again that was cancelled or excluded."""
+    """Schedules an occurrence again that was cancelled or excluded."""
     ensure_changeable(session, recording)
     if occurrence.status == SCHEDULED:
         return as_it_is(session, recording)
@@ -126,7 +126,7 @@ def _one(
     moved: bool | None = None,
     put_on: dict[str, Any] | None = None,
 ) -> Accepted:
-    """`put_on`: the resource that the session is put on, if that is another."""
+    """`put_on`: the resource that the occurrence is put on, if that is another."""
     _ahead(recording, occurrence)
     here = resource_of(recording, occurrence)
     if status == SCHEDULED and put_on is None and is_gone(session, here):

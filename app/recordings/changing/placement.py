@@ -1,4 +1,4 @@
-"""Where a recording's sessions are: on its resource, or on one of their own, on which somebody put them by hand."""
+"""Where a recording's occurrences are: on its resource, or on one of their own, on which somebody put them by hand."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def resource_of(recording: Recording, occurrence: Occurrence) -> int | None:
 def another_resource(
     session: Session, recording: Recording, occurrence: Occurrence, asked: int | str | NewResource | None
 ) -> dict[str, Any] | None:
-    """The resource that is asked for, as a chain looks for it; None if there is none, or the session is known to be
+    """The resource that is asked for, as a chain looks for it; None if there is none, or the occurrence is known to be
     there."""
     if asked is None:
         return None
@@ -36,7 +36,7 @@ def another_resource(
 
 
 def placed(session: Session, recording: Recording) -> list[Occurrence]:
-    """Its sessions ahead that have a resource of their own."""
+    """Its occurrences ahead that have a resource of their own."""
     ahead = (col(Occurrence.booking_id) == recording.id, col(Occurrence.start) > utc_now(), col(Occurrence.placed))
     return list(session.execute(select(Occurrence).where(*ahead).order_by(col(Occurrence.id))).scalars())
 

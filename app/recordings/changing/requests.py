@@ -1,4 +1,4 @@
-"""What changes a recording: patches, cancellations, and what is done to one of its sessions.
+"""What changes a recording: patches, cancellations, and what is done to one of its occurrences.
 
 Every function works in its caller's transaction: it reads the recording, checks that it may be changed now, and begins
 a chain (app/recordings/changing/steps.py). What the chain will find is decided when it runs.
@@ -127,7 +127,7 @@ def _says_the_same(session: Session, recording: Recording, document: RecordingDo
 
 
 def _resource_input(recording_id: str, asked: Mapping[str, Any], party: Party | None) -> Mapping[str, Any]:
-    """In a party the room that was found when it was planned: the lanes of all are named by then."""
+    """In a party the resource that was found when it was planned: the lanes of all are named by then."""
     found = party.found.get(recording_id) if party else None
     return {"id": found} if found is not None else asked
 
@@ -135,8 +135,8 @@ def _resource_input(recording_id: str, asked: Mapping[str, Any], party: Party | 
 def resume(session: Session, store: Store, client: Client, recording_id: str) -> Accepted:
     """Takes a chain that is stuck or waiting up again; mends the drift of a recording that is scheduled, or over.
 
-    If the resource is gone, what lies ahead moves to the one that the document means now; so does a session whose own
-    resource is gone.
+    If the resource is gone, what lies ahead moves to the one that the document means now; so does an occurrence whose
+    own resource is gone.
     """
     recording = find(session, client, recording_id)
     found = drift.drift_of(session, [recording.id]).get(recording.id, [])
@@ -249,7 +249,7 @@ def _ending(session: Session, recording: Recording, **more: Any) -> dict[str, An
 
 
 def withdraw(session: Session, which: ColumnElement[bool]) -> None:
-    """From now on no encoder is shown these sessions, of those that lie ahead, however long their chain takes."""
+    """From now on no encoder is shown these occurrences, of those that lie ahead, however long their chain takes."""
     session.execute(update(Occurrence).where(which, col(Occurrence.start) > utc_now()).values(withdrawn=True))
 
 

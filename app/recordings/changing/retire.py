@@ -1,12 +1,12 @@
 """The end of a change, from which there is no way back: `switch → retire → remains → mend`.
 
 `switch` looks at the clock once, for all that follows: what has begun by then, or was to begin, stays as it was. Of
-recordings that are changed together all look at one moment, that of their verdict. SQL then shows the new sessions.
+recordings that are changed together all look at one moment, that of their verdict. SQL then shows the new occurrences.
 `retire` removes from Kaltura what they replace, `remains` cancels what still stands of a series that Kaltura has
 deleted or ended half-way, and `mend` cancels again what an update of a series brought back to
 life.
 
-What `retire` does with an event that sessions leave:
+What `retire` does with an event that occurrences leave:
 
     none stays that lies ahead or has begun    deleted, and its link with it
     all that stay are before all that leave    a series is ended after the last that stays
@@ -42,7 +42,7 @@ SCHEDULED = OccurrenceStatus.SCHEDULED
 
 
 def _late(context: Ctx) -> set[str]:
-    """Sessions that have begun by the switch, or were to begin by then: the change comes too late for them."""
+    """Occurrences that have begun by the switch, or were to begin by then: the change comes too late for them."""
     now: int = context.result("switch")
     begun = {
         one["id"]
@@ -54,7 +54,7 @@ def _late(context: Ctx) -> set[str]:
 
 
 def _made(context: Ctx) -> list[tuple[str, int, str]]:
-    """Each session that gets a new event: the event's number, its start, its id."""
+    """Each occurrence that gets a new event: the event's number, its start, its id."""
     return [
         (number, start, occurrence_id)
         for number, event in planned(context).items()
@@ -64,7 +64,7 @@ def _made(context: Ctx) -> list[tuple[str, int, str]]:
 
 
 def _save_switch(session: Session, context: Ctx) -> None:
-    """The recording, its sessions and its events as the change wants them, and its template entry if that is new."""
+    """The recording, its occurrences and its events as the change wants them, and its template entry if that is new."""
     _save_rows(session, context)
     if "events" in context.results:
         save_events(session, context)
@@ -154,7 +154,7 @@ def _retire_calls(context: Ctx) -> list[Call]:
 
 
 def _leave(event: Mapping[str, Any], left: set[str], now: int) -> list[Call]:
-    """What takes the sessions in `left` out of an event."""
+    """What takes the occurrences in `left` out of an event."""
     scheduled = [one for one in event["sessions"] if one["status"] == SCHEDULED]
     leaving = [one for one in scheduled if one["id"] in left]
     if not leaving:
@@ -171,7 +171,7 @@ def _leave(event: Mapping[str, Any], left: set[str], now: int) -> list[Call]:
 
 
 def to_be_cancelled(context: Ctx) -> list[int]:
-    """The sessions that will be cancelled one by one, as it looks before anything is made."""
+    """The occurrences that will be cancelled one by one, as it looks before anything is made."""
     state = context.result("state")
     calls = [call for one in state["old"] for call in _leave(one, set(state["left"]), state.get("decided_at", 0))]
     return [call.request["event_id"] for call in calls if call.key.startswith("cancel:")]
@@ -211,7 +211,7 @@ def _retire(context: Ctx, call: Call) -> Outcome:
 
 
 def _save_retired(session: Session, context: Ctx) -> None:
-    """The events as they are now. A session that is not scheduled keeps no event that is gone."""
+    """The events as they are now. An occurrence that is not scheduled keeps no event that is gone."""
     for key, ended in context.results["retire"].items():
         verb, _, event_id = key.partition(":")
         event = (col(ScheduleEvent.recording_id) == context.subject, col(ScheduleEvent.event_id) == int(event_id))
@@ -234,7 +234,7 @@ def _remains_calls(context: Ctx) -> list[Call]:
 
 
 def _remains(context: Ctx, retired: Iterable[str]) -> list[Call]:
-    """One for all sessions that went with a series, by their own ids: Kaltura may have left them standing."""
+    """One for all occurrences that went with a series, by their own ids: Kaltura may have left them standing."""
     left = set(context.result("state")["left"]) - _late(context)
     series, occurrences = list[int](), list[tuple[int, int]]()
     for key in retired:
@@ -249,7 +249,7 @@ def _remains(context: Ctx, retired: Iterable[str]) -> list[Call]:
 
 
 def _went_with(context: Ctx, series_id: int, only: set[str] | None) -> list[tuple[int, int]]:
-    """The occurrences of a series: `(event id, start)`. `only`: those of these sessions."""
+    """The occurrences of a series: `(event id, start)`. `only`: those of these occurrences."""
     old = [
         (one["event_id"], one["start"])
         for event in context.result("state")["old"]
@@ -281,7 +281,7 @@ def _mend_calls(context: Ctx) -> list[Call]:
 
 
 def _mends(context: Ctx, retired: Collection[str]) -> list[Call]:
-    """Every series that this chain updated: an update brings cancelled sessions whose times changed back to life."""
+    """Every series that this chain updated: an update brings cancelled occurrences whose times changed back to life."""
     touched = {
         int(key.partition(":")[2])
         for key in (*context.results.get("words", ()), *retired)

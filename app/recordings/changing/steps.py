@@ -3,11 +3,11 @@
     resource → state → ownership → conflicts → newest → categories → template_entry → words → assignments
              → events → occurrences → exclusions → links → together → switch → retire → remains → mend
 
-`state` takes the lanes, reads the recording's rows, and decides what the change comes to (`difference`).
-`ownership` makes sure that what stands in Kaltura under the recording's ids is its own (`scheduling/own.py`), and looks
-whether the template entry is still there: if not, `template_entry` makes another, and `words` gives it to the events
-that stay. Until `together` is done everything can be undone, and an undo touches only what this chain made; so a
-change that Kaltura refuses leaves the recording as it was. In `together` recordings that swap rooms wait for each other
+`state` takes the lanes, reads the recording's rows, and decides what the change comes to (`difference`). `ownership`
+makes sure that what stands in Kaltura under the recording's ids is its own (`scheduling/own.py`), and looks whether the
+template entry is still there: if not, `template_entry` makes another, and `words` gives it to the events that stay.
+Until `together` is done everything can be undone, and an undo touches only what this chain made; so a change that
+Kaltura refuses leaves the recording as it was. In `together` recordings that swap resources wait for each other
 (`switching`). From `switch` on it only goes forward (`retire`).
 
     state → switch → retire → remains → mend → entry
@@ -143,7 +143,7 @@ def _word_calls(context: Ctx) -> list[Call]:
 
 
 def _surviving(context: Ctx) -> list[Mapping[str, Any]]:
-    """The old events that will be there afterwards: with a session that has begun, or one ahead that stays."""
+    """The old events that will be there afterwards: with an occurrence that has begun, or one ahead that stays."""
     state = context.result("state")
     return [
         event
@@ -241,7 +241,7 @@ def _set_assignment(context: Ctx, call: Call, assigned: bool) -> None:
 
 
 def _entry_calls(context: Ctx) -> list[Call]:
-    """The template entry goes with the last of its sessions, if none was ever recorded."""
+    """The template entry goes with the last of its occurrences, if none was ever recorded."""
     now, state = context.result("switch"), context.result("state")
     begun = any(
         one["start"] <= now and one["status"] == OccurrenceStatus.SCHEDULED

@@ -1,9 +1,9 @@
-"""Recordings that are changed together: of each other's rooms and times, so that either all are changed, or none.
+"""Recordings that are changed together: of each other's resources and times, so that either all are changed, or none.
 
-Two that swap rooms make what is new in the other's room while the other is still there. Before `switch`, behind which
-there is no way back, each waits in `together` for the others; there it is decided once for all (app/chains/parties.py).
-A new recording that goes where another one leaves waits there, too, and is seen by nobody before.
-The input of such a chain has `party`: `items`, `rooms` and `names` of Party.
+Two that swap resources make what is new on the other's resource while the other is still there. Before `switch`, behind
+which there is no way back, each waits in `together` for the others; there it is decided once for all
+(app/chains/parties.py). A new recording that goes where another one leaves waits there, too, and is seen by nobody
+before. The input of such a chain has `party`: `items`, `rooms` and `names` of Party.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class Party:
     """Recordings that are changed together, or not at all.
 
     `items`: the place of each in the batch. `rooms`: all that they have and are to have, by id; `names` those that are
-    still to be made. `found`: the room that each recording is to have, where it is known.
+    still to be made. `found`: the resource that each recording is to have, where it is known.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Party:
 
 
 def link(context: Ctx, call: Call) -> Outcome:
-    """Does not enter a room that somebody is to leave who, as is known by now, stays."""
+    """Does not go to a resource that somebody is to leave who, as is known by now, stays."""
     if context.input.get("party"):
         with context.tools.database.read() as session:
             standing = look(session, context.chain_id, TOGETHER)
@@ -88,7 +88,8 @@ def _not_applied(context: Ctx, verdict: Verdict) -> Failed:
 
 
 def _overtaken(session: Session, chain_ids: Sequence[str], at: int) -> Verdict | None:
-    """Time may have gone by: whose new sessions would meet one that has begun where it was to leave, and so stays."""
+    """Time may have gone by: whose new occurrences would meet one that has begun where it was to leave, and so
+    stays."""
     contexts, now = _contexts(session, chain_ids), instant(at)
     running = [pair for one in contexts for pair in _running(one, now)]
     for one in contexts:
@@ -100,7 +101,7 @@ def _overtaken(session: Session, chain_ids: Sequence[str], at: int) -> Verdict |
 
 
 def _running(context: Ctx, now: datetime) -> list[tuple[int, Booked]]:
-    """The recording's sessions that run, each with the room that it had before; a new one has none."""
+    """The recording's occurrences that run, each with the resource that it had before; a new one has none."""
     occurrences = [
         (row.get("room") or context.input["resource_id"], instant(row["start"]), instant(row["end"]))
         for event in (context.result("state")["old"] if "state" in context.results else ())

@@ -49,7 +49,7 @@ _SHOWN = (
     # Much, and of interest to the chain alone. SQLModel types a class's attributes by their values.
     .options(defer(Chain.input))  # type: ignore[arg-type]
 )
-# Each session with its resource; with the recording's (`usual`), before it is on any.
+# Each occurrence with its resource; with the recording's (`usual`), before it is on any.
 _SESSIONS = select(Occurrence, Resource).outerjoin(
     Resource, col(Resource.id) == func.coalesce(col(Occurrence.resource_id), bindparam("usual", type_=BigInteger))
 )
@@ -145,7 +145,7 @@ def chain(session: Session, chain_id: str) -> ChainView:
 
 
 def occurrences(session: Session, recording: Recording) -> list[OccurrenceView]:
-    """Every session of the recording in order of time, excluded and cancelled ones too."""
+    """Every occurrence of the recording in order of time, excluded and cancelled ones too."""
     here = _SESSIONS.where(col(Occurrence.booking_id) == recording.id).order_by(col(Occurrence.start))
     rows = session.execute(here, {"usual": recording.resource_id})
     return [_occurrence(recording, row, resource) for row, resource in rows]

@@ -145,7 +145,8 @@ def resume_chain(session: Session, store: Store, chain_id: str) -> Accepted:
 
 
 def lock_recording(session: Session, recording_id: str) -> None:
-    """Nobody else changes the recording until the end of this transaction; before its sessions, and all else of it."""
+    """Nobody else changes the recording until the end of this transaction; before its occurrences, and all else of
+    it."""
     session.connection().execute(_HOLD, {"of": recording_id})
 
 

@@ -1,4 +1,4 @@
-"""The step that asks what is in the way of a recording's sessions, before anything is made."""
+"""The step that asks what is in the way of a recording's occurrences, before anything is made."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -38,7 +38,7 @@ def _conflict_calls(context: Ctx) -> list[Call]:
 
 
 def resource_questions(context: Ctx, resource_id: int) -> list[Act]:
-    """What is going to be asked about this room, if it is the one."""
+    """What is going to be asked about this resource, if it is the one."""
     if not _conflict_calls(context):
         return []
     client = context.tools.kaltura
@@ -70,7 +70,7 @@ def _span(context: Ctx) -> tuple[datetime, datetime]:
 
 
 def _span_candidate(context: Ctx) -> kaltura.EventDraft:
-    """A candidate as long as all sessions together: one question finds all blackouts (docs/decisions/0025)."""
+    """A candidate as long as all occurrences together: one question finds all blackouts (docs/decisions/0025)."""
     start, end = _span(context)
     return replace(draft(context, next(iter(planned(context)))), start=start, end=end, recurrence=None)
 

@@ -3,8 +3,8 @@
 A chain plans its events either when its document is accepted (`schedule`: they are its input), or in its `state` step
 (changes: they are that step's result). Either way they are `{number: {"kind", "start", "end", "recurrence",
 "occurrences": [[start, end, occurrence id | None, wanted]]}}`, times in epoch seconds, and `room` where that is not the
-chain's (a session has one of its own). An event's times are those that are sent, an occurrence's those that are wanted:
-in the hour that Kaltura's server repeats they differ. The number ends the event's `referenceId` but for a token
+chain's (an occurrence has one of its own). An event's times are those that are sent, an occurrence's those that are
+wanted: in the hour that Kaltura's server repeats they differ. The number ends the event's `referenceId` but for a token
 (app/resources/references.py); number 0 is the template entry's.
 """
 
@@ -42,14 +42,15 @@ def planned(context: Ctx) -> Mapping[str, Mapping[str, Any]]:
 
 
 def generated(event: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """What Kaltura is to make of a planned event: start and end of each of its sessions there."""
+    """What Kaltura is to make of a planned event: start and end of each of its occurrences there."""
     if len(event["occurrences"]) == 1:
         return [(event["start"], event["end"])]
     return [(start, end) for start, end, *_ in event["occurrences"]]
 
 
 def wanted(context: Ctx, on_resource: int | None = None) -> list[tuple[datetime, datetime]]:
-    """What the chain's events will record, sorted: their sessions that are wanted, or those of them in one room."""
+    """What the chain's events will record, sorted: their occurrences that are wanted, or those of them in one
+    resource."""
     return sorted(
         (instant(start), instant(end))
         for number, event in planned(context).items()
@@ -66,7 +67,7 @@ def chain_resource(context: Ctx) -> int:
 
 
 def event_resource(context: Ctx, number: str) -> int:
-    """Where a planned event is to be: in its session's own room, if it has one."""
+    """Where a planned event is to be: in its occurrence's own resource, if it has one."""
     own: int | None = planned(context)[number].get("room")
     return chain_resource(context) if own is None else own
 
@@ -85,7 +86,7 @@ def template_entry(context: Ctx) -> str | None:
 
 
 def party_members(context: Ctx) -> frozenset[str]:
-    """The recordings whose sessions are in nobody's way: this one, and those that are changed at once with it."""
+    """The recordings whose occurrences are in nobody's way: this one, and those that are changed at once with it."""
     return frozenset({context.subject, *context.input.get("together", ())})
 
 

@@ -141,7 +141,7 @@ def _read_back(context: Ctx, call: Call) -> Outcome:
 def _indexed(
     client: KalturaClient, event: Mapping[str, Any], event_id: int, reference_id: str
 ) -> Sequence[kaltura.Event]:
-    """What lists of a room can show."""
+    """What lists of a resource can show."""
     if event["kind"] == "series":
         return client.list_children(event_id)
     found = [one for one in client.find_events(reference_id) if one.id == event_id]

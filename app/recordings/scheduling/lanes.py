@@ -29,10 +29,10 @@ def recording_lanes(context: Ctx) -> list[str]:
 
 
 def resource_lanes(context: Ctx) -> list[str]:
-    """Its old room's and its new room's (or its session's); of an end, or where drift is mended, also those of sessions
-    that have rooms of their own.
+    """Its old resource's and its new resource's (or its occurrence's); of an end, or where drift is mended, also those
+    of occurrences that have resources of their own.
 
-    A recording that is cancelled early has no room yet. A room that was made just now sorts last, by its id.
+    A recording that is cancelled early has no resource yet. A resource that was made just now sorts last, by its id.
     """
     more = (*_party(context)["rooms"], *context.input.get("rooms", ()))
     resources = {chain_resource(context), context.input.get("resource_id"), *more} - {None}

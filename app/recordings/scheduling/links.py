@@ -1,12 +1,13 @@
-"""The step that puts a recording's events on their room, and looks whether the room's list shows all their sessions.
+"""The step that puts a recording's events on their resource, and looks whether the resource's list shows all their
+occurrences.
 
     link each event ─▶ look at the list ─┬─ all are there ──▶ done
                             ▲            └─ some stay away ─▶ unlink their events and link them again ─┐
                             └────────────────────────── three times, then it fails ────────────────────┘
 
-Kaltura may put an event on a room by halves: its search engine then never lists the rest of its sessions there, and no
-conflict is found with them. No change of event or link heals that, and ALREADY_EXISTS is no proof of the contrary; but
-deleting the link and adding it again does.
+Kaltura may put an event on a resource by halves: its search engine then never lists the rest of its occurrences there,
+and no conflict is found with them. No change of event or link heals that, and ALREADY_EXISTS is no proof of the
+contrary; but deleting the link and adding it again does.
 
 Links need no `referenceId`: what these calls do is harmless to repeat, from the beginning.
 """
@@ -54,7 +55,7 @@ def _send(context: Ctx, call: Call) -> Outcome:
 
 
 def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
-    """Asks for conflicts once more, which reserves the resource for this session for five seconds, and links."""
+    """Asks for conflicts once more and links: asking reserves the resource for five seconds (exchanges 365 to 376)."""
     client, resource_id = context.tools.kaltura, _resource_linked_to(context, event_id)
     if context.input["on_conflict"] != "allow":
         met = _conflicts(context, event_id)
@@ -83,7 +84,7 @@ def link_questions(context: Ctx) -> list[Act]:
 
 
 def _look(context: Ctx, number: int) -> Outcome:
-    """The ids of the events that are to be linked again, since the list leaves out sessions of them for long."""
+    """The ids of the events that are to be linked again, since the list leaves out occurrences of them for long."""
     if number and not context.results["links"][f"listed:{number - 1}"]:
         return Done([])
     expected = _expected(context)
@@ -115,7 +116,7 @@ def _link_again(context: Ctx, number: int) -> Outcome:
 
 
 def _missing(context: Ctx) -> list[Event]:
-    """The sessions, by start, that stand in Kaltura's database and are left out by their room's list."""
+    """The occurrences, by start, that stand in Kaltura's database and are left out by their resource's list."""
     client, expected = context.tools.kaltura, _expected(context)
     missing = list[Event]()
     for where, (first, last) in _spans(context).items():
@@ -133,7 +134,7 @@ def _missing(context: Ctx) -> list[Event]:
 
 
 def _spans(context: Ctx) -> dict[int, tuple[datetime, datetime]]:
-    """From the first to the last session that each room's list must show."""
+    """From the first to the last occurrence that each resource's list must show."""
     times: dict[int, list[int]] = {}
     for one in _expected(context).values():
         times.setdefault(one.resource_id, []).extend((one.start, one.end))
@@ -145,7 +146,7 @@ def _list_question(context: Ctx) -> list[Act]:
 
 
 class Expected(NamedTuple):
-    """A session that the list of its room must show: by the event that is linked there."""
+    """An occurrence that the list of its resource must show: by the event that is linked there."""
 
     linked: int
     start: int
@@ -154,7 +155,7 @@ class Expected(NamedTuple):
 
 
 def _expected(context: Ctx) -> dict[int, Expected]:
-    """What the rooms' lists must show, by the session's event id."""
+    """What the resources' lists must show, by the occurrence's event id."""
     made = {
         event_id: Expected(context.results["events"][number], start, end, event_resource(context, number))
         for number, occurrences in context.results.get("occurrences", {}).items()
@@ -167,7 +168,7 @@ def _expected(context: Ctx) -> dict[int, Expected]:
 
 
 def _unlisted(context: Ctx) -> dict[int, Expected]:
-    """The same of sessions that stay as they are, and were found to be left out by the list (drift)."""
+    """The same of occurrences that stay as they are, and were found to be left out by the list (drift)."""
     named = set(context.input.get("change", {}).get("unlisted", ()))
     if not named:
         return {}

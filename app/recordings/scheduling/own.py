@@ -6,7 +6,7 @@ series'. All ids of a step are read together, in its `check`; a run of a chain r
 itself never. What is somebody else's by now raises Foreign. What is not there any more is left for the call to find.
 
 Kaltura may be stopped half-way in deleting a series: the series is gone then, and its occurrences stand, active and
-on their room. They show no `referenceId` of a series that is not there; they are the recording's if they are where
+on their resource. They show no `referenceId` of a series that is not there; they are the recording's if they are where
 it knows that occurrences of that series were. Who deletes a series looks for them, by the ids that are known.
 """
 

@@ -82,7 +82,7 @@ def save_events(session: Session, context: Ctx) -> None:
 
 
 def save_links(session: Session, context: Ctx) -> None:
-    """From now on everybody sees its sessions: on the resource, each with its event in Kaltura."""
+    """From now on everybody sees its occurrences: on the resource, each with its event in Kaltura."""
     stay = {
         occurrence_id
         for event in planned(context).values()

@@ -113,7 +113,7 @@ def _names(made: Mapping[str, Any]) -> set[str]:
 
 
 def _before_anything_is_made(context: Ctx) -> list[Act]:
-    """The questions of the next steps; about the room by the id that SQL knows, if it knows one."""
+    """The questions of the next steps; about the resource by the id that SQL knows, if it knows one."""
     asked = context.input["resource"]
     with context.tools.database.read() as session:
         known = known_resources(session, asked.get("id") or asked["system_name"])

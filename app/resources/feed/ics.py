@@ -1,8 +1,8 @@
 """Calendars (RFC 5545) as capture agents and lecturers' programs read them.
 
-One VEVENT for each session and no rule, all times in UTC: what reads these knows neither RRULE nor VTIMEZONE. `UID` is
-the session's own for life; `DTSTAMP` and `LAST-MODIFIED` are when what is shown of it last changed, so that the same
-schedule is the same bytes.
+One VEVENT for each occurrence and no rule, all times in UTC: what reads these knows neither RRULE nor VTIMEZONE. `UID`
+is the occurrence's own for life; `DTSTAMP` and `LAST-MODIFIED` are when what is shown of it last changed, so that the
+same schedule is the same bytes.
 """
 
 import re
@@ -27,9 +27,11 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def calendar(name: str, occurrences: Bookings, places: dict[int, str], *, truncated: bool = False) -> bytes:
-    """A VCALENDAR of sessions; `places` are the names of resources, for those that say of no location or are elsewhere.
+    """A VCALENDAR of occurrences; `places` are the names of resources, for those that say of no location or are
+    elsewhere.
 
-    An empty one is a calendar too. One that is `truncated` says so, to programs and to people: there are more sessions.
+    An empty one is a calendar too. One that is `truncated` says so, to programs and to people: there are more
+    occurrences.
     """
     made = icalendar.Calendar()
     made.add("prodid", "-//Lectern//Schedule//EN")
@@ -45,7 +47,7 @@ def calendar(name: str, occurrences: Bookings, places: dict[int, str], *, trunca
 
 
 def recording_calendar(session: Session, booking_id: str) -> bytes:
-    """All sessions of a recording that are on a resource, those that are over too; cancelled ones are not there.
+    """All occurrences of a recording that are on a resource, those that are over too; cancelled ones are not there.
 
     Raises NotFound.
     """
@@ -82,7 +84,7 @@ def _event(occurrence: Occurrence, booking: Booking, place: str | None) -> icale
     event.add("summary", _text(booking.title))
     if booking.description:
         event.add("description", _text(booking.description))
-    said = None if occurrence.placed else booking.location  # which is about the usual room
+    said = None if occurrence.placed else booking.location  # which is about the usual resource
     if where := said or place or booking.location:
         event.add("location", _text(where))
     if booking.contact:

@@ -31,7 +31,7 @@ class DriftKind(StrEnum):
     REPLACED = "replaced"  # Kaltura has it at its time, under another id
     UNLISTED = "unlisted"  # Kaltura has it, and its search engine leaves it out of the resource's list
     EXTRA = "extra"  # Kaltura has one that Lectern has cancelled, excluded or never asked for
-    RESOURCE_GONE = "resource_gone"  # of a whole recording: the resource of sessions ahead is not in Kaltura any more
+    RESOURCE_GONE = "resource_gone"  # of a whole recording: a resource of occurrences ahead is gone from Kaltura
     TEMPLATE_ENTRY_GONE = "template_entry_gone"  # of a whole recording: nor is its template entry
 
 
@@ -99,7 +99,7 @@ def differences(
 ) -> list[Difference]:
     """Where Kaltura differs from what Lectern wants on the resource from now on.
 
-    `zones` are the bookings', `server` is that of Kaltura's server, which has sessions in its repeated hour wider.
+    `zones` are the bookings', `server` is that of Kaltura's server, which has occurrences in its repeated hour wider.
     `unlisted` are ids of events that the resource's list leaves out.
     """
     rows: dict[str, list[Occurrence]] = defaultdict(list)
@@ -151,7 +151,7 @@ def _differences(
 
 
 def _instead(row: Occurrence, events: Iterable[Event], where: ZoneInfo, server: ZoneInfo) -> Event | None:
-    """The event that took a session's place: at its very time, else on its day."""
+    """The event that took an occurrence's place: at its very time, else on its day."""
     slot = row.slot or row.start.astimezone(where).date()
     at_its_time = {event.id for event in events if agrees(_times(event), _times(row), server)}
     candidates = [event for event in events if event.id in at_its_time or _day(event, where) == slot]
@@ -178,8 +178,8 @@ def follow(
 ) -> Plan:
     """`rows` are the resource's occurrences of others as SQL has them, `events` those that Kaltura has.
 
-    An event whose series names no zone is in `default`. What no encoder records is there too: it keeps the room. Rows
-    in `unsure` that have no event stay as they are.
+    An event whose series names no zone is in `default`. What no encoder records is there too: it keeps the resource.
+    Rows in `unsure` that have no event stay as they are.
     """
     bookings: dict[str, Booking] = {}
     added, changed, kept = [], [], set[str]()

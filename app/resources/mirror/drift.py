@@ -1,12 +1,12 @@
 """Drift in SQL: where Kaltura has something else than Lectern scheduled, because somebody changed it there.
 
-Of sessions, each refresh replaces what is known of its resource. What two refreshes in a row have seen is confirmed:
+Of occurrences, each refresh replaces what is known of its resource. What two refreshes in a row have seen is confirmed:
 one alone may have been misled by an index that lags behind; what a list leaves out is confirmed when the list is
 believed (app/resources/mirror/doubts.py). When a chain of a recording has succeeded, what was seen
 before is not confirmed any more: the chain may have mended it.
 
 Of whole recordings (their resource or their template entry is gone), each round replaces what the one before it had.
-What was seen holds as long as sessions ahead are on that resource, or need that entry.
+What was seen holds as long as occurrences ahead are on that resource, or need that entry.
 """
 
 from collections import defaultdict
