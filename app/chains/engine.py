@@ -1,4 +1,4 @@
-"""The durable engine: takes a claimed chain as far as it goes. It knows nothing of Kaltura or HTTP.
+"""Runs a claimed chain: sends the calls of its steps in order, until it ends, has to wait, or belongs to another owner.
 
 A chain's states:
 
@@ -56,6 +56,8 @@ STOPPED = {"code": "cancelled", "detail": "It was cancelled before it was done."
 
 @dataclass(frozen=True, slots=True)
 class Engine(Generic[T]):
+    """Runs chains of `definitions` (by operation). Threads may share it. When `stopping`, it gives chains back."""
+
     store: Store
     definitions: Mapping[str, Definition[T]]
     pauses: Pauses = field(default_factory=Pauses)
@@ -63,7 +65,7 @@ class Engine(Generic[T]):
     watch: Watch = UNWATCHED
 
     def run(self, claim: Claim, tools: T) -> bool:
-        """Takes the chain as far as it goes now. Whether it came to an end (succeeded, failed or stuck)."""
+        """Sends what can be sent now. Returns whether the chain came to an end: succeeded, failed or stuck."""
         try:
             return again_if_crossed(lambda: self._run(claim, tools))
         except LeaseLost:
@@ -153,11 +155,9 @@ class Engine(Generic[T]):
         """
         if run.chain.status != ChainStatus.RUNNING or run.claim.since_checkpoint() >= UNSAVED:
             return False
-        while (
-            (row := run.current_step) is not None
-            and run.may_go_on_uncommitted(row)
-            and not (run.is_to_stop or self.stopping())
-        ):
+        while (row := run.current_step) is not None and run.may_go_on_uncommitted(row):
+            if run.is_to_stop or self.stopping():
+                return False
             if row.status == StepStatus.PENDING:
                 run.start_step(row)
             elif open_calls(row):

@@ -13,6 +13,8 @@ from app.database.types import UtcDateTime, utc_now
 
 
 class ChainStatus(StrEnum):
+    """How a chain stands; app/chains/engine.py draws how it comes from one to the next."""
+
     QUEUED = "queued"  # not begun, or standing in line for a lane
     RUNNING = "running"
     WAITING = "waiting"  # will be tried again
@@ -23,6 +25,8 @@ class ChainStatus(StrEnum):
 
 
 class StepStatus(StrEnum):
+    """How a step stands, as `chain.steps` of a recording shows it."""
+
     PENDING = "pending"
     RUNNING = "running"
     WAITING = "waiting"
@@ -95,7 +99,7 @@ class ChainStep(SQLModel, table=True):
 
 @dataclass(slots=True)
 class ChainState:
-    """What a worker knows of its chain. Plain, as `StepState`: the mapped classes note each change by itself."""
+    """What a worker knows of its chain: columns of `chain`. A plain class: a mapped one costs time at each change."""
 
     id: str
     subject: str
@@ -110,7 +114,7 @@ class ChainState:
 
 @dataclass(slots=True)
 class StepState:
-    """A `chain_step` in the hands of a worker, who saves it at the next checkpoint."""
+    """A row of `chain_step` that a worker changes, and writes at the next checkpoint. Plain for the same reason."""
 
     chain_id: str
     position: int

@@ -1,4 +1,7 @@
-"""One chain in the hands of one worker."""
+"""One chain while a worker runs it: what is known of its steps, and what changes in them until the next checkpoint.
+
+Nothing here is durable: app/chains/engine.py decides when it is committed.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -39,7 +42,11 @@ TOLD = 3  # times in a row that something must be refused for it to be believed,
 
 @dataclass(slots=True)
 class Run(Generic[T]):
-    """One claimed chain in the hands of one worker."""
+    """One claimed chain and its `rows`, a StepState for each step, by position.
+
+    A call is `{"key", "request", "state"}` and what became of it: "result", "looks", "failures", "unsure" (it was sent
+    and had no answer), "told" (a refusal that is not believed yet), "again", "lost", "note".
+    """
 
     claim: Claim
     chain: ChainState
@@ -56,15 +63,17 @@ class Run(Generic[T]):
 
     @property
     def is_over(self) -> bool:
+        """Whether it has ended, or is stuck."""
         return self.chain.status in (ChainStatus.SUCCEEDED, ChainStatus.FAILED, ChainStatus.STUCK)
 
     @property
     def refused_step(self) -> StepState | None:
+        """The step that the chain is, or was, undone for."""
         return next((row for row in self.rows if row.status == StepStatus.FAILED), None)
 
     @property
     def refusal(self) -> dict[str, Any] | None:
-        """What it is undone for."""
+        """The error that it is undone for, with the "step" that met it."""
         row = self.refused_step
         return {**(row.error or {}), "step": row.name} if row else None
 
@@ -75,7 +84,7 @@ class Run(Generic[T]):
 
     @property
     def interrupted_step(self) -> StepState | None:
-        """The step in the middle of whose calls it is. Steps before it may have to be done anew."""
+        """The last step of which some calls may have been sent. Steps before it may have to be done anew."""
         begun = (row for row in reversed(self.rows) if row.status in (StepStatus.RUNNING, StepStatus.WAITING))
         return next(filter(open_calls, begun), None)
 
@@ -86,10 +95,11 @@ class Run(Generic[T]):
 
     @property
     def is_to_stop(self) -> bool:
-        """Whether it is asked to stop, and can."""
+        """Whether it is asked to stop, and has not passed its point of no return."""
         return self.claim.stop and self.can_be_undone
 
     def step(self, row: StepState) -> Step[T]:
+        """The definition of a row's step."""
         return self.definition.known[row.name]
 
     def may_go_on_uncommitted(self, row: StepState) -> bool:
@@ -100,25 +110,30 @@ class Run(Generic[T]):
         return not any(self.lanes(one) or self.lanes_without_waiting(one) for one in self.steps_needing_lanes(row))
 
     def steps_needing_lanes(self, row: StepState) -> Sequence[StepState]:
-        """The steps whose lanes are to be taken before the row's next call: in each run, first those of all before."""
+        """The steps whose lanes are to be taken before the row's next call.
+
+        In a new run those of all steps before it too: the chain may have stepped aside since it took them.
+        """
         if not self.has_lanes:
             return self.rows[: row.position + 1]
         return [row] if row.status == StepStatus.PENDING else []
 
     def lanes(self, row: StepState) -> Sequence[str]:
+        """The keys of the lanes that the step waits for."""
         named = self.step(row).lanes
         return named(self.context) if named else ()
 
     def lanes_without_waiting(self, row: StepState) -> Sequence[str]:
+        """The keys of the lanes in which it only takes its place."""
         named = self.step(row).lanes_without_waiting
         return named(self.context) if named else ()
 
     def seconds_since_first_try(self, row: StepState) -> float:
-        """Seconds since the step was first tried."""
+        """By this host's clock; 0 before the first try."""
         return (utc_now() - row.started_at).total_seconds() if row.started_at else 0.0
 
     def forget_what_lanes_protected(self) -> None:
-        """What its steps have found out that holds for as long as it has its lanes: they are done anew."""
+        """Sets the steps back whose results hold only while the chain has its lanes: they are done once more."""
         for row in self.rows:
             if self.step(row).redo_after_stepping_aside and row.status != StepStatus.PENDING:
                 row.status, row.calls, row.error, row.next_attempt_at = StepStatus.PENDING, None, None, None
@@ -126,6 +141,7 @@ class Run(Generic[T]):
                 self.mark_changed(row)
 
     def start_step(self, row: StepState) -> None:
+        """Asks the step for its calls. None of them is sent by that, nor marked as sent."""
         calls = self.step(row).calls(self.context)
         row.calls = [{"key": call.key, "request": dict(call.request), "state": PENDING} for call in calls]
         row.status, row.started_at, row.next_attempt_at = StepStatus.RUNNING, utc_now(), None
@@ -161,7 +177,7 @@ class Run(Generic[T]):
         return prefetch, prefetch_after
 
     def send(self, row: StepState, calls: Sequence[dict[str, Any]]) -> list[Outcome]:
-        """What each of the calls comes to: the first ones of this run are sent only after the step's check."""
+        """Sends the calls, the first ones of this run only after the step's check. The outcome of each, in order."""
         step = self.step(row)
         if (check := step.check) is not None and row.position not in self.checked:
             asked = [Call(call["key"], call["request"]) for call in open_calls(row)]
@@ -176,6 +192,7 @@ class Run(Generic[T]):
         )
 
     def attempt(self, row: StepState, call: Mapping[str, Any], act: Callable[..., Any], *more: Json) -> Any:
+        """What one of the step's functions (`send`, `find`, `undo` …) returns. What it raises is an Unknown."""
         try:
             return act(
                 replace(self.context, step_seconds=self.seconds_since_first_try(row), failures=row.failures),
@@ -188,7 +205,7 @@ class Run(Generic[T]):
             return Unknown(MISTAKE)
 
     def mark_sent(self, row: StepState) -> None:
-        """Its next calls are going to be sent."""
+        """Marks the step's next calls as sent: their intent, to be committed before they are."""
         for call in self.next_calls(row):
             call.update(state=SENT, looks=0)
         row.status, row.next_attempt_at = StepStatus.RUNNING, None
@@ -197,7 +214,7 @@ class Run(Generic[T]):
     def record_outcomes(
         self, row: StepState, calls: Sequence[dict[str, Any]], outcomes: Sequence[Outcome]
     ) -> list[Retry | Unknown | Failed | Again]:
-        """What the calls have come to. Of those that are not done, what is in the way."""
+        """Keeps what the calls have come to. Returns the outcomes of those that are not done."""
         found = [(call, believed(call, outcome)) for call, outcome in zip(calls, outcomes, strict=True)]
         for call, outcome in found:
             if isinstance(outcome, Done):
@@ -216,16 +233,18 @@ class Run(Generic[T]):
         return [outcome for _, outcome in rest]
 
     def finish_step(self, row: StepState) -> None:
+        """Marks the step as done. Its `save` runs within the next checkpoint."""
         row.status, row.finished_at = StepStatus.SUCCEEDED, utc_now()
         row.error, row.next_attempt_at, row.failures = None, None, 0
         self.finished.append(row)
         self.mark_changed(row)
 
     def mark_changed(self, row: StepState) -> None:
-        """It is saved at the next checkpoint."""
+        """The row is written at the next checkpoint."""
         self.changed[row.position] = row
 
     def record_result(self, row: StepState, call: dict[str, Any], result: Json) -> None:
+        """Marks the call as made; later steps see its result."""
         row.failures = 0
         self.mark_changed(row)
         call |= {"state": MADE, "result": result}
@@ -233,7 +252,7 @@ class Run(Generic[T]):
         self.context.done_in_this_run.add((row.name, call["key"]))
 
     def to_undo(self) -> list[tuple[StepState, dict[str, Any], Callable[..., Outcome]]]:
-        """What is, or may be, there to be removed, and how: newest first."""
+        """The calls that have, or may have, left something behind, newest first, each with its step's `undo`."""
         return [
             (row, call, undo)
             for row in reversed(self.rows)
@@ -246,7 +265,11 @@ class Run(Generic[T]):
     # Making anew
 
     def reopen(self, row: StepState, again: Again) -> StepState:
-        """What a step found to be no good is to be undone and made anew. The earlier step, which made it."""
+        """Marks the call that `again` names as one to undo and make anew, and sets back the steps since then.
+
+        Returns the earlier step, which made it. Raises ValueError if it cannot be undone, or one of the steps since
+        then leaves something behind.
+        """
         earlier = next(one for one in self.rows[: row.position] if one.name == again.step)
         call = next(one for one in earlier.calls or () if one["key"] == again.key)
         since = self.rows[earlier.position + 1 : row.position + 1]
@@ -267,7 +290,8 @@ class Run(Generic[T]):
         return earlier
 
     def renew(self, row: StepState, call: dict[str, Any]) -> None:
-        """It is undone, and a call like any that was never sent, but for its count and what it may have left behind."""
+        """Makes an undone call one that was never sent, with a new request. Kept are how often it was made anew
+        ("again"), and the requests that had no answer ("lost"): what those made may still turn up."""
         key = call["key"]
         self.again[row.name, key] = self.again.get((row.name, key), 0) + 1
         request = next(one.request for one in self.step(row).calls(self.context) if one.key == key)
@@ -279,7 +303,7 @@ class Run(Generic[T]):
         self.mark_changed(row)
 
     def unsure(self) -> dict[str, list[dict[str, Json]]]:
-        """What may have been made without being seen: by step, `{"key", "request"}` of each such sending."""
+        """The sendings that had no answer, `{"key", "request"}` each, by the names of steps that can look them up."""
         return {
             row.name: [
                 {"key": call["key"], "request": request} for call in row.calls or () for request in _unsure(call)
@@ -290,7 +314,7 @@ class Run(Generic[T]):
 
 
 def results_of(rows: Iterable[StepState]) -> dict[str, dict[str, Json]]:
-    """What each step that has begun has come to, by call."""
+    """Step name → call key → result, of the steps that have begun."""
     return {
         row.name: {call["key"]: call["result"] for call in row.calls or () if call["state"] == MADE}
         for row in rows
@@ -299,7 +323,7 @@ def results_of(rows: Iterable[StepState]) -> dict[str, dict[str, Json]]:
 
 
 def worst(outcomes: Sequence[Retry | Unknown | Failed]) -> Retry | Unknown | Failed:
-    """What decides how long all wait: what is hopeless or refused, else the longest pause that is asked for."""
+    """The outcome that decides how long all wait: a hopeless one, else a refusal, else the longest pause."""
 
     def weight(outcome: Retry | Unknown | Failed) -> tuple[bool, bool, bool, float]:
         if isinstance(outcome, Failed):
@@ -310,7 +334,7 @@ def worst(outcomes: Sequence[Retry | Unknown | Failed]) -> Retry | Unknown | Fai
 
 
 def open_calls(row: StepState) -> list[dict[str, Any]]:
-    """Those of a step that has begun which are not made, in order."""
+    """The calls of a step that are not made yet, in order; none of a step that has not begun."""
     return [call for call in row.calls or () if call["state"] != MADE]
 
 
@@ -320,7 +344,7 @@ def _unsure(call: Mapping[str, Json]) -> list[Json]:
 
 
 def believed(call: dict[str, Any], outcome: Outcome) -> Outcome:
-    """What a call has come to: a refusal only if it is sure, or if the call has been told it often enough."""
+    """The outcome that counts: an Unknown with a `refusal` is a Failed once the call has met it TOLD times in a row."""
     before = call.pop("told", None)
     if not isinstance(outcome, Unknown) or outcome.refusal is None:
         return outcome

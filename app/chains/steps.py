@@ -103,7 +103,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Context(Generic[T]):
-    """What a step may know: the chain's input, what earlier calls resulted in, and the worker's tools."""
+    """What a step may know: the chain's input, the results of earlier calls, and the worker's tools."""
 
     chain_id: str
     subject: str
@@ -125,7 +125,7 @@ class Context(Generic[T]):
 
 
 class SideBySide(Protocol):
-    """How several things are done that do not depend on each other: all of them are asked, and each has its answer.
+    """Does several things that do not depend on each other, perhaps in one request. Returns what each act returns.
 
     `prefetch` and `prefetch_after` are questions that will be asked soon. Asking them now saves a request later, and
     nothing depends on it.
@@ -212,7 +212,7 @@ class Step(Generic[T]):
 
     @property
     def repeatable(self) -> bool:
-        """Whether nobody needs to know of each of its calls if it was made."""
+        """Whether its calls are harmless to send again, so that nobody needs to know of each whether it was sent."""
         return self.find is None and (self.undo is None or self.needs_undo is not None) and not self.announced
 
 

@@ -1,4 +1,4 @@
-"""Where chains are durable: claims, leases, fences, lanes and checkpoints. The only code that commits mid-flow.
+"""Chains in SQL: claims, leases, fences, lanes and checkpoints. The only code that commits in the middle of something.
 
 A chain belongs to whoever's fencing number stands in its row. Claiming raises the number; each checkpoint names
 it, so a checkpoint by an old owner changes no row and ends its run (`LeaseLost`).
@@ -129,18 +129,24 @@ class Claim:
     loaded: Loaded | None = None  # as it is in the database, if that is known
 
     def guard(self) -> None:
-        """To be called right before anything is sent: a process that was stopped past its lease sends nothing."""
+        """To be called right before anything is sent. Raises LeaseLost when the lease has run out on this host's clock:
+        a process that was stopped for so long sends nothing."""
         if time.monotonic() >= self.valid_until:
             raise LeaseLost
 
     def since_checkpoint(self) -> float:
+        """Seconds since its last checkpoint."""
         return time.monotonic() - self.saved_at
 
 
 class Store:
+    """The chains of one database, for one process. Threads may share it.
+
+    `owner` names this process in the rows it holds. `lease` (seconds): how long it may be silent before another process
+    takes its chains over. A chain that has been under trial for `patience` seconds without coming to an end is stuck.
+    """
+
     def __init__(self, database: Database, owner: str, lease: float, patience: float = 24 * 3600.0) -> None:
-        """`owner` names this process in the rows it holds; `lease` (seconds) is how long it may be silent;
-        a chain that has been under trial for `patience` seconds without coming to an end is stuck."""
         self.database = database
         self.owner = owner
         self.lease = lease
@@ -181,6 +187,7 @@ class Store:
         connection.execute(_PLAN, [_values(row, _PLANNED) for row in rows])
 
     def load(self, claim: Claim) -> Loaded:
+        """The chain and its steps as they are in the database; without a query right after `create_claimed`."""
         loaded, claim.loaded = claim.loaded, None
         if loaded is not None:
             return loaded
@@ -202,7 +209,7 @@ class Store:
         return Claim(row.id, row.fence, begun + self.lease, subject=row.subject, party=row.party, others_due=others_due)
 
     def renew(self, claims: Iterable[Claim]) -> None:
-        """Says that this process is alive. A claim that was lost meanwhile is left to run into its fence.
+        """Extends the leases of these claims. One that was lost meanwhile is met by LeaseLost at its next checkpoint.
 
         Each in a transaction of its own: one that waits for a chain's row keeps no other one from anybody.
         """
@@ -226,9 +233,10 @@ class Store:
 
     @contextmanager
     def checkpoint(self, claim: Claim, rows: Collection[StepState] = (), **changes: Any) -> Iterator[Session]:
-        """One durable moment: a chain's own row (`changes`), what the caller writes, and its steps `rows`.
+        """One transaction: `changes` in the chain's own row, what the caller writes, then the steps in `rows`.
 
-        The rows are saved as they are when the caller's block ends; it may add to them until then.
+        The rows are written as they are when the caller's block ends; it may add to them until then. The lease is
+        renewed. Raises LeaseLost, and writes nothing, if the chain has another owner.
         """
         begun = time.monotonic()
         with self.database.write() as session:
@@ -243,23 +251,24 @@ class Store:
         claim.valid_until = begun + self.lease
 
     def change(self, session: Session, claim: Claim, **changes: Any) -> None:
+        """Within a checkpoint: sets columns of the chain's own row."""
         session.connection().execute(update(_CHAIN).where(_CHAIN.c.id == claim.chain_id).values(**changes))
 
     def release(self, session: Session, claim: Claim, delay: float | None, **changes: Any) -> None:
-        """Within a checkpoint: gives the chain back, to be taken up in `delay` seconds, or never (None)."""
+        """Within a checkpoint: gives the chain back, to be claimed in `delay` seconds, or not by itself (None)."""
         due = None if delay is None else database_now() + delay
         if delay:
             changes["tried"] = _CHAIN.c.tried + delay
         self.change(session, claim, owner=None, lease_until=0.0, next_attempt_at=due, **changes)
 
     def end(self, session: Session, claim: Claim, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-        """Within a checkpoint: there is nothing more to do, or not until somebody takes it up again (stuck)."""
+        """Within a checkpoint: the chain has ended, or (stuck) waits for `make_due`. It leaves its lanes."""
         finished = None if status == ChainStatus.STUCK else utc_now()
         self.release(session, claim, None, status=status, error=error, finished_at=finished)
         claim.freed_others = lanes.leave(session.connection(), claim.chain_id)
 
     def make_due(self, session: Session, chain_id: str) -> bool:
-        """A stuck or waiting chain is due at once, with new patience. Whether there was one to take up."""
+        """Makes a stuck or waiting chain due at once, with new patience. False if it is neither, or runs just now."""
         due = update(_CHAIN).where(
             _CHAIN.c.id == chain_id,
             _CHAIN.c.status.in_((ChainStatus.STUCK, ChainStatus.WAITING, ChainStatus.UNDOING)),
@@ -272,14 +281,14 @@ class Store:
         return True
 
     def lock_chains(self, session: Session, subject: str) -> None:
-        """Until the end of this transaction, no chain of the subject comes to a checkpoint.
+        """Locks all chains of the subject: until the end of this transaction none of them comes to a checkpoint.
 
         To be called before anything else of the subject is read or written: checkpoints lock their chain first, too.
         """
         session.connection().execute(_HOLD, {"of": subject})
 
     def ask_to_stop(self, session: Session, chain_id: str) -> None:
-        """Whatever it does or waits for, the chain ends soon: undone, or past its point of no return, finished."""
+        """Makes an unfinished chain end soon: undone, or, past its point of no return, finished."""
         unfinished = (_CHAIN.c.id == chain_id, _CHAIN.c.finished_at.is_(None))
         session.execute(update(_CHAIN).where(*unfinished).values(stop=True, waiting_for=None))
         self.make_due(session, chain_id)
@@ -289,11 +298,14 @@ class Store:
     def take_lanes(
         self, session: Session, claim: Claim, keys: Iterable[str], passing: Iterable[str] = ()
     ) -> str | None:
-        """Within a checkpoint: the first of the lanes `keys` that the chain has to wait for, or None."""
+        """Within a checkpoint: takes the chain's place in the lanes `keys`, and in those of `passing` without waiting.
+
+        Returns the first lane that it has to wait for; None when it has all of `keys`.
+        """
         return lanes.take(session.connection(), claim.chain_id, keys, passing)
 
     def step_aside(self, session: Session, claim: Claim) -> None:
-        """Within a checkpoint: lets others by, but for those of its own subject."""
+        """Within a checkpoint: leaves all lanes but that of its own subject, so that others may go first."""
         own = lanes.subject_lane(claim.subject)
         claim.freed_others = lanes.leave(session.connection(), claim.chain_id, but=own)
 
@@ -313,7 +325,7 @@ def _new_values(row: StepState) -> dict[str, Any]:
 
 
 def steps_of(session: Session, chain_ids: Iterable[str]) -> Mapping[str, list[StepState]]:
-    """Each chain's steps, in order."""
+    """The steps of each of these chains, by chain id, in order."""
     found = defaultdict(list)
     for row in session.connection().execute(_STEPS, {"of": list(chain_ids)}):
         found[row.chain_id].append(StepState(*row))
@@ -321,12 +333,12 @@ def steps_of(session: Session, chain_ids: Iterable[str]) -> Mapping[str, list[St
 
 
 def latest_chains(session: Session, subjects: Iterable[str]) -> dict[str, Chain]:
-    """Each subject's latest chain."""
+    """Each subject's latest chain, by subject; subjects without one are left out."""
     return {chain.subject: chain for chain in session.execute(_LATEST, {"of": list(subjects)}).scalars()}
 
 
 def unfinished(session: Session, subjects: Iterable[str]) -> set[str]:
-    """Those of the subjects that a chain is at work on, or will be."""
+    """Those of the subjects that have a chain which has not ended; a stuck one has not."""
     return set(session.connection().execute(_UNFINISHED, {"of": list(subjects)}).scalars())
 
 

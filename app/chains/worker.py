@@ -1,8 +1,8 @@
-"""The threads that run chains, the heartbeat that keeps their leases, and the waiting for a chain's end.
+"""The threads that run chains, the heartbeat that renews their leases, and the waiting for a chain's end.
 
-Leader and followers: of the idle workers one at a time looks for a due chain; when it has claimed one it runs it,
-and the next idle worker looks. So an idle process asks its database `1 / POLL` times a second, however many
-workers it has, and `nudge()` makes that at once.
+Of the idle workers one at a time looks for a due chain. When it has claimed one it runs it, and the next idle worker
+looks. So an idle process asks its database `1 / POLL` times a second, however many workers it has; after `nudge()` it
+asks at once.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ AFTER_FAILURE = 2.0  # seconds of rest for a worker whose database does not answ
 
 
 class Workers(Generic[T]):
-    """`count` threads that run chains with `engine`. `tools` makes what belongs to one thread (a client)."""
+    """`count` threads that run chains with `engine`. `tools` makes what one thread alone uses, `close` ends it."""
 
     def __init__(self, engine: Engine[T], count: int, tools: Callable[[], T], close: Callable[[T], None]) -> None:
         self._engine = engine
@@ -54,15 +54,17 @@ class Workers(Generic[T]):
 
     @property
     def running(self) -> int:
+        """How many chains are being run here."""
         return len(self._running)
 
     @property
     def spare(self) -> bool:
-        """Whether a worker has nothing to do."""
+        """Whether a worker is idle, so that a new chain would run at once."""
         return self.alive and not self.stopping() and len(self._claims()) < len(self._threads)
 
     @property
     def alive(self) -> bool:
+        """Whether all threads run."""
         return self._heart.is_alive() and all(thread.is_alive() for thread in self._threads)
 
     def start(self) -> None:
@@ -70,21 +72,20 @@ class Workers(Generic[T]):
             thread.start()
 
     def nudge(self) -> None:
-        """There is a chain to claim."""
+        """Tells an idle worker that there may be a due chain: it looks at once."""
         with self._news:
             self._look_at = 0.0
             self._news.notify()
 
     def run_claimed(self, claim: Claim) -> None:
-        """There is a chain to run, which is claimed already."""
+        """Hands a chain over that is claimed already: the next idle worker runs it."""
         with self._news:
             self._handed_over.append(claim)
             self._news.notify()
 
     def stop(self, timeout: float) -> bool:
-        """Lets each worker end the call it is in, and gives its chain back. Whether all ended in time.
-
-        A worker that did not keeps its chain until the lease runs out; then another process takes it up.
+        """Lets each worker end the call it is in, and gives its chain back. Returns whether all ended within `timeout`
+        seconds. A worker that did not keeps its chain until the lease runs out; then another process takes it over.
         """
         self._stop.set()
         with self._news:
@@ -97,6 +98,7 @@ class Workers(Generic[T]):
         return not any(thread.is_alive() for thread in self._threads)
 
     def stopping(self) -> bool:
+        """Whether `stop` was called."""
         return self._stop.is_set()
 
     # Waiting for an end
@@ -104,10 +106,10 @@ class Workers(Generic[T]):
     async def wait_for_end(
         self, chain_id: str, seconds: float, is_over: Callable[[], bool], *, new: bool = False
     ) -> bool:
-        """Waits until the chain is over, `seconds` at most, or until the process stops. Whether it is over.
+        """Waits until the chain is over, `seconds` at most, or until the process stops. Returns whether it is over.
 
-        `is_over` asks the database, while another process may be running the chain; not yet for a `new` one, which
-        was made just now.
+        `is_over` asks the database: it is called while another process may be running the chain, and for a `new` one,
+        which was made just now by this process, only after a while.
         """
         until = time.monotonic() + seconds
         loop, event = asyncio.get_running_loop(), asyncio.Event()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
-from app.chains.parties import SECONDARY, Verdict, decide, look
+from app.chains.parties import SECONDARY, Verdict, decide, standing_of
 from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step
 from tests.chains.test_lanes import lanes, statuses
 from tests.chains.world import STEPS, Crash, House, World, refused, retry
@@ -28,7 +28,7 @@ def meeting(house: House) -> None:
 
     def meet(context: Context[World], _call: Call) -> Outcome:
         with house.database.read() as session:
-            standing = look(session, context.chain_id, "meet")
+            standing = standing_of(session, context.chain_id, "meet")
         if standing.is_open:
             return Retry("others are on their way", pause=0.01)
         with house.database.write() as session:
@@ -215,7 +215,7 @@ def test_who_is_written_just_now_is_not_waited_for(house: House) -> None:
     with house.database.write() as session:
         house.store().lock_chains(session, "one")
         assert not house.run()
-        assert look(session, ids["two"], "meet").verdict is None
+        assert standing_of(session, ids["two"], "meet").verdict is None
     settle(house)
     assert set(statuses(house).values()) == {"succeeded"}
 

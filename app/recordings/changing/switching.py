@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from app.chains.models import Chain
-from app.chains.parties import SECONDARY, Verdict, decide, look
+from app.chains.parties import SECONDARY, Verdict, decide, standing_of
 from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step
 from app.chains.store import steps_of
 from app.recordings.changing.difference import SCHEDULED
@@ -55,7 +55,7 @@ def link(context: Ctx, call: Call) -> Outcome:
     """Does not go to a resource that somebody is to leave who, as is known by now, stays."""
     if context.input.get("party"):
         with context.tools.database.read() as session:
-            standing = look(session, context.chain_id, TOGETHER)
+            standing = standing_of(session, context.chain_id, TOGETHER)
         refused = standing.refused or standing.verdict
         if refused:
             return _not_applied(context, refused)
@@ -67,7 +67,7 @@ def _gather(context: Ctx, _call: Call) -> Outcome:
     """`{"at": the moment of the verdict, in epoch seconds}`, if all may go on."""
     database = context.tools.database
     with database.read() as session:
-        standing = look(session, context.chain_id, TOGETHER)
+        standing = standing_of(session, context.chain_id, TOGETHER)
     verdict = standing.verdict
     if standing.is_open:
         pause = max(2 * SOON, context.step_seconds / 4, standing.size / MOST_LOOKS)
