@@ -12,9 +12,8 @@ from sqlmodel import Field, SQLModel
 from app.database.types import UtcDateTime, utc_now
 
 
+# app/chains/engine.py draws how a chain comes from one to the next. A docstring would be shown in the API.
 class ChainStatus(StrEnum):
-    """How a chain stands; app/chains/engine.py draws how it comes from one to the next."""
-
     QUEUED = "queued"  # not begun, or standing in line for a lane
     RUNNING = "running"
     WAITING = "waiting"  # will be tried again
@@ -25,8 +24,6 @@ class ChainStatus(StrEnum):
 
 
 class StepStatus(StrEnum):
-    """How a step stands, as `chain.steps` of a recording shows it."""
-
     PENDING = "pending"
     RUNNING = "running"
     WAITING = "waiting"

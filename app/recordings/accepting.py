@@ -1,4 +1,4 @@
-"""The way of a document through a request: accepted and committed, waited for, read anew, answered.
+"""What the endpoints that change something call: accept and commit, wait for the chain, read again, answer.
 
 The only requests that do not commit at their end: they commit before they wait, so that what was accepted is durable
 whatever happens to the connection, and no transaction is open meanwhile.
@@ -51,6 +51,12 @@ LOOK_AGAIN = "2"  # seconds: a chain that Kaltura answers promptly takes less
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
+    """One a process. `default_zone` is that of documents without one, `server_zone` that of Kaltura's server.
+
+    `wait` is in seconds, for which an answer may wait for the end of a chain. `named`: a recording by its id or its
+    client's reference. Each method raises the problem (app/http/errors.py) that the client is to be told.
+    """
+
     database: Database
     store: Store
     workers: Workers[Tools]
@@ -69,6 +75,8 @@ class Acceptance:
         return await self._run(client, accept, wait)
 
     async def resume(self, client: Client, recording_id: str, wait: float) -> Response:
+        """200 with the recording once its chain has ended, 202 while it goes on."""
+
         def accept(session: Session) -> Accepted:
             return requests.resume(session, self.store, client, recording_id)
 
@@ -81,7 +89,7 @@ class Acceptance:
             return self._write(None, lambda session: resume_chain(session, self.store, chain_id))
 
         accepted = await self.threads.writing.run(accept)
-        self._begin(accepted)
+        self._start_chains(accepted)
         await self._ended(accepted, wait)
         return await self.threads.ending.run(self._answer_chain, chain_id)
 
@@ -97,15 +105,17 @@ class Acceptance:
         """200 with the changed recording, 202 while it goes on, or the problem that left it as it was."""
 
         def accept(session: Session) -> Accepted:
-            recording = requests.guarded(session, self.store, client, named, if_match)
+            recording = requests.lock_if_match(session, self.store, client, named, if_match)
             document = requests.patched(recording, patch)
             return requests.change(session, self.store, recording, document, self.default_zone)
 
         return await self._run(client, accept, wait, named)
 
     async def cancel(self, client: Client, named: str | Reference, if_match: str | None, wait: float) -> Response:
+        """200 with the cancelled recording, 202 while it goes on."""
+
         def accept(session: Session) -> Accepted:
-            recording = requests.guarded(session, self.store, client, named, if_match)
+            recording = requests.lock_if_match(session, self.store, client, named, if_match)
             return requests.cancel(session, self.store, recording)
 
         return await self._run(client, accept, wait, named, refusable=False)
@@ -135,16 +145,17 @@ class Acceptance:
         )
 
     async def preview(self, client: Client, kaltura: KalturaClient, document: RecordingDocument) -> Preview:
+        """What the document would come to. Writes nothing."""
         given = self.database, kaltura, client, document, self.default_zone, self.server_zone
         return await self.threads.ask(client.key, preview, *given, utc_now())
 
     async def batch(self, client: Client, kaltura: KalturaClient, asked: Batch, wait: float) -> Response:
-        """200 once every change is applied, 202 while one goes on, else 207; or the conflicts of all."""
+        """200 when every change is applied, 202 while one goes on, 207 if one was refused; or the conflicts of all."""
         look = partial(batch.check, asks=bool(wait))
         given = self.database, kaltura, client, asked, self.default_zone, self.server_zone
         planned = await self.threads.ask(client.key, look, *given)
         accepted = await self.threads.writing.run(self._commit_all, client, asked, planned)
-        self._begin(*accepted)
+        self._start_chains(*accepted)
         await asyncio.gather(*(self._ended(one, wait) for one in accepted))
         return await self.threads.ending.run(self._answer_all, accepted, bool(wait))
 
@@ -176,7 +187,7 @@ class Acceptance:
         accepted = await self.threads.writing.run(self._commit, client, accept, named)
         if accepted.unchanged:
             return Response(status_code=204, headers={"Location": f"/recordings/{accepted.recording_id}"})
-        self._begin(accepted)
+        self._start_chains(accepted)
         await self._ended(accepted, wait)
         at_once = accepted.chain_started and not wait  # and so a 202, also if the chain was quicker than the answer
         told = refusable and not at_once
@@ -198,7 +209,7 @@ class Acceptance:
 
         return again_if_crossed(once)
 
-    def _begin(self, *accepted: Accepted) -> None:
+    def _start_chains(self, *accepted: Accepted) -> None:
         for one in accepted:  # the one line that a request's id and a chain's stand on together
             log.info("accepted", recording_id=one.recording_id, chain_id=one.chain_id, new=one.recording_created)
             if one.claim is not None:

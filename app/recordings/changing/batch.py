@@ -57,7 +57,7 @@ from app.resources.conflicts import Booked, find_conflicts
 
 
 def views(session: Session, accepted: Sequence[Accepted], server_zone: ZoneInfo) -> BatchView:
-    """What has become of each change by now. `server_zone` is the zone of Kaltura's server."""
+    """Each recording of the batch as it is now, with the outcome of its change. `server_zone`: of Kaltura's server."""
     found = {one.recording.id: one for one in queries.shown(session, [one.recording_id for one in accepted])}
     ids = [one.chain_id for one in accepted if one.chain_started]
     begun = {chain.id: chain for chain in session.execute(select(Chain).where(col(Chain.id).in_(ids))).scalars()}
@@ -67,7 +67,7 @@ def views(session: Session, accepted: Sequence[Accepted], server_zone: ZoneInfo)
 
 
 def _item(view: RecordingView, chain: Chain | None) -> BatchItemView:
-    """`chain` carries the change out; there is none if the recording was so already, or is on its way there."""
+    """`chain` carries the change out; None if the recording was so already, or is on its way there."""
     outcome, why = Outcome.APPLIED, view.problem
     if chain is None and view.status == RecordingStatus.FAILED:
         outcome = Outcome.REFUSED
@@ -103,10 +103,10 @@ def check(
     *,
     asks: bool,
 ) -> list[Planned]:
-    """What the batch comes to. Raises ScheduleConflict with every conflict of its final state.
+    """What each change comes to, in order. Raises ScheduleConflict with every conflict of their final state.
 
-    What is wrong with one change (422, 404) is raised too, with its place. What others have in Kaltura is looked at
-    only if it `asks`: else the chains find it.
+    What is wrong with one change (422, 404) is raised too, with its place in the batch. Unless it `asks` Kaltura, what
+    others have booked there is left to the chains to find.
     """
     resources = NamedResources(database, kaltura, asks=asks)
     asking = _Asking(database, resources, client, default_zone, server_zone, utc_now())
@@ -129,16 +129,16 @@ def check(
 def apply(
     session: Session, store: Store, client: Client, batch: Batch, planned: Sequence[Planned], default_zone: str
 ) -> list[Accepted]:
-    """Begins a chain for each change, in one transaction."""
+    """Makes a chain for each change, all in the caller's transaction."""
     joined = _parties(planned)
     accepted = []
     for index, (change, one) in enumerate(zip(batch.changes, planned, strict=True)):
         with _at(index, change):
-            accepted.append(_begin(session, store, client, one, change, default_zone, joined.get(one.id)))
+            accepted.append(_start_chain(session, store, client, one, change, default_zone, joined.get(one.id)))
     return accepted
 
 
-def _begin(
+def _start_chain(
     session: Session,
     store: Store,
     client: Client,
@@ -152,7 +152,7 @@ def _begin(
     recording = lock_and_reload(session, store, find(session, client, one.of.id))
     if requests.etag(recording) != requests.etag(one.of):
         raise ChainRunning(f"{recording.id} was changed by someone else just now. Send the batch again.")
-    act = requests.change if change.document is None else requests.become
+    act = requests.change if change.document is None else requests.replace_document
     return act(session, store, recording, one.document, default_zone, party=party)
 
 

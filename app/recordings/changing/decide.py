@@ -81,7 +81,7 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
 
 
 def _housed(rows: Sequence[Row], homeless: Collection[str]) -> list[Row]:
-    """Occurrences whose own resource is gone are in the recording's again."""
+    """Occurrences whose own resource is gone are on the recording's again."""
     return [replace(row, own_resource=None) if row.id in homeless else row for row in rows]
 
 
@@ -99,10 +99,10 @@ def aim(
     same_resource: bool,
     own_resource: int | None = None,
 ) -> Target:
-    """The target of a change: a document, one occurrence (`occurrence`), or an end of it all.
+    """What a change makes of a recording's rows. `change` has "document", "occurrence", or neither: an end of it all.
 
-    `server` is the zone of Kaltura's server. `own_room`: of one occurrence that is put somewhere else, the resource
-    that is to be its own; None if that is the recording's.
+    `server` is the zone of Kaltura's server. `own_resource`: where one occurrence is to be put, if that is not the
+    recording's resource.
     """
     if "document" in change:
         wanted = RecordingDocument.model_validate(change["document"]).schedule(change["zone"])
@@ -132,10 +132,9 @@ def aim(
 def own_conflicts(
     recording: Recording, rows: Sequence[Row], target: Target, home: int | str | None
 ) -> list[dict[str, Any]]:
-    """New occurrences that would meet another of the same recording on their resource, one of the two being moved by
-    hand.
+    """Conflicts within the recording: a new occurrence and another one on its resource, one of the two moved by hand.
 
-    `home` is the resource of those that have none of their own.
+    As `find_conflicts` gives them. `home` is the resource of those that have none of their own.
     """
     changed = {row.id: row for row in target.rows}
     as_it_is = {row.id: row for row in rows if row.id not in target.dropped}
@@ -158,6 +157,7 @@ def own_conflicts(
 
 
 def events_of(session: Session, recording_id: str) -> list[ScheduleEvent]:
+    """The recording's events in Kaltura, by number."""
     statement = select(ScheduleEvent).where(col(ScheduleEvent.recording_id) == recording_id)
     return list(session.execute(statement.order_by(col(ScheduleEvent.number))).scalars())
 
@@ -198,7 +198,7 @@ def _as_json(row: Row) -> dict[str, Any]:
 
 
 def _save_last_number(session: Session, context: Ctx) -> None:
-    """Before anything that bears one of the numbers is sent: whatever becomes of it, they are used up."""
+    """Uses the numbers up before anything that bears one of them is sent, whatever becomes of it."""
     values = {"of": context.subject, "last": context.result("state")["last_number"]}
     session.connection().execute(_USE_UP, values)
 

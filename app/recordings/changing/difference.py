@@ -49,8 +49,8 @@ SCHEDULED, EXCLUDED, CANCELLED = (
 class Row:
     """An occurrence. `event` is the number of the schedule event that carries it, `event_id` its own id in Kaltura.
 
-    `moved` and `restored` are decisions by hand, as CANCELLED is. `room` is the resource that a moved one was put on by
-    hand; without one it is on the recording's.
+    Times are UTC. `moved` and `restored` are decisions by hand, as CANCELLED is. `own_resource` is Kaltura's id of the
+    resource that it was put on by hand; without one it is on the recording's.
     """
 
     id: str
@@ -69,7 +69,7 @@ class Row:
 class Made:
     """An event to make, and of each occurrence that it generates: whose it is (None: nobody's), and whether it stays.
 
-    `room`: its session's own, if that has one.
+    `own_resource`: that of its only occurrence, if that has one.
     """
 
     planned: PlannedEvent
@@ -101,10 +101,10 @@ def aim_at_document(
     same_resource: bool,
     afresh: Collection[str] = (),
 ) -> Target:
-    """What a document's occurrences (`wanted`, all of them) make of a recording's rows.
+    """What a document makes of a recording's rows. `wanted` are all of the document's occurrences, `rule` and `tz` its
+    rule and zone; `server` is the zone of Kaltura's server.
 
-    `server` is the zone of Kaltura's server.
-    The occurrences of `afresh` are made anew whatever stands in Kaltura for them.
+    The occurrences of `afresh` (ids) are made anew, whatever stands in Kaltura for them.
     """
 
     def stays(row: Row) -> bool:

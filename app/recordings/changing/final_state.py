@@ -59,11 +59,12 @@ class Planned:
 
     @property
     def known_id(self) -> str | None:
+        """The recording's id; None of a new one."""
         return self.of.id if isinstance(self.of, Recording) else None
 
     @property
     def present_resource(self) -> ResourceKey:
-        """The resource that it has now."""
+        """The resource that the recording is on now; None of a new one."""
         return self.of.resource_id if isinstance(self.of, Recording) else None
 
 
@@ -80,7 +81,10 @@ class NamedResources:
         self._found: dict[tuple[int | str, bool], Sequence[kaltura.Resource | Resource]] = {}
 
     def of(self, document: RecordingDocument) -> ResourceKey:
-        """As the chain's first step will find it. Raises ResourceNotFound, AmbiguousResource, KalturaUnavailable."""
+        """The document's resource, as the chain's first step will find it.
+
+        Raises ResourceNotFound, AmbiguousResource, KalturaUnavailable.
+        """
         asked, named = document.resource, resource_reference(document)
         if named not in self._found:
             self._found[named] = self._look(*named)
@@ -108,7 +112,7 @@ class NamedResources:
 def conflicts(
     database: Database, client: KalturaClient, planned: Sequence[Planned], *, asks: bool
 ) -> list[dict[str, Any]]:
-    """Every conflict of what all of it comes to, with the id of the recording whose change meets it."""
+    """Every conflict of the final state, as `find_conflicts` gives it, with the recording whose change meets it."""
     minding = [one for one in planned if one.added and one.document.on_conflict == OnConflict.REJECT]
     there = _there(database, client, minding, {one.id for one in planned}, asks=asks)
     return [
@@ -135,7 +139,7 @@ def _of_the_others(one: Planned, planned: Sequence[Planned]) -> list[Booked]:
 def _there(
     database: Database, client: KalturaClient, minding: Sequence[Planned], but: Collection[str], *, asks: bool
 ) -> dict[ResourceKey, list[Booked]]:
-    """What is in each of their resources, of everybody but these recordings, and blackouts."""
+    """What is booked on each of their resources by others than these recordings, and blackouts."""
     spans: dict[int, tuple[datetime, datetime]] = {}
     for one in minding:
         if isinstance(one.resource, int):

@@ -15,12 +15,12 @@ from app.recordings.changing.placement import another_resource, is_gone, resourc
 from app.recordings.changing.requests import (
     CANCELLED,
     SCHEDULED,
-    as_it_is,
-    begin_chain,
+    already_done,
     common_input,
     ensure_at_rest,
     ensure_changeable,
-    withdraw,
+    hide_from_encoders,
+    start_chain,
 )
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import words
@@ -54,12 +54,12 @@ class OccurrenceChange(In):
 def move(
     session: Session, store: Store, recording: Recording, occurrence: Occurrence, wanted: OccurrenceChange
 ) -> Accepted:
-    """Moves one occurrence, also to where the rule has none, and to another resource."""
+    """Makes a chain that gives one occurrence other times, or another resource. Raises OccurrenceOver and more."""
     ensure_changeable(session, recording)
     start, end = _times_of(recording, occurrence, wanted)
     put_on = another_resource(session, recording, occurrence, wanted.resource)
     if (start, end) == (occurrence.start, occurrence.end) and put_on is None:
-        return as_it_is(session, recording)
+        return already_done(session, recording)
     _ahead(recording, occurrence)
     if start <= utc_now() and start != occurrence.start:
         raise OccurrenceOver("A session cannot be moved into the past.")
@@ -72,10 +72,10 @@ def cancel_one(session: Session, store: Store, recording: Recording, occurrence:
     """Cancels one occurrence, until it is restored."""
     if occurrence.status == CANCELLED and recording.status != RecordingStatus.FAILED:
         ensure_at_rest(session, recording)
-        return as_it_is(session, recording)
+        return already_done(session, recording)
     ensure_changeable(session, recording)
     accepted = _one(session, store, recording, occurrence, "cancel_occurrence", status=CANCELLED)
-    withdraw(session, col(Occurrence.id) == occurrence.id)
+    hide_from_encoders(session, col(Occurrence.id) == occurrence.id)
     return accepted
 
 
@@ -83,7 +83,7 @@ def restore(session: Session, store: Store, recording: Recording, occurrence: Oc
     """Schedules an occurrence again that was cancelled or excluded."""
     ensure_changeable(session, recording)
     if occurrence.status == SCHEDULED:
-        return as_it_is(session, recording)
+        return already_done(session, recording)
     return _one(session, store, recording, occurrence, "restore_occurrence", status=SCHEDULED)
 
 
@@ -150,4 +150,4 @@ def _one(
         "together": [],
         "change": {"occurrence": wanted, "zone": recording.time_zone},
     }
-    return begin_chain(session, store, recording, operation, given)
+    return start_chain(session, store, recording, operation, given)

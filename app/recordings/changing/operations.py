@@ -50,7 +50,7 @@ def _change_ended(session: Session, subject: str, status: ChainStatus, error: Ma
 
 
 def _take_reference_back(session: Session, subject: str) -> None:
-    """The reference that the recording had, unless somebody has taken it meanwhile."""
+    """Gives the recording the reference back that it had, unless another one has taken it meanwhile."""
     mine, other = col(Recording.reference_id), aliased(Recording)
     taken = select(col(other.id)).where(
         col(other.client) == col(Recording.client), col(other.active_reference) == mine, col(other.id) != subject
@@ -63,7 +63,7 @@ def _take_reference_back(session: Session, subject: str) -> None:
 
 
 def _show_again(session: Session, subject: str) -> None:
-    """What was to be cancelled, and is not; unless all of it is to be."""
+    """Shows encoders what was to be cancelled and is not, unless the whole recording is being cancelled."""
     alive = select(col(Recording.id)).where(col(Recording.id) == subject, col(Recording.status).not_in(OVER))
     withdrawn = (col(Occurrence.booking_id) == subject, col(Occurrence.withdrawn))
     session.execute(update(Occurrence).where(*withdrawn, alive.exists()).values(withdrawn=False))
@@ -89,7 +89,7 @@ def _cancel_ended(session: Session, subject: str, status: ChainStatus, error: Ma
 
 
 def _clear_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-    """The recording is as over as it was; that something could not be cleared stands in it."""
+    """The recording stays over. If something could not be cleared, its `problem` says so."""
     if status != ChainStatus.STUCK:
         drift.doubt(session, subject)
         error = session.execute(_WHY_IT_FAILED, {"of": subject}).scalar_one_or_none()

@@ -42,7 +42,7 @@ SCHEDULED, CANCELLED = OccurrenceStatus.SCHEDULED, OccurrenceStatus.CANCELLED
 
 
 def etag(recording: Recording) -> str:
-    """Changes whenever anything of the recording does.
+    """The recording's ETag (RFC 9110, 8.8.3): another one whenever anything of the recording has changed.
 
     The version alone would do, were it not for backups: after one is put back, versions are given out again.
     """
@@ -55,6 +55,7 @@ def patched(recording: Recording, patch: Mapping[str, Any]) -> RecordingDocument
 
 
 def read_document(content: Mapping[str, Any]) -> RecordingDocument:
+    """Raises RequestValidationError, with pointers as of a request's body."""
     try:
         return RecordingDocument.model_validate(content)
     except ValidationError as error:
@@ -84,14 +85,16 @@ def change(
     *,
     party: Party | None = None,
 ) -> Accepted:
-    """Makes the recording what `document` says. `party`: it is changed together with others, or not at all.
+    """Makes a chain that makes the recording what `document` says; none if it is so already.
+
+    `party`: the recording is changed together with others, or not at all.
 
     A new `reference_id` is the recording's from now on, so that nobody else takes it while the chain runs. Raises
     ReferenceInUse, NothingAhead, and what `ensure_changeable` does.
     """
     ensure_changeable(session, recording)
     if _says_the_same(session, recording, document, default_zone):
-        return as_it_is(session, recording)
+        return already_done(session, recording)
     before = RecordingDocument.model_validate(recording.document)
     same_resource = resource_meant(before) == resource_meant(document) and not is_gone(session, recording.resource_id)
     schedule = document.schedule(zone_for(recording, default_zone))
@@ -114,12 +117,12 @@ def change(
         "change": {"document": document.model_dump(mode="json", exclude_unset=True), "zone": zone_name},
     }
     if party is None:
-        return begin_chain(session, store, recording, "update", given)
-    return begin_chain(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
+        return start_chain(session, store, recording, "update", given)
+    return start_chain(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
 
 
 def _says_the_same(session: Session, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
-    """Whether nothing is to be done. Of a resource that is gone an object may make another."""
+    """Whether nothing is to be done. A document whose resource is gone may say the same, and mean another one now."""
     is_same = equality.same(recording, document, default_zone)
     if not is_same or not is_gone(session, recording.resource_id):
         return is_same
@@ -127,13 +130,14 @@ def _says_the_same(session: Session, recording: Recording, document: RecordingDo
 
 
 def _resource_input(recording_id: str, asked: Mapping[str, Any], party: Party | None) -> Mapping[str, Any]:
-    """In a party the resource that was found when it was planned: the lanes of all are named by then."""
+    """The resource of a chain's input. In a party it is the one that was found when the batch was planned, since the
+    lanes of all are named by that."""
     found = party.found.get(recording_id) if party else None
     return {"id": found} if found is not None else asked
 
 
 def resume(session: Session, store: Store, client: Client, recording_id: str) -> Accepted:
-    """Takes a chain that is stuck or waiting up again; mends the drift of a recording that is scheduled, or over.
+    """Makes a chain that is stuck or waiting due at once; mends the drift of a recording that is scheduled, or over.
 
     If the resource is gone, what lies ahead moves to the one that the document means now; so does an occurrence whose
     own resource is gone.
@@ -143,7 +147,7 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
     extra = [one["event_id"] for one in found if one["kind"] == "extra"]
     is_over = recording.status in (RecordingStatus.CANCELLED, RecordingStatus.FAILED)
     if is_over and extra and _latest(session, lock_and_reload(session, store, recording)).finished_at is not None:
-        return begin_chain(session, store, recording, "clear", _ending(session, recording, extra=extra))
+        return start_chain(session, store, recording, "clear", _ending(session, recording, extra=extra))
     if recording.status != RecordingStatus.SCHEDULED or not found:
         return resume_latest_chain(session, store, recording)
     lock_and_reload(session, store, recording)
@@ -171,18 +175,18 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
             "extra": extra,
         },
     }
-    return begin_chain(session, store, recording, "mend", given)
+    return start_chain(session, store, recording, "mend", given)
 
 
 def put(session: Session, store: Store, document: RecordingDocument, draft: Draft, default_zone: str) -> Accepted:
-    """Makes the recording with the document's `reference_id`, or makes it what the document says."""
+    """Makes the recording with the document's `reference_id`, or makes that one what the document says."""
     recording = by_reference(session, draft.client, document.reference_id)
     if recording is None:
         return accept_document(session, store, draft, None)
-    return become(session, store, lock_and_reload(session, store, recording), document, default_zone)
+    return replace_document(session, store, lock_and_reload(session, store, recording), document, default_zone)
 
 
-def become(
+def replace_document(
     session: Session,
     store: Store,
     recording: Recording,
@@ -191,18 +195,18 @@ def become(
     *,
     party: Party | None = None,
 ) -> Accepted:
-    """Makes a recording that is held what a whole document says: one that is stuck on the way there is taken up."""
+    """Makes a locked recording what a whole document says. A chain that is stuck on the way there is resumed."""
     latest = _latest(session, recording)
     if recording.status == RecordingStatus.STUCK and _aims_at(latest, recording, document, default_zone):
         return resume_latest_chain(session, store, recording)
     document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
     if document_stays and _says_the_same(session, recording, document, default_zone):
-        return replace(as_it_is(session, recording), unchanged=True)
+        return replace(already_done(session, recording), unchanged=True)
     return change(session, store, recording, document, default_zone, party=party)
 
 
 def create_in_party(session: Session, store: Store, draft: Draft, party: Party) -> Accepted:
-    """A new recording that goes where others of the party leave."""
+    """Makes a recording that goes where others of the party leave, with its chain. Raises NothingAhead."""
     add_recording(session, draft)
     resource = _resource_input(draft.recording_id, draft.input["resource"], party)
     given = {**draft.input, "resource": resource, "together": list(party.items), "party": party.as_input()}
@@ -212,7 +216,7 @@ def create_in_party(session: Session, store: Store, draft: Draft, party: Party) 
 
 
 def _aims_at(chain: Chain, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
-    """Whether the document is the recording's when the chain has succeeded."""
+    """Whether the recording will be what the document says when the chain has succeeded."""
     if chain.operation != "update":
         return chain.operation != "cancel" and equality.same(recording, document, default_zone)
     change, schedule = chain.input["change"], document.schedule(zone_for(recording, default_zone))
@@ -220,7 +224,7 @@ def _aims_at(chain: Chain, recording: Recording, document: RecordingDocument, de
 
 
 def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
-    """Cancels what lies ahead. A chain that still runs is asked to stop; a cancellation that is stuck is taken up.
+    """Makes a chain that cancels what lies ahead. One that still runs is asked to stop; a stuck cancellation goes on.
 
     A failed recording, of which there is nothing to cancel, is listed no more.
     """
@@ -228,19 +232,19 @@ def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
         recording.listed = False
         session.add(recording)
     if recording.status in (RecordingStatus.CANCELLED, RecordingStatus.CANCELLING, RecordingStatus.FAILED):
-        return as_it_is(session, recording)
+        return already_done(session, recording)
     latest = _latest(session, recording)
     session.execute(
         update(Recording)
         .where(col(Recording.id) == recording.id)
         .values(status=RecordingStatus.CANCELLING, problem=None, updated_at=utc_now())
     )
-    withdraw(session, col(Occurrence.booking_id) == recording.id)
+    hide_from_encoders(session, col(Occurrence.booking_id) == recording.id)
     if latest.operation == "cancel":
         store.make_due(session, latest.id)
         return Accepted(recording.id, latest.id, chain_started=True)
     store.ask_to_stop(session, latest.id)
-    return begin_chain(session, store, recording, "cancel", _ending(session, recording))
+    return start_chain(session, store, recording, "cancel", _ending(session, recording))
 
 
 def _ending(session: Session, recording: Recording, **more: Any) -> dict[str, Any]:
@@ -248,17 +252,20 @@ def _ending(session: Session, recording: Recording, **more: Any) -> dict[str, An
     return {"resource_id": recording.resource_id, "rooms": resources, "change": {"cancel": True, **more}}
 
 
-def withdraw(session: Session, which: ColumnElement[bool]) -> None:
-    """From now on no encoder is shown these occurrences, of those that lie ahead, however long their chain takes."""
+def hide_from_encoders(session: Session, which: ColumnElement[bool]) -> None:
+    """Hides those of the occurrences that lie ahead from encoders at once, however long their chain takes."""
     session.execute(update(Occurrence).where(which, col(Occurrence.start) > utc_now()).values(withdrawn=True))
 
 
-def as_it_is(session: Session, recording: Recording) -> Accepted:
+def already_done(session: Session, recording: Recording) -> Accepted:
     return Accepted(recording.id, _latest(session, recording).id, chain_started=False)
 
 
-def guarded(session: Session, store: Store, client: Client, named: str | Reference, if_match: str | None) -> Recording:
-    """The recording, held, if the client's `If-Match` allows to change it (RFC 9110, 13.1.1)."""
+def lock_if_match(
+    session: Session, store: Store, client: Client, named: str | Reference, if_match: str | None
+) -> Recording:
+    """The recording, locked (`lock_and_reload`). Raises NotFound; PreconditionFailed if the client's `If-Match` is not
+    its ETag (RFC 9110, 13.1.1)."""
     recording = lock_and_reload(session, store, find(session, client, named))
     allowed = {"*", etag(recording)}
     if if_match is not None and allowed.isdisjoint(tag.strip() for tag in if_match.split(",")):
@@ -291,7 +298,7 @@ def _latest(session: Session, recording: Recording) -> Chain:
     return latest_chains(session, [recording.id])[recording.id]
 
 
-def begin_chain(
+def start_chain(
     session: Session,
     store: Store,
     recording: Recording,

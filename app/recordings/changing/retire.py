@@ -3,8 +3,7 @@
 `switch` looks at the clock once, for all that follows: what has begun by then, or was to begin, stays as it was. Of
 recordings that are changed together all look at one moment, that of their verdict. SQL then shows the new occurrences.
 `retire` removes from Kaltura what they replace, `remains` cancels what still stands of a series that Kaltura has
-deleted or ended half-way, and `mend` cancels again what an update of a series brought back to
-life.
+deleted or ended half-way, and `mend` cancels again what an update of a series brought back to life.
 
 What `retire` does with an event that occurrences leave:
 
@@ -42,7 +41,7 @@ SCHEDULED = OccurrenceStatus.SCHEDULED
 
 
 def _late(context: Ctx) -> set[str]:
-    """Occurrences that have begun by the switch, or were to begin by then: the change comes too late for them."""
+    """The ids of occurrences that have begun by the switch, or were to begin by then: the change comes too late."""
     now: int = context.result("switch")
     begun = {
         one["id"]
@@ -54,7 +53,7 @@ def _late(context: Ctx) -> set[str]:
 
 
 def _made(context: Ctx) -> list[tuple[str, int, str]]:
-    """Each occurrence that gets a new event: the event's number, its start, its id."""
+    """`(event's number, start in epoch seconds, occurrence id)` of each occurrence that gets a new event."""
     return [
         (number, start, occurrence_id)
         for number, event in planned(context).items()
@@ -154,7 +153,7 @@ def _retire_calls(context: Ctx) -> list[Call]:
 
 
 def _leave(event: Mapping[str, Any], left: set[str], now: int) -> list[Call]:
-    """What takes the occurrences in `left` out of an event."""
+    """The calls that take the occurrences in `left` (ids) out of an event: see the table above."""
     scheduled = [one for one in event["sessions"] if one["status"] == SCHEDULED]
     leaving = [one for one in scheduled if one["id"] in left]
     if not leaving:
@@ -171,14 +170,14 @@ def _leave(event: Mapping[str, Any], left: set[str], now: int) -> list[Call]:
 
 
 def to_be_cancelled(context: Ctx) -> list[int]:
-    """The occurrences that will be cancelled one by one, as it looks before anything is made."""
+    """The event ids that will be cancelled one by one, as it looks before anything is made."""
     state = context.result("state")
     calls = [call for one in state["old"] for call in _leave(one, set(state["left"]), state.get("decided_at", 0))]
     return [call.request["event_id"] for call in calls if call.key.startswith("cancel:")]
 
 
 def retire_questions(context: Ctx) -> list[Act]:
-    """What `remains` and `mend` are going to ask: about what is left of series when they are deleted or ended."""
+    """What `remains` and `mend` will ask, about what is left of series when they are deleted or ended."""
     client, keys = context.tools.kaltura, [call.key for call in _retire_calls(context)]
     return [
         *(partial(client.list_events, call.request["event_ids"]) for call in _remains(context, keys)),
@@ -211,7 +210,7 @@ def _retire(context: Ctx, call: Call) -> Outcome:
 
 
 def _save_retired(session: Session, context: Ctx) -> None:
-    """The events as they are now. An occurrence that is not scheduled keeps no event that is gone."""
+    """Writes what became of the old events. An occurrence that is not scheduled keeps no event that is gone."""
     for key, ended in context.results["retire"].items():
         verb, _, event_id = key.partition(":")
         event = (col(ScheduleEvent.recording_id) == context.subject, col(ScheduleEvent.event_id) == int(event_id))
@@ -234,7 +233,7 @@ def _remains_calls(context: Ctx) -> list[Call]:
 
 
 def _remains(context: Ctx, retired: Iterable[str]) -> list[Call]:
-    """One for all occurrences that went with a series, by their own ids: Kaltura may have left them standing."""
+    """One call for all occurrences that went with a series, by their own ids: Kaltura may have left them standing."""
     left = set(context.result("state")["left"]) - _late(context)
     series, occurrences = list[int](), list[tuple[int, int]]()
     for key in retired:
@@ -281,7 +280,7 @@ def _mend_calls(context: Ctx) -> list[Call]:
 
 
 def _mends(context: Ctx, retired: Collection[str]) -> list[Call]:
-    """Every series that this chain updated: an update brings cancelled occurrences whose times changed back to life."""
+    """A call for each series that this chain updated: that brings cancelled occurrences back whose times changed."""
     touched = {
         int(key.partition(":")[2])
         for key in (*context.results.get("words", ()), *retired)

@@ -3,7 +3,7 @@
 Two that swap resources make what is new on the other's resource while the other is still there. Before `switch`, behind
 which there is no way back, each waits in `together` for the others; there it is decided once for all
 (app/chains/parties.py). A new recording that goes where another one leaves waits there, too, and is seen by nobody
-before. The input of such a chain has `party`: `items`, `rooms` and `names` of Party.
+before. The input of such a chain has "party": `Party.as_input()`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,8 +37,8 @@ MOST_LOOKS = 20.0  # a second, of all recordings that wait for each other
 class Party:
     """Recordings that are changed together, or not at all.
 
-    `items`: the place of each in the batch. `rooms`: all that they have and are to have, by id; `names` those that are
-    still to be made. `found`: the resource that each recording is to have, where it is known.
+    `items`: the place of each recording in the batch, by its id. `resources`: the ids of all that they have and are to
+    have; `names` of those that are still to be made. `found`: recording id → id of the resource that it is to have.
     """
 
     id: str
@@ -48,11 +48,12 @@ class Party:
     found: dict[str, int]
 
     def as_input(self) -> dict[str, Any]:
+        """`{"items", "rooms", "names"}`, as chains keep it."""
         return {"items": self.items, "rooms": self.resources, "names": self.names}
 
 
 def link(context: Ctx, call: Call) -> Outcome:
-    """Does not go to a resource that somebody is to leave who, as is known by now, stays."""
+    """The step `links` of a chain of a party: links nothing once the party is refused, since who was to leave stays."""
     if context.input.get("party"):
         with context.tools.database.read() as session:
             standing = standing_of(session, context.chain_id, TOGETHER)
@@ -64,7 +65,8 @@ def link(context: Ctx, call: Call) -> Outcome:
 
 @outcome()
 def _gather(context: Ctx, _call: Call) -> Outcome:
-    """`{"at": the moment of the verdict, in epoch seconds}`, if all may go on."""
+    """The step `together`: Done with `{"at": epoch seconds of the verdict}` if all may go on, Retry while one is not
+    there yet, Failed if one was refused."""
     database = context.tools.database
     with database.read() as session:
         standing = standing_of(session, context.chain_id, TOGETHER)
@@ -88,8 +90,8 @@ def _not_applied(context: Ctx, verdict: Verdict) -> Failed:
 
 
 def _overtaken(session: Session, chain_ids: Sequence[str], at: int) -> Verdict | None:
-    """Time may have gone by: whose new occurrences would meet one that has begun where it was to leave, and so
-    stays."""
+    """The verdict against going, if an occurrence that was to leave has begun meanwhile, and so stays in the way of
+    another recording's."""
     contexts, now = _contexts(session, chain_ids), instant(at)
     running = [pair for one in contexts for pair in _running(one, now)]
     for one in contexts:

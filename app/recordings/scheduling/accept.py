@@ -1,4 +1,4 @@
-"""A document is accepted: its recording and its chain are made, or found. Chains are taken up again.
+"""Accepts a document: makes its recording and its chain, or finds those that it made before. Resumes chains.
 
 Every function works in its caller's transaction and commits nothing.
 """
@@ -41,8 +41,8 @@ class Accepted:
     """A recording and the chain to wait for.
 
     `chain_started`: by this request. `recording_created`: by this request, too. `claim`: the chain belongs to this
-    process from the start. `unchanged`: it is already what the request asks for, and
-    there is nothing to wait for.
+    process from the start. `unchanged`: the recording is already what the request asks for, and there is nothing to
+    wait for.
     """
 
     recording_id: str
@@ -87,7 +87,7 @@ def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
 
 
 def add_recording(session: Session, draft: Draft) -> None:
-    """The recording's rows, for which a chain is to be begun. Raises NothingAhead."""
+    """Writes the rows of a new recording; whoever calls makes its chain. Raises NothingAhead."""
     ensure_ahead(draft.schedule, utc_now())
     forget_failed(session, draft.client, draft.document.reference_id)
     for table, rows in draft.rows:
@@ -106,16 +106,16 @@ def _make(session: Session, store: Store, draft: Draft, claim: bool) -> Accepted
 
 
 def lock_and_reload(session: Session, store: Store, recording: Recording) -> Recording:
-    """The recording as it is now and stays until the end of this transaction, whatever its chain is doing."""
+    """Locks the recording's chains and reads it again: until the end of this transaction it stays as it is now."""
     store.lock_chains(session, recording.id)
     session.refresh(recording)
     return recording
 
 
 def resume_latest_chain(session: Session, store: Store, recording: Recording) -> Accepted:
-    """Takes the latest chain of a recording, if it is stuck or waiting, up again, from its open step.
+    """Makes the latest chain of a recording due at once, if it is stuck or waiting: it goes on from its open step.
 
-    One that runs is waited for. Raises NothingToResume if it has ended.
+    One that runs is left to run. Raises NothingToResume if it has ended.
     """
     lock_and_reload(session, store, recording)
     chain = latest_chains(session, [recording.id])[recording.id]
@@ -129,7 +129,7 @@ def resume_latest_chain(session: Session, store: Store, recording: Recording) ->
 
 
 def resume_chain(session: Session, store: Store, chain_id: str) -> Accepted:
-    """The same for any chain, also one that is no recording's (a sweep). Raises NotFound, NothingToResume."""
+    """`resume_latest_chain` for any chain, also a sweep's. Raises NotFound, NothingToResume."""
     chain = session.get(Chain, chain_id) if chain_id.isascii() and chain_id.isprintable() else None
     if chain is None:
         raise NotFound("There is no such chain.")
@@ -145,13 +145,12 @@ def resume_chain(session: Session, store: Store, chain_id: str) -> Accepted:
 
 
 def lock_recording(session: Session, recording_id: str) -> None:
-    """Nobody else changes the recording until the end of this transaction; before its occurrences, and all else of
-    it."""
+    """Locks the recording's row until the end of this transaction. To be called before other rows of it are locked."""
     session.connection().execute(_HOLD, {"of": recording_id})
 
 
 def schedule_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-    """What the end of a `schedule` chain means to its recording. One that is cancelled meanwhile stays so."""
+    """Writes the end of a `schedule` chain into its recording, unless that is cancelled, or being cancelled."""
     if status == ChainStatus.SUCCEEDED:
         session.connection().execute(_SCHEDULED, {"of": subject, "at": utc_now()})
     elif status == ChainStatus.STUCK:

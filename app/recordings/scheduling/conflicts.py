@@ -1,4 +1,4 @@
-"""The step that asks what is in the way of a recording's occurrences, before anything is made."""
+"""The step `conflicts`: what is booked at the times of a recording's occurrences, before anything is made."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -38,7 +38,7 @@ def _conflict_calls(context: Ctx) -> list[Call]:
 
 
 def resource_questions(context: Ctx, resource_id: int) -> list[Act]:
-    """What is going to be asked about this resource, if it is the one."""
+    """What this step will ask about the resource, if it is that one in the end: for a step before it to ask ahead."""
     if not _conflict_calls(context):
         return []
     client = context.tools.kaltura
@@ -50,7 +50,7 @@ def resource_questions(context: Ctx, resource_id: int) -> list[Act]:
 
 @outcome()
 def _check_conflicts(context: Ctx, call: Call) -> Outcome:
-    """What is booked on the resource in Kaltura and by Lectern itself; or a blackout, which belongs to no resource."""
+    """Done, or Failed with each conflict: with a booking on the resource, or with a blackout, which is on none."""
     client = context.tools.kaltura
     if call.key != "resource":  # an older version asked for the blackouts of each event
         met = client.get_conflicts([chain_resource(context)], _span_candidate(context), kind="blackout")
@@ -84,8 +84,10 @@ def bookings_on(
     but: Collection[str],
     besides: Iterable[kaltura.Event] = (),
 ) -> list[Booked]:
-    """What is booked on the resource within the span, but for these recordings: Lectern's own by SQL, others' by
-    Kaltura, and what is given `besides`."""
+    """What is booked on the resource within the span (UTC): Lectern's own by SQL, others' by Kaltura's list.
+
+    `but`: ids of recordings to leave out. `besides`: events to add, such as blackouts. Raises KalturaError.
+    """
     listed = everything(client, resource_id, *span)
     with database.read() as session:
         known = known_bookings(session, resource_id, *span, but=but)
@@ -99,7 +101,7 @@ def bookings_on(
 
 
 def refusal(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:
-    """The refusal, in which other clients' recordings are not named."""
+    """A Failed that tells of the conflicts, without naming other clients' recordings; None without conflicts."""
     if not pairs:
         return None
     with context.tools.database.read() as session:
@@ -108,7 +110,7 @@ def refusal(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:
 
 
 def others(context: Ctx, events: Iterable[kaltura.Event]) -> list[Booked]:
-    """Of Kaltura's events those that this chain has to mind."""
+    """Kaltura's events but for those of `party_members`."""
     return _of_others(context.tools.database, events, party_members(context))
 
 
