@@ -229,7 +229,7 @@ class Definition(Generic[T]):
     `trips` makes, for each run, what sends calls side by side.
 
     `ended` runs within the transaction that ends the chain: `succeeded`, `failed` (with what it was refused for), or
-    `stuck` (with `{"code": "stuck", "detail", "step", …}`; once taken up again, the chain ends another time).
+    `stuck` (with `{"code": "stuck", "detail", "step", …}`; once resumed, the chain ends another time).
     `sweep` names the operation that looks once more, some minutes after a chain had an unknown outcome, for what may
     have been made without being seen. Its subject is `sweep:<subject>`, its input `{"subject", "input", "results",
     "unsure": {step: [{"key", "request"}]}}`; after a chain that failed, there are no results.

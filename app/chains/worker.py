@@ -164,7 +164,7 @@ class Workers(Generic[T]):
                     with bound_contextvars(chain_id=claim.chain_id, subject=claim.subject):  # on every line of the log
                         over = self._engine.run(claim, tools)
                 except Exception:
-                    # What was not committed has not happened; the lease runs out and the chain is taken up again.
+                    # What was not committed has not happened; the lease runs out, and the chain is claimed again.
                     log.exception("chain_left", chain_id=claim.chain_id)
                 finally:
                     del self._running[threading.current_thread().name]

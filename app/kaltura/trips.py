@@ -59,9 +59,11 @@ class Asked:
 
     @property
     def travels_alone(self) -> bool:
+        """Whether it has a text that Kaltura would replace in a multirequest."""
         return _REFERENCE.search(self.text) is not None
 
     def part(self) -> dict[str, object]:
+        """The call as a part of a multirequest."""
         return {**self.params, "service": self.service, "action": self.action}
 
 
@@ -103,18 +105,18 @@ def _answer_or_error(answer: object, hide: Iterable[str]) -> object:
 
 
 class Carrier(Protocol):
-    """Whoever makes a trip."""
+    """Sends several calls in one request: `Calls`."""
 
     @property
     def most_parts(self) -> int: ...
 
     def carry(self, asked: Sequence[Asked]) -> Sequence[object]:
-        """For each its answer, or the KalturaError that it came to. Never raises one."""
+        """The answer of each, or the KalturaError that it came to. Raises none."""
 
 
 @dataclass(eq=False, slots=True)
 class Walker:
-    """A function on its way. `asked` is what it stands still for."""
+    """A function that is being run side by side with others. `asked` is the call whose answer it waits for."""
 
     trips: "Trips"
     is_prefetch: bool = False
@@ -141,7 +143,7 @@ NOT_KEPT = object()
 
 @dataclass
 class Trips:
-    """The trips of one thread in one undertaking, with which go the answers that are kept.
+    """One thread's requests for one chain, and the answers that were asked for ahead.
 
     An answer that was asked for ahead is used once. It is forgotten when something is changed after it.
     """
@@ -156,7 +158,7 @@ class Trips:
         prefetch: Sequence[Callable[[], object]] = (),
         prefetch_after: Sequence[Callable[[], object]] = (),
     ) -> list[T]:
-        """What each of the acts returns. What one raises is raised, and the others go no further.
+        """Runs the acts side by side, and returns what each returns. What one raises is raised, and ends the others.
 
         `prefetch` are questions that will be asked soon: they go with a trip that is made anyway. `prefetch_after` go
         with the trip that changes something, behind the changes. Whether they are answered matters to nobody.
@@ -232,7 +234,7 @@ class Trips:
 
 
 def copies(error: KalturaError, count: int) -> list[KalturaError]:
-    """Of an error that so many calls have met: each raises its own."""
+    """As many errors as calls have met this one: each call raises its own."""
     found = [error]
     while len(found) < count:
         twin = type(error).__new__(type(error), *error.args)  # each kind is made of other arguments

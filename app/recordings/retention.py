@@ -83,7 +83,7 @@ def forget_keys(session: Session, before: datetime, most: int = MANY) -> int:
 
 
 def _forget(session: Session, ids: Sequence[str], *still: ColumnElement[bool]) -> int:
-    """Deletes those of the recordings that nobody needs, and of which this is `still` true once they are held."""
+    """Deletes those of the recordings that nobody needs, and of which this is `still` true once they are locked."""
     if not ids:
         return 0
     session.execute(_HOLD, {"of": [*ids, *(f"sweep:{one}" for one in ids)]})  # first of all, as whoever changes one

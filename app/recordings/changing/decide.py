@@ -120,8 +120,8 @@ def aim(
         asked = change["occurrence"]
         row = next(row for row in rows if row.id == asked["id"])
         start, end = instant(asked["start"]), instant(asked["end"])
-        is_held = asked["status"] == SCHEDULED
-        restored = is_held and (row.restored or row.status != SCHEDULED)
+        is_scheduled = asked["status"] == SCHEDULED
+        restored = is_scheduled and (row.restored or row.status != SCHEDULED)
         where = own_resource if asked.get("placing") else row.own_resource
         times = replace(row, start=start, end=end)
         aimed = replace(times, status=asked["status"], moved=asked["moved"], restored=restored, own_resource=where)

@@ -1,4 +1,4 @@
-"""What Kaltura has on a resource, held against what SQL says of it. Pure functions over rows and events.
+"""Compares what Kaltura has on a resource with what SQL says of it. Pure functions over rows and events.
 
     events of Kaltura ─┬─ Lectern's own, of a recording on this resource ──▶ `differences`: drift
                        ├─ of a recording that a chain is working on ──▶ left alone
