@@ -1,4 +1,4 @@
-"""How recordings are shown: many at once, with a fixed number of queries."""
+"""Reads what is shown of recordings: many at once, with a fixed number of queries."""
 
 import re
 from collections import defaultdict
@@ -75,11 +75,12 @@ def in_order(session: Session, ids: Sequence[str], server_zone: ZoneInfo) -> lis
 
 
 def view(session: Session, recording: Recording, server_zone: ZoneInfo) -> RecordingView:
+    """One recording as it is shown."""
     return views(session, shown(session, [recording.id]), server_zone)[0]
 
 
 def views(session: Session, found: Sequence[Shown], server_zone: ZoneInfo) -> list[RecordingView]:
-    """`server_zone` is the zone of Kaltura's server."""
+    """Recordings as they are shown, in this order. `server_zone` is the zone of Kaltura's server."""
     ids = [one.recording.id for one in found]
     drift = drift_of(session, ids)
     steps = steps_of(session, [one.chain.id for one in found])
@@ -141,6 +142,7 @@ def history(session: Session, recording: Recording) -> list[ChainView]:
 
 
 def chain(session: Session, chain_id: str) -> ChainView:
+    """One chain as it is shown, whoever's it is."""
     return _chain(session.get_one(Chain, chain_id), steps_of(session, [chain_id]))
 
 

@@ -37,7 +37,8 @@ class DriftKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`found` is what Kaltura has, None where it has nothing; `occurrence_id` is None for an event nobody wants."""
+    """Where Kaltura is not as SQL wants it. `found` is what Kaltura has, None where it has nothing; `occurrence_id` is
+    None for an event that nobody wants."""
 
     kind: DriftKind
     booking_id: str
@@ -176,7 +177,7 @@ def follow(
     default: ZoneInfo,
     unsure: Collection[str] = (),
 ) -> Plan:
-    """`rows` are the resource's occurrences of others as SQL has them, `events` those that Kaltura has.
+    """What makes SQL's bookings and occurrences of others (`rows`) those that Kaltura has on the resource (`events`).
 
     An event whose series names no zone is in `default`. What no encoder records is there too: it keeps the resource.
     Rows in `unsure` that have no event stay as they are.

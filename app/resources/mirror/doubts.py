@@ -1,4 +1,4 @@
-"""Lists that are not believed as they are.
+"""Checks Kaltura's list of a resource against its database before it is believed.
 
 What Kaltura lists of a resource is its search engine's word, and that may be late or wrong, in passing or for good:
 it leaves out what is there, and counts what is no more. Its database is asked by ids, which is never late (exchange
@@ -59,7 +59,9 @@ def look_closer(
     now: datetime,
     looked: datetime | None,
 ) -> Seen:
-    """The list, and what it leaves out of `rows`, which are those of nobody's chain. Raises KalturaError.
+    """What is on the resource, by its list, and by the database what that leaves out of `rows`. Raises KalturaError.
+
+    `rows`: what SQL has there, but for recordings that a chain works on.
 
     `looked`: when the last look was that counted. Four calls for each 500 occurrences that have vanished, at most, and
     about ten where the list is odd.
@@ -104,8 +106,8 @@ def look_closer(
 def still_there(
     client: KalturaClient, resource_id: int, event_ids: Sequence[int], now: datetime
 ) -> tuple[list[Event], set[int]]:
-    """Those of at most 500 events that are active, ahead, and on the resource, by Kaltura's database, whatever it
-    lists; and those of which one cannot tell."""
+    """Of at most 500 events, those that Kaltura's database has active, ahead and on the resource; and the ids of those
+    that cannot be read, of which one cannot tell. Raises KalturaError."""
     listed = client.list_events(event_ids, lenient=True)
     found = [
         event for event in listed if event.active and event.end > now and event.recurrence_type in (SINGLE, OCCURRENCE)

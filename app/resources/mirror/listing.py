@@ -43,7 +43,10 @@ _LOST = (
 
 
 def read(database: Database, client: KalturaClient, busy: Busy, now: datetime) -> Write:
-    """Asks for all resources. Raises KalturaError, and NotBelieved where Kaltura had some and lists none."""
+    """Asks Kaltura for all resources, and returns what writes them.
+
+    Raises KalturaError; NotBelieved if SQL has some and Kaltura lists none.
+    """
     with database.read() as session:
         before = set(session.execute(_THERE).scalars())
     listed = client.list_resources(lenient=True)
