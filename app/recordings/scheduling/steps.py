@@ -47,6 +47,12 @@ _WANTED = select(func.coalesce(_ASKED["id"].as_string(), _ASKED["system_name"].a
 
 # resource
 
+TAKEN_TRIES = 3
+TAKEN = (
+    "Kaltura says that this system name is taken, and has no resource of this name: most likely one has it whose name "
+    "differs in an accent. Name that one as it is written there: GET /resources lists them."
+)
+
 
 @outcome()
 def _find_or_make_resource(context: Ctx, call: Call) -> Outcome:
@@ -62,9 +68,11 @@ def _find_or_make_resource(context: Ctx, call: Call) -> Outcome:
         try:
             made = client.add_resource(asked["kind"], asked["name"], asked["system_name"], asked["description"])
         except Refused as refusal:
-            if refusal.code == "SYSTEM_NAME_ALREADY_EXISTS":
+            if refusal.code != "SYSTEM_NAME_ALREADY_EXISTS":
+                raise
+            if context.failures < TAKEN_TRIES:
                 return Retry("somebody made this resource just now", 1.0)
-            raise
+            return at("refused_by_kaltura", "/resource", TAKEN, kaltura_code=refusal.code)
         return Done({**_as_result(made), "made": True})
     return Done(_as_result(found[0]))
 
