@@ -1,4 +1,4 @@
-"""`/recordings/{id}/occurrences`: one session of a recording."""
+"""`/recordings/{id}/occurrences`: one occurrence of a recording."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from app.access.door import Writer
 from app.http.errors import AmbiguousResource, PayloadTooLarge, ResourceNotFound, UnsupportedMediaType, responses
-from app.recordings.changing import one_session
+from app.recordings.changing import one_occurrence
 from app.recordings.parameters import (
     CHANGING_ONE,
     ONE_GOES_ON,
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/recordings", tags=["recordings"])
 async def move_occurrence(
     id: RecordingId,
     occurrence_id: OccurrenceId,
-    wanted: one_session.OccurrenceChange,
+    wanted: one_occurrence.OccurrenceChange,
     client: Writer,
     accepting: Accepting,
     prefer: Prefer = None,
@@ -43,7 +43,7 @@ async def move_occurrence(
     It keeps its id. What it was given by hand it keeps, too, whatever becomes of the recording. One that runs can be
     stopped or extended by `duration_minutes`: encoders see that at once. It is not extended into what is booked there.
     """
-    change = partial(one_session.change_one, wanted=wanted)
+    change = partial(one_occurrence.change_one, wanted=wanted)
     return await accepting.change_occurrence(client, id, occurrence_id, change, wait_of(prefer))
 
 
@@ -58,7 +58,7 @@ async def cancel_occurrence(
     id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
 ) -> Response:
     """Cancels one session; stops one that runs. Harmless to repeat; `restore` takes a cancellation back."""
-    return await accepting.change_occurrence(client, id, occurrence_id, one_session.cancel_one, wait_of(prefer))
+    return await accepting.change_occurrence(client, id, occurrence_id, one_occurrence.cancel_one, wait_of(prefer))
 
 
 @router.post(
@@ -72,4 +72,4 @@ async def restore_occurrence(
     id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
 ) -> Response:
     """Schedules a session again that was cancelled or excluded, at the time that it had."""
-    return await accepting.change_occurrence(client, id, occurrence_id, one_session.restore, wait_of(prefer))
+    return await accepting.change_occurrence(client, id, occurrence_id, one_occurrence.restore, wait_of(prefer))

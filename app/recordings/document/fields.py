@@ -1,4 +1,4 @@
-"""The parts of a recording's document, each with its own rules: room, recurrence, exclusions, words and people."""
+"""The parts of a recording's document, each with its own rules: resource, recurrence, exclusions, words and people."""
 
 import re
 from datetime import datetime, timedelta
@@ -50,7 +50,7 @@ class OnConflict(StrEnum):
     SKIP = "skip"
 
 
-# --- room --------------------------------------------------------------------------------------------------
+# --- resource ----------------------------------------------------------------------------------------------
 
 
 class NewResource(In):

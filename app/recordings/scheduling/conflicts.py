@@ -1,4 +1,4 @@
-"""The step that asks what is in the way of a recording's sessions, before anything is made."""
+"""The step `conflicts`: what is booked at the times of a recording's occurrences, before anything is made."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -16,13 +16,13 @@ from app.recordings.models import Recording
 from app.recordings.scheduling.context import (
     Ctx,
     booked,
+    chain_resource,
+    event_resource,
+    party_members,
     planned,
-    room,
-    room_of,
-    sessions_of,
     skips,
-    together,
     wanted,
+    wanted_occurrences,
 )
 from app.recordings.scheduling.events import draft, newest_question
 from app.recordings.scheduling.lanes import lanes
@@ -48,20 +48,20 @@ def _conflict_calls(context: Ctx) -> list[Call]:
     return [Call("skip")] if skips(context) else [Call("resource"), Call("blackout")]
 
 
-def room_questions(context: Ctx, resource_id: int) -> list[Act]:
-    """What is going to be asked about this room, if it is the one."""
+def resource_questions(context: Ctx, resource_id: int) -> list[Act]:
+    """What this step will ask about the resource, if it is that one in the end: for a step before it to ask ahead."""
     if not _conflict_calls(context):
         return []
     client = context.tools.kaltura
     return [
         partial(everything, client, resource_id, *_span(context)),
-        partial(client.get_conflicts, [resource_id], _any_session(context), kind="blackout"),
+        partial(client.get_conflicts, [resource_id], _span_candidate(context), kind="blackout"),
     ]
 
 
 @outcome()
 def _check_conflicts(context: Ctx, call: Call) -> Outcome:
-    """What is booked on the resource in Kaltura and by Lectern itself; or a blackout, which belongs to no resource."""
+    """Done, or Failed with each conflict: with a booking on the resource, or with a blackout, which is on none."""
     if call.key == "skip":
         return _leave_out(context)
     if call.key != "resource":  # an older version asked for the blackouts of each event
@@ -73,18 +73,18 @@ def _check_conflicts(context: Ctx, call: Call) -> Outcome:
 
 
 def _rooms(context: Ctx) -> list[int]:
-    return sorted({room_of(context, number) for number in planned(context)})
+    return sorted({event_resource(context, number) for number in planned(context)})
 
 
 def _there(context: Ctx, resource_id: int) -> list[Booked]:
     """What is on the resource while the chain's sessions there are to be."""
     sessions = wanted(context, resource_id)
     span = sessions[0][0], max(end for _, end in sessions)
-    return in_the_room(context.tools.database, context.tools.kaltura, resource_id, span, but=together(context))
+    return bookings_on(context.tools.database, context.tools.kaltura, resource_id, span, but=party_members(context))
 
 
 def _blackouts(context: Ctx) -> list[Booked]:
-    met = context.tools.kaltura.get_conflicts([room(context)], _any_session(context), kind="blackout")
+    met = context.tools.kaltura.get_conflicts([chain_resource(context)], _span_candidate(context), kind="blackout")
     return [booked(event) for event in met]
 
 
@@ -95,8 +95,8 @@ def _leave_out(context: Ctx) -> Outcome:
     """
     blackouts, out = _blackouts(context), dict[str, dict[str, Any]]()
     for resource_id in _rooms(context):
-        out |= met_sessions(context, resource_id, [*_there(context, resource_id), *blackouts])
-    if out.keys() == {session for _, _, session in sessions_of(context)} and not _may_be_empty(context, out):
+        out |= met_occurrences(context, resource_id, [*_there(context, resource_id), *blackouts])
+    if out.keys() == {session for _, _, session in wanted_occurrences(context)} and not _may_be_empty(context, out):
         return refusal(context, list(out.values())) or Done()
     return Done({"left_out": in_words(context, out)})
 
@@ -108,9 +108,9 @@ def _may_be_empty(context: Ctx, out: Collection[str]) -> bool:
     return bool(state["stays"]) or set(out) <= set(state["out_before"])
 
 
-def met_sessions(context: Ctx, resource_id: int, there: Iterable[Booked]) -> dict[str, dict[str, Any]]:
+def met_occurrences(context: Ctx, resource_id: int, there: Iterable[Booked]) -> dict[str, dict[str, Any]]:
     """Those of the chain's sessions in a room that meet something: their ids, and each one's first conflict."""
-    sessions = sessions_of(context, resource_id)
+    sessions = wanted_occurrences(context, resource_id)
     met = first_conflicts([(start, end) for start, end, _ in sessions], there)
     return {sessions[place][2]: pair for place, pair in met.items()}
 
@@ -125,17 +125,17 @@ def in_words(context: Ctx, out: Mapping[str, Mapping[str, Any]]) -> dict[str, st
 
 
 def _span(context: Ctx) -> tuple[datetime, datetime]:
-    sessions = wanted(context)
-    return sessions[0][0], max(end for _, end in sessions)
+    times = wanted(context)
+    return times[0][0], max(end for _, end in times)
 
 
-def _any_session(context: Ctx) -> kaltura.EventDraft:
-    """A candidate as long as all sessions together: one question finds all blackouts (docs/decisions/0025)."""
+def _span_candidate(context: Ctx) -> kaltura.EventDraft:
+    """A candidate as long as all occurrences together: one question finds all blackouts (docs/decisions/0025)."""
     start, end = _span(context)
     return replace(draft(context, next(iter(planned(context)))), start=start, end=end, recurrence=None)
 
 
-def in_the_room(
+def bookings_on(
     database: Database,
     client: KalturaClient,
     resource_id: int,
@@ -144,8 +144,10 @@ def in_the_room(
     but: Collection[str],
     besides: Iterable[kaltura.Event] = (),
 ) -> list[Booked]:
-    """What is booked on the resource within the span, but for these recordings: Lectern's own by SQL, others' by
-    Kaltura, and what is given `besides`."""
+    """What is booked on the resource within the span (UTC): Lectern's own by SQL, others' by Kaltura's list.
+
+    `but`: ids of recordings to leave out. `besides`: events to add, such as blackouts. Raises KalturaError.
+    """
     listed = everything(client, resource_id, *span)
     with database.read() as session:
         known = known_bookings(session, resource_id, *span, but=but)
@@ -159,7 +161,7 @@ def in_the_room(
 
 
 def refusal(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:
-    """The refusal, in which other clients' recordings are not named."""
+    """A Failed that tells of the conflicts, without naming other clients' recordings; None without conflicts."""
     if not pairs:
         return None
     with context.tools.database.read() as session:
@@ -168,8 +170,8 @@ def refusal(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:
 
 
 def others(context: Ctx, events: Iterable[kaltura.Event]) -> list[Booked]:
-    """Of Kaltura's events those that this chain has to mind."""
-    return _of_others(context.tools.database, events, together(context))
+    """Kaltura's events but for those of `party_members`."""
+    return _of_others(context.tools.database, events, party_members(context))
 
 
 def _of_others(database: Database, events: Iterable[kaltura.Event], but: Collection[str]) -> list[Booked]:
@@ -184,7 +186,7 @@ CONFLICTS = Step(
     _conflict_calls,
     _check_conflicts,
     lanes=lanes,
-    anew=lambda context: not skips(context),  # what was left out stays so; each link looks once more
-    together=every,
-    ahead=lambda context: [*newest_question(context), *category_questions(context)],
+    redo_after_stepping_aside=lambda context: not skips(context),  # what was left out stays so; each link looks again
+    independent=every,
+    prefetch=lambda context: [*newest_question(context), *category_questions(context)],
 )

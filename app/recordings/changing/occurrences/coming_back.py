@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from app.database.types import utc_now
-from app.recordings.changing.rooms import room_of
+from app.recordings.changing.placement import resource_of
 from app.recordings.document.fields import OnConflict
 from app.recordings.models import Recording
 from app.resources.conflicts import Booked, known_bookings
@@ -26,7 +26,7 @@ def may_come_back(session: Session, recording: Recording) -> bool:
     mine = (col(Occurrence.booking_id) == recording.id, col(Occurrence.start) > utc_now())
     out = (col(Occurrence.status) == OccurrenceStatus.EXCLUDED, col(Occurrence.in_the_way).is_not(None))
     return any(
-        not surely_booked(session, room_of(recording, one), one.start, one.end, but=[recording.id])
+        not surely_booked(session, resource_of(recording, one), one.start, one.end, but=[recording.id])
         for one in session.execute(select(Occurrence).where(*mine, *out)).scalars()
     )
 

@@ -18,8 +18,8 @@ from app.chains.steps import Call, Done, Failed, Outcome, Step, every
 from app.kaltura.types import Event, EventDraft
 from app.recordings.document.fields import OnConflict
 from app.recordings.scheduling import own
-from app.recordings.scheduling.conflicts import in_the_room, refusal
-from app.recordings.scheduling.context import Ctx, Tools, instant, room, sessions_of
+from app.recordings.scheduling.conflicts import bookings_on, refusal
+from app.recordings.scheduling.context import Ctx, Tools, chain_resource, instant, wanted_occurrences
 from app.recordings.scheduling.outcomes import GONE, NOT_OURS, outcome
 from app.recordings.scheduling.save_results import in_kaltura
 from app.recurrence.server import as_sent
@@ -33,7 +33,9 @@ def _calls(context: Ctx) -> list[Call]:
     change, places, state = context.input["change"], in_kaltura(context), context.result("state")
     titles = {row["id"]: row["title"] for row in state["rows"] if row.get("title")}
     made = [
-        {"event_id": places[one]["event_id"], "title": titles[one]} for *_, one in sessions_of(context) if one in titles
+        {"event_id": places[one]["event_id"], "title": titles[one]}
+        for *_, one in wanted_occurrences(context)
+        if one in titles
     ]
     there = {
         one["id"]: one
@@ -92,10 +94,10 @@ def _in_the_way(context: Ctx, call: Call) -> Failed | None:
     asked, was = call.request, call.request.get("was", {})
     if asked.get("end", 0) <= was.get("end", asked.get("end", 0)) or context.input["on_conflict"] == OnConflict.ALLOW:
         return None
-    span, where, client = (instant(was["end"]), instant(asked["end"])), room(context), context.tools.kaltura
+    span, where, client = (instant(was["end"]), instant(asked["end"])), chain_resource(context), context.tools.kaltura
     candidate = EventDraft(**context.input["event"], start=span[0], end=span[1], reference_id="")
     met = client.get_conflicts([where], candidate, asked["event_id"], kind="both")
-    there = in_the_room(context.tools.database, client, where, span, but=[context.subject], besides=met)
+    there = bookings_on(context.tools.database, client, where, span, but=[context.subject], besides=met)
     return refusal(context, find_conflicts([span], there))
 
 
@@ -130,4 +132,4 @@ def set_again(context: Ctx, event: Mapping[str, Any], children: Sequence[Event] 
                 session.execute(update(Occurrence).where(col(Occurrence.id) == occurrence_id).values(event_id=event_id))
 
 
-DETAILS: Step[Tools] = Step("details", _calls, _send, undo=_set_back, check=own.check, together=every)
+DETAILS: Step[Tools] = Step("details", _calls, _send, undo=_set_back, check=own.check, independent=every)

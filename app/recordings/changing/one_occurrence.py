@@ -1,4 +1,4 @@
-"""One session of a recording: moved, named, cancelled or restored, by a chain of its recording.
+"""One occurrence of a recording: moved, named, cancelled or restored, by a chain of its recording.
 
 One that runs is not moved, but its end is: it is stopped, or extended.
 """
@@ -16,17 +16,17 @@ from app.http.errors import NotChangeable, NotFound, OccurrenceOver, problem
 from app.http.fields import In, Line
 from app.http.times import LocalTime
 from app.recordings.changing.occurrences.coming_back import surely_booked
+from app.recordings.changing.placement import another_resource, is_gone, resource_of
 from app.recordings.changing.requests import (
     CANCELLED,
     SCHEDULED,
-    as_it_is,
-    begin_chain,
+    already_done,
     common_input,
     ensure_at_rest,
     ensure_changeable,
-    withdraw,
+    hide_from_encoders,
+    start_chain,
 )
-from app.recordings.changing.rooms import another_room, is_gone, room_of
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import words
 from app.recordings.document.fields import OnConflict, Resource
@@ -87,13 +87,13 @@ class OccurrenceChange(In):
 def change_one(
     session: Session, store: Store, recording: Recording, occurrence: Occurrence, wanted: OccurrenceChange
 ) -> Accepted:
-    """Moves one session, also to where the rule has none, and to another resource; gives it a title; ends it."""
+    """Makes a chain that moves one occurrence, ends it or gives it a title. Raises OccurrenceOver and more."""
     ensure_changeable(session, recording)
     start, end = _times_of(recording, occurrence, wanted)
-    put_on, title = another_room(session, recording, occurrence, wanted.resource), wanted.title_of(occurrence)
+    put_on, title = another_resource(session, recording, occurrence, wanted.resource), wanted.title_of(occurrence)
     stays = start == occurrence.start and put_on is None
     if stays and end == occurrence.end:
-        return _name(session, store, recording, occurrence, title) if title else as_it_is(session, recording)
+        return _name(session, store, recording, occurrence, title) if title else already_done(session, recording)
     if stays and _runs(occurrence):
         return _end(session, store, recording, occurrence, end, title)
     _ahead(recording, occurrence)
@@ -110,21 +110,21 @@ def cancel_one(session: Session, store: Store, recording: Recording, occurrence:
         return _end(session, store, recording, occurrence, utc_now(), {})
     if occurrence.planned_end and occurrence.end <= utc_now():  # stopped already
         ensure_at_rest(session, recording)
-        return as_it_is(session, recording)
+        return already_done(session, recording)
     if occurrence.status == CANCELLED and recording.status != RecordingStatus.FAILED:
         ensure_at_rest(session, recording)
-        return as_it_is(session, recording)
+        return already_done(session, recording)
     ensure_changeable(session, recording)
     accepted = _one(session, store, recording, occurrence, "cancel_occurrence", {"status": CANCELLED})
-    withdraw(session, col(Occurrence.id) == occurrence.id)
+    hide_from_encoders(session, col(Occurrence.id) == occurrence.id)
     return accepted
 
 
 def restore(session: Session, store: Store, recording: Recording, occurrence: Occurrence) -> Accepted:
-    """Schedules a session again that was cancelled or excluded."""
+    """Schedules an occurrence again that was cancelled or excluded."""
     ensure_changeable(session, recording)
     if occurrence.status == SCHEDULED:
-        return as_it_is(session, recording)
+        return already_done(session, recording)
     return _one(session, store, recording, occurrence, "restore_occurrence", {})
 
 
@@ -171,7 +171,7 @@ def _ensure_free(session: Session, recording: Recording, occurrence: Occurrence,
     """Raises ScheduleConflict if it is known that something is booked before it would end; the chain asks Kaltura."""
     if recording.document.get("on_conflict") == OnConflict.ALLOW:
         return
-    booked = surely_booked(session, room_of(recording, occurrence), occurrence.end, end)
+    booked = surely_booked(session, resource_of(recording, occurrence), occurrence.end, end)
     met = discreet(session, lambda other: other == recording.client, find_conflicts([(occurrence.end, end)], booked))
     refused = conflict(met)
     if refused:
@@ -229,7 +229,7 @@ def _one(
         "placing": put_on is not None,
         **asked,
     }
-    if wanted["status"] == SCHEDULED and put_on is None and is_gone(session, room_of(recording, occurrence)):
+    if wanted["status"] == SCHEDULED and put_on is None and is_gone(session, resource_of(recording, occurrence)):
         raise NotChangeable("Its resource is gone from Kaltura. POST …/resume moves it to the one that is meant now.")
     return _begin(session, store, recording, occurrence, operation, wanted, put_on=put_on)
 
@@ -251,9 +251,9 @@ def _begin(
         "categories": document.categories,
         # Who asks for one session is told what is in its way.
         "on_conflict": OnConflict.ALLOW if document.on_conflict == OnConflict.ALLOW else OnConflict.REJECT,
-        "resource_id": room_of(recording, occurrence),
+        "resource_id": resource_of(recording, occurrence),
         "resource": put_on,
         "together": [],
         "change": {"occurrence": {"id": occurrence.id, **wanted}, "zone": recording.time_zone},
     }
-    return begin_chain(session, store, recording, operation, given)
+    return start_chain(session, store, recording, operation, given)
