@@ -309,6 +309,19 @@ def test_endpoints_parse_call_and_return() -> None:
     assert wrong == []
 
 
+def test_code_says_resource_and_occurrence() -> None:
+    """Not room and session, which are people's words; `session` is SQLAlchemy's (docs/decisions/0100)."""
+    wrong = [
+        f"{name_of(path)}:{node.lineno} {name}"
+        for path in sources("app/chains", "app/recordings", "app/recurrence", "app/resources")
+        for node in nodes(path)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.arg | ast.keyword | ast.Name)
+        for name in [str(getattr(node, "name", None) or getattr(node, "arg", None) or getattr(node, "id", None))]
+        if re.search(r"(^|_)rooms?(_|$)|^Rooms?|(^|_)sessions$", name) and name != "RoomView"  # the API's own name
+    ]
+    assert wrong == []
+
+
 def test_nothing_prints() -> None:
     wrong = [
         f"{name_of(path)}:{node.lineno}"
