@@ -314,7 +314,7 @@ def test_endpoints_parse_call_and_return() -> None:
 
 
 def test_code_says_resource_and_occurrence() -> None:
-    """Not room and session, which are people's words; `session` is SQLAlchemy's (docs/decisions/0100)."""
+    """Not room and session, which are people's words; `session` is SQLAlchemy's (docs/decisions/0085)."""
     wrong = [
         f"{name_of(path)}:{node.lineno} {name}"
         for path in sources("app/chains", "app/recordings", "app/recurrence", "app/resources")
