@@ -90,7 +90,7 @@ def _about_left_out(
 
     `stays`: something lies ahead, whatever is found; `out_before`: what was left out before.
     """
-    made = {session for one in target.made for session, stays in one.occurrences if stays}
+    made = {of for one in target.made for of, stays in one.occurrences if stays}
     return {
         "left_out": {row.id: in_the_way(pair, tz) for row, pair in met if not row.moved},
         "stays": any(row.status == SCHEDULED and row.id not in made for row in target.rows),

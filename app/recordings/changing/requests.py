@@ -203,7 +203,7 @@ def post(session: Session, store: Store, draft: Draft, key: str | None, *, claim
     A key is for one request alone: sent again, nothing more comes of it.
     """
     accepted = accept_document(session, store, draft, key, claim=claim)
-    if accepted.begun or key is not None:
+    if accepted.chain_started or key is not None:
         return accepted
     recording = by_reference(session, draft.client, draft.document.reference_id)
     if recording is None or recording.id != accepted.recording_id or recording.status != RecordingStatus.SCHEDULED:

@@ -188,8 +188,8 @@ def _words(context: Ctx, call: Call, said: Mapping[str, Any], entry_id: str | No
 
 def _own_title(context: Ctx, event_id: int) -> dict[str, str]:
     """Of a single event, whose title is its only occurrence's; occurrences of a series keep their own."""
-    sessions = [one for event in context.result("state")["old"] for one in event["sessions"]]
-    title = next((one.get("title") for one in sessions if one["event_id"] == event_id), None)
+    found = [one for event in context.result("state")["old"] for one in event["sessions"]]
+    title = next((one.get("title") for one in found if one["event_id"] == event_id), None)
     return {"summary": title} if title else {}
 
 

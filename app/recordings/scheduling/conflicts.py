@@ -67,19 +67,19 @@ def _check_conflicts(context: Ctx, call: Call) -> Outcome:
     if call.key != "resource":  # an older version asked for the blackouts of each event
         return refusal(context, find_conflicts(wanted(context), _blackouts(context))) or Done()
     pairs = list[dict[str, Any]]()
-    for resource_id in _rooms(context):
+    for resource_id in _resources(context):
         pairs += find_conflicts(wanted(context, resource_id), _there(context, resource_id))
     return refusal(context, pairs) or Done()
 
 
-def _rooms(context: Ctx) -> list[int]:
+def _resources(context: Ctx) -> list[int]:
     return sorted({event_resource(context, number) for number in planned(context)})
 
 
 def _there(context: Ctx, resource_id: int) -> list[Booked]:
     """What is on the resource while the chain's sessions there are to be."""
-    sessions = wanted(context, resource_id)
-    span = sessions[0][0], max(end for _, end in sessions)
+    times = wanted(context, resource_id)
+    span = times[0][0], max(end for _, end in times)
     return bookings_on(context.tools.database, context.tools.kaltura, resource_id, span, but=party_members(context))
 
 
@@ -94,7 +94,7 @@ def _leave_out(context: Ctx) -> Outcome:
     A change is refused only for what it would take away: what was left out before, stays so.
     """
     blackouts, out = _blackouts(context), dict[str, dict[str, Any]]()
-    for resource_id in _rooms(context):
+    for resource_id in _resources(context):
         out |= met_occurrences(context, resource_id, [*_there(context, resource_id), *blackouts])
     if out.keys() == {session for _, _, session in wanted_occurrences(context)} and not _may_be_empty(context, out):
         return refusal(context, list(out.values())) or Done()
@@ -110,9 +110,9 @@ def _may_be_empty(context: Ctx, out: Collection[str]) -> bool:
 
 def met_occurrences(context: Ctx, resource_id: int, there: Iterable[Booked]) -> dict[str, dict[str, Any]]:
     """Those of the chain's sessions in a room that meet something: their ids, and each one's first conflict."""
-    sessions = wanted_occurrences(context, resource_id)
-    met = first_conflicts([(start, end) for start, end, _ in sessions], there)
-    return {sessions[place][2]: pair for place, pair in met.items()}
+    found = wanted_occurrences(context, resource_id)
+    met = first_conflicts([(start, end) for start, end, _ in found], there)
+    return {found[place][2]: pair for place, pair in met.items()}
 
 
 def in_words(context: Ctx, out: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -71,7 +71,7 @@ def shown(row: Row | None) -> tuple[str, str] | None:
     return None if row is None else (row.status, f"{row.start.astimezone(ZONE):%m-%d %H:%M}")
 
 
-@pytest.mark.parametrize("same_room", [True, False], ids=["the same room", "another room"])
+@pytest.mark.parametrize("same_resource", [True, False], ids=["the same room", "another room"])
 @pytest.mark.parametrize("time", [USUAL, LATER], ids=["the same time", "another time"])
 @pytest.mark.parametrize("says", SAYS)
 @pytest.mark.parametrize("decided", DECISIONS)
@@ -90,7 +90,7 @@ def test_a_decision_before_the_document_stays(
     assert shown(mine(rows)) == expected(decided, "has it", start, "09:00")
 
 
-@pytest.mark.parametrize("same_room", [True, False], ids=["the same room", "another room"])
+@pytest.mark.parametrize("same_resource", [True, False], ids=["the same room", "another room"])
 @pytest.mark.parametrize("time", [USUAL, LATER], ids=["the same time", "another time"])
 @pytest.mark.parametrize("says", SAYS)
 @pytest.mark.parametrize("decided", DECISIONS)

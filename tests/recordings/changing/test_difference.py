@@ -47,7 +47,7 @@ def test_a_retime_moves_all_that_lies_ahead_into_one_new_series_and_keeps_their_
     assert [made.occurrences for made in target.made] == [tuple((one, True) for one in AHEAD)]
 
 
-@pytest.mark.parametrize("same_room", [True, False])
+@pytest.mark.parametrize("same_resource", [True, False])
 def test_what_has_begun_is_never_touched(same_resource: bool) -> None:
     running = at("2027-01-22T09:20:00")
     target = aimed(ROWS, schedule(**LATER, duration_minutes=10), now=running, same_resource=same_resource)
