@@ -1,4 +1,4 @@
-"""The parts of a recording's document, each with its own rules: room, recurrence, exclusions, words and people."""
+"""The parts of a recording's document, each with its own rules: resource, recurrence, exclusions, words and people."""
 
 import re
 from datetime import datetime, timedelta
@@ -48,7 +48,7 @@ class OnConflict(StrEnum):
     ALLOW = "allow"
 
 
-# --- room --------------------------------------------------------------------------------------------------
+# --- resource ----------------------------------------------------------------------------------------------
 
 
 class NewResource(In):
