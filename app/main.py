@@ -62,11 +62,11 @@ from app.recurrence.occurrences import zone
 from app.resources.feed.polling import Feed, Shortcut
 from app.resources.links_router import router as calendar_links
 from app.resources.lookup import Finder
-from app.resources.mirror import listing, template_entries
+from app.resources.mirror import listing, template_entries, uploads
 from app.resources.mirror.refresh import Mirror
 from app.resources.mirror.threads import Refreshers
 from app.resources.paths import Paths
-from app.resources.rounds import ENTRIES, RESOURCES, Rounds
+from app.resources.rounds import ENTRIES, RESOURCES, UPLOADS, Rounds
 from app.resources.router import router as resources
 from app.sandbox.seed.seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID
 from app.sandbox.simulator import Sandbox
@@ -243,6 +243,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         busy=unfinished,
     )
     work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (template_entries.EVERY, template_entries.read)}
+    if settings.confirm_recordings:
+        work[UPLOADS] = uploads.EVERY, uploads.read
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
     retention = Retention(database, settings.keep_days)

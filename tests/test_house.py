@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recurrence": set(),
     "kaltura": set(),
     "sandbox": set(),
+    "watch": set(),
     "database": {"settings"},
     "http": {"settings", "database"},
     "access": {"settings", "database", "http"},

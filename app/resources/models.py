@@ -187,3 +187,19 @@ class Drift(SQLModel, table=True):
     template_entry_id: str | None = None
     since: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
     confirmed: bool = False
+
+
+class Upload(SQLModel, table=True):
+    """The media entry of an occurrence that was recorded: app/resources/mirror/uploads.py.
+
+    A table of its own: any change of an occurrence is one of what encoders are shown (the triggers see to it).
+    `arrived`: its media is there; before, an encoder has only announced it. `duration_seconds` is null until Kaltura
+    knows it.
+    """
+
+    occurrence_id: str = Field(primary_key=True, foreign_key="occurrence.id", ondelete="CASCADE")
+    resource_id: int = Field(sa_type=BigInteger, index=True)
+    entry_id: str = Field(unique=True)
+    arrived: bool = False
+    duration_seconds: int | None = None
+    seen_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
