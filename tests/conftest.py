@@ -41,6 +41,7 @@ NOT_QUICK = (
         "tests/recurrence/test_server",
         "tests/kaltura/test_fuzz",
         "tests/database/test_account",
+        "tests/cli/test_account",
         "tests/cli/test_newcomer",
     ),
 )

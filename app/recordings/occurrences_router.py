@@ -1,4 +1,4 @@
-"""`/recordings/{id}/occurrences`: one session of a recording."""
+"""`/recordings/{id}/occurrences`: one occurrence of a recording."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from app.access.door import Writer
 from app.http.errors import AmbiguousResource, PayloadTooLarge, ResourceNotFound, UnsupportedMediaType, responses
-from app.recordings.changing import one_session
+from app.recordings.changing import one_occurrence
 from app.recordings.parameters import (
     CHANGING_ONE,
     ONE_GOES_ON,
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/recordings", tags=["recordings"])
 async def move_occurrence(
     id: RecordingId,
     occurrence_id: OccurrenceId,
-    wanted: one_session.OccurrenceChange,
+    wanted: one_occurrence.OccurrenceChange,
     client: Writer,
     accepting: Accepting,
     prefer: Prefer = None,
@@ -42,7 +42,7 @@ async def move_occurrence(
 
     It keeps its id. What it was given by hand it keeps, too, whatever becomes of the recording.
     """
-    move = partial(one_session.move, wanted=wanted)
+    move = partial(one_occurrence.move, wanted=wanted)
     return await accepting.change_occurrence(client, id, occurrence_id, move, wait_of(prefer))
 
 
@@ -57,7 +57,7 @@ async def cancel_occurrence(
     id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
 ) -> Response:
     """Cancels one session. Harmless to repeat; `restore` takes it back."""
-    return await accepting.change_occurrence(client, id, occurrence_id, one_session.cancel_one, wait_of(prefer))
+    return await accepting.change_occurrence(client, id, occurrence_id, one_occurrence.cancel_one, wait_of(prefer))
 
 
 @router.post(
@@ -71,4 +71,4 @@ async def restore_occurrence(
     id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
 ) -> Response:
     """Schedules a session again that was cancelled or excluded, at the time that it had."""
-    return await accepting.change_occurrence(client, id, occurrence_id, one_session.restore, wait_of(prefer))
+    return await accepting.change_occurrence(client, id, occurrence_id, one_occurrence.restore, wait_of(prefer))

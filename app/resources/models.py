@@ -78,8 +78,9 @@ class Occurrence(SQLModel, table=True):
 
     `slot` is the local date on which the booking's rule holds it, its identity when times change; it is null for what
     no rule holds. Decisions by hand: `moved`, it is not where and when the rule has it, by its own change; `placed`,
-    its resource is its own then, and not the recording's; `restored`, it is held although it was cancelled or excluded.
-    `withdrawn`: a client has cancelled it, and encoders are not shown it any more, whatever stands in Kaltura still.
+    its resource is its own then, and not the recording's; `restored`, it takes place although it was cancelled or
+    excluded. `withdrawn`: a client has cancelled it, and encoders are not shown it any more, whatever stands in Kaltura
+    still.
     """
 
     __table_args__ = (

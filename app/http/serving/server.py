@@ -12,7 +12,6 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from app.http.limits import MAX_HEAD
 from app.http.serving.connections import BACKLOG, Connection, Connections, Seldom, room_for
 from app.settings import Settings
 
@@ -62,11 +61,11 @@ class Server(uvicorn.Server):
             host=settings.host,
             port=settings.port,
             http=Connection,
+            loop="uvloop",
             ws="none",
             log_config=None,
             access_log=False,
             backlog=BACKLOG,
-            h11_max_incomplete_event_size=MAX_HEAD,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=max(1, settings.stop_seconds // 2),  # the rest is for chains
             server_header=False,

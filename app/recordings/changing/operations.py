@@ -17,7 +17,7 @@ from app.kaltura.trips import Trips
 from app.recordings.changing.steps import CANCEL, CANCEL_ONE, CHANGE, CLEAR
 from app.recordings.changing.switching import SCHEDULE_TOGETHER
 from app.recordings.models import Recording, RecordingStatus
-from app.recordings.scheduling.accept import MAKING, OVER, hold, schedule_ended
+from app.recordings.scheduling.accept import MAKING, OVER, lock_recording, schedule_ended
 from app.recordings.scheduling.context import Tools
 from app.recordings.scheduling.steps import SCHEDULE
 from app.recordings.scheduling.sweep import SWEEP
@@ -50,7 +50,7 @@ def _change_ended(session: Session, subject: str, status: ChainStatus, error: Ma
 
 
 def _take_reference_back(session: Session, subject: str) -> None:
-    """The reference that the recording had, unless somebody has taken it meanwhile."""
+    """Gives the recording the reference back that it had, unless another one has taken it meanwhile."""
     mine, other = col(Recording.reference_id), aliased(Recording)
     taken = select(col(other.id)).where(
         col(other.client) == col(Recording.client), col(other.active_reference) == mine, col(other.id) != subject
@@ -63,7 +63,7 @@ def _take_reference_back(session: Session, subject: str) -> None:
 
 
 def _show_again(session: Session, subject: str) -> None:
-    """What was to be cancelled, and is not; unless all of it is to be."""
+    """Shows encoders what was to be cancelled and is not, unless the whole recording is being cancelled."""
     alive = select(col(Recording.id)).where(col(Recording.id) == subject, col(Recording.status).not_in(OVER))
     withdrawn = (col(Occurrence.booking_id) == subject, col(Occurrence.withdrawn))
     session.execute(update(Occurrence).where(*withdrawn, alive.exists()).values(withdrawn=False))
@@ -89,7 +89,7 @@ def _cancel_ended(session: Session, subject: str, status: ChainStatus, error: Ma
 
 
 def _clear_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-    """The recording is as over as it was; that something could not be cleared stands in it."""
+    """The recording stays over. If something could not be cleared, its `problem` says so."""
     if status != ChainStatus.STUCK:
         drift.doubt(session, subject)
         error = session.execute(_WHY_IT_FAILED, {"of": subject}).scalar_one_or_none()
@@ -105,18 +105,22 @@ def _trips(tools: Tools) -> Trips:
 
 
 DEFINITIONS: Mapping[str, Definition[Tools]] = {
-    "schedule": Definition("schedule", SCHEDULE, schedule_ended, sweep="sweep", hold=hold, trips=_trips),
+    "schedule": Definition(
+        "schedule", SCHEDULE, schedule_ended, sweep="sweep", lock_subject=lock_recording, trips=_trips
+    ),
     "schedule_together": Definition(
-        "schedule_together", SCHEDULE_TOGETHER, schedule_ended, sweep="sweep", hold=hold, trips=_trips
+        "schedule_together", SCHEDULE_TOGETHER, schedule_ended, sweep="sweep", lock_subject=lock_recording, trips=_trips
     ),
     **{
-        operation: Definition(operation, CHANGE, _change_ended, sweep="sweep", hold=hold, trips=_trips)
+        operation: Definition(
+            operation, CHANGE, _change_ended, sweep="sweep", lock_subject=lock_recording, trips=_trips
+        )
         for operation in ("update", "move_occurrence", "restore_occurrence", "mend")
     },
     "cancel_occurrence": Definition(
-        "cancel_occurrence", CANCEL_ONE, _change_ended, sweep="sweep", hold=hold, trips=_trips
+        "cancel_occurrence", CANCEL_ONE, _change_ended, sweep="sweep", lock_subject=lock_recording, trips=_trips
     ),
-    "cancel": Definition("cancel", CANCEL, _cancel_ended, hold=hold, trips=_trips),
-    "clear": Definition("clear", CLEAR, _clear_ended, hold=hold, trips=_trips),
+    "cancel": Definition("cancel", CANCEL, _cancel_ended, lock_subject=lock_recording, trips=_trips),
+    "clear": Definition("clear", CLEAR, _clear_ended, lock_subject=lock_recording, trips=_trips),
     "sweep": Definition("sweep", SWEEP, _sweep_ended, trips=_trips),
 }

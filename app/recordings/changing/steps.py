@@ -3,11 +3,11 @@
     resource → state → ownership → conflicts → newest → categories → template_entry → words → assignments
              → events → occurrences → exclusions → links → together → switch → retire → remains → mend
 
-`state` takes the lanes, reads the recording's rows, and decides what the change comes to (`difference`).
-`ownership` makes sure that what stands in Kaltura under the recording's ids is its own (`scheduling/own.py`), and looks
-whether the template entry is still there: if not, `template_entry` makes another, and `words` gives it to the events
-that stay. Until `together` is done everything can be undone, and an undo touches only what this chain made; so a
-change that Kaltura refuses leaves the recording as it was. In `together` recordings that swap rooms wait for each other
+`state` takes the lanes, reads the recording's rows, and decides what the change comes to (`difference`). `ownership`
+makes sure that what stands in Kaltura under the recording's ids is its own (`scheduling/own.py`), and looks whether the
+template entry is still there: if not, `template_entry` makes another, and `words` gives it to the events that stay.
+Until `together` is done everything can be undone, and an undo touches only what this chain made; so a change that
+Kaltura refuses leaves the recording as it was. In `together` recordings that swap resources wait for each other
 (`switching`). From `switch` on it only goes forward (`retire`).
 
     state → switch → retire → remains → mend → entry
@@ -33,8 +33,8 @@ from app.recordings.changing.retire import ENDING, RETIRE, retire_questions, to_
 from app.recordings.changing.switching import GATHER, link
 from app.recordings.models import Recording
 from app.recordings.scheduling import own
-from app.recordings.scheduling.conflicts import CONFLICTS, room_questions
-from app.recordings.scheduling.context import Ctx, Tools, planned, room, template_entry
+from app.recordings.scheduling.conflicts import CONFLICTS, resource_questions
+from app.recordings.scheduling.context import Ctx, Tools, chain_resource, planned, template_entry
 from app.recordings.scheduling.events import EVENTS, NEWEST, OCCURRENCES, newest_question
 from app.recordings.scheduling.links import LINKS
 from app.recordings.scheduling.outcomes import GONE, NOT_OURS, at, outcome
@@ -73,7 +73,11 @@ def _make_sure(context: Ctx, call: Call) -> Outcome:
 
 def _before_anything_is_made(context: Ctx) -> list[Act]:
     """The questions of the next steps."""
-    return [*room_questions(context, room(context)), *newest_question(context), *category_questions(context)]
+    return [
+        *resource_questions(context, chain_resource(context)),
+        *newest_question(context),
+        *category_questions(context),
+    ]
 
 
 def _is_entry_gone(context: Ctx) -> bool:
@@ -139,7 +143,7 @@ def _word_calls(context: Ctx) -> list[Call]:
 
 
 def _surviving(context: Ctx) -> list[Mapping[str, Any]]:
-    """The old events that will be there afterwards: with a session that has begun, or one ahead that stays."""
+    """The old events that will be there afterwards: with an occurrence that has begun, or one ahead that stays."""
     state = context.result("state")
     return [
         event
@@ -237,7 +241,7 @@ def _set_assignment(context: Ctx, call: Call, assigned: bool) -> None:
 
 
 def _entry_calls(context: Ctx) -> list[Call]:
-    """The template entry goes with the last of its sessions, if none was ever recorded."""
+    """The template entry goes with the last of its occurrences, if none was ever recorded."""
     now, state = context.result("switch"), context.result("state")
     begun = any(
         one["start"] <= now and one["status"] == OccurrenceStatus.SCHEDULED
@@ -270,15 +274,15 @@ def _save_entry(session: Session, context: Ctx) -> None:
 
 
 CHANGE: Sequence[Step[Tools]] = (
-    replace(RESOURCE, save=remember_resource, ahead=None),
+    replace(RESOURCE, save=remember_resource, prefetch=None),
     STATE,
-    Step("ownership", _ownership_calls, _make_sure, together=every, ahead=_before_anything_is_made),
+    Step("ownership", _ownership_calls, _make_sure, independent=every, prefetch=_before_anything_is_made),
     replace(CONFLICTS, lanes=None),
     NEWEST,
     Step("categories", _category_calls, _resolve),
     replace(TEMPLATE_ENTRY, calls=_entry_again_calls, save=None),
-    Step("words", _word_calls, _write_words, undo=_write_old_words, check=own.check, together="owner".__ne__),
-    Step("assignments", _assignment_calls, _assign, undo=_assign_back, check=own.check, together=every),
+    Step("words", _word_calls, _write_words, undo=_write_old_words, check=own.check, independent="owner".__ne__),
+    Step("assignments", _assignment_calls, _assign, undo=_assign_back, check=own.check, independent=every),
     replace(EVENTS, save=None),
     OCCURRENCES,
     EXCLUSIONS,
@@ -289,7 +293,7 @@ CHANGE: Sequence[Step[Tools]] = (
 CANCEL_ONE: Sequence[Step[Tools]] = [STATE_OF_LESS if step is STATE else step for step in CHANGE]
 CANCEL: Sequence[Step[Tools]] = (
     STATE_OF_LESS,
-    *(replace(step, late=_late_with_entry) if step is RETIRE else step for step in ENDING),
+    *(replace(step, prefetch_after=_late_with_entry) if step is RETIRE else step for step in ENDING),
     Step("entry", _entry_calls, _delete_entry, save=_save_entry, final=True),
 )
 CLEAR: Sequence[Step[Tools]] = (STATE_OF_LESS, *ENDING)

@@ -1,4 +1,4 @@
-"""The step that asks what is in the way of a recording's sessions, before anything is made."""
+"""The step `conflicts`: what is booked at the times of a recording's occurrences, before anything is made."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -12,7 +12,15 @@ from app.database.types import utc_now
 from app.kaltura import types as kaltura
 from app.kaltura.client import KalturaClient
 from app.recordings.models import Recording
-from app.recordings.scheduling.context import Ctx, booked, planned, room, room_of, together, wanted
+from app.recordings.scheduling.context import (
+    Ctx,
+    booked,
+    chain_resource,
+    event_resource,
+    party_members,
+    planned,
+    wanted,
+)
 from app.recordings.scheduling.events import draft, newest_question
 from app.recordings.scheduling.lanes import lanes
 from app.recordings.scheduling.outcomes import conflict, outcome
@@ -29,45 +37,45 @@ def _conflict_calls(context: Ctx) -> list[Call]:
     return [Call("resource"), Call("blackout")]
 
 
-def room_questions(context: Ctx, resource_id: int) -> list[Act]:
-    """What is going to be asked about this room, if it is the one."""
+def resource_questions(context: Ctx, resource_id: int) -> list[Act]:
+    """What this step will ask about the resource, if it is that one in the end: for a step before it to ask ahead."""
     if not _conflict_calls(context):
         return []
     client = context.tools.kaltura
     return [
         partial(everything, client, resource_id, *_span(context)),
-        partial(client.get_conflicts, [resource_id], _any_session(context), kind="blackout"),
+        partial(client.get_conflicts, [resource_id], _span_candidate(context), kind="blackout"),
     ]
 
 
 @outcome()
 def _check_conflicts(context: Ctx, call: Call) -> Outcome:
-    """What is booked on the resource in Kaltura and by Lectern itself; or a blackout, which belongs to no resource."""
+    """Done, or Failed with each conflict: with a booking on the resource, or with a blackout, which is on none."""
     client = context.tools.kaltura
     if call.key != "resource":  # an older version asked for the blackouts of each event
-        met = client.get_conflicts([room(context)], _any_session(context), kind="blackout")
+        met = client.get_conflicts([chain_resource(context)], _span_candidate(context), kind="blackout")
         return refusal(context, find_conflicts(wanted(context), map(booked, met))) or Done()
     pairs = list[dict[str, Any]]()
-    for resource_id in sorted({room_of(context, number) for number in planned(context)}):
-        sessions = wanted(context, resource_id)
-        span = sessions[0][0], max(end for _, end in sessions)
-        there = in_the_room(context.tools.database, client, resource_id, span, but=together(context))
-        pairs += find_conflicts(sessions, there)
+    for resource_id in sorted({event_resource(context, number) for number in planned(context)}):
+        times = wanted(context, resource_id)
+        span = times[0][0], max(end for _, end in times)
+        there = bookings_on(context.tools.database, client, resource_id, span, but=party_members(context))
+        pairs += find_conflicts(times, there)
     return refusal(context, pairs) or Done()
 
 
 def _span(context: Ctx) -> tuple[datetime, datetime]:
-    sessions = wanted(context)
-    return sessions[0][0], max(end for _, end in sessions)
+    times = wanted(context)
+    return times[0][0], max(end for _, end in times)
 
 
-def _any_session(context: Ctx) -> kaltura.EventDraft:
-    """A candidate as long as all sessions together: one question finds all blackouts (docs/decisions/0025)."""
+def _span_candidate(context: Ctx) -> kaltura.EventDraft:
+    """A candidate as long as all occurrences together: one question finds all blackouts (docs/decisions/0025)."""
     start, end = _span(context)
     return replace(draft(context, next(iter(planned(context)))), start=start, end=end, recurrence=None)
 
 
-def in_the_room(
+def bookings_on(
     database: Database,
     client: KalturaClient,
     resource_id: int,
@@ -76,8 +84,10 @@ def in_the_room(
     but: Collection[str],
     besides: Iterable[kaltura.Event] = (),
 ) -> list[Booked]:
-    """What is booked on the resource within the span, but for these recordings: Lectern's own by SQL, others' by
-    Kaltura, and what is given `besides`."""
+    """What is booked on the resource within the span (UTC): Lectern's own by SQL, others' by Kaltura's list.
+
+    `but`: ids of recordings to leave out. `besides`: events to add, such as blackouts. Raises KalturaError.
+    """
     listed = everything(client, resource_id, *span)
     with database.read() as session:
         known = known_bookings(session, resource_id, *span, but=but)
@@ -91,7 +101,7 @@ def in_the_room(
 
 
 def refusal(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:
-    """The refusal, in which other clients' recordings are not named."""
+    """A Failed that tells of the conflicts, without naming other clients' recordings; None without conflicts."""
     if not pairs:
         return None
     with context.tools.database.read() as session:
@@ -100,8 +110,8 @@ def refusal(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:
 
 
 def others(context: Ctx, events: Iterable[kaltura.Event]) -> list[Booked]:
-    """Of Kaltura's events those that this chain has to mind."""
-    return _of_others(context.tools.database, events, together(context))
+    """Kaltura's events but for those of `party_members`."""
+    return _of_others(context.tools.database, events, party_members(context))
 
 
 def _of_others(database: Database, events: Iterable[kaltura.Event], but: Collection[str]) -> list[Booked]:
@@ -116,7 +126,7 @@ CONFLICTS = Step(
     _conflict_calls,
     _check_conflicts,
     lanes=lanes,
-    anew=True,
-    together=every,
-    ahead=lambda context: [*newest_question(context), *category_questions(context)],
+    redo_after_stepping_aside=True,
+    independent=every,
+    prefetch=lambda context: [*newest_question(context), *category_questions(context)],
 )

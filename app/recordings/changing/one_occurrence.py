@@ -1,4 +1,4 @@
-"""One session of a recording: moved, cancelled or restored, by a chain of its recording."""
+"""One occurrence of a recording: moved, cancelled or restored, by a chain of its recording."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -11,17 +11,17 @@ from app.database.types import utc_now
 from app.http.errors import NotChangeable, NotFound, OccurrenceOver
 from app.http.fields import In
 from app.http.times import LocalTime
+from app.recordings.changing.placement import another_resource, is_gone, resource_of
 from app.recordings.changing.requests import (
     CANCELLED,
     SCHEDULED,
-    as_it_is,
-    begin_chain,
+    already_done,
     common_input,
     ensure_at_rest,
     ensure_changeable,
-    withdraw,
+    hide_from_encoders,
+    start_chain,
 )
-from app.recordings.changing.rooms import another_room, is_gone, room_of
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import words
 from app.recordings.document.fields import Resource
@@ -54,12 +54,12 @@ class OccurrenceChange(In):
 def move(
     session: Session, store: Store, recording: Recording, occurrence: Occurrence, wanted: OccurrenceChange
 ) -> Accepted:
-    """Moves one session, also to where the rule has none, and to another resource."""
+    """Makes a chain that gives one occurrence other times, or another resource. Raises OccurrenceOver and more."""
     ensure_changeable(session, recording)
     start, end = _times_of(recording, occurrence, wanted)
-    put_on = another_room(session, recording, occurrence, wanted.resource)
+    put_on = another_resource(session, recording, occurrence, wanted.resource)
     if (start, end) == (occurrence.start, occurrence.end) and put_on is None:
-        return as_it_is(session, recording)
+        return already_done(session, recording)
     _ahead(recording, occurrence)
     if start <= utc_now() and start != occurrence.start:
         raise OccurrenceOver("A session cannot be moved into the past.")
@@ -69,21 +69,21 @@ def move(
 
 
 def cancel_one(session: Session, store: Store, recording: Recording, occurrence: Occurrence) -> Accepted:
-    """Cancels one session, until it is restored."""
+    """Cancels one occurrence, until it is restored."""
     if occurrence.status == CANCELLED and recording.status != RecordingStatus.FAILED:
         ensure_at_rest(session, recording)
-        return as_it_is(session, recording)
+        return already_done(session, recording)
     ensure_changeable(session, recording)
     accepted = _one(session, store, recording, occurrence, "cancel_occurrence", status=CANCELLED)
-    withdraw(session, col(Occurrence.id) == occurrence.id)
+    hide_from_encoders(session, col(Occurrence.id) == occurrence.id)
     return accepted
 
 
 def restore(session: Session, store: Store, recording: Recording, occurrence: Occurrence) -> Accepted:
-    """Schedules a session again that was cancelled or excluded."""
+    """Schedules an occurrence again that was cancelled or excluded."""
     ensure_changeable(session, recording)
     if occurrence.status == SCHEDULED:
-        return as_it_is(session, recording)
+        return already_done(session, recording)
     return _one(session, store, recording, occurrence, "restore_occurrence", status=SCHEDULED)
 
 
@@ -126,9 +126,9 @@ def _one(
     moved: bool | None = None,
     put_on: dict[str, Any] | None = None,
 ) -> Accepted:
-    """`put_on`: the resource that the session is put on, if that is another."""
+    """`put_on`: the resource that the occurrence is put on, if that is another."""
     _ahead(recording, occurrence)
-    here = room_of(recording, occurrence)
+    here = resource_of(recording, occurrence)
     if status == SCHEDULED and put_on is None and is_gone(session, here):
         raise NotChangeable("Its resource is gone from Kaltura. POST …/resume moves it to the one that is meant now.")
     document = RecordingDocument.model_validate(recording.document)
@@ -150,4 +150,4 @@ def _one(
         "together": [],
         "change": {"occurrence": wanted, "zone": recording.time_zone},
     }
-    return begin_chain(session, store, recording, operation, given)
+    return start_chain(session, store, recording, operation, given)
