@@ -54,7 +54,7 @@ _LEASE = bindparam("lease", type_=Float(53))
 _SILENT = database_now() - (_CHAIN.c.lease_until - _LEASE)  # seconds since its owner's last sign of life
 _RENEW = (
     update(_CHAIN)
-    .where(_CHAIN.c.id == bindparam("of"), _CHAIN.c.fence == bindparam("fence"), _CHAIN.c.owner.is_not(None))
+    .where(_CHAIN.c.id == bindparam("of"), _CHAIN.c.fence == bindparam("my_fence"), _CHAIN.c.owner.is_not(None))
     .values(
         lease_until=database_now() + _LEASE,
         tried=_CHAIN.c.tried + case((_SILENT > _LEASE, _LEASE), (_SILENT > 0.0, _SILENT), else_=0.0),
@@ -221,7 +221,7 @@ class Store:
                 claim.valid_until = begun + self.lease
 
     def _renew(self, connection: Connection, claim: Claim) -> bool:
-        values = {"of": claim.chain_id, "fence": claim.fence, "lease": self.lease, "at": utc_now()}
+        values = {"of": claim.chain_id, "my_fence": claim.fence, "lease": self.lease, "at": utc_now()}
         row = connection.execute(_RENEW, values).one_or_none()
         if row is None:
             claim.stop = False

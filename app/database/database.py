@@ -35,7 +35,7 @@ CONNECTIONS = 32  # of a process to PostgreSQL, at most: three processes go well
 
 
 class Database:
-    """Where Lectern's state is kept. One for a process; sessions are short and belong to one thread."""
+    """Where Lectern's state is kept. One for each process; its sessions are short and belong to one thread."""
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
@@ -66,7 +66,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A consistent view that holds up nobody. What is changed in it is lost, or refused."""
+        """A session that sees one consistent state and locks nothing. What is changed in it is lost, or refused."""
         with (
             self._reader.begin() as connection,
             Session(
@@ -108,18 +108,19 @@ class Database:
             yield connection
 
     def close(self) -> None:
+        """Closes its connections."""
         self.engine.dispose()
 
 
 def unavailable(error: DBAPIError) -> bool:
-    """Whether it is not the statement's fault: a lock, a time-out, a disk that is full, or the database is gone or may
-    only be read."""
+    """Whether the statement is not at fault: a lock, a time-out, a full disk, or the database is gone or may only
+    be read."""
     read_only = getattr(error.orig, "sqlstate", None) == "25006"
     return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated or read_only
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether the database is: what was to be done with it can be done later, just so."""
+    """Whether the database did not do it now, and may do the same later."""
     return isinstance(error, WaitedTooLong) or (isinstance(error, DBAPIError) and unavailable(error))
 
 

@@ -171,7 +171,7 @@ class KalturaClient(Calls):
     # events
 
     def add_event(self, draft: EventDraft) -> Event:
-        """Makes an event, or a series: then it returns the parent, and `list_children` the rest (exchanges 133, 218)."""
+        """Makes an event, or a series, of which it returns the parent without its occurrences (exchanges 133, 218)."""
         return self._ask(EVENTS, "add", {"scheduleEvent": draft.wire()}, _EVENT, writes=True)
 
     def get_event(self, event_id: int) -> Event | None:

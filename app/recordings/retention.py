@@ -1,4 +1,4 @@
-"""Deletes what nobody needs any more: old recordings with their chains, and old idempotency keys.
+"""Deletes what nobody needs any more: old recordings with their chains, old idempotency keys and old notices.
 
 A recording is old when it has been over, failed or cancelled for so many days. It stays as long as a chain may still
 need it: its own, a sweep, or one that is done together with it; or an idempotency key, which answers with it.
@@ -20,6 +20,7 @@ from sqlmodel import Session, SQLModel, col
 from app.chains.models import Chain, ChainStep, Lane
 from app.database.database import Database
 from app.database.types import database_now, utc_now
+from app.notices.reading import forget as forget_notices
 from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, RecordingTag, ScheduleEvent
 from app.resources.models import Booking, Drift, Occurrence
 
@@ -27,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 KEYS = timedelta(days=30)  # that an idempotency key is kept
 PORTION = 20  # recordings of one transaction: each may have a thousand occurrences
-MANY = 500  # idempotency keys of one transaction
+MANY = 500  # idempotency keys, or notices, of one transaction
 EVERY = 3600.0  # seconds between two looks for what is old
 POLL = 60.0  # seconds between two looks whether it is time
 PAUSE = 0.5  # seconds between two portions
@@ -140,6 +141,8 @@ class Retention:
                 return 0
         now, count = utc_now(), 0
         while self._portion(lambda session: forget_keys(session, now - KEYS)) == MANY:
+            pass
+        while self._portion(lambda session: forget_notices(session, MANY)) == MANY:
             pass
         while (gone := self._portion(lambda session: forget_old(session, now - self._keep))) > 0:
             count += gone

@@ -24,12 +24,12 @@ def summary(schedule: Schedule) -> str:
 
 
 def _counted(number: int, schedule: Schedule) -> str:
-    rule, sessions = schedule.rule, "1 session" if number == 1 else f"{number:,} sessions"
+    rule, counted = schedule.rule, "1 session" if number == 1 else f"{number:,} sessions"
     if rule and rule.interval == 1:
-        return sessions.replace(" ", f" {rule.frequency} ")
+        return counted.replace(" ", f" {rule.frequency} ")
     if rule:
-        return f"{sessions} every {rule.interval} {_KINDS[rule.frequency]}s"
-    return f"{sessions} on given dates" if schedule.dates else sessions
+        return f"{counted} every {rule.interval} {_KINDS[rule.frequency]}s"
+    return f"{counted} on given dates" if schedule.dates else counted
 
 
 def _left_out(exclusions: Sequence[Exclusion]) -> Iterator[str]:

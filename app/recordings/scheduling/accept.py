@@ -14,12 +14,14 @@ from app.chains.models import Chain, ChainStatus
 from app.chains.store import Claim, Store, latest_chains
 from app.database.types import utc_now
 from app.http.errors import IdempotencyKeyReused, NotFound, NothingToResume, ReferenceInUse
+from app.notices.models import NoticeKind
 from app.recordings.document import equality
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.draft import Draft
 from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, ScheduleEvent
 from app.recordings.retention import forget_failed
 from app.recordings.scheduling.steps import SCHEDULE
+from app.recordings.telling import tell_end
 from app.recordings.whose import by_reference
 from app.resources.models import Occurrence, OccurrenceStatus
 
@@ -149,13 +151,18 @@ def lock_recording(session: Session, recording_id: str) -> None:
     session.connection().execute(_HOLD, {"of": recording_id})
 
 
-def schedule_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-    """Writes the end of a `schedule` chain into its recording, unless that is cancelled, or being cancelled."""
+def schedule_ended(
+    session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None, *, operation: str = "schedule"
+) -> None:
+    """Writes the end of a chain that makes a recording into it, unless it is cancelled, or being cancelled."""
     if status == ChainStatus.SUCCEEDED:
         session.connection().execute(_SCHEDULED, {"of": subject, "at": utc_now()})
+        kind = NoticeKind.RECORDING_SCHEDULED
     elif status == ChainStatus.STUCK:
         _set(session, subject, status=RecordingStatus.STUCK, problem=error)
+        kind = NoticeKind.RECORDING_STUCK
     else:
+        kind = NoticeKind.RECORDING_FAILED
         _set(session, subject, status=RecordingStatus.FAILED, problem=error, active_reference=None)
         gone = update(Recording).where(col(Recording.id) == subject).values(template_entry_id=None)
         session.execute(gone)
@@ -165,6 +172,7 @@ def schedule_ended(session: Session, subject: str, status: ChainStatus, error: M
             .values(status=OccurrenceStatus.CANCELLED, event_id=None, series_id=None)
         )
         session.execute(delete(ScheduleEvent).where(col(ScheduleEvent.recording_id) == subject))
+    tell_end(session, subject, kind, operation, error)
 
 
 def _set(session: Session, recording_id: str, **values: Any) -> None:
