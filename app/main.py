@@ -19,11 +19,11 @@ from alembic.config import Config
 from alembic.util import CommandError
 from fastapi import Depends, FastAPI
 from sqlalchemy import Connection, select, text
-from sqlmodel import col
+from sqlmodel import Session, col
 from starlette.concurrency import run_in_threadpool
 
 from app.access import door
-from app.access.keys import Keys
+from app.access.keys import Client, Keys
 from app.access.rates import Rates
 from app.access.scopes import Scope
 from app.chains.engine import Engine
@@ -33,6 +33,10 @@ from app.chains.worker import Workers
 from app.database import counters
 from app.database.account import Account, account_of, take
 from app.database.database import Database
+from app.findings.finding import Finding
+from app.findings.looking import Findings
+from app.findings.router import router as findings_router
+from app.findings.watch import Watch
 from app.http import docs, errors, headers, hosts, limits, parameters, problems, requests
 from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
@@ -57,6 +61,7 @@ from app.recordings.retention import Retention
 from app.recordings.router import router as recordings
 from app.recordings.scheduling.context import Tools
 from app.recurrence.occurrences import zone
+from app.resources.encoders.signs import Signs
 from app.resources.feed.polling import Feed, Shortcut
 from app.resources.links_router import router as calendar_links
 from app.resources.lookup import Finder
@@ -241,6 +246,11 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     retention = Retention(database, settings.keep_days)
     threads = Threads()
     feed = Feed(database, threads, refreshers.ask, settings.refreshes_per_second)
+    signs = Signs(database)
+    findings = Findings(kaltura.gate, kaltura.sessions, settings.refreshes_per_second)
+    client = kaltura.client()
+    ask = readiness.Asking(client, kaltura.permissions)
+    watch = Watch(database, findings, raised=_untold, cleared=_untold, before=(signs.write_if_due, ask))
 
     @cache
     def prepare() -> None:
@@ -256,6 +266,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         workers.start()
         refreshers.start()
         retention.start()
+        watch.start()
         log.info("started", sandbox=settings.embedded_sandbox, workers=settings.workers, database=database.kind)
         if keys.is_open:
             log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
@@ -264,6 +275,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
         await asyncio.to_thread(refreshers.stop, MIRROR_STOP_SECONDS)
         await asyncio.to_thread(retention.stop, MIRROR_STOP_SECONDS)
+        await asyncio.to_thread(watch.stop, MIRROR_STOP_SECONDS)
+        await asyncio.to_thread(signs.write)
         feed.versions.close()
         await asyncio.to_thread(keys.stop)
         log.info("stopped", all_calls_ended=ended)
@@ -295,11 +308,15 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.feed = feed
     app.state.refreshers = refreshers
     app.state.retention = retention
-    app.state.kaltura = kaltura.client()
+    app.state.signs = signs
+    app.state.findings = findings
+    app.state.watch = watch
+    app.state.kaltura = client
     app.state.threads = threads
-    app.state.finder = Finder(database, app.state.kaltura, threads)
-    ask = readiness.Asking(app.state.kaltura, kaltura.permissions)
-    metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second))
+    app.state.finder = Finder(database, client, threads)
+    metrics.registry.register(
+        Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second, findings)
+    )
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads)
     app.include_router(references)  # first: a reference may look like any other address
     app.include_router(recordings)
@@ -308,6 +325,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.include_router(chains)
     app.include_router(resources)
     app.include_router(calendar_links)
+    app.include_router(findings_router)
     app.include_router(
         health.health_router(
             {
@@ -316,6 +334,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
                 "workers": lambda: readiness.workers_part(workers),
                 "mirror": lambda: readiness.mirror_part(database, refreshers, settings.refreshes_per_second),
                 "chains": lambda: readiness.chains_part(database),
+                "findings": lambda: readiness.findings_part(database, findings),
             }
         )
     )
@@ -332,8 +351,9 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.add_middleware(
         Shortcut,
         feed=feed,
-        may_see=lambda scope, resource_id: _may_see(keys, feed, scope, resource_id),
+        who=lambda scope, resource_id: _who(keys, feed, scope, resource_id),
         seen=metrics.poll,
+        polled=signs.poll,
     )
     app.add_middleware(hosts.AllowedHosts, names=hosts.allowed(settings), count=metrics.request)
     app.add_middleware(limits.Entrance, count=metrics.request)
@@ -342,8 +362,14 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     return app
 
 
-def _may_see(keys: Keys, feed: Feed, scope: Mapping[str, Any], resource_id: int) -> bool:
+def _who(keys: Keys, feed: Feed, scope: Mapping[str, Any], resource_id: int) -> Client | None:
+    """Who sends the request, if they may read this resource's schedule."""
     client = door.client_of(keys, door.authorization(scope))
     if client is None or Scope.SCHEDULE_READ not in client.scopes:
-        return False
-    return client.may_see(resource_id, feed.versions.resources[resource_id].system_name, feed.versions.is_id)
+        return None
+    known = feed.versions.resources[resource_id]
+    return client if client.may_see(resource_id, known.system_name, feed.versions.is_id) else None
+
+
+def _untold(_session: Session, _finding: Finding) -> None:
+    """Whoever is told of findings writes it here, in the transaction in which it is raised or cleared."""

@@ -45,7 +45,7 @@ NOT_QUICK = (
     ),
 )
 
-for part in ("chains", "resources", "recordings"):
+for part in ("chains", "resources", "recordings", "findings"):
     import_module(f"app.{part}.models")
 
 
