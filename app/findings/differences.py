@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.findings.finding import Finding, View, at, count, finding, resume
@@ -60,10 +61,24 @@ def _about(
     detail: str,
     own: Named,
     room: ResourceName | None = None,
-    **more: Any,
+    *,
+    occurrence_id: str | None = None,
+    actions: Sequence[Action] = (),
+    what_to_do: str = "",
 ) -> Finding:
-    given = {"client": own.client, "recording_id": recording_id, "resource": room or own.resource} | more
-    return finding(kind, recording_id, since, detail, **{"actions": [resume(recording_id)]} | given)
+    """About a recording, which resuming mends unless other `actions` are named."""
+    return finding(
+        kind,
+        recording_id,
+        since,
+        detail,
+        client=own.client,
+        recording_id=recording_id,
+        occurrence_id=occurrence_id,
+        resource=room or own.resource,
+        actions=actions or [resume(recording_id)],
+        what_to_do=what_to_do,
+    )
 
 
 def _rooms(session: Session, ids: Iterable[int]) -> Mapping[int, ResourceName]:
@@ -125,31 +140,69 @@ def _moved_on(recording_id: str, own: Named, before: Resource, now: Resource) ->
 
 # Sessions in each other's way
 
+_ONE, _MET, _WHOSE, _THEIRS = aliased(Occurrence), aliased(Occurrence), aliased(Booking), aliased(Booking)
+_SHOWN = (
+    *(_ONE.id, _ONE.booking_id, _ONE.start, _ONE.changed_at, _WHOSE.source, _WHOSE.time_zone),
+    *(_MET.id, _MET.booking_id, _MET.start, _MET.changed_at, _THEIRS.source, _THEIRS.time_zone),
+)
+# Of two that overlap, one begins while the other runs. So each looks for those in a short piece of an index.
+_PAIRS = (
+    select(*_SHOWN, _ONE.resource_id)
+    .select_from(Resource)
+    .join(_ONE, col(_ONE.resource_id) == col(Resource.id))
+    .join(_MET, col(_MET.resource_id) == col(_ONE.resource_id))
+    .join(_WHOSE, col(_WHOSE.id) == col(_ONE.booking_id))
+    .join(_THEIRS, col(_THEIRS.id) == col(_MET.booking_id))
+    .where(
+        *(col(one.status) == OccurrenceStatus.SCHEDULED for one in (_ONE, _MET)),
+        *(~col(one.withdrawn) for one in (_ONE, _MET)),
+        *(col(one.kind) != "other" for one in (_WHOSE, _THEIRS)),
+        *(col(one.end) > bindparam("now") for one in (_ONE, _MET)),
+        col(_ONE.start) > bindparam("after"),
+        col(_ONE.start) < bindparam("before"),
+        *(col(_MET.start) >= col(_ONE.start), col(_MET.start) < col(_ONE.end)),
+        or_(col(_MET.start) > col(_ONE.start), col(_MET.id) > col(_ONE.id)),
+        col(_MET.booking_id) != col(_ONE.booking_id),
+    )
+    .order_by(col(_ONE.resource_id), col(_ONE.start), col(_ONE.id), col(_MET.start), col(_MET.id))
+)
+
+
+class _Session(NamedTuple):
+    id: str
+    booking_id: str
+    start: datetime
+    changed_at: datetime
+    source: str
+    time_zone: str
+
 
 def sessions_overlap(view: View) -> Iterator[Finding]:
     """Of each recording and resource one, at its first such session. The other session is not named: it may be another
     client's."""
-    pairs = _pairs(_in_the_way(view))
-    mine: dict[tuple[str, int], list[tuple[Row[Any], Row[Any]]]] = defaultdict(list)
-    for one, other in pairs:
-        for own, met in ((one, other), (other, one)):
-            if own.source == "lectern":
-                mine[own.booking_id, own.resource_id].append((own, met))
+    now = view.now
+    rows = view.session.execute(_PAIRS, {"now": now, "after": now - LONGEST, "before": now + OVERLAPS}).all()
+    mine: dict[tuple[str, int], list[tuple[_Session, _Session]]] = defaultdict(list)
+    for *shown, resource_id in rows:
+        pair = _Session(*shown[:6]), _Session(*shown[6:])
+        for session, met in (pair, pair[::-1]):
+            if session.source == "lectern":
+                mine[session.booking_id, resource_id].append((session, met))
     ids = {booking_id for booking_id, _ in mine}
     whose, rooms = named(view.session, ids), _rooms(view.session, {room for _, room in mine})
-    allowing = _allowing(view.session, {row.booking_id for pair in pairs for row in pair if row.source == "lectern"})
+    allowing = _allowing(view.session, ids)
     for (recording_id, resource_id), found in mine.items():
         own = whose.get(recording_id)
         if own is None:
             continue
-        first, sessions = found[0][0], {session.id for session, _ in found}
-        allowed = all(row.booking_id in allowing for pair in found for row in pair if row.source == "lectern")
-        room = rooms[resource_id]
+        first, room = min((session for session, _ in found), key=lambda one: one.start), rooms[resource_id]
+        number = count(len({session.id for session, _ in found}), "session")
+        allowed = all(one.booking_id in allowing for pair in found for one in pair if one.source == "lectern")
         yield finding(
             Kind.SESSIONS_OVERLAP,
             f"{recording_id}:{resource_id}",
             min(max(session.changed_at, met.changed_at) for session, met in found),
-            f"{count(len(sessions), 'session')} of “{own.title}” overlap with others on {room.name}, the first at "
+            f"On {room.name}, {number} of “{own.title}” overlap with others, the first at "
             f"{at(first.start, first.time_zone)}",
             client=own.client,
             recording_id=recording_id,
@@ -157,47 +210,10 @@ def sessions_overlap(view: View) -> Iterator[Finding]:
             resource=room,
             severity=Severity.NOTICE if allowed else None,
             actions=[
-                Action(rel=rel, method=method, href=f"/recordings/{recording_id}/occurrences/{first.id}")
-                for rel, method in (("move", "PATCH"), ("cancel", "DELETE"))
+                Action(rel="move", method="PATCH", href=f"/recordings/{recording_id}/occurrences/{first.id}"),
+                Action(rel="cancel", method="DELETE", href=f"/recordings/{recording_id}/occurrences/{first.id}"),
             ],
         )
-
-
-def _in_the_way(view: View) -> Sequence[Row[Any]]:
-    """The sessions that overlap with the one before or after them on their resource, by resource and start."""
-    order = {"partition_by": col(Occurrence.resource_id), "order_by": (col(Occurrence.start), col(Occurrence.id))}
-    here = (
-        select(
-            *(col(Occurrence.id), col(Occurrence.booking_id), col(Occurrence.resource_id), col(Occurrence.start)),
-            *(col(Occurrence.end), col(Occurrence.changed_at), col(Booking.source), col(Booking.time_zone)),
-            func.max(col(Occurrence.end)).over(**order, rows=(None, -1)).label("busy_until"),
-            func.lead(col(Occurrence.start)).over(**order).label("next_start"),
-        )
-        .select_from(Resource)
-        .join(Occurrence, col(Occurrence.resource_id) == col(Resource.id))
-        .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
-        .where(
-            col(Occurrence.status) == OccurrenceStatus.SCHEDULED,
-            ~col(Occurrence.withdrawn),
-            col(Booking.kind) != "other",
-            col(Occurrence.start) > view.now - LONGEST,
-            col(Occurrence.start) < view.now + OVERLAPS,
-            col(Occurrence.end) > view.now,
-        )
-        .subquery()
-    )
-    met = or_(here.c.busy_until > here.c.start, here.c.next_start < here.c.end)
-    return view.session.execute(select(here).where(met).order_by(here.c.resource_id, here.c.start, here.c.id)).all()
-
-
-def _pairs(rows: Sequence[Row[Any]]) -> list[tuple[Row[Any], Row[Any]]]:
-    """Those of different bookings that overlap; back-to-back is free."""
-    found, open_ones = [], list[Row[Any]]()
-    for row in rows:
-        open_ones = [one for one in open_ones if one.resource_id == row.resource_id and one.end > row.start]
-        found += [(one, row) for one in open_ones if one.booking_id != row.booking_id]
-        open_ones.append(row)
-    return found
 
 
 def _allowing(session: Session, recording_ids: Iterable[str]) -> set[str]:

@@ -8,8 +8,10 @@ from app.access.door import REFUSALS, Reader
 from app.findings import listing
 from app.findings.schemas import FindingPage, Kind, Severity
 from app.http.errors import DatabaseUnavailable, InvalidDocument, responses
-from app.http.fields import CURSOR, Line
+from app.http.fields import Line
 from app.http.threads import Reading
+
+EXAMPLE = "MCAyMDI3LTAxLTEzVDEzOjU4OjAyKzAwOjAwIGVuY29kZXJfc2lsZW50OjU2MjkzMQ"
 
 router = APIRouter(prefix="/findings", tags=["findings"])
 
@@ -35,7 +37,7 @@ def list_findings(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="How many at most.", examples=[100])] = 100,
     cursor: Annotated[
-        str | None, Query(max_length=400, description="`next_cursor` of the page before.", examples=[CURSOR])
+        str | None, Query(max_length=400, description="`next_cursor` of the page before.", examples=[EXAMPLE])
     ] = None,
 ) -> FindingPage:
     """What a person should look at, the worst first: about your recordings, about resources whose schedule your key

@@ -91,7 +91,7 @@ class Watch:
                 return False
             told = self._compare(session, found)
         for happened, one in told:
-            log.info(happened, kind=one.kind, severity=one.severity, key=one.key)
+            log.info(happened, kind=str(one.kind), severity=str(one.severity), key=one.key)
         return True
 
     def _compare(self, session: Session, found: dict[str, Finding]) -> list[tuple[str, Finding]]:

@@ -55,6 +55,10 @@ TAGS = [
         "description": "For those who record: the cameras and encoders that Kaltura knows, and what each has to record "
         "next, whoever booked it. Made to be polled with `If-None-Match`, and answered also while Kaltura is away.",
     },
+    {
+        "name": "findings",
+        "description": "For those who look after it all: what a person should see to, and how.",
+    },
     {"name": "operations", "description": "For those who keep it running: supervisors, load balancers, monitoring."},
 ]
 
