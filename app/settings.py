@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfig
 
 PREFIX = "LECTERN_"
 SANDBOXS_OWN = "sqlite:///lectern-sandbox.db"  # so that a first try is never the database of a real account
+OF_COMMANDS = ("url", "key")  # what commands take that call a service: app/cli/watch.py
 _HOST = r"(\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
 
 
@@ -67,6 +68,12 @@ class Settings(BaseSettings):
         le=1000,
         description="Looks at a resource's schedule in Kaltura per second, at most; of all processes together. "
         "A resource that is being asked for wants one a minute. First looks may be 20 a second.",
+    )
+
+    confirm_recordings: bool = Field(
+        True,
+        description="Whether Lectern looks in Kaltura for what encoders have uploaded, and says of each session what "
+        "was recorded.",
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -218,8 +225,13 @@ def is_loopback(host: str) -> bool:
 def unknown_variables() -> list[str]:
     """`LECTERN_*` names, of the environment and of `.env`, that no setting reads: misspelt, and without effect."""
     given = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars)}
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "TEST_DATABASE_URL"}
+    known = {PREFIX + name.upper() for name in (*Settings.model_fields, *OF_COMMANDS, "TEST_DATABASE_URL")}
     return sorted(name for name in given - known if name.startswith(PREFIX))
+
+
+def for_commands() -> dict[str, str]:
+    """The environment that a command gets which we start for somebody: ours, without the key."""
+    return {name: value for name, value in os.environ.items() if name != PREFIX + "KEY"}
 
 
 def table() -> str:

@@ -20,7 +20,7 @@ from app.notices.telling import NOTICES
 
 KEPT_SECONDS = 30 * 86_400.0
 FROM_THE_START = 0
-AFTER = "bjEyMzQ"
+AFTER = "bjA"
 
 _NOTICE = SQLModel.metadata.tables["notice"]
 _NEXT = select(_NOTICE).order_by(_NOTICE.c.number)

@@ -6,12 +6,13 @@
        │                 └──────────────────── some time later ───────────────────┤ written in one transaction,
        └── nobody has asked for an hour ──────────────────────────────────────────┘ if the claim still holds
 
-What each round asks and writes stands in a module of its own: `mirror/listing.py`, `mirror/template_entries.py`.
+What each round asks and writes stands in a module of its own: `mirror/listing.py`, `mirror/template_entries.py`,
+`mirror/uploads.py`.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import bindparam, case, func, select, update
@@ -25,7 +26,7 @@ from app.kaltura.errors import KalturaError
 
 log = structlog.get_logger(__name__)
 
-RESOURCES, ENTRIES = "resources", "entries"
+RESOURCES, ENTRIES, UPLOADS = "resources", "entries", "uploads"
 INTEREST = 3600.0  # seconds for which a round goes on after somebody asked
 LEASE = 120.0  # seconds after which another process takes over
 
@@ -154,3 +155,9 @@ def read_within(session: Session, name: str, seconds: float) -> bool:
     """Whether this round was made with success so lately."""
     as_of = session.connection().execute(_AS_OF, {"of": name}).scalar_one_or_none()
     return as_of is not None and as_of > session.connection().execute(select(database_now() - seconds)).scalar_one()
+
+
+def last_read(session: Session, name: str) -> datetime | None:
+    """When this round was last made with success, by the database's clock."""
+    as_of = session.connection().execute(_AS_OF, {"of": name}).scalar_one_or_none()
+    return None if as_of is None else datetime.fromtimestamp(as_of, UTC)

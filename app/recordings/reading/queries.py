@@ -19,7 +19,7 @@ from app.recordings.document.advice import DocumentWarning, WarningCode, about_k
 from app.recordings.models import Recording
 from app.recordings.reading.views import ChainView, OccurrenceView, RecordingView, StepView
 from app.resources.mirror.drift import drift_of
-from app.resources.models import Occurrence, OccurrenceStatus, Resource
+from app.resources.models import Occurrence, OccurrenceStatus, Resource, Upload
 
 RECORDING_ID = re.compile("rec_[0-9a-z]{26}")
 WANTED = (OccurrenceStatus.PLANNED, OccurrenceStatus.SCHEDULED)
@@ -49,9 +49,13 @@ _SHOWN = (
     # Much, and of interest to the chain alone. SQLModel types a class's attributes by their values.
     .options(defer(Chain.input))  # type: ignore[arg-type]
 )
-# Each occurrence with its resource; with the recording's (`usual`), before it is on any.
-_SESSIONS = select(Occurrence, Resource).outerjoin(
-    Resource, col(Resource.id) == func.coalesce(col(Occurrence.resource_id), bindparam("usual", type_=BigInteger))
+# Each occurrence with its resource, which is the recording's (`usual`) before it is on any, and with what was uploaded.
+_OCCURRENCES = (
+    select(Occurrence, Resource, Upload)
+    .outerjoin(
+        Resource, col(Resource.id) == func.coalesce(col(Occurrence.resource_id), bindparam("usual", type_=BigInteger))
+    )
+    .outerjoin(Upload, and_(col(Upload.occurrence_id) == col(Occurrence.id), col(Upload.arrived)))
 )
 
 
@@ -148,18 +152,20 @@ def chain(session: Session, chain_id: str) -> ChainView:
 
 def occurrences(session: Session, recording: Recording) -> list[OccurrenceView]:
     """Every occurrence of the recording in order of time, excluded and cancelled ones too."""
-    here = _SESSIONS.where(col(Occurrence.booking_id) == recording.id).order_by(col(Occurrence.start))
+    here = _OCCURRENCES.where(col(Occurrence.booking_id) == recording.id).order_by(col(Occurrence.start))
     rows = session.execute(here, {"usual": recording.resource_id})
-    return [_occurrence(recording, row, resource) for row, resource in rows]
+    return [_occurrence(recording, *row) for row in rows]
 
 
 def occurrence(session: Session, recording: Recording, occurrence_id: str) -> OccurrenceView:
-    one = _SESSIONS.where(col(Occurrence.id) == occurrence_id)
-    row, resource = session.execute(one, {"usual": recording.resource_id}).one()
-    return _occurrence(recording, row, resource)
+    one = _OCCURRENCES.where(col(Occurrence.id) == occurrence_id)
+    row = session.execute(one, {"usual": recording.resource_id}).one()
+    return _occurrence(recording, *row)
 
 
-def _occurrence(recording: Recording, row: Occurrence, resource: Resource | None) -> OccurrenceView:
+def _occurrence(
+    recording: Recording, row: Occurrence, resource: Resource | None, upload: Upload | None
+) -> OccurrenceView:
     status = ("past" if row.end <= utc_now() else "scheduled") if row.status in WANTED else row.status
     return OccurrenceView.model_validate(
         {
@@ -173,6 +179,7 @@ def _occurrence(recording: Recording, row: Occurrence, resource: Resource | None
             "reason": row.in_the_way,
             "event_id": row.event_id,
             "resource": _resource(recording, resource),
+            "recorded": upload and {"entry_id": upload.entry_id, "duration_seconds": upload.duration_seconds},
         }
     )
 

@@ -168,6 +168,15 @@ class RecordingPage(Page[RecordingView]):
     """A page of recordings, the latest first."""
 
 
+class RecordedView(Out):
+    """What an encoder has uploaded of a session."""
+
+    entry_id: str = Field(description="The media entry.", examples=["1_q7w2e9rt"])
+    duration_seconds: int | None = Field(
+        description="How long it is; null while Kaltura has not looked at it yet.", examples=[2987]
+    )
+
+
 class OccurrenceView(Out):
     """One session of a recording."""
 
@@ -198,6 +207,9 @@ class OccurrenceView(Out):
     event_id: int | None = Field(description="Kaltura's id of it; null while it is not there.", examples=[1336592])
     resource: RoomView = Field(
         description="The camera or encoder that records it: the recording's, unless it was put on another by hand."
+    )
+    recorded: RecordedView | None = Field(
+        description="The media entry that was uploaded of it, as far as Lectern has found one in Kaltura."
     )
 
 

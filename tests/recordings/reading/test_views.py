@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from app.recordings.document.document import EXAMPLE, RecordingDocument
-from app.recordings.reading.views import HistoryPage, OccurrenceView, RecordingView, RoomView
+from app.recordings.reading.views import HistoryPage, OccurrenceView, RecordedView, RecordingView, RoomView
 
 AT = datetime(2026, 11, 22, 14, 3, 7, tzinfo=UTC)
 STEP: dict[str, Any] = {
@@ -101,8 +101,10 @@ def test_an_occurrence_has_its_time_twice() -> None:
         status="scheduled",
         event_id=1336592,
         resource=RoomView(id=562931, system_name="EXTRON-100-ABC", name="Hall 1"),
+        recorded=RecordedView(entry_id="1_q7w2e9rt", duration_seconds=2987),
     )
     assert view.model_dump(mode="json") == {
+        "recorded": {"entry_id": "1_q7w2e9rt", "duration_seconds": 2987},
         "id": "occ_1",
         "title": "MATH-123",
         "start": "2027-01-13T14:00:00Z",
