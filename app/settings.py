@@ -132,6 +132,16 @@ class Settings(BaseSettings):
     stop_seconds: int = Field(
         25, ge=2, le=600, description="Seconds that a stop takes at most; what still waits for Kaltura then is left."
     )
+    webhook_networks: str = Field(
+        "",
+        description="Comma-separated networks, like `10.20.0.0/16`, that webhooks may be sent to although they are not "
+        "of the open internet.",
+    )
+    notify: SecretStr = Field(
+        SecretStr(""),
+        description="Comma-separated `apprise` addresses (mail, Teams, Slack …) of people who are told of findings "
+        "that can't wait. Needs the extra `lectern[notify]`.",
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
 
     @model_validator(mode="before")
@@ -149,6 +159,15 @@ class Settings(BaseSettings):
         ):
             raise ValueError("must be an http(s) address without credentials or query")
         return value.rstrip("/")
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        try:
+            networks_of(value)
+        except ValueError:
+            raise ValueError("must be comma-separated networks, like 10.20.0.0/16") from None
+        return value
 
     @model_validator(mode="after")
     def _one_way_to_sign_in(self) -> Self:
@@ -175,6 +194,11 @@ class Settings(BaseSettings):
         Which says little of that Kaltura: a tunnel to a real one has such an address, too.
         """
         return is_loopback(self.host) and is_loopback(urlsplit(self.kaltura_url).hostname or "")
+
+
+def networks_of(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Raises ValueError."""
+    return [ipaddress.ip_network(each.strip()) for each in text.split(",") if each.strip()]
 
 
 def _has_port(url: SplitResult) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli import account, keys
+from app.cli import account, keys, webhooks
 from app.cli.database import opened
 from app.cli.trouble import in_a_sentence, stoppable
 from app.cli.watch import watch
@@ -58,6 +58,7 @@ def _settings(**given: Any) -> "Settings":
 
 main.add_typer(keys.commands(_settings), name="keys")
 main.add_typer(account.commands(_settings), name="account")
+main.add_typer(webhooks.commands(_settings), name="webhooks")
 main.command()(watch)
 
 

@@ -96,18 +96,18 @@ class Rounds:
         )
 
     def ask(self) -> None:
-        """Somebody is interested: there are rounds for an hour from now."""
+        """Makes rounds due for an hour from now."""
         with self._database.write() as session:
             session.connection().execute(self._ask, [{"of": name} for name in sorted(self._work)])
 
     def claim(self) -> RoundClaim | None:
-        """The round that has waited longest, if one is due."""
+        """Claims the round that has waited longest; None if none is due."""
         with self._database.write() as session:
             row = session.connection().execute(_CLAIM, {"by": self._owner}).one_or_none()
         return RoundClaim(*row) if row else None
 
     def give_back(self, claim: RoundClaim) -> None:
-        """Nothing came of it: whoever looks next may have it."""
+        """Gives up a claim of which nothing came: whoever looks next may have the round."""
         with self._database.write() as session:
             session.connection().execute(
                 update(_ROUND)
@@ -116,7 +116,7 @@ class Rounds:
             )
 
     def run(self, client: KalturaClient, claim: RoundClaim) -> None:
-        """Asks, and writes what came of it; or notes why nothing did."""
+        """Asks Kaltura and writes what came of it, or notes why nothing did. Raises SQLAlchemyError."""
         every, read = self._work[claim.name]
         failure, write = None, None
         try:

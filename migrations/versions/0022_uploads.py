@@ -1,7 +1,7 @@
 """What encoders have uploaded of each occurrence.
 
 Revision ID: 0022
-Revises: 0017
+Revises: 0021
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from app.database.types import UtcDateTime
 
 revision = "0022"
-down_revision = "0017"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
