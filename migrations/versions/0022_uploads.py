@@ -1,7 +1,7 @@
 """What encoders have uploaded of each occurrence.
 
 Revision ID: 0022
-Revises: 0021
+Revises: 0017
 """
 
 import sqlalchemy as sa

@@ -49,8 +49,8 @@ _SHOWN = (
     # Much, and of interest to the chain alone. SQLModel types a class's attributes by their values.
     .options(defer(Chain.input))  # type: ignore[arg-type]
 )
-# Each occurrence with its resource, which is the recording's (`usual`) before it is on any, and with its upload.
-_SESSIONS = (
+# Each occurrence with its resource, which is the recording's (`usual`) before it is on any, and with what was uploaded.
+_OCCURRENCES = (
     select(Occurrence, Resource, Upload)
     .outerjoin(
         Resource, col(Resource.id) == func.coalesce(col(Occurrence.resource_id), bindparam("usual", type_=BigInteger))
@@ -152,13 +152,13 @@ def chain(session: Session, chain_id: str) -> ChainView:
 
 def occurrences(session: Session, recording: Recording) -> list[OccurrenceView]:
     """Every occurrence of the recording in order of time, excluded and cancelled ones too."""
-    here = _SESSIONS.where(col(Occurrence.booking_id) == recording.id).order_by(col(Occurrence.start))
+    here = _OCCURRENCES.where(col(Occurrence.booking_id) == recording.id).order_by(col(Occurrence.start))
     rows = session.execute(here, {"usual": recording.resource_id})
     return [_occurrence(recording, *row) for row in rows]
 
 
 def occurrence(session: Session, recording: Recording, occurrence_id: str) -> OccurrenceView:
-    one = _SESSIONS.where(col(Occurrence.id) == occurrence_id)
+    one = _OCCURRENCES.where(col(Occurrence.id) == occurrence_id)
     row = session.execute(one, {"usual": recording.resource_id}).one()
     return _occurrence(recording, *row)
 
