@@ -5,25 +5,21 @@ import os
 import secrets
 import socket
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from fastapi import Depends, FastAPI
-from sqlalchemy import Connection, select, text
-from sqlmodel import col
+from sqlalchemy import select
+from sqlmodel import Session, col
 from starlette.concurrency import run_in_threadpool
 
 from app.access import door
-from app.access.keys import Keys
+from app.access.keys import Client, Keys
 from app.access.rates import Rates
 from app.access.scopes import Scope
 from app.chains.engine import Engine
@@ -33,6 +29,11 @@ from app.chains.worker import Workers
 from app.database import counters
 from app.database.account import Account, account_of, take
 from app.database.database import Database
+from app.database.migrating import migrate
+from app.findings.finding import Finding
+from app.findings.looking import Findings
+from app.findings.router import router as findings_router
+from app.findings.watch import Watch
 from app.http import docs, errors, headers, hosts, limits, parameters, problems, requests
 from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
@@ -43,7 +44,9 @@ from app.kaltura.observing import Observe, Permissions, outcome_of, unobserved
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import Http, http_client
 from app.notices.listening import Listening
+from app.notices.models import NoticeKind
 from app.notices.router import router as notices
+from app.notices.telling import tell
 from app.operations import health, readiness
 from app.operations.gauges import Gauges
 from app.operations.metrics import Metrics
@@ -59,6 +62,7 @@ from app.recordings.retention import Retention
 from app.recordings.router import router as recordings
 from app.recordings.scheduling.context import Tools
 from app.recurrence.occurrences import zone
+from app.resources.encoders.signs import Signs
 from app.resources.feed.polling import Feed, Shortcut
 from app.resources.links_router import router as calendar_links
 from app.resources.lookup import Finder
@@ -80,44 +84,9 @@ from app.webhooks.store import Store as Deliveries
 
 log = structlog.get_logger(__name__)
 
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
-MIGRATION_LOCK = 5_264_361  # any number: one process at a time migrates a PostgreSQL database
 STOP_SECONDS = 15.0  # for a call in flight at a stop; what takes longer is found again by its lease
 MIRROR_STOP_SECONDS = 2.0  # what a refresh has read and not written is read again
 EMBEDDED = "http://sandbox.invalid"
-
-
-def migrate(database: Database) -> None:
-    """Brings the database's tables to this version's. Harmless to repeat, and to run in several processes at once.
-
-    Raises ValueError, in words, if they are a newer version's.
-    """
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with database.engine.connect() as connection, _alterable(database, connection), connection.begin():
-        if not database.is_sqlite:
-            # However long it takes: another process may be at it, and tables may be large.
-            connection.execute(text("SET LOCAL lock_timeout = 0"))
-            connection.execute(text("SET LOCAL statement_timeout = 0"))
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError:  # it knows of no such revision
-            raise ValueError("The database's tables are a newer version's. Run that version of Lectern.") from None
-
-
-@contextmanager
-def _alterable(database: Database, connection: Connection) -> Iterator[None]:
-    """SQLite alters a table by copying and dropping it, which rows that refer to it would forbid."""
-    driver: Any = connection.connection.driver_connection  # the pragma counts outside a transaction only
-    if database.is_sqlite:
-        driver.execute("PRAGMA foreign_keys=OFF")
-    try:
-        yield
-    finally:
-        if database.is_sqlite:
-            driver.execute("PRAGMA foreign_keys=ON")
 
 
 class Kaltura:
@@ -258,6 +227,11 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         metrics.delivery,
     )
     feed = Feed(database, threads, refreshers.ask, settings.refreshes_per_second)
+    signs = Signs(database)
+    findings = Findings(kaltura.gate, kaltura.sessions, settings.refreshes_per_second)
+    client = kaltura.client()
+    ask = readiness.Asking(client, kaltura.permissions)
+    watch = Watch(database, findings, raised=_raised, cleared=_cleared, before=(signs.write_if_due, ask))
 
     @cache
     def prepare() -> None:
@@ -277,6 +251,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         retention.start()
         listening.start()
         deliverers.start()
+        watch.start()
         log.info("started", sandbox=settings.embedded_sandbox, workers=settings.workers, database=database.kind)
         if keys.is_open:
             log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
@@ -287,6 +262,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         await asyncio.to_thread(retention.stop, MIRROR_STOP_SECONDS)
         await asyncio.to_thread(listening.stop)
         await asyncio.to_thread(deliverers.stop, MIRROR_STOP_SECONDS)
+        await asyncio.to_thread(watch.stop, MIRROR_STOP_SECONDS)
+        await asyncio.to_thread(signs.write)
         feed.versions.close()
         await asyncio.to_thread(keys.stop)
         log.info("stopped", all_calls_ended=ended)
@@ -319,11 +296,15 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.refreshers = refreshers
     app.state.retention = retention
     app.state.listening = listening
-    app.state.kaltura = kaltura.client()
+    app.state.signs = signs
+    app.state.findings = findings
+    app.state.watch = watch
+    app.state.kaltura = client
     app.state.threads = threads
-    app.state.finder = Finder(database, app.state.kaltura, threads)
-    ask = readiness.Asking(app.state.kaltura, kaltura.permissions)
-    metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second))
+    app.state.finder = Finder(database, client, threads)
+    metrics.registry.register(
+        Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second, findings)
+    )
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads)
     app.include_router(references)  # first: a reference may look like any other address
     app.include_router(recordings)
@@ -333,6 +314,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.include_router(resources)
     app.include_router(calendar_links)
     app.include_router(notices)
+    app.include_router(findings_router)
     app.include_router(
         health.health_router(
             {
@@ -341,6 +323,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
                 "workers": lambda: readiness.workers_part(workers),
                 "mirror": lambda: readiness.mirror_part(database, refreshers, settings.refreshes_per_second),
                 "chains": lambda: readiness.chains_part(database),
+                "findings": lambda: readiness.findings_part(database, findings),
             }
         )
     )
@@ -357,8 +340,9 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.add_middleware(
         Shortcut,
         feed=feed,
-        may_see=lambda scope, resource_id: _may_see(keys, feed, scope, resource_id),
+        who=lambda scope, resource_id: _who(keys, feed, scope, resource_id),
         seen=metrics.poll,
+        polled=signs.poll,
     )
     app.add_middleware(hosts.AllowedHosts, names=hosts.allowed(settings), count=metrics.request)
     app.add_middleware(limits.Entrance, count=metrics.request)
@@ -367,8 +351,24 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     return app
 
 
-def _may_see(keys: Keys, feed: Feed, scope: Mapping[str, Any], resource_id: int) -> bool:
+def _who(keys: Keys, feed: Feed, scope: Mapping[str, Any], resource_id: int) -> Client | None:
+    """Who sends the request, if they may read this resource's schedule."""
     client = door.client_of(keys, door.authorization(scope))
     if client is None or Scope.SCHEDULE_READ not in client.scopes:
-        return False
-    return client.may_see(resource_id, feed.versions.resources[resource_id].system_name, feed.versions.is_id)
+        return None
+    known = feed.versions.resources[resource_id]
+    return client if client.may_see(resource_id, known.system_name, feed.versions.is_id) else None
+
+
+def _raised(session: Session, found: Finding) -> None:
+    _tell_of(session, NoticeKind.FINDING_RAISED, found)
+
+
+def _cleared(session: Session, found: Finding) -> None:
+    _tell_of(session, NoticeKind.FINDING_CLEARED, found)
+
+
+def _tell_of(session: Session, kind: NoticeKind, found: Finding) -> None:
+    """What is nobody's own is told to those who see all."""
+    subject = found.subject.recording_id or found.key
+    tell(session, kind, found.client or None, subject, found.model_dump(mode="json", exclude={"key", "client"}))

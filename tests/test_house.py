@@ -29,15 +29,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "resources": BASE | {"kaltura", "recurrence"},
     "recordings": BASE | {"kaltura", "recurrence", "chains", "resources", "notices"},
     "webhooks": BASE | {"notices"},
+    "findings": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings"},
     "migrations": {"database"},  # a migration describes its own tables, and models go on without it
 }
 KNOWS_EVERYTHING = {"main", "cli", "operations"}
 # Within a part, from the ground up: a package or module knows those before it, and none after it.
 FLOORS: dict[str, list[str]] = {
     "resources": ["models", "naming", "paths", "references", "conflicts", "rounds", "schemas", "lookup", "whole_list",
-                  "mirror", "feed", "router", "links_router"],
+                  "encoders", "mirror", "feed", "router", "links_router"],
     "recordings": ["models", "whose", "telling", "retention", "document", "reading", "scheduling", "changing",
                    "accepting", "parameters", "router", "references_router", "occurrences_router", "chains_router"],
+    "findings": ["schemas", "kinds", "finding", "models", "recordings", "differences", "encoders", "service",
+                 "looking", "watch", "listing", "router"],
 }  # fmt: skip
 MAX_FILES = 12  # beside each other in a folder; `__init__.py` is none
 
@@ -60,7 +63,7 @@ WAIT_FOR_A_CHAIN = {
 }
 WAIT_FOR_A_NOTICE = {"get /notices"}
 WAIT_FOR_KALTURA = {
-    *("post /recordings/preview", "get /resources", "get /resources/{}"),
+    *("post /recordings/preview", "get /resources", "get /resources/{}", "put /resources/{}/state"),
     *("post /resources/{}/calendar-link", "delete /resources/{}/calendar-link"),
 }
 ANSWER_FROM_MEMORY = {"get /resources/{}/upcoming", "get /resources/{}/upcoming.ics", "get /calendar-links/{}.ics"}

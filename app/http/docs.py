@@ -60,6 +60,10 @@ TAGS = [
         "description": "For programs that want to know what became of what they asked for, without asking again and "
         "again. Webhooks bring the same notices: `lectern webhooks create`.",
     },
+    {
+        "name": "findings",
+        "description": "For those who look after it all: what a person should see to, and how.",
+    },
     {"name": "operations", "description": "For those who keep it running: supervisors, load balancers, monitoring."},
 ]
 
