@@ -5,20 +5,16 @@ import os
 import secrets
 import socket
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from fastapi import Depends, FastAPI
-from sqlalchemy import Connection, select, text
+from sqlalchemy import select
 from sqlmodel import Session, col
 from starlette.concurrency import run_in_threadpool
 
@@ -33,6 +29,7 @@ from app.chains.worker import Workers
 from app.database import counters
 from app.database.account import Account, account_of, take
 from app.database.database import Database
+from app.database.migrating import migrate
 from app.findings.finding import Finding
 from app.findings.looking import Findings
 from app.findings.router import router as findings_router
@@ -46,6 +43,10 @@ from app.kaltura.gate import Gate
 from app.kaltura.observing import Observe, Permissions, outcome_of, unobserved
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import Http, http_client
+from app.notices.listening import Listening
+from app.notices.models import NoticeKind
+from app.notices.router import router as notices
+from app.notices.telling import tell
 from app.operations import health, readiness
 from app.operations.gauges import Gauges
 from app.operations.metrics import Metrics
@@ -65,57 +66,27 @@ from app.resources.encoders.signs import Signs
 from app.resources.feed.polling import Feed, Shortcut
 from app.resources.links_router import router as calendar_links
 from app.resources.lookup import Finder
-from app.resources.mirror import listing, template_entries
+from app.resources.mirror import listing, template_entries, uploads
 from app.resources.mirror.refresh import Mirror
 from app.resources.mirror.threads import Refreshers
 from app.resources.paths import Paths
-from app.resources.rounds import ENTRIES, RESOURCES, Rounds
+from app.resources.rounds import ENTRIES, RESOURCES, UPLOADS, Rounds
 from app.resources.router import router as resources
 from app.sandbox.seed.seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID
 from app.sandbox.simulator import Sandbox
 from app.sandbox.transport import SandboxTransport
-from app.settings import Settings
+from app.settings import Settings, networks_of
+from app.webhooks import people
+from app.webhooks.deliverers import Deliverers
+from app.webhooks.exchange import SECONDS, Sender
+from app.webhooks.people import People
+from app.webhooks.store import Store as Deliveries
 
 log = structlog.get_logger(__name__)
 
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
-MIGRATION_LOCK = 5_264_361  # any number: one process at a time migrates a PostgreSQL database
 STOP_SECONDS = 15.0  # for a call in flight at a stop; what takes longer is found again by its lease
 MIRROR_STOP_SECONDS = 2.0  # what a refresh has read and not written is read again
 EMBEDDED = "http://sandbox.invalid"
-
-
-def migrate(database: Database) -> None:
-    """Brings the database's tables to this version's. Harmless to repeat, and to run in several processes at once.
-
-    Raises ValueError, in words, if they are a newer version's.
-    """
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with database.engine.connect() as connection, _alterable(database, connection), connection.begin():
-        if not database.is_sqlite:
-            # However long it takes: another process may be at it, and tables may be large.
-            connection.execute(text("SET LOCAL lock_timeout = 0"))
-            connection.execute(text("SET LOCAL statement_timeout = 0"))
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError:  # it knows of no such revision
-            raise ValueError("The database's tables are a newer version's. Run that version of Lectern.") from None
-
-
-@contextmanager
-def _alterable(database: Database, connection: Connection) -> Iterator[None]:
-    """SQLite alters a table by copying and dropping it, which rows that refer to it would forbid."""
-    driver: Any = connection.connection.driver_connection  # the pragma counts outside a transaction only
-    if database.is_sqlite:
-        driver.execute("PRAGMA foreign_keys=OFF")
-    try:
-        yield
-    finally:
-        if database.is_sqlite:
-            driver.execute("PRAGMA foreign_keys=ON")
 
 
 class Kaltura:
@@ -241,22 +212,34 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         busy=unfinished,
     )
     work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (template_entries.EVERY, template_entries.read)}
+    if settings.confirm_recordings:
+        work[UPLOADS] = uploads.EVERY, uploads.read
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
     retention = Retention(database, settings.keep_days)
     threads = Threads()
+    listening = Listening(database, threads)
+    notify = settings.notify.get_secret_value()
+    deliverers = Deliverers(
+        Deliveries(database, owner, SECONDS + settings.lease_seconds),
+        Sender(networks_of(settings.webhook_networks)),
+        People(notify) if notify else None,
+        metrics.delivery,
+    )
     feed = Feed(database, threads, refreshers.ask, settings.refreshes_per_second)
     signs = Signs(database)
     findings = Findings(kaltura.gate, kaltura.sessions, settings.refreshes_per_second)
     client = kaltura.client()
     ask = readiness.Asking(client, kaltura.permissions)
-    watch = Watch(database, findings, raised=_untold, cleared=_untold, before=(signs.write_if_due, ask))
+    watch = Watch(database, findings, raised=_raised, cleared=_cleared, before=(signs.write_if_due, ask))
 
     @cache
     def prepare() -> None:
         """The tables, and whose they are: before anything is sent. Raises ValueError if they are another account's."""
         migrate(database)
         claim(database, kaltura.account)
+        with database.write("webhooks") as session:
+            people.set_up(session, bool(notify))
         counters.write(database)  # on a full disk all else would seem to be well
 
     @asynccontextmanager
@@ -266,6 +249,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         workers.start()
         refreshers.start()
         retention.start()
+        listening.start()
+        deliverers.start()
         watch.start()
         log.info("started", sandbox=settings.embedded_sandbox, workers=settings.workers, database=database.kind)
         if keys.is_open:
@@ -275,6 +260,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
         await asyncio.to_thread(refreshers.stop, MIRROR_STOP_SECONDS)
         await asyncio.to_thread(retention.stop, MIRROR_STOP_SECONDS)
+        await asyncio.to_thread(listening.stop)
+        await asyncio.to_thread(deliverers.stop, MIRROR_STOP_SECONDS)
         await asyncio.to_thread(watch.stop, MIRROR_STOP_SECONDS)
         await asyncio.to_thread(signs.write)
         feed.versions.close()
@@ -308,6 +295,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.feed = feed
     app.state.refreshers = refreshers
     app.state.retention = retention
+    app.state.listening = listening
     app.state.signs = signs
     app.state.findings = findings
     app.state.watch = watch
@@ -325,6 +313,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.include_router(chains)
     app.include_router(resources)
     app.include_router(calendar_links)
+    app.include_router(notices)
     app.include_router(findings_router)
     app.include_router(
         health.health_router(
@@ -371,5 +360,15 @@ def _who(keys: Keys, feed: Feed, scope: Mapping[str, Any], resource_id: int) -> 
     return client if client.may_see(resource_id, known.system_name, feed.versions.is_id) else None
 
 
-def _untold(_session: Session, _finding: Finding) -> None:
-    """Whoever is told of findings writes it here, in the transaction in which it is raised or cleared."""
+def _raised(session: Session, found: Finding) -> None:
+    _tell_of(session, NoticeKind.FINDING_RAISED, found)
+
+
+def _cleared(session: Session, found: Finding) -> None:
+    _tell_of(session, NoticeKind.FINDING_CLEARED, found)
+
+
+def _tell_of(session: Session, kind: NoticeKind, found: Finding) -> None:
+    """What is nobody's own is told to those who see all."""
+    subject = found.subject.recording_id or found.key
+    tell(session, kind, found.client or None, subject, found.model_dump(mode="json", exclude={"key", "client"}))

@@ -23,7 +23,7 @@ from sqlmodel import SQLModel
 from structlog.processors import KeyValueRenderer, add_log_level, format_exc_info
 
 from app.database.database import Database
-from app.main import migrate
+from app.database.migrating import migrate
 from app.operations import health
 from app.resources.feed import polling
 from tests import processes
@@ -41,11 +41,12 @@ NOT_QUICK = (
         "tests/recurrence/test_server",
         "tests/kaltura/test_fuzz",
         "tests/database/test_account",
+        "tests/cli/test_account",
         "tests/cli/test_newcomer",
     ),
 )
 
-for part in ("chains", "resources", "recordings", "findings"):
+for part in ("chains", "resources", "recordings", "findings", "notices", "webhooks"):
     import_module(f"app.{part}.models")
 
 

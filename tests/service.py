@@ -21,7 +21,8 @@ from httpx2 import Client, Response
 from sqlalchemy import event
 
 from app.database.database import Database
-from app.main import create_app, migrate
+from app.database.migrating import migrate
+from app.main import create_app
 from app.recordings.document.document import EXAMPLE
 from app.sandbox.seed.seed import DEFAULT_SEED, Seed
 from app.sandbox.simulator import Sandbox
@@ -219,10 +220,12 @@ def logs_as_they_are() -> Iterator[None]:
     """Undoes what a command in this process does to logging."""
     root, kept = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
-    yield
-    structlog.configure(**kept)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    try:
+        yield
+    finally:
+        structlog.configure(**kept)
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def utc(text: str) -> datetime:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -141,12 +141,10 @@ def _moved_on(recording_id: str, own: Named, before: Resource, now: Resource) ->
 # Sessions in each other's way
 
 _ONE, _MET, _WHOSE, _THEIRS = aliased(Occurrence), aliased(Occurrence), aliased(Booking), aliased(Booking)
-_SHOWN: list[ColumnElement[Any]] = [
-    getattr(of, name)
-    for one, whose in ((_ONE, _WHOSE), (_MET, _THEIRS))
-    for of, names in ((one, ("id", "booking_id", "start", "changed_at")), (whose, ("source", "time_zone")))
-    for name in names
-]
+_SHOWN: tuple[Any, ...] = (
+    *(_ONE.id, _ONE.booking_id, _ONE.start, _ONE.changed_at, _WHOSE.source, _WHOSE.time_zone),
+    *(_MET.id, _MET.booking_id, _MET.start, _MET.changed_at, _THEIRS.source, _THEIRS.time_zone),
+)
 # Of two that overlap, one begins while the other runs. So each looks for those in a short piece of an index.
 _PAIRS = (
     select(*_SHOWN, col(_ONE.resource_id))

@@ -24,7 +24,7 @@ from app.chains.pauses import Pauses
 from app.chains.store import Store
 from app.chains.worker import Workers
 from app.database.database import Database
-from app.main import MIGRATIONS
+from app.database.migrating import MIGRATIONS
 from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.scheduling.context import Tools
 from app.resources.mirror.threads import Refreshers
@@ -76,7 +76,7 @@ class Bench:
             with self.database.write() as session:
                 for chain in session.execute(select(Chain)).scalars():
                     if chain.status == "stuck":
-                        Store(self.database, "bench", 30.0).take_up(session, chain.id)
+                        Store(self.database, "bench", 30.0).make_due(session, chain.id)
                 past = "UPDATE chain SET lease_until = 0, next_attempt_at = 0 WHERE finished_at IS NULL"
                 session.connection().execute(text(past))
             if not self.open():

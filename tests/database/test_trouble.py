@@ -21,8 +21,8 @@ from app.chains.models import Chain, ChainStatus
 from app.cli.main import main
 from app.database import counters
 from app.database.database import Database
+from app.database.migrating import MIGRATIONS, migrate
 from app.database.trouble import FULL, READ_ONLY, refuses, unwritable
-from app.main import MIGRATIONS, migrate
 from app.operations import checks, readiness
 from tests.conftest import Databases
 from tests.keys import bearer, key
@@ -120,7 +120,7 @@ def test_what_a_full_disk_comes_to_is_known(tmp_path: Path) -> None:
 
 def test_a_disk_that_is_nearly_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with lectern(tmp_path) as service:
-        monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=readiness.ROOM - 1))
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=readiness.LEAST_FREE_BYTES - 1))
         assert part(service) == {"state": "degraded", "detail": "its disk is nearly full: 63 MB are left"}
 
 

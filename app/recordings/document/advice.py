@@ -13,7 +13,8 @@ from pydantic import Field
 
 from app.http.fields import Out
 from app.recordings.document.document import RecordingDocument, Schedule
-from app.recurrence.occurrences import Exclusion, Occurrence, is_fixed
+from app.recordings.document.fields import as_inclusion
+from app.recurrence.occurrences import Exclusion, Occurrence, excluding, is_fixed
 from app.recurrence.server import as_sent
 
 # Kaltura's columns are utf8mb3: what lies beyond is stored as question marks (exchanges 145, 146).
@@ -27,6 +28,8 @@ class WarningCode(StrEnum):
     GAP = "gap"
     OVERLAP = "overlap"
     EXCLUSION_UNUSED = "exclusion_unused"
+    INCLUSION_UNUSED = "inclusion_unused"
+    INCLUDED_ALL_THE_SAME = "included_all_the_same"
     FIRST_DAY = "first_day"
     PAST = "past"
     SESSIONS_OVERLAP = "sessions_overlap"
@@ -52,7 +55,7 @@ class DocumentWarning(Out):
 
 
 def no_category(category: int | str) -> str:
-    """What a refusal says, whoever finds it out."""
+    """The sentence that refuses a category, whoever finds that out."""
     return (
         f"Kaltura has no category {category}."
         if isinstance(category, int)
@@ -63,7 +66,7 @@ def no_category(category: int | str) -> str:
 def about(
     document: RecordingDocument, schedule: Schedule, server_zone: ZoneInfo, asked_at: datetime
 ) -> list[DocumentWarning]:
-    """What there is to say of the document by itself. `server_zone` is the zone of Kaltura's server."""
+    """The warnings that follow from the document alone. `server_zone` is the zone of Kaltura's server."""
     words = document.model_dump(include={*_TEXTS, "tags"})
     return [*_about_times(document, schedule, server_zone, asked_at), *_about_words(words)]
 
@@ -71,7 +74,7 @@ def about(
 def about_kept(
     document: Mapping[str, Any], zone: str, server_zone: ZoneInfo, asked_at: datetime
 ) -> list[DocumentWarning]:
-    """The same of a document as recordings keep it. It is shown again and again, and is expanded once."""
+    """`about` for a document as a recording keeps it: shown again and again, so its occurrences are remembered."""
     times = json.dumps({name: value for name, value in document.items() if name not in _LONG})
     return [*_about_kept_times(times, zone, server_zone, asked_at), *_about_words(document)]
 
@@ -86,16 +89,19 @@ def _about_times(
     document: RecordingDocument, schedule: Schedule, server_zone: ZoneInfo, asked_at: datetime
 ) -> Iterator[DocumentWarning]:
     yield from _about_time(schedule, asked_at)
+    yield from _about_days(document, schedule)
     yield from _about_length(document, schedule)
     yield from _about_server(schedule, server_zone)
     yield from _about_zone(document, schedule)
 
 
 def span(exclusion: Exclusion) -> str:
+    """`2027-02-15`, or `2027-03-22 to 2027-03-26`."""
     return str(exclusion.first) if exclusion.first == exclusion.last else f"{exclusion.first} to {exclusion.last}"
 
 
 def anomaly(found: Occurrence) -> str | None:
+    """The sentence about a time that the clocks skip or repeat; None for any other."""
     if found.anomaly == "gap" and found.wanted:
         return (
             f"{found.wanted:%H:%M} does not exist on {_day(found.wanted)}: that session begins at {found.local:%H:%M}."
@@ -120,15 +126,33 @@ def _about_time(schedule: Schedule, now: datetime) -> Iterator[DocumentWarning]:
             yield DocumentWarning(
                 code=WarningCode(occurrence.anomaly), pointer="/start", detail=anomaly(occurrence) or ""
             )
-    dates = {(occurrence.wanted or occurrence.local).date() for occurrence in found}
-    for index, exclusion in enumerate(schedule.exclude):
-        if not any(exclusion.first <= day <= exclusion.last for day in dates):
-            detail = f"No session falls on {span(exclusion)}."
-            yield DocumentWarning(code=WarningCode.EXCLUSION_UNUSED, pointer=f"/exclude/{index}", detail=detail)
     past = [occurrence for occurrence in found if occurrence.end <= now and not occurrence.excluded_by]
     if past:
         detail = f"{len(past)} session(s) are over already, the first on {_day(past[0].local)}."
         yield DocumentWarning(code=WarningCode.PAST, pointer="/start", detail=detail)
+
+
+def _about_days(document: RecordingDocument, schedule: Schedule) -> Iterator[DocumentWarning]:
+    """What is excluded and included for nothing, and both at once."""
+    found = {(one.wanted or one.local).date(): one for one in schedule.occurrences}
+    for index, exclusion in enumerate(schedule.exclude):
+        said_here = exclusion.reason is None
+        if said_here and not any(exclusion.first <= day <= exclusion.last for day in found):
+            detail = f"No session falls on {span(exclusion)}."
+            pointer = f"/exclude/{index}" if index < len(document.exclude) else "/recurrence"
+            yield DocumentWarning(code=WarningCode.EXCLUSION_UNUSED, pointer=pointer, detail=detail)
+    excluded = excluding(schedule.exclude)
+    for index, item in enumerate(document.include):
+        day = as_inclusion(item).day
+        if holds := excluded(day):
+            detail = f"{_day(day)} is excluded ({holds.reason or span(holds)}) and included: it is recorded."
+            code = WarningCode.INCLUDED_ALL_THE_SAME
+        elif day in found and not found[day].added:
+            detail = f"The recurrence has that session on {_day(day)} already."
+            code = WarningCode.INCLUSION_UNUSED
+        else:
+            continue
+        yield DocumentWarning(code=code, pointer=f"/include/{index}", detail=detail)
 
 
 def _about_length(document: RecordingDocument, schedule: Schedule) -> Iterator[DocumentWarning]:
@@ -163,7 +187,7 @@ def _about_zone(document: RecordingDocument, schedule: Schedule) -> Iterator[Doc
             "place, like America/New_York."
         )
         yield DocumentWarning(code=WarningCode.ZONE_WITHOUT_RULES, pointer="/time_zone", detail=detail)
-    if document.recurrence and document.start.tzinfo and not document.time_zone:
+    if (document.recurrence or document.include) and document.start.tzinfo and not document.time_zone:
         detail = (
             "An offset says when the first session begins, and not when the clocks change. All sessions follow those "
             f"of {schedule.zone.key}, the service's own zone; name the room's as time_zone."
@@ -177,6 +201,7 @@ def _about_words(said: Mapping[str, Any]) -> Iterator[DocumentWarning]:
 
 
 def beyond(texts: Iterable[tuple[str, str | None]]) -> Iterator[DocumentWarning]:
+    """Of `(pointer, text)`: those with characters that Kaltura stores as question marks."""
     for pointer, text in texts:
         count = 0 if not text or text.isascii() else sum(ord(character) > _BEYOND for character in text)
         if count:

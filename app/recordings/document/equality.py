@@ -14,15 +14,15 @@ from typing import Any
 from app.recordings.document.document import RecordingDocument, Schedule, spelt
 from app.recordings.document.fields import NewResource
 from app.recordings.models import Recording
-from app.recurrence.occurrences import Exclusion, same_clocks
+from app.recurrence.occurrences import Exclusion, Inclusion, same_clocks
 from app.recurrence.rules import with_defaults
 from app.resources.naming import as_id
 
 _SETS = ("editors", "publishers", "related_entries")
 
 
-def room_meant(document: RecordingDocument) -> tuple[str, str]:
-    """What its reference to a resource means, as far as the document alone can say.
+def resource_meant(document: RecordingDocument) -> tuple[str, str]:
+    """What the document's reference to a resource means, as far as the document alone can say.
 
     An object adds only what it takes to make one that is not there.
     """
@@ -38,16 +38,30 @@ def canonical(document: RecordingDocument, schedule: Schedule) -> dict[str, Any]
     for name in ("end", "duration_minutes"):
         said.pop(name, None)
     said |= {name: sorted(said[name]) for name in _SETS if name in said}
+    if schedule.include:
+        said["include"] = sorted(_included(one, schedule) for one in schedule.include)
     return said | {
         "tags": sorted(tag.casefold() for tag in document.tags),
         "categories": sorted(str(category).casefold() for category in document.categories),
-        "resource": room_meant(document),
+        "resource": resource_meant(document),
         "time_zone": same_clocks(schedule.zone),
         "start": schedule.start.isoformat(),
         "seconds": int(schedule.duration.total_seconds()),
         "exclude": [[str(first), str(last)] for first, last in _spans(schedule.exclude)],
-        "recurrence": spelt(with_defaults(schedule.rule, schedule.start.date())) if schedule.rule else None,
+        "recurrence": _recurrence(schedule),
     }
+
+
+def _recurrence(schedule: Schedule) -> dict[str, Any] | list[str] | None:
+    """A rule in one spelling, or the dates, in whatever way they were said; None is once."""
+    if schedule.rule:
+        return spelt(with_defaults(schedule.rule, schedule.start.date()))
+    return [str(day) for day in schedule.dates] if schedule.dates not in ((), (schedule.start.date(),)) else None
+
+
+def _included(one: Inclusion, schedule: Schedule) -> list[str | int]:
+    begins, length = one.start or schedule.start.time(), one.duration or schedule.duration
+    return [str(one.day), begins.isoformat(), int(length.total_seconds())]
 
 
 def fingerprint(document: RecordingDocument, schedule: Schedule) -> str:
@@ -61,7 +75,7 @@ def fits(kept: str, document: RecordingDocument, schedule: Schedule) -> bool:
 
 
 def same(recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
-    """Whether the document asks for what the recording is."""
+    """Whether the document asks for what the recording's own document asks for."""
     schedule = document.schedule(zone_for(recording, default_zone))
     if recording.fingerprint == fingerprint(document, schedule):
         return True
@@ -69,6 +83,7 @@ def same(recording: Recording, document: RecordingDocument, default_zone: str) -
 
 
 def same_documents(kept: Mapping[str, Any], kept_zone: str, document: RecordingDocument, schedule: Schedule) -> bool:
+    """Whether a document that was kept, with its zone, asks for the same as `document`, whose `schedule` is given."""
     before = RecordingDocument.model_validate(kept)
     return canonical(before, before.schedule(kept_zone)) == canonical(document, schedule)
 
