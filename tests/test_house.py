@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "chains": BASE,
     "resources": BASE | {"kaltura", "recurrence"},
     "recordings": BASE | {"kaltura", "recurrence", "chains", "resources"},
+    "calendars": BASE | {"recurrence", "chains", "resources", "recordings"},
     "migrations": {"database"},  # a migration describes its own tables, and models go on without it
 }
 KNOWS_EVERYTHING = {"main", "cli", "operations"}
@@ -35,6 +36,7 @@ FLOORS: dict[str, list[str]] = {
                   "mirror", "feed", "router", "links_router"],
     "recordings": ["models", "whose", "retention", "document", "reading", "scheduling", "changing", "accepting",
                    "parameters", "router", "references_router", "occurrences_router", "chains_router"],
+    "calendars": ["days", "schemas", "ics", "reading", "keeping", "preview", "fan_out", "accepting", "router"],
 }  # fmt: skip
 MAX_FILES = 12  # beside each other in a folder; `__init__.py` is none
 
@@ -54,6 +56,8 @@ WAIT_FOR_A_CHAIN = {
     "patch /recordings/{}/occurrences/{}",
     "delete /recordings/{}/occurrences/{}",
     "post /recordings/{}/occurrences/{}/restore",
+    "put /calendars/{}",
+    "post /calendars/{}/preview",  # its body may take a second to be read
 }
 WAIT_FOR_KALTURA = {
     *("post /recordings/preview", "get /resources", "get /resources/{}"),

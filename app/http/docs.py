@@ -55,6 +55,11 @@ TAGS = [
         "description": "For those who record: the cameras and encoders that Kaltura knows, and what each has to record "
         "next, whoever booked it. Made to be polled with `If-None-Match`, and answered also while Kaltura is away.",
     },
+    {
+        "name": "calendars",
+        "description": "For the registrar: days on which nothing is recorded, said once for all recordings that name "
+        "them. A snow day is one call.",
+    },
     {"name": "operations", "description": "For those who keep it running: supervisors, load balancers, monitoring."},
 ]
 

@@ -8,7 +8,7 @@
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from functools import cache, partial
@@ -34,10 +34,14 @@ _NO_RULES = re.compile(r"EST|MST|HST|(Etc/)?(GMT([+-]?\d+)?|Greenwich)")
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Local dates on which nothing is recorded, both ends included. Raises ValueError if they are reversed."""
+    """Local dates on which nothing is recorded, both ends included. Raises ValueError if they are reversed.
+
+    `reason`: what people are told of it, where somebody gave one.
+    """
 
     first: date
     last: date
+    reason: str | None = None
 
     def __post_init__(self) -> None:
         if self.last < self.first:
@@ -142,6 +146,15 @@ def occurrences(
             wanted=wanted if anomaly == "gap" else None,
         )
     return tuple(found[instant] for instant in sorted(found))
+
+
+def also_excluded(found: Sequence[Occurrence], exclude: Sequence[Exclusion]) -> tuple[Occurrence, ...]:
+    """The same sessions; those that nothing excludes yet are excluded by these."""
+    excluded = _exclusions(exclude)
+    return tuple(
+        one if one.excluded_by else replace(one, excluded_by=excluded((one.wanted or one.local).date()))
+        for one in found
+    )
 
 
 def _exclusions(exclude: Sequence[Exclusion]) -> Callable[[date], Exclusion | None]:

@@ -18,6 +18,7 @@ from sqlmodel import Session, SQLModel, col
 from app.chains.steps import Call, Done, Outcome, Step
 from app.database.types import utc_now
 from app.recordings.changing.difference import SCHEDULED, Made, Row, Target, aim_at_document, aim_at_nothing, aim_at_one
+from app.recordings.document.campus import Campus
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import as_input
 from app.recordings.document.fields import OnConflict
@@ -28,6 +29,7 @@ from app.recordings.scheduling.outcomes import conflict, outcome
 from app.resources.conflicts import Booked, find_conflicts
 from app.resources.models import Occurrence
 
+_ANY_ZONE = ZoneInfo("UTC")  # of Kaltura's server: it says how sessions are sent, and not which
 _RECORDING = SQLModel.metadata.tables["recording"]
 _USE_UP = (
     update(_RECORDING)
@@ -105,7 +107,8 @@ def aim(
     be its own; None if that is the recording's.
     """
     if "document" in change:
-        wanted = RecordingDocument.model_validate(change["document"]).schedule(change["zone"])
+        schedule = RecordingDocument.model_validate(change["document"]).schedule(change["zone"])
+        wanted = Campus.read(change.get("campus")).on(schedule)
         return aim_at_document(
             rows,
             wanted.occurrences,
@@ -127,6 +130,13 @@ def aim(
         aimed = replace(times, status=asked["status"], moved=asked["moved"], restored=restored, room=where)
         return aim_at_one(row, aimed, ZoneInfo(change["zone"]), server)
     return aim_at_nothing(rows, now)
+
+
+def touches(change: Mapping[str, Any], rows: Sequence[Row], now: datetime) -> bool:
+    """Whether a document (`change`) asks for anything else than the sessions that there are, all in their rooms."""
+    target = aim(change, rows, now, _ANY_ZONE, same_room=True)
+    known = set(rows)
+    return bool(target.left or target.made or target.dropped or any(row not in known for row in target.rows))
 
 
 def own_conflicts(

@@ -111,7 +111,7 @@ DEFINITIONS: Mapping[str, Definition[Tools]] = {
     ),
     **{
         operation: Definition(operation, CHANGE, _change_ended, sweep="sweep", hold=hold, trips=_trips)
-        for operation in ("update", "move_occurrence", "restore_occurrence", "mend")
+        for operation in ("update", "calendar", "move_occurrence", "restore_occurrence", "mend")
     },
     "cancel_occurrence": Definition(
         "cancel_occurrence", CANCEL_ONE, _change_ended, sweep="sweep", hold=hold, trips=_trips

@@ -18,11 +18,13 @@ from app.chains.models import Chain
 from app.chains.store import Store, latest_chains
 from app.database.types import utc_now
 from app.http.errors import ChainRunning, NotChangeable, PreconditionFailed, ReferenceInUse
+from app.recordings.changing.decide import events_of, rows_of, touches
 from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.changing.rooms import is_gone, own_rooms, placed
 from app.recordings.changing.switching import SCHEDULE_TOGETHER, Party
 from app.recordings.document import equality
 from app.recordings.document.ahead import ensure_ahead
+from app.recordings.document.campus import follow, is_behind, look_up, newest, note_tried, schedule_on
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft, resource_input, words
 from app.recordings.document.equality import room_meant, zone_for
@@ -85,12 +87,12 @@ def change(
     """
     ensure_changeable(session, recording)
     if _says_the_same(session, recording, document, default_zone):
-        return as_it_is(session, recording)
+        return catch_up(session, store, recording) or as_it_is(session, recording)
     before = RecordingDocument.model_validate(recording.document)
     same_room = room_meant(before) == room_meant(document) and not is_gone(session, recording.resource_id)
-    schedule = document.schedule(zone_for(recording, default_zone))
+    campus = newest(session, document, hold=True)
+    schedule = schedule_on(document, zone_for(recording, default_zone), campus)
     ensure_ahead(schedule, utc_now(), recording)
-    zone_name = schedule.zone.key
     if document.reference_id != recording.active_reference:
         other = by_reference(session, recording.client, document.reference_id)
         if other is not None:
@@ -105,11 +107,45 @@ def change(
         "on_conflict": document.on_conflict,
         "resource": None if same_room else _room_input(recording.id, resource_input(document), party),
         "together": list(party.items) if party else [],
-        "change": {"document": document.model_dump(mode="json", exclude_unset=True), "zone": zone_name},
+        "change": {
+            "document": document.model_dump(mode="json", exclude_unset=True),
+            "zone": schedule.zone.key,
+            "campus": campus.within(schedule).as_json(),
+        },
     }
     if party is None:
         return begin_chain(session, store, recording, "update", given)
     return begin_chain(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
+
+
+def catch_up(session: Session, store: Store, recording: Recording) -> Accepted | None:
+    """Makes a recording that is held and at rest follow its calendars as they are now.
+
+    None if no session of it is touched: it follows them already, or does from now on.
+    """
+    if not is_behind(session, recording.id):
+        return None
+    document = RecordingDocument.model_validate(recording.document)
+    campus = look_up(session, document.calendars).within(document.schedule(recording.time_zone))
+    change = {"document": recording.document, "zone": recording.time_zone, "campus": campus.as_json()}
+    rows = rows_of(session, recording.id, events_of(session, recording.id))
+    if not touches(change, rows, utc_now()):
+        follow(session, recording.id, campus)
+        return None
+    given = {**_as_before(recording, document), "resource": None, "together": [], "change": change}
+    accepted = begin_chain(session, store, recording, "calendar", given)
+    note_tried(session, recording.id, campus, accepted.chain_id)
+    return accepted
+
+
+def _as_before(recording: Recording, document: RecordingDocument) -> dict[str, Any]:
+    """What a chain is given of a document that stays as it is."""
+    return {
+        **common_input(recording, document),
+        **words(document),
+        "categories": document.categories,
+        "on_conflict": document.on_conflict,
+    }
 
 
 def _says_the_same(session: Session, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
@@ -127,7 +163,8 @@ def _room_input(recording_id: str, asked: Mapping[str, Any], party: Party | None
 
 
 def resume(session: Session, store: Store, client: Client, recording_id: str) -> Accepted:
-    """Takes a chain that is stuck or waiting up again; mends the drift of a recording that is scheduled, or over.
+    """Takes a chain that is stuck or waiting up again; mends the drift of a recording that is scheduled, or over, and
+    brings it up to its calendars.
 
     If the resource is gone, what lies ahead moves to the one that the document means now; so does a session whose own
     resource is gone.
@@ -138,27 +175,26 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
     is_over = recording.status in (RecordingStatus.CANCELLED, RecordingStatus.FAILED)
     if is_over and extra and _latest(session, held(session, store, recording)).finished_at is not None:
         return begin_chain(session, store, recording, "clear", _ending(session, recording, extra=extra))
-    if recording.status != RecordingStatus.SCHEDULED or not found:
-        return take_up(session, store, recording)
     held(session, store, recording)
+    if recording.status != RecordingStatus.SCHEDULED or not found:
+        return _catch_up_at_rest(session, store, recording) or take_up(session, store, recording)
     ensure_changeable(session, recording)
     for one in found:
         if one["kind"] == "replaced":  # at its time, under another id: that is where it is now
             mine = col(Occurrence.id) == one["occurrence_id"]
             session.execute(update(Occurrence).where(mine).values(event_id=one["event_id"]))
     document = RecordingDocument.model_validate(recording.document)
+    campus = look_up(session, document.calendars).within(document.schedule(recording.time_zone))
     homeless = [one.id for one in placed(session, recording) if is_gone(session, one.resource_id)]
     given = {
-        **common_input(recording, document),
-        **words(document),
-        "categories": document.categories,
-        "on_conflict": document.on_conflict,
+        **_as_before(recording, document),
         "resource": resource_input(document) if any(one["kind"] == "resource_gone" for one in found) else None,
         "rooms": own_rooms(session, recording),
         "together": [],
         "change": {
             "document": recording.document,
             "zone": recording.time_zone,
+            "campus": campus.as_json(),
             "afresh": homeless + [one["occurrence_id"] for one in found if one["kind"] in ("missing", "moved")],
             "homeless": homeless,
             "unlisted": [one["occurrence_id"] for one in found if one["kind"] == "unlisted"],
@@ -191,8 +227,15 @@ def become(
         return take_up(session, store, recording)
     document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
     if document_stays and _says_the_same(session, recording, document, default_zone):
-        return replace(as_it_is(session, recording), unchanged=True)
+        caught_up = _catch_up_at_rest(session, store, recording)
+        return caught_up or replace(as_it_is(session, recording), unchanged=True)
     return change(session, store, recording, document, default_zone, party=party)
+
+
+def _catch_up_at_rest(session: Session, store: Store, recording: Recording) -> Accepted | None:
+    """`catch_up`, if the recording may be changed now. Else it is done later, by whoever looks for what is behind."""
+    at_rest = recording.status == RecordingStatus.SCHEDULED and _latest(session, recording).next_attempt_at is None
+    return catch_up(session, store, recording) if at_rest else None
 
 
 def make_together(session: Session, store: Store, draft: Draft, party: Party) -> Accepted:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from app.http.fields import In, Line, OptionalLine, OptionalText, Words, broken_at
 from app.http.times import LocalTime
 from app.recordings.document.fields import (
+    Calendars,
     Categories,
     DateRange,
     Entries,
@@ -59,6 +60,7 @@ EXAMPLE: dict[str, Any] = {
     "duration_minutes": 50,
     "recurrence": {"frequency": "weekly", "days": ["MO", "WE", "FR"], "count": 40, "week_start": "WE"},
     "exclude": ["2027-02-15", {"from": "2027-03-22", "to": "2027-03-26"}],
+    "calendars": [],
     "on_conflict": "reject",
 }
 ONCE: dict[str, Any] = {
@@ -171,6 +173,12 @@ class DocumentFields(BaseModel):
         "still counts towards `count`.",
         examples=[EXAMPLE["exclude"]],
     )
+    calendars: Calendars = Field(
+        [],
+        description="Names of calendars (`/calendars`): nothing is recorded on their days either. When a calendar "
+        "changes, the recording does.",
+        examples=[["campus-2027"]],
+    )
     on_conflict: OnConflict = Field(
         OnConflict.REJECT,
         description="`reject`: 409 with every conflict, and nothing is made. `allow`: scheduled anyway.",
@@ -191,13 +199,13 @@ class Schedule:
 
     @property
     def wanted(self) -> list[Occurrence]:
-        """Those that are not excluded; at least one."""
+        """Those that are not excluded; at least one, unless calendars exclude them all."""
         return [occurrence for occurrence in self.occurrences if not occurrence.excluded_by]
 
     @property
     def last_end(self) -> datetime:
-        """When the last of those ends that are not excluded (UTC)."""
-        return max(occurrence.end for occurrence in self.wanted)
+        """When the last of those ends that are not excluded (UTC); the last of all, if there are none."""
+        return max(occurrence.end for occurrence in self.wanted or self.occurrences)
 
 
 class RecordingDocument(In, DocumentFields):

@@ -186,6 +186,10 @@ class OccurrenceView(Out):
         "`past` (over).",
         examples=["scheduled"],
     )
+    reason: str | None = Field(
+        description="What excluded it; null for all others.",
+        examples=["campus-2027: Spring break", None],
+    )
     event_id: int | None = Field(description="Kaltura's id of it; null while it is not there.", examples=[1336592])
     resource: RoomView = Field(
         description="The camera or encoder that records it: the recording's, unless it was put on another by hand."

@@ -98,6 +98,7 @@ def test_an_occurrence_has_its_time_twice() -> None:
         local_start=start.astimezone(ZoneInfo("America/New_York")),
         time_zone="America/New_York",
         status="scheduled",
+        reason=None,
         event_id=1336592,
         resource=RoomView(id=562931, system_name="EXTRON-100-ABC", name="Hall 1"),
     )
@@ -108,6 +109,7 @@ def test_an_occurrence_has_its_time_twice() -> None:
         "local_start": "2027-01-13T09:00:00-05:00",
         "time_zone": "America/New_York",
         "status": "scheduled",
+        "reason": None,
         "event_id": 1336592,
         "resource": {"id": 562931, "system_name": "EXTRON-100-ABC", "name": "Hall 1"},
     }
