@@ -165,3 +165,29 @@ def test_two_calendars_each_have_their_say(service: Lectern) -> None:
     found(service.client.patch(f"/recordings/{recording['id']}", json={"calendars": [NAME]}))
     assert held(service, recording) == ALL
     assert service.get("/calendars/faculty")["recordings"] == 0
+
+
+def test_a_make_up_day_is_held_by_one_and_left_out_by_the_other(service: Lectern) -> None:
+    say(service)
+    monday, tuesday, both = (service.made(section(f"ROOM-{days}", days)) for days in ("MO", "TU", "MO,TU"))
+    closed = {"name": "Presidents' Day", "date": day(2)}
+    makes_up = {"name": "Monday schedule", "date": day(2, 1), "meets_as": "MO"}
+    body = {"days": [closed, makes_up]}
+    shown = found(service.client.post(f"/calendars/{NAME}/preview", json=body))
+    assert (shown["touched"], shown["dropped"], shown["restored"]) == (3, 3, 1)
+    assert say(service, closed, makes_up)["done"] == 3
+    assert held(service, monday) == sorted([*without(day(2)), day(2, 1)])
+    assert held(service, tuesday) == [day(week, 1) for week in range(8) if week != 2]
+    assert held(service, both) == sorted([*without(day(2)), *(day(week, 1) for week in range(8))])
+    said = "campus: Monday schedule (meets as MO)"
+    assert reasons(service, monday) == {day(2): "campus: Presidents' Day", day(2, 1): said}
+    assert reasons(service, tuesday) == {day(2, 1): said}
+    assert say(service)["done"] == 3
+    assert held(service, monday) == ALL
+    assert held(service, tuesday) == [day(week, 1) for week in range(8)]
+
+
+def test_an_included_session_is_held_whatever_a_calendar_says(service: Lectern) -> None:
+    say(service, {"from": day(2), "to": day(2, 4)})
+    recording = service.made(section("ROOM-1", include=[{"date": day(2, 2), "start": "14:00"}]))
+    assert held(service, recording) == sorted([*without(day(2)), day(2, 2)])

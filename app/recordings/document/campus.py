@@ -1,4 +1,4 @@
-"""What a document's calendars say about its sessions: days on which nothing is recorded.
+"""What a document's calendars say about its sessions: days on which nothing is recorded, and make-up days.
 
     calendars in SQL ── newest ──▶ Campus ── within a schedule ──▶ what a recording keeps of it, and its chains get
                                      └────── on a schedule ──────▶ Schedule, with what the calendars exclude
@@ -19,7 +19,8 @@ from sqlmodel import Session, col
 
 from app.recordings.document.document import RecordingDocument, Schedule
 from app.recordings.models import Calendar, Recording, RecordingCalendar
-from app.recurrence.occurrences import Exclusion, also_excluded
+from app.recurrence.make_up import MakeUp, made_up
+from app.recurrence.occurrences import Exclusion, also_excluded, excluding
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +70,40 @@ class Campus:
     def within(self, schedule: Schedule) -> Self:
         """The same, with those days alone that the schedule's sessions may meet."""
         dates = sorted((one.wanted or one.local).date() for one in schedule.occurrences)
-        return replace(self, days=tuple(day for day in self.days if _meets(day, dates)))
+        made_up = [day for day in self.days if day.meets_as and Campus({}, (day,)).on(schedule) != schedule]
+        dates = sorted({*dates, *(day.first for day in made_up)})
+        return replace(self, days=tuple(day for day in self.days if day in made_up or _closes(day, dates)))
 
     def on(self, schedule: Schedule) -> Schedule:
-        """The schedule with what these days exclude. They may leave nothing of it."""
-        closed = [Exclusion(day.first, day.last, day.reason) for day in self.days if day.meets_as is None]
-        return replace(schedule, occurrences=also_excluded(schedule.occurrences, closed)) if closed else schedule
+        """The schedule with what these days exclude and add. They may leave nothing of it.
+
+        As with its own exclusions, a date that the document includes is recorded whatever they say.
+        """
+        if not self.days:
+            return schedule
+        included = {one.day for one in schedule.include}
+        excluded = excluding(schedule.exclude)
+        made_up_days = [MakeUp(day.first, day.meets_as, day.reason) for day in self.days if day.meets_as]
+        closed = [Exclusion(day.first, day.last, day.reason) for day in self.days if not day.meets_as]
+        found = made_up(
+            schedule.occurrences,
+            schedule.rule,
+            schedule.start,
+            schedule.zone,
+            schedule.duration,
+            [one for one in made_up_days if not excluded(one.day)],
+            included,
+        )
+        return replace(schedule, occurrences=also_excluded(found, closed, included))
 
 
 NOTHING = Campus({}, ())
 
 
-def _meets(day: CampusDay, dates: Sequence[date]) -> bool:
-    """Whether one of the dates (ascending) is one of the day's."""
+def _closes(day: CampusDay, dates: Sequence[date]) -> bool:
+    """Whether nothing is recorded on one of the dates (ascending)."""
+    if day.meets_as:
+        return False
     place = bisect_left(dates, day.first)
     return place < len(dates) and dates[place] <= day.last
 

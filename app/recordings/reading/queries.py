@@ -160,7 +160,7 @@ def occurrence(session: Session, recording: Recording, occurrence_id: str) -> Oc
 
 
 def _occurrence(
-    recording: Recording, row: Occurrence, resource: Resource | None, why: Mapping[date, str]
+    recording: Recording, row: Occurrence, resource: Resource | None, why: Mapping[tuple[date, bool], str]
 ) -> OccurrenceView:
     status = ("past" if row.end <= utc_now() else "scheduled") if row.status in WANTED else row.status
     return OccurrenceView.model_validate(
@@ -171,7 +171,7 @@ def _occurrence(
             "local_start": row.start.astimezone(ZoneInfo(recording.time_zone)),
             "time_zone": recording.time_zone,
             "status": status,
-            "reason": why.get(row.slot) if row.slot and status == OccurrenceStatus.EXCLUDED else None,
+            "reason": why.get((row.slot, status == OccurrenceStatus.EXCLUDED)) if row.slot else None,
             "event_id": row.event_id,
             "resource": _room(recording, resource),
         }

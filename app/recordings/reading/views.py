@@ -187,7 +187,7 @@ class OccurrenceView(Out):
         examples=["scheduled"],
     )
     reason: str | None = Field(
-        description="What excluded it; null for all others.",
+        description="What excluded it, or the make-up day that it is held on; null for all others.",
         examples=["campus-2027: Spring break", None],
     )
     event_id: int | None = Field(description="Kaltura's id of it; null while it is not there.", examples=[1336592])
