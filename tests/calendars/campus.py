@@ -1,16 +1,24 @@
 """A campus: sections that meet in the weeks to come, and calendars that say when they do not."""
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
 from httpx2 import Response
 
 from app.database.types import utc_now
+from app.sandbox.simulator import Sandbox
 from tests.service import Json, Lectern, found
 
 NAME = "campus"
 _TODAY = utc_now().date()
 MONDAY = _TODAY + timedelta(days=21 - _TODAY.weekday())  # a Monday that is two weeks ahead, or more
+
+
+class WithSandbox(Protocol):
+    """A service whose Kaltura can be looked at."""
+
+    @property
+    def sandbox(self) -> Sandbox: ...
 
 
 def day(week: int, weekday: int = 0) -> str:
@@ -59,7 +67,7 @@ def reasons(service: Lectern, recording: Json) -> dict[str, str]:
     return {one["local_start"][:10]: one["reason"] for one in items if one["reason"]}
 
 
-def held(service: Lectern, recording: Json) -> list[str]:
+def held(service: WithSandbox, recording: Json) -> list[str]:
     """The dates on which Kaltura would record it."""
     state = service.sandbox.state()
     mark = f"lectern-{recording['id']}-"
@@ -75,7 +83,3 @@ def held(service: Lectern, recording: Json) -> list[str]:
 def operations(service: Lectern, recording: Json) -> list[str]:
     """What its chains were, the first first."""
     return [one["operation"] for one in service.get(f"/recordings/{recording['id']}/history")["items"]][::-1]
-
-
-def from_iso(text: str) -> date:
-    return date.fromisoformat(text)
