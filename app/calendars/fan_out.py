@@ -28,7 +28,7 @@ from app.http.errors import ChainRunning, NotChangeable
 from app.recordings.changing import requests
 from app.recordings.document.campus import look_up, note_tried
 from app.recordings.models import Calendar, Recording, RecordingCalendar, RecordingStatus
-from app.recordings.scheduling.accept import held
+from app.recordings.scheduling.accept import lock_and_reload
 
 log = structlog.get_logger(__name__)
 
@@ -153,7 +153,7 @@ class FanOut:
             found = session.get(Recording, recording_id)
             if found is None:
                 return None
-            recording = held(session, self._store, found)
+            recording = lock_and_reload(session, self._store, found)
             try:
                 requests.ensure_changeable(session, recording)
                 accepted = requests.catch_up(session, self._store, recording)

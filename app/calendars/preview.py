@@ -67,11 +67,15 @@ def _touched(
     campus = Campus({}, (*others.days, *days)).within(schedule)
     change = {"document": recording.document, "zone": recording.time_zone, "campus": campus.as_json()}
     rows = {row.id: row for row in rows_of(session, recording.id, events_of(session, recording.id))}
-    target = aim(change, list(rows.values()), now, _ANY_ZONE, same_room=True)
+    target = aim(change, list(rows.values()), now, _ANY_ZONE, same_resource=True)
     after = {row.id: row for row in target.rows}
     gone = [rows[one] for one in target.dropped if rows[one].status == SCHEDULED]
     gone += [rows[one] for one, row in after.items() if one in rows and _is_held(rows[one]) and not _is_held(row)]
-    back = [row for one, row in after.items() if _is_held(row) and not (one in rows and _is_held(rows[one]))]
+    back = [
+        row
+        for one, row in after.items()
+        if _is_held(row) and not (one in rows and (_is_held(rows[one]) or rows[one].left_out))
+    ]
     if not gone and not back:
         return None
     why = {

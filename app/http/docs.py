@@ -60,6 +60,11 @@ TAGS = [
         "description": "For the registrar: days on which nothing is recorded, said once for all recordings that name "
         "them. A snow day is one call.",
     },
+    {
+        "name": "notices",
+        "description": "For programs that want to know what became of what they asked for, without asking again and "
+        "again. Webhooks bring the same notices: `lectern webhooks create`.",
+    },
     {"name": "operations", "description": "For those who keep it running: supervisors, load balancers, monitoring."},
 ]
 

@@ -42,23 +42,23 @@ def made_up(
 
     Nothing is changed on the dates of `but`, nor is anything held that is excluded already.
     """
-    sessions = {(one.wanted or one.local).date(): one for one in found}
+    by_date = {(one.wanted or one.local).date(): one for one in found}
     if rule is None or rule.frequency != "weekly":
         return tuple(found)
     rule = with_defaults(rule, start.date())
-    last = rule.until or max(day for day, one in sessions.items() if not one.added)
+    last = rule.until or max(day for day, one in by_date.items() if not one.added)
     named = {day.weekday for day in rule.days}
     for make_up in days:
-        day, there = make_up.day, sessions.get(make_up.day)
+        day, there = make_up.day, by_date.get(make_up.day)
         if day in but or not start.date() <= day <= last or WEEKDAYS[day.weekday()] == make_up.weekday:
             continue
         held = make_up.weekday in named and _is_in_a_week_of(rule, start.date(), day)
         if held and there is None:
             (one,) = occurrences(datetime.combine(day, start.time()), tz, duration, None)
-            sessions[day] = replace(one, added=True, reason=make_up.reason)
+            by_date[day] = replace(one, added=True, reason=make_up.reason)
         elif not held and there is not None and not there.excluded_by:
-            sessions[day] = replace(there, excluded_by=Exclusion(day, day, make_up.reason))
-    return tuple(sorted(sessions.values(), key=lambda one: one.start))
+            by_date[day] = replace(there, excluded_by=Exclusion(day, day, make_up.reason))
+    return tuple(sorted(by_date.values(), key=lambda one: one.start))
 
 
 def _is_in_a_week_of(rule: Rule, first: date, day: date) -> bool:

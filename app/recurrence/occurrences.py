@@ -50,7 +50,7 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Inclusion:
-    """A local date on which there is a session whatever the recurrence says, at its own time of day or the usual one.
+    """A local date that has an occurrence whatever the recurrence says, at its own time of day or the usual one.
 
     `start` is wall-clock time; None is the recurrence's, and so is a `duration` of None.
     """
@@ -62,10 +62,10 @@ class Inclusion:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One session. `start` and `end` are UTC, `end` is `start` plus the duration in elapsed seconds.
+    """One occurrence. `start` and `end` are UTC, `end` is `start` plus the duration in elapsed seconds.
 
     `local` is the wall-clock time (naive) that results, `wanted` the one that was asked for where a gap moved it.
-    `added`: the recurrence has no such session, an inclusion alone does, or a make-up day, whose words are `reason`.
+    `added`: the recurrence has no such occurrence, an inclusion alone does, or a make-up day, whose words are `reason`.
     """
 
     start: datetime
@@ -139,13 +139,13 @@ def occurrences(
     exclude: Sequence[Exclusion] = (),
     include: Sequence[Inclusion] = (),
 ) -> tuple[Occurrence, ...]:
-    """Every session from `start` (naive wall-clock time, whole seconds) on, ascending, each instant once.
+    """Every occurrence from `start` (naive wall-clock time, whole seconds) on, ascending, each instant once.
 
-    `rule` may be the dates themselves; without one it is the start's alone. An excluded session is there, marked with
-    the exclusion of its date (the one that goes on longest, if several hold it). An inclusion comes before the rule and
-    before exclusions: a date has one session, the included one. Raises RuleError as `expand` does, also for more than
-    1,000 sessions, and ValueError for a duration that is not 1 s to 24 h, a start with a zone, and fractions of a
-    second in either.
+    `rule` may be the dates themselves; without one it is the start's alone. An excluded occurrence is there, marked
+    with the exclusion of its date (the one that goes on longest, if several hold it). An inclusion comes before the
+    rule and before exclusions: a date has one occurrence, the included one. Raises RuleError as `expand` does, also for
+    more than 1,000 occurrences, and ValueError for a duration that is not 1 s to 24 h, a start with a zone, and
+    fractions of a second in either.
     """
     if start.tzinfo is not None or start.microsecond:
         raise ValueError("The start is a wall-clock time in whole seconds, without a zone.")

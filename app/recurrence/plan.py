@@ -15,12 +15,12 @@ wrong day when it counts, and stays an hour off once its walk has stepped into a
     monthly by weekdays    as it is, with or without positions
     monthly by month days  byMonthDay for one from 1 to 28, else places among all days: byDay=MO,…,SU, byOffset=15,-1
     anything else          places among all days, for as many months as have the same
-    dates, added sessions  the patterns that are seen in them: app/recurrence/stretches.py
+    dates, added ones      the patterns that are seen in them: app/recurrence/stretches.py
 
 That is the recipe which made a real generator return what RFC 5545 wants in 2,280 of 2,281 cases. The last one was a
 month whose first day is in a gap: its occurrences are series of one. Only the given occurrences decide what is planned,
-the rule merely proposes a pattern: a series ends where the pattern and the occurrences part. Sessions of another time
-of day or length, and those that the rule does not have, are in events of their own.
+the rule merely proposes a pattern: a series ends where the pattern and the occurrences part. Occurrences of another
+time of day or length, and those that the rule does not have, are in events of their own.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -84,7 +84,7 @@ def plan(
 def _of_one_kind(
     alike: Sequence[Occurrence], rule: Rule | None, tz: ZoneInfo, server: ZoneInfo
 ) -> Sequence[PlannedEvent]:
-    """Events of sessions that have the time of day and the length in common."""
+    """Events of occurrences that have the time of day and the length in common."""
     ruled = [one for one in alike if rule and not one.added]
     added = [one for one in alike if not rule or one.added]
     apart = [*_in_turn(ruled, rule, tz, server), *_fewest(added, tz, server)]
@@ -135,10 +135,10 @@ def describe(events: Sequence[PlannedEvent]) -> str:
     parts = []
     for kind, group in groupby(events, key=_kind):
         alike = tuple(group)
-        sessions = [session for event in alike for session in event.occurrences]
+        occurrences = [occurrence for event in alike for occurrence in event.occurrences]
         part = f"one {kind}" if len(alike) == 1 else f"{len(alike)} {kind}{'s' * (kind == 'single event')}"
         if kind not in ("single event", "series of one occurrence"):
-            part += f", {len(sessions):,} occurrences"
+            part += f", {len(occurrences):,} occurrences"
         reasons = [*map(_reason_for_single, alike)] if kind == "single event" else _reasons_for_cut(alike)
         told = " and ".join(filter(None, reasons))
         parts.append(part + (f" because {told}" if told else ""))
@@ -159,11 +159,11 @@ def _kind(event: PlannedEvent) -> str:
 
 
 def _reason_for_single(event: PlannedEvent) -> str:
-    (session,) = event.occurrences
-    asked = session.wanted or session.local
+    (occurrence,) = event.occurrences
+    asked = occurrence.wanted or occurrence.local
     day = f"{asked.day} {asked:%B %Y}"
-    if session.anomaly:
-        return f"{asked:%H:%M} {'does not exist' if session.anomaly == 'gap' else 'happens twice'} on {day}"
+    if occurrence.anomaly:
+        return f"{asked:%H:%M} {'does not exist' if occurrence.anomaly == 'gap' else 'happens twice'} on {day}"
     return f"Kaltura's own clocks repeat an hour on {day}" if event.is_elsewhere else ""
 
 

@@ -170,10 +170,11 @@ def rrule_parts(text: str) -> dict[str, str]:
 def rule_of(parts: Mapping[str, str], start: datetime | None, tz: ZoneInfo | None) -> Rule:
     """The Rule that an RRULE's parts say.
 
-    A Rule ends after a local date, an RRULE perhaps at an instant. The last date is then the last on which a session
-    that begins at `start`'s time of day begins no later than UNTIL: one with Z is an instant in UTC and needs `start`
-    (naive) and `tz`, one without is a wall-clock time and needs `start`. So 20270514T035959Z, which in New York is
-    13 May, 23:59:59, does not let a session of 14 May in. Raises RuleError, also where what is needed is not given.
+    A Rule ends after a local date, an RRULE perhaps at an instant. The last date is then the last on which an
+    occurrence that begins at `start`'s time of day begins no later than UNTIL: one with Z is an instant in UTC and
+    needs `start` (naive) and `tz`, one without is a wall-clock time and needs `start`. So 20270514T035959Z, which in
+    New York is 13 May, 23:59:59, does not let an occurrence of 14 May in. Raises RuleError, also where what is needed
+    is not given.
     """
     for name in MORE_PARTS:
         if name in parts:
@@ -190,7 +191,7 @@ def rule_of(parts: Mapping[str, str], start: datetime | None, tz: ZoneInfo | Non
 
 
 class Ends(TypedDict):
-    """How an RRULE ends: after so many sessions, or after a local date."""
+    """How an RRULE ends: after so many occurrences, or after a local date."""
 
     count: int | None
     until: date | None

@@ -1,8 +1,8 @@
 """A recurrence as RFC 5545 writes it (3.8.5): lines of RRULE, RDATE, EXDATE and DTSTART.
 
     RRULE:FREQ=WEEKLY;BYDAY=MO,WE;COUNT=28      what `Rule` can say stays a rule
-    RDATE;TZID=Europe/Berlin:20270510T140000    adds a session, as an Inclusion
-    EXDATE:20270216,20270217                    leaves sessions out, as an Exclusion, those of an RDATE too
+    RDATE;TZID=Europe/Berlin:20270510T140000    adds an occurrence, as an Inclusion
+    EXDATE:20270216,20270217                    leaves some out, as an Exclusion, those of an RDATE too
     DTSTART:20270111T090000                     is allowed if it says what the start says
 
 Several RRULEs, and one that says more than `Rule` (app/recurrence/beyond.py), are the dates that they yield. A line
@@ -55,7 +55,7 @@ def check_text(text: str) -> None:
 
 
 def read_text(text: str, start: datetime, tz: ZoneInfo) -> Recurring:
-    """What the lines mean for sessions that begin at `start` (naive) in `tz`. Raises RuleError."""
+    """What the lines mean for occurrences that begin at `start` (naive) in `tz`. Raises RuleError."""
     lines = _lines(text)
     said = {
         name: [moment for line in lines if line.name == name for moment in _moments(line, tz)]

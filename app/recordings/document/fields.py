@@ -1,4 +1,4 @@
-"""The parts of a document, each with its own rules: room, recurrence, exclusions and inclusions, words and people."""
+"""The parts of a document, each with its own rules: resource, recurrence, exclusions, inclusions, words, people."""
 
 import re
 from datetime import date, timedelta
@@ -44,13 +44,15 @@ class ResourceKind(StrEnum):
 
 
 class OnConflict(StrEnum):
-    """What happens when the resource is booked already: 409 and nothing is made, or scheduled anyway."""
+    """What happens when the resource is booked already: 409 and nothing is made; scheduled anyway; or all is scheduled
+    but for what is in conflict."""
 
     REJECT = "reject"
     ALLOW = "allow"
+    SKIP = "skip"
 
 
-# --- room --------------------------------------------------------------------------------------------------
+# --- resource ----------------------------------------------------------------------------------------------
 
 
 class NewResource(In):
@@ -239,7 +241,7 @@ Exclusions = Annotated[list[_DateOrRange], Field(max_length=366)]
 
 
 class Extra(In):
-    """One more session, at its own time of day or of its own length."""
+    """One more occurrence, at its own time of day or of its own length."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 

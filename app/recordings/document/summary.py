@@ -11,7 +11,7 @@ _FEW = 3  # dates that are named one by one
 
 
 def summary(schedule: Schedule) -> str:
-    """How many sessions the recurrence has, who leaves out how many, and what inclusions move and add."""
+    """How many occurrences the recurrence has, who leaves out how many, and what inclusions move and add."""
     usual = usual_days(schedule.start, schedule.rule or schedule.dates)
     added = {(one.wanted or one.local).date() for one in schedule.occurrences if one.added}
     parts = [
@@ -24,12 +24,12 @@ def summary(schedule: Schedule) -> str:
 
 
 def _counted(number: int, schedule: Schedule) -> str:
-    rule, sessions = schedule.rule, "1 session" if number == 1 else f"{number:,} sessions"
+    rule, counted = schedule.rule, "1 session" if number == 1 else f"{number:,} sessions"
     if rule and rule.interval == 1:
-        return sessions.replace(" ", f" {rule.frequency} ")
+        return counted.replace(" ", f" {rule.frequency} ")
     if rule:
-        return f"{sessions} every {rule.interval} {_KINDS[rule.frequency]}s"
-    return f"{sessions} on given dates" if schedule.dates else sessions
+        return f"{counted} every {rule.interval} {_KINDS[rule.frequency]}s"
+    return f"{counted} on given dates" if schedule.dates else counted
 
 
 def _left_out(exclusions: Sequence[Exclusion]) -> Iterator[str]:
@@ -44,7 +44,7 @@ def _left_out(exclusions: Sequence[Exclusion]) -> Iterator[str]:
 
 
 def _on(what: str, days: set[date], first: date) -> str:
-    """ "1 added on 10 May"; the year is told where it is not that of the first session."""
+    """ "1 added on 10 May"; the year is told where it is not that of the start."""
     if not days:
         return ""
     named = [f"{day.day} {day:%B}" + (f" {day.year}" if day.year != first.year else "") for day in sorted(days)]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from app.recordings.changing.difference import EXCLUDED, SCHEDULED
+from tests.recordings.changing.occurrences import aimed, applied, as_rows, days, schedule, starts
 from tests.recordings.changing.scene import COUNT, PAST, Scene, begun
-from tests.recordings.changing.sessions import aimed, applied, as_rows, days, schedule, starts
 from tests.recordings.documents import SINGLE
 from tests.service import Json, Lectern, found, utc
 
