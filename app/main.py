@@ -22,6 +22,9 @@ from app.access import door
 from app.access.keys import Client, Keys
 from app.access.rates import Rates
 from app.access.scopes import Scope
+from app.calendars.accepting import Calendars
+from app.calendars.fan_out import FanOut
+from app.calendars.router import router as campus_calendars
 from app.chains.engine import Engine
 from app.chains.pauses import Pauses
 from app.chains.store import Store, unfinished
@@ -217,6 +220,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
     retention = Retention(database, settings.keep_days)
+    fan_out = FanOut(database, store, max(1, settings.workers // 2), workers.nudge)
     threads = Threads()
     listening = Listening(database, threads)
     notify = settings.notify.get_secret_value()
@@ -249,6 +253,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         workers.start()
         refreshers.start()
         retention.start()
+        fan_out.start()
         listening.start()
         deliverers.start()
         watch.start()
@@ -257,6 +262,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
             log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
         yield
         # In threads of asyncio's: those of requests may all be waiting for Kaltura.
+        await asyncio.to_thread(fan_out.stop, MIRROR_STOP_SECONDS)
         ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
         await asyncio.to_thread(refreshers.stop, MIRROR_STOP_SECONDS)
         await asyncio.to_thread(retention.stop, MIRROR_STOP_SECONDS)
@@ -306,6 +312,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second, findings)
     )
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads)
+    app.state.calendars = Calendars(database, threads, fan_out)
     app.include_router(references)  # first: a reference may look like any other address
     app.include_router(recordings)
     app.include_router(occurrences)
@@ -313,6 +320,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.include_router(chains)
     app.include_router(resources)
     app.include_router(calendar_links)
+    app.include_router(campus_calendars)
     app.include_router(notices)
     app.include_router(findings_router)
     app.include_router(

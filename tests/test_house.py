@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "notices": BASE,
     "resources": BASE | {"kaltura", "recurrence"},
     "recordings": BASE | {"kaltura", "recurrence", "chains", "resources", "notices"},
+    "calendars": BASE | {"recurrence", "chains", "resources", "recordings"},
     "webhooks": BASE | {"notices"},
     "findings": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings"},
     "migrations": {"database"},  # a migration describes its own tables, and models go on without it
@@ -41,6 +42,7 @@ FLOORS: dict[str, list[str]] = {
                    "accepting", "parameters", "router", "references_router", "occurrences_router", "chains_router"],
     "findings": ["schemas", "kinds", "finding", "models", "recordings", "differences", "encoders", "service",
                  "looking", "watch", "listing", "router"],
+    "calendars": ["days", "schemas", "ics", "reading", "keeping", "preview", "fan_out", "accepting", "router"],
 }  # fmt: skip
 MAX_FILES = 12  # beside each other in a folder; `__init__.py` is none
 
@@ -60,6 +62,8 @@ WAIT_FOR_A_CHAIN = {
     "patch /recordings/{}/occurrences/{}",
     "delete /recordings/{}/occurrences/{}",
     "post /recordings/{}/occurrences/{}/restore",
+    "put /calendars/{}",
+    "post /calendars/{}/preview",  # its body may take a second to be read
 }
 WAIT_FOR_A_NOTICE = {"get /notices"}
 WAIT_FOR_KALTURA = {

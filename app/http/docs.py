@@ -56,6 +56,11 @@ TAGS = [
         "next, whoever booked it. Made to be polled with `If-None-Match`, and answered also while Kaltura is away.",
     },
     {
+        "name": "calendars",
+        "description": "For the registrar: days on which nothing is recorded, said once for all recordings that name "
+        "them. A snow day is one call.",
+    },
+    {
         "name": "notices",
         "description": "For programs that want to know what became of what they asked for, without asking again and "
         "again. Webhooks bring the same notices: `lectern webhooks create`.",

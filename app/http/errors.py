@@ -4,7 +4,7 @@
     ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
     ├── Conflict 409
     │   ├── ReferenceInUse · ScheduleConflict · AmbiguousResource · ChainRunning · NothingToResume
-    │   └── NotChangeable · OccurrenceOver · Cancelled · NotOurs · BatchRefused
+    │   └── NotChangeable · OccurrenceOver · Cancelled · NotOurs · BatchRefused · CalendarInUse
     ├── PreconditionFailed 412
     ├── PayloadTooLarge 413 · UnsupportedMediaType 415
     ├── InvalidDocument 422
@@ -157,6 +157,12 @@ class BatchRefused(Conflict):
     code, title = "batch_refused", "Another part of the batch was not done"
     when = "In an item of a batch: a change on which it depends was refused, cancelled or is stuck."
     advice = "This recording is as it was. Mend the other change, and send both again."
+
+
+class CalendarInUse(Conflict):
+    code, title = "calendar_in_use", "Recordings name this calendar"
+    when = "A calendar is to be taken away that a recording names which did not fail and was not cancelled."
+    advice = "Take its name out of their `calendars` first, or say no days in it."
 
 
 class PreconditionFailed(Problem):

@@ -193,6 +193,10 @@ def add_schema(app: FastAPI) -> None:
         document = make()
         schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
         document["components"]["schemas"] |= schema.pop("$defs") | {"Problem": schema}
+        for operation in [one for path in document["paths"].values() for one in path.values()]:
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                # Of a body that an operation reads by itself.
+                document["components"]["schemas"] |= content["schema"].pop("$defs", {})
         document["components"]["examples"] = {
             code: {"summary": kind.title, "value": example(kind)} for code, kind in sorted(CATALOGUE.items())
         }
