@@ -22,12 +22,14 @@ _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 class View:
     """What findings are computed from: SQL as it stands, and the time.
 
-    `per_second`: how often Kaltura may be looked at, which says from when on a copy is stale.
+    `per_second`: how often Kaltura may be looked at, which says from when on a copy is stale. `confirms`: whether
+    uploads are looked for.
     """
 
     session: Session
     now: datetime
     per_second: float
+    confirms: bool
 
 
 class Finding(FindingView):
