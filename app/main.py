@@ -232,7 +232,9 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     )
     feed = Feed(database, threads, refreshers.ask, settings.refreshes_per_second)
     signs = Signs(database)
-    findings = Findings(kaltura.gate, kaltura.sessions, settings.refreshes_per_second)
+    findings = Findings(
+        kaltura.gate, kaltura.sessions, settings.refreshes_per_second, confirms=settings.confirm_recordings
+    )
     client = kaltura.client()
     ask = readiness.Asking(client, kaltura.permissions)
     watch = Watch(database, findings, raised=_raised, cleared=_cleared, before=(signs.write_if_due, ask))

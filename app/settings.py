@@ -72,8 +72,8 @@ class Settings(BaseSettings):
 
     confirm_recordings: bool = Field(
         True,
-        description="Whether Lectern looks in Kaltura for what encoders have uploaded, and says of each session what "
-        "was recorded.",
+        description="Whether Lectern looks in Kaltura for what encoders have uploaded, says of each session what "
+        "was recorded, and finds those of which nothing was.",
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
