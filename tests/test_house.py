@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "chains": BASE,
     "resources": BASE | {"kaltura", "recurrence"},
     "recordings": BASE | {"kaltura", "recurrence", "chains", "resources"},
+    "terms": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "calendars"},
     "migrations": {"database"},  # a migration describes its own tables, and models go on without it
 }
 KNOWS_EVERYTHING = {"main", "cli", "operations"}
@@ -35,6 +36,7 @@ FLOORS: dict[str, list[str]] = {
                   "mirror", "feed", "router", "links_router"],
     "recordings": ["models", "whose", "retention", "document", "reading", "scheduling", "changing", "accepting",
                    "parameters", "router", "references_router", "occurrences_router", "chains_router"],
+    "terms": ["meetings", "reading"],
 }  # fmt: skip
 MAX_FILES = 12  # beside each other in a folder; `__init__.py` is none
 
