@@ -94,9 +94,10 @@ def _usual_code(columns: _Columns, found: Table) -> str | None:
     """What most rows say that this term is called."""
     if "term" not in columns.fields:
         return None
-    said = (columns.values(line.cells)["term"] for line in found.lines() if not line.ignored and not line.broken)
-    usual = Counter(filter(None, said)).most_common(1)
-    return usual[0][0] if usual else None
+    (place, *_) = columns.fields["term"][1]
+    said = Counter(line.cells[place] for line in found.lines() if not line.ignored and not line.broken)
+    usual = [code for code, _ in said.most_common() if code]
+    return usual[0] if usual else None
 
 
 # --- one row -------------------------------------------------------------------------------------------------

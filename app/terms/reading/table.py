@@ -61,7 +61,7 @@ def decoded(body: bytes, charset: str | None) -> str:
         except (UnicodeDecodeError, UnicodeError):
             continue
     raise CannotReadError(
-        "encoding", "The file is in another encoding than UTF-8 and Windows-1252: name it, as in text/csv; charset=…"
+        "encoding", "The file is in another encoding than UTF-8 and Windows-1252: name it, as in charset=iso-8859-2."
     )
 
 
@@ -145,8 +145,9 @@ def _count(cells: list[str], width: int) -> str:
 
 
 def _clean(cell: str) -> str:
-    found = _FORMULA.fullmatch(cell)
-    return (found[1] if found else cell).strip().lstrip("\ufeff")
+    if cell.startswith("=") and (found := _FORMULA.fullmatch(cell)):
+        cell = found[1]
+    return cell.strip()
 
 
 def _ignored(cells: list[str], names: list[str], comment: str | None) -> str | None:
@@ -154,7 +155,7 @@ def _ignored(cells: list[str], names: list[str], comment: str | None) -> str | N
         return "blank"
     if comment and cells[0].startswith(comment):
         return "comment"
-    if [plain_name(cell) for cell in cells[: len(names)]] == names:
+    if plain_name(cells[0]) == names[0] and [plain_name(cell) for cell in cells[: len(names)]] == names:
         return "header_again"
     return "noise" if len(cells) == 1 and len(names) > 1 and not cells[0].isalnum() else None
 
