@@ -69,6 +69,7 @@ def test_a_file_that_ends_in_the_middle_is_an_error_of_its_own() -> None:
     assert code(whole[: whole.index(b"09:50,SCI 101,a")], "csv") == "truncated"
     assert code(whole[:-10], "csv") == "truncated"
     assert code(whole + b'3,"Thr', "csv") == "truncated"
+    assert code(whole + b'3,"Thr\n4,Four,LEC,WE,10:00,10:50,SCI 101,\n', "csv") == "truncated"
     assert len(own(whole.rstrip(b"\n")).meetings) == 2  # its last line has no end, and is whole
 
 
