@@ -68,9 +68,9 @@ def read_time(text: str) -> tuple[int, bool]:
 def length(start: int, end: int, max_hours: int) -> int:
     """Minutes from one time of day to another, over midnight if that is short enough."""
     if start == MIDNIGHT:
-        raise RejectedError("time_unreadable", "Nothing begins at 24:00: write 00:00, and the date of the next day.")
+        raise RejectedError("time_unreadable", "Nothing begins at 24:00: write 00:00, and the next day.", "/start")
     if start == end:
-        raise RejectedError("no_duration", "It ends when it begins: give the time when it ends.")
+        raise RejectedError("no_duration", "It ends when it begins: give the time when it ends.", "/end")
     minutes = end - start
     if minutes < 0:
         minutes += MIDNIGHT
@@ -79,6 +79,7 @@ def length(start: int, end: int, max_hours: int) -> int:
                 "end_before_start",
                 f"It ends before it begins; across midnight it would last {hours(minutes)}, and the term's max_hours "
                 f"is {max_hours}. Mend the times.",
+                "/end",
             )
     return limited(minutes, max_hours)
 
@@ -88,6 +89,7 @@ def limited(minutes: int, max_hours: int) -> int:
         raise RejectedError(
             "too_long",
             f"It lasts {hours(minutes)}, and the term's max_hours is {max_hours}. Mend the times, or raise max_hours.",
+            "/end",
         )
     return minutes
 

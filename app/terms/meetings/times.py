@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import islice, pairwise
 
 from app.recurrence.rules import MAX_INTERVAL, WEEKDAYS, Day, Rule, walk
@@ -64,6 +65,7 @@ def on_dates(start: time, minutes: int, dates: Sequence[date]) -> Times:
     return Times(start, minutes, each[0], dates=tuple(each) if len(each) > 1 else ())
 
 
+@lru_cache(maxsize=4096)  # a term has few patterns, and thousands of meetings
 def weekly(start: time, minutes: int, days: tuple[str, ...], first: date, last: date) -> Times | None:
     """Sessions on these weekdays from one date to another; None if there is none.
 
@@ -78,8 +80,9 @@ def weekly(start: time, minutes: int, days: tuple[str, ...], first: date, last: 
     return Times(start, minutes, held[0], Rule("weekly", days=tuple(map(Day, days)), until=last))
 
 
+@lru_cache(maxsize=4096)
 def in_weeks(
-    start: time, minutes: int, days: tuple[str, ...], first: date, last: date, weeks: Sequence[int], week_1: date
+    start: time, minutes: int, days: tuple[str, ...], first: date, last: date, weeks: tuple[int, ...], week_1: date
 ) -> tuple[Times | None, bool]:
     """The same in some weeks alone, and whether a week lies wholly outside. `week_1` is the first day of week 1."""
     dates, held = list[date](), list[int]()

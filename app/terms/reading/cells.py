@@ -1,18 +1,20 @@
 """Rows of a CSV file, read by a profile: ours, a built-in one, or one of the term's own."""
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.http.fields import Words
 from app.terms.meetings.errors import CannotReadError, RejectedError
 from app.terms.meetings.frame import Frame
 from app.terms.meetings.parts import DAY_NAMES, read_date, read_days, read_week_pattern, read_weeks, shown
 from app.terms.meetings.profiles import PLACEHOLDER, Profile, plain_name
 from app.terms.meetings.rows import Head, Note, Place, Reading, Row
 from app.terms.meetings.settings import TermSettings
-from app.terms.reading.declaration import SectionWords, validated, words_of
+from app.terms.reading.declaration import SectionWords, readable_key, short_text, validated, words_of
 from app.terms.reading.gathering import Gathering
 from app.terms.reading.making import Said, made, not_recorded
 from app.terms.reading.table import Line, Table, decoded, table
@@ -23,6 +25,7 @@ _TRUE, _FALSE = {"true", "yes", "y", "1"}, {"false", "no", "n", "0"}
 _ACTIVE, _CANCELLED = {"", "active"}, {"cancelled", "canceled"}
 _LISTS = ("tags", "categories", "editors", "publishers")
 _TEXTS = ("section", "title", "type", "group", "description", "contact")
+_MEETING = Words(100)
 _LINE_END = re.compile(r"[^\S\r\n]*[\r\n]+\s*")
 
 
@@ -37,7 +40,7 @@ def read_csv(body: bytes, charset: str | None, profile: Profile, within: Frame, 
         if line.ignored or (not values["section"] and sum(map(bool, line.cells)) == 1):
             gathering.ignore(line.number, line.ignored or "noise")
             continue
-        place, key = Place(line.number), values["section"] or None
+        place, key = Place(line.number), readable_key(values["section"])
         try:
             _whole(line, values, code)
             for row in _rows(place, values, profile, within):
@@ -52,51 +55,50 @@ def read_csv(body: bytes, charset: str | None, profile: Profile, within: Frame, 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Where each field stands: a template of cells, with the place of each."""
+    """For each field its cells, each with what stands between it and the next one, if that says anything."""
 
-    fields: Mapping[str, tuple[str, tuple[int, ...]]]
+    fields: Mapping[str, tuple[tuple[int, str], ...]]
     empty: frozenset[str]
 
     def values(self, cells: Sequence[str]) -> Values:
         """What each field says, "" if nothing. A room of several cells says nothing where one of them is empty."""
         said = dict.fromkeys(("section", "title", "start"), "")
-        for name, (template, places) in self.fields.items():
-            parts = [cells[place] if place < len(cells) else "" for place in places]
-            parts = ["" if part.casefold() in self.empty else part for part in parts]
-            if name == "room" and not all(parts):
-                said[name] = ""
-            else:
-                said[name] = template.format(*parts).strip() if any(parts) else ""
+        for name, parts in self.fields.items():
+            text = between = ""
+            for place, after in parts:
+                part = cells[place] if place < len(cells) else ""
+                if part and part.casefold() not in self.empty:
+                    text += between + part
+                    between = after
+                elif name == "room":
+                    text = ""
+                    break
+            said[name] = text
         return said
 
 
 def _columns(profile: Profile, found: Table) -> _Columns:
     fields = {}
     for name, template in profile.columns.items():
-        wanted = profile.names(name)
-        there = [column for column in wanted if plain_name(column) in found.columns]
-        if not there and name in ("section", "title", "start"):
-            raise CannotReadError("columns", f"The header has no column {' or '.join(wanted)}, which has the {name}.")
         pieces = PLACEHOLDER.split(template) if PLACEHOLDER.search(template) else ["", template, ""]
-        shape = "".join(
-            _escaped(piece) if index % 2 == 0 else "{}" if piece in there else "" for index, piece in enumerate(pieces)
-        )
+        columns = list(zip(map(plain_name, pieces[1::2]), pieces[2::2], strict=True))
+        there = tuple((found.columns[column], after) for column, after in columns if column in found.columns)
         if there:
-            fields[name] = shape, tuple(found.columns[plain_name(column)] for column in there)
+            fields[name] = there
+        elif name in ("section", "title", "start"):
+            wanted = " or ".join(profile.names(name))
+            raise CannotReadError("columns", f"The header has no column {wanted}, which has the {name}.")
     return _Columns(fields, frozenset(word.casefold() for word in profile.empty))
-
-
-def _escaped(piece: str) -> str:
-    return piece.replace("{", "{{").replace("}", "}}")
 
 
 def _usual_code(columns: _Columns, found: Table) -> str | None:
     """What most rows say that this term is called."""
     if "term" not in columns.fields:
         return None
-    said = (columns.values(line.cells)["term"] for line in found.lines() if not line.ignored and not line.broken)
-    usual = Counter(filter(None, said)).most_common(1)
-    return usual[0][0] if usual else None
+    place = columns.fields["term"][0][0]
+    said = Counter(line.cells[place] for line in found.lines() if not line.ignored and not line.broken)
+    usual = [code for code, _ in said.most_common() if code]
+    return usual[0] if usual else None
 
 
 # --- one row -------------------------------------------------------------------------------------------------
@@ -129,7 +131,7 @@ def _rows(place: Place, values: Values, profile: Profile, within: Frame) -> list
         place=place,
         section=section.section,
         words=words_of(section),
-        meeting=values.get("meeting") or None,
+        meeting=short_text("meeting", values.get("meeting", ""), _MEETING),
         group=_group(section, values),
         instructors=tuple(section.instructors),
         primary=values.get("primary", "").casefold() in _TRUE,
@@ -139,12 +141,8 @@ def _rows(place: Place, values: Values, profile: Profile, within: Frame) -> list
         if title != values["title"]
         else (),
     )
-    try:
-        return made(row, _when(values, profile, within.settings), values.get("room"), within)
-    except RejectedError:
-        if row.skip:
-            return [row]
-        raise
+    room = short_text("room", values.get("room", ""))
+    return made(row, lambda: _when(values, profile, within.settings), room, within)
 
 
 def _list(cell: str, separator: str) -> list[str]:
@@ -162,7 +160,7 @@ def _group(section: SectionWords, values: Values) -> str | None:
         return section.group
     others = _list(values["jointly"].replace(";", ","), ",")
     own = section.section if section.section[:1] == others[0][:1] else values.get("name", section.section)
-    return " ".join(sorted({own, *others}))
+    return hashlib.sha256(" ".join(sorted({own, *others})).encode()).hexdigest()
 
 
 def _skip(section: SectionWords, values: Values, profile: Profile, settings: TermSettings) -> str | None:

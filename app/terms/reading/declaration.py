@@ -6,7 +6,8 @@ Each section and each meeting is read by itself, so that one that cannot be read
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
 from app.http.fields import In, Line, OptionalLine, OptionalText, Words, broken, messages
 from app.http.times import LocalDate, Moment
@@ -52,13 +53,13 @@ def _read_weeks(text: str) -> str:
     return text
 
 
-def _no_commas(ids: list[str]) -> list[str]:
+def _each_once(ids: list[str]) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
 Key = Annotated[str, BeforeValidator(_as_text), Words(100)]
 ClockTime = Annotated[str, Words(20), AfterValidator(_read_clock)]
-Instructors = Annotated[list[UserId], Field(max_length=100), AfterValidator(_no_commas)]
+Instructors = Annotated[list[UserId], Field(max_length=100), AfterValidator(_each_once)]
 
 
 class MeetingDeclared(In):
@@ -158,6 +159,26 @@ class Declaration(DeclarationHead):
     """The whole timetable of a term, or a part of it."""
 
     sections: list[SectionDeclared] = Field(description="Sections, each once.", examples=[[]])
+
+
+_KEY = TypeAdapter[str](Key)
+_ROOM = Words(256)
+
+
+def readable_key(value: object) -> str | None:
+    """A section's key, so that it counts as present whatever else is wrong; None if it is none."""
+    try:
+        return _KEY.validate_python(value)
+    except ValidationError:
+        return None
+
+
+def short_text(field: str, text: str, words: Words = _ROOM) -> str | None:
+    """A cell that goes into no model, held to the same rule; None if it is empty. Raises RejectedError."""
+    try:
+        return words.read(text) if text else None
+    except PydanticCustomError as error:
+        raise RejectedError("invalid_document", f"/{field} {error.message()}.", f"/{field}") from None
 
 
 _REASONS = {

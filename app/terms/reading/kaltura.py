@@ -17,7 +17,7 @@ from app.terms.meetings.profiles import plain_name
 from app.terms.meetings.rows import Head, Note, Place, Reading, Row, Words
 from app.terms.meetings.settings import plain_room
 from app.terms.meetings.times import Times
-from app.terms.reading.declaration import SectionWords, validated
+from app.terms.reading.declaration import SectionWords, short_text, validated
 from app.terms.reading.gathering import Gathering
 from app.terms.reading.making import Room
 from app.terms.reading.table import decoded, table
@@ -134,7 +134,7 @@ def _list(cell: str) -> list[str]:
 
 
 def _resource(values: Values, within: Frame) -> Room:
-    name, number = values["resource"], values["resourceID"]
+    name, number = short_text("resource", values["resource"]), values["resourceID"]
     if not name and not number:
         raise RejectedError("no_resource", "The row names no resource: fill in resource, or resourceID.")
     if number and not (number.isascii() and number.isdecimal() and len(number) < 10):

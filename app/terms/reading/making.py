@@ -1,7 +1,7 @@
 """From what a row says to what it means in its term: when it is held, in which room, and whether it is recorded."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -40,12 +40,12 @@ def held(said: Said, within: Frame) -> Held:
     """Raises RejectedError for what cannot be meant."""
     term = within.settings
     if said.first and said.last and said.last < said.first:
-        raise RejectedError("dates_reversed", f"It ends on {said.last}, before it begins on {said.first}.")
+        raise RejectedError("dates_reversed", f"It ends on {said.last}, before it begins on {said.first}.", "/to")
     dates, days = _when(said)
     if said.start is None or not (dates or days):
         return Held(None, "no_time", ())
     if said.end is None:
-        raise RejectedError("no_duration", "It has a time when it begins, and none when it ends.")
+        raise RejectedError("no_duration", "It has a time when it begins, and none when it ends.", "/end")
     (begin, padded), (end, also_padded) = read_time(said.start), read_time(said.end)
     minutes = length(begin, end, term.max_hours)
     start = clock(begin)
@@ -61,7 +61,7 @@ def held(said: Said, within: Frame) -> Held:
         from_day, to_day = max(first, term.first_date), min(last, term.last_date)
         clipped = (from_day, to_day) != (first, last)
         if said.weeks and term.week_1 is None:
-            raise RejectedError("no_week_1", "It names weeks, and the term's settings do not say when week_1 begins.")
+            raise RejectedError("no_week_1", "It names weeks, and the term's settings have no week_1.", "/weeks")
         if said.weeks and term.week_1:
             times, outside = in_weeks(start, minutes, days, from_day, to_day, said.weeks, term.week_1)
         else:
@@ -82,7 +82,7 @@ def _when(said: Said) -> tuple[tuple[date, ...], tuple[str, ...]]:
     if said.dates:
         wrong = [day for day in said.dates if said.days and WEEKDAYS[day.weekday()] not in said.days]
         if wrong:
-            raise RejectedError("date_differs", f"{wrong[0]} is not one of its days. Give days, or dates.")
+            raise RejectedError("date_differs", f"{wrong[0]} is not one of its days. Give days, or dates.", "/days")
         return said.dates, ()
     if not said.days and said.first and said.first == said.last and not said.weeks:
         return (said.first,), ()
@@ -120,6 +120,7 @@ def _mapped(names: Iterable[str], within: Frame) -> Iterator[Room]:
                 "unknown_room",
                 f"'{shown(name)}' is not among the term's rooms. Add it there: with its resource, or with null if "
                 "nothing records in it.",
+                "/room",
             )
         yield Room(known[0], known[1], None if known[1] else "room_not_recorded")
 
@@ -129,7 +130,7 @@ def _as_resource(name: str, within: Frame) -> Room:
     if within.resources is None:
         return Room(name, name)
     if (known := within.by_name.get(plain_room(name))) is None:
-        raise RejectedError("unknown_room", f"Kaltura has no resource '{shown(name)}'. Mend the name.")
+        raise RejectedError("unknown_room", f"Kaltura has no resource '{shown(name)}'. Mend the name.", "/room")
     return Room(known, known)
 
 
@@ -143,10 +144,11 @@ def not_recorded(section: str | None, kind: str | None, record: bool | None, set
     return "opted_out" if section is not None and section in settings.opt_outs.sections else None
 
 
-def made(row: Row, said: Said, room: str | None, within: Frame) -> list[Row]:
+def made(row: Row, said: Callable[[], Said], room: str | None, within: Frame) -> list[Row]:
     """The row with its times and rooms: one, or one for each of several rooms. Raises RejectedError.
 
-    `row` says why it is not recorded, if that is known already: then what cannot be read stops nothing.
+    `row` says why it is not recorded, if that is known already. What is not recorded is not rejected either, whatever
+    else about it cannot be read. `said` raises RejectedError, too.
     """
     when, where, wrong = None, [Room(None, None)], None
     try:
@@ -154,7 +156,7 @@ def made(row: Row, said: Said, room: str | None, within: Frame) -> list[Row]:
     except RejectedError as error:
         wrong = error
     try:
-        when = held(said, within)
+        when = held(said(), within)
     except RejectedError as error:
         wrong = wrong or error
     times = when.times if when else None

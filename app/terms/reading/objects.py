@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from app.http.fields import messages
 from app.terms.meetings.errors import CannotReadError, RejectedError
@@ -15,9 +15,9 @@ from app.terms.meetings.rows import Head, Place, Reading, Row, Words
 from app.terms.reading.declaration import (
     MAX_MEETINGS_OF_ONE,
     DeclarationHead,
-    Key,
     MeetingDeclared,
     SectionWords,
+    readable_key,
     validated,
     words_of,
 )
@@ -25,8 +25,6 @@ from app.terms.reading.gathering import Gathering
 from app.terms.reading.making import Said, made, not_recorded
 
 MAX_BYTES = 16 * 1024 * 1024
-_KEY = TypeAdapter[str](Key)
-_NOWHERE = Place()
 
 
 def read_json(chunks: Iterable[bytes], within: Frame) -> Reading:
@@ -141,7 +139,7 @@ def _take(said: Any, place: Place, gathering: Gathering, within: Frame) -> None:
     try:
         if not isinstance(said, dict):
             raise RejectedError("not_an_object", "A section is an object.")
-        key = _key(said)
+        key = readable_key(said.get("section"))
         section = validated(SectionWords, {name: value for name, value in said.items() if name != "meetings"})
         meetings = said.get("meetings") or []
         if not isinstance(meetings, list) or len(meetings) > MAX_MEETINGS_OF_ONE:
@@ -163,14 +161,6 @@ def _take(said: Any, place: Place, gathering: Gathering, within: Frame) -> None:
                 gathering.add(replace(row, place=there))
             else:
                 gathering.reject(there, key, error)
-
-
-def _key(said: dict[str, Any]) -> str | None:
-    """The section's key, so that it counts as present whatever else is wrong."""
-    try:
-        return _KEY.validate_python(said.get("section"))
-    except ValidationError:
-        return None
 
 
 def _row(section: SectionWords, words: Words, place: Place, within: Frame) -> Row:
@@ -200,4 +190,4 @@ def _meeting(said: Any, row: Row, within: Frame) -> list[Row]:
         last=meeting.last,
         weeks=read_weeks(meeting.weeks, within.settings.last_week) if meeting.weeks else (),
     )
-    return made(replace(row, meeting=meeting.meeting), when, meeting.room, within)
+    return made(replace(row, meeting=meeting.meeting), lambda: when, meeting.room, within)

@@ -6,7 +6,6 @@ refused.
 """
 
 import csv
-import io
 import re
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ DELIMITERS = (",", ";", "\t", "|")
 HEADER_WITHIN = 20
 LEAST_COLUMNS = 3
 
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _FORMULA = re.compile(r'="([^"]*)"')  # how spreadsheets keep the zeros of a number
 
 
@@ -61,7 +61,7 @@ def decoded(body: bytes, charset: str | None) -> str:
         except (UnicodeDecodeError, UnicodeError):
             continue
     raise CannotReadError(
-        "encoding", "The file is in another encoding than UTF-8 and Windows-1252: name it, as in text/csv; charset=…"
+        "encoding", "The file is in another encoding than UTF-8 and Windows-1252: name it, as in charset=iso-8859-2."
     )
 
 
@@ -91,7 +91,7 @@ def table(text: str, known: Set[str], comment: str | None) -> Table:
 
 def _header(text: str, known: Set[str]) -> tuple[list[str], str, int]:
     """The header's cells, the delimiter, and how many lines stand above it."""
-    lines = list(islice(io.StringIO(text, newline=""), HEADER_WITHIN))
+    lines = list(islice(_physical(text), HEADER_WITHIN))
     best: tuple[int, list[str], str, int] | None = None
     for number, line in enumerate(lines):
         for delimiter in DELIMITERS:
@@ -112,31 +112,56 @@ def _header(text: str, known: Set[str]) -> tuple[list[str], str, int]:
 
 
 def _lines(text: str, delimiter: str, names: list[str], before: int, comment: str | None) -> Iterator[Line]:
-    source = io.StringIO(text, newline="")
-    for number in range(1, before + 1):
-        yield Line(number, [], ignored="before_header" if next(source).strip() else "blank")
+    """Raises CannotReadError for a file that was cut off: its last row is too short, and has no line end."""
+    last: Line | None = None
+    for line in _rows(text, delimiter, names, before, comment):
+        if last:
+            yield last
+        last = line
+    if last and last.ignored is None and len(last.cells) < len(names) and not text.endswith(("\n", "\r")):
+        raise cut_off()
+    if last:
+        yield last
+
+
+def _rows(text: str, delimiter: str, names: list[str], before: int, comment: str | None) -> Iterator[Line]:
+    source = _physical(text)
+    for number, line in enumerate(islice(source, before), 1):
+        yield Line(number, [], ignored="before_header" if line.strip() else "blank")
+    next(source)  # the header
+    above = before + 1
     reader = csv.reader(source, delimiter=delimiter, strict=True)
-    width, last = len(names), -1
     while True:
-        number = before + reader.line_num + 1
+        number = above + reader.line_num + 1
         try:
             cells = [_clean(cell) for cell in next(reader)]
         except StopIteration:
             return
         except csv.Error as error:
-            if "unexpected end of data" in str(error):
-                raise cut_off() from None
-            yield Line(number, [], broken="A quotation mark stands where none may be: write it twice, within quotes.")
+            yield Line(number, [], broken=_broken(str(error), number))
             continue
-        last += 1
-        if last == 0:
-            continue  # the header itself
-        while len(cells) > width and not cells[-1]:
+        while len(cells) > len(names) and not cells[-1]:
             cells.pop()
         ignored = _ignored(cells, names, comment)
-        if ignored is None and len(cells) < width and _is_cut(text, source):
-            raise cut_off()
-        yield Line(number, cells, ignored, None if len(cells) == width or ignored else _count(cells, width))
+        yield Line(number, cells, ignored, None if len(cells) == len(names) or ignored else _count(cells, len(names)))
+
+
+def _physical(text: str) -> Iterator[str]:
+    """The lines with their ends. `splitlines` would also split at characters that a cell may have."""
+    return (found[0] for found in _LINE.finditer(text))
+
+
+def _broken(error: str, number: int) -> str:
+    """What the csv module says of a row that it cannot tell apart. Raises CannotReadError if the file ends in it."""
+    if "unexpected end of data" in error:
+        raise CannotReadError(
+            "truncated",
+            f"The file ends within the quotation marks that line {number} opens: it was cut off, or one is missing. "
+            "Nothing of it was taken.",
+        )
+    if "field larger" in error:
+        return "A cell has more than 131,072 characters: perhaps a quotation mark is missing."
+    return "A quotation mark stands where none may be: write it twice, and the cell in quotes."
 
 
 def _count(cells: list[str], width: int) -> str:
@@ -145,8 +170,9 @@ def _count(cells: list[str], width: int) -> str:
 
 
 def _clean(cell: str) -> str:
-    found = _FORMULA.fullmatch(cell)
-    return (found[1] if found else cell).strip().lstrip("\ufeff")
+    if cell.startswith("=") and (found := _FORMULA.fullmatch(cell)):
+        cell = found[1]
+    return cell.strip()
 
 
 def _ignored(cells: list[str], names: list[str], comment: str | None) -> str | None:
@@ -154,11 +180,6 @@ def _ignored(cells: list[str], names: list[str], comment: str | None) -> str | N
         return "blank"
     if comment and cells[0].startswith(comment):
         return "comment"
-    if [plain_name(cell) for cell in cells[: len(names)]] == names:
+    if plain_name(cells[0]) == names[0] and [plain_name(cell) for cell in cells[: len(names)]] == names:
         return "header_again"
     return "noise" if len(cells) == 1 and len(names) > 1 and not cells[0].isalnum() else None
-
-
-def _is_cut(text: str, source: io.StringIO) -> bool:
-    """Whether the last line was read, and has no end: a file that was cut off."""
-    return not text.endswith(("\n", "\r")) and source.tell() >= len(text)
