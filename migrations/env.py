@@ -10,7 +10,8 @@ import app.access.keys
 import app.chains.models
 import app.database.account
 import app.recordings.models
-import app.resources.models  # noqa: F401 - for their tables
+import app.resources.models
+import app.terms.models  # noqa: F401 - for their tables
 from app.database.types import UtcDateTime
 
 

@@ -46,7 +46,7 @@ NOT_QUICK = (
     ),
 )
 
-for part in ("chains", "resources", "recordings", "notices", "webhooks"):
+for part in ("chains", "resources", "recordings", "notices", "webhooks", "terms"):
     import_module(f"app.{part}.models")
 
 

@@ -181,8 +181,9 @@ def example(kind: type[Problem]) -> dict[str, Any]:
     return kind().document() | {name: (ProblemDocument.model_fields[name].examples or [])[0] for name in said}
 
 
-def add_schema(app: FastAPI) -> None:
-    """Puts `Problem` among the schemas, and one of each kind among the examples.
+def add_schema(app: FastAPI, *others: type[BaseModel]) -> None:
+    """Puts `Problem` among the schemas, and one of each kind among the examples; and `others`, of bodies that are
+    read as streams.
 
     Named by `model=`, FastAPI would list problems as application/json too.
     """
@@ -193,6 +194,9 @@ def add_schema(app: FastAPI) -> None:
         document = make()
         schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
         document["components"]["schemas"] |= schema.pop("$defs") | {"Problem": schema}
+        for other in others:
+            shown = other.model_json_schema(ref_template="#/components/schemas/{model}")
+            document["components"]["schemas"] |= shown.pop("$defs", {}) | {other.__name__: shown}
         document["components"]["examples"] = {
             code: {"summary": kind.title, "value": example(kind)} for code, kind in sorted(CATALOGUE.items())
         }

@@ -116,6 +116,9 @@ def views(session: Session, found: Sequence[Shown], server_zone: ZoneInfo) -> li
                     *about_kept(recording.document, recording.time_zone, server_zone, recording.created_at),
                     *_about_resource(steps.get(chain.id, ())),
                 ],
+                "term": recording.term,
+                "section": recording.section,
+                "meeting": recording.meeting,
                 "created_at": recording.created_at,
                 "updated_at": recording.updated_at,
             }
