@@ -39,8 +39,8 @@ FLOORS: dict[str, list[str]] = {
                   "mirror", "feed", "router", "links_router"],
     "recordings": ["models", "whose", "telling", "retention", "document", "reading", "scheduling", "changing",
                    "accepting", "parameters", "router", "references_router", "occurrences_router", "chains_router"],
-    "terms": ["models", "meetings", "reading", "comparing", "keeping", "schemas", "planning", "applying", "answering",
-              "router"],
+    "terms": ["models", "meetings", "reading", "comparing", "keeping", "schemas", "planning", "applying", "showing",
+              "answering", "router"],
 }  # fmt: skip
 MAX_FILES = 12  # beside each other in a folder; `__init__.py` is none
 
@@ -61,6 +61,7 @@ WAIT_FOR_A_CHAIN = {
     "delete /recordings/{}/occurrences/{}",
     "post /recordings/{}/occurrences/{}/restore",
 }
+WAIT_FOR_A_PLAN = {"post /terms/{}/plans"}
 WAIT_FOR_A_NOTICE = {"get /notices"}
 WAIT_FOR_KALTURA = {
     *("post /recordings/preview", "get /resources", "get /resources/{}"),
@@ -267,7 +268,7 @@ def test_endpoints_are_sync_but_for_those_that_wait_or_answer_from_memory() -> N
         for endpoint, function in endpoints(path)
         if isinstance(function, ast.AsyncFunctionDef)
     }
-    waiting = WAIT_FOR_A_CHAIN | WAIT_FOR_A_NOTICE | WAIT_FOR_KALTURA
+    waiting = WAIT_FOR_A_CHAIN | WAIT_FOR_A_PLAN | WAIT_FOR_A_NOTICE | WAIT_FOR_KALTURA
     assert asynchronous == waiting | ANSWER_FROM_MEMORY | ANSWER_WHATEVER_THE_THREADS_DO
 
 

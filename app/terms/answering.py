@@ -15,11 +15,10 @@ from app.database.database import Database
 from app.database.types import utc_now
 from app.http.errors import BadRequest, PayloadTooLarge, Problem, UnsupportedMediaType
 from app.http.threads import Threads
-from app.terms import keeping
+from app.terms import keeping, showing
 from app.terms.applying import asking
 from app.terms.applying.applier import Applier
 from app.terms.meetings.settings import TermSettings
-from app.terms.planning import showing
 from app.terms.planning.making import Asked, Planner
 from app.terms.reading.read import Form
 from app.terms.schemas import ApplyView, TermView

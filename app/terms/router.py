@@ -23,12 +23,11 @@ from app.http.errors import (
 from app.http.fields import Words
 from app.http.threads import Reading, Writing
 from app.recordings.parameters import LOCATION, RETRY, Prefer, wait_of
-from app.terms import keeping
+from app.terms import keeping, showing
 from app.terms.answering import Terms, term_view
 from app.terms.applying.asking import find_plan
 from app.terms.comparing.items import Kind
 from app.terms.meetings.settings import TermSettings
-from app.terms.planning import showing
 from app.terms.schemas import DECLARATION, EXAMPLE, ApplyIn, ApplyView, ItemPage, PlanView, SectionView, TermView
 
 router = APIRouter(prefix="/terms", tags=["terms"])
@@ -62,7 +61,7 @@ async def _terms(request: Request) -> Terms:
 Answering = Annotated[Terms, Depends(_terms)]
 
 
-def _filter(
+async def _filter(
     kind: Annotated[Kind | None, Query(description="Only those of this kind.", examples=["rejected"])] = None,
     reason: Annotated[
         str | None, Query(max_length=100, description="Only those for this reason.", examples=["unknown_room"])
@@ -126,13 +125,22 @@ async def create_plan(
     terms: Answering,
     profile: Annotated[
         str | None,
-        Query(max_length=64, description="Of a CSV file: `kaltura`, `banner`, `syllabus-plus`, or the term's own."),
+        Query(
+            max_length=64,
+            description="Of a CSV file: `kaltura`, `banner`, `syllabus-plus`, or the term's own.",
+            examples=["banner"],
+        ),
     ] = None,
     complete: Annotated[
-        bool, Query(description="Of a CSV file: whether it is all that the term has. Only then is anything missing.")
+        bool,
+        Query(
+            description="Of a CSV file: whether it is all that the term has. Only then is anything missing.",
+            examples=[True],
+        ),
     ] = False,
     charset: Annotated[
-        str | None, Query(max_length=32, description="Of a CSV file, where it is neither UTF-8 nor cp1252.")
+        str | None,
+        Query(max_length=32, description="Of a CSV file, where it is neither UTF-8 nor cp1252.", examples=["latin-1"]),
     ] = None,
     prefer: Prefer = None,
 ) -> Response:
@@ -237,7 +245,7 @@ def stop_apply(term: TermName, apply_id: ApplyId, client: Writer, _database: Wri
     responses=responses(*CHANGING, PlanSuperseded, ApplyRunning),
 )
 def resume_apply(term: TermName, apply_id: ApplyId, client: Writer, _database: Writing, terms: Answering) -> ApplyView:
-    """One that was stopped goes on."""
+    """One that was stopped goes on with what it has not begun."""
     return terms.resume(client.name, term, apply_id)
 
 

@@ -10,8 +10,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from app.terms import showing
 from app.terms.applying import asking
-from app.terms.planning import showing
 from app.terms.planning.making import Asked
 from tests.service import Json, Lectern, eventually, found, lectern
 

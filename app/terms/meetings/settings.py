@@ -145,7 +145,7 @@ class TermSettings(In):
     max_hours: Annotated[int, Field(strict=True, ge=1, le=24)] = Field(
         6, description="How long one session may be. What is longer, also over midnight, is rejected.", examples=[6]
     )
-    defaults: Defaults = Field(Defaults(), description="What recordings have that the timetable does not say.")
+    defaults: Defaults = Field(Defaults(), description="What its recordings have that the timetable does not say.")
     opt_outs: OptOuts = Field(OptOuts(), description="Who, and which sections, are not recorded.")
     opt_out_policy: Literal["any", "all"] = Field(
         "any",
@@ -161,7 +161,7 @@ class TermSettings(In):
     missing_grace_hours: Hours = Field(
         20, description="How long a section may be missing before its recordings are cancelled.", examples=[20]
     )
-    guards: Guards = Field(Guards(), description="When a plan is blocked until somebody has looked at it.")
+    guards: Guards = Field(Guards(), description="When its plans are blocked until somebody has looked at them.")
     term_code: Key | None = Field(
         None,
         description="What the export calls this term, where a profile has a column for it. If left out, what most of "
