@@ -5,27 +5,26 @@ import os
 import secrets
 import socket
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from fastapi import Depends, FastAPI
-from sqlalchemy import Connection, select, text
-from sqlmodel import col
+from sqlalchemy import select
+from sqlmodel import Session, col
 from starlette.concurrency import run_in_threadpool
 
 from app.access import door
-from app.access.keys import Keys
+from app.access.keys import Client, Keys
 from app.access.rates import Rates
 from app.access.scopes import Scope
+from app.calendars.accepting import Calendars
+from app.calendars.fan_out import FanOut
+from app.calendars.router import router as campus_calendars
 from app.chains.engine import Engine
 from app.chains.pauses import Pauses
 from app.chains.store import Store, unfinished
@@ -33,6 +32,11 @@ from app.chains.worker import Workers
 from app.database import counters
 from app.database.account import Account, account_of, take
 from app.database.database import Database
+from app.database.migrating import migrate
+from app.findings.finding import Finding
+from app.findings.looking import Findings
+from app.findings.router import router as findings_router
+from app.findings.watch import Watch
 from app.http import docs, errors, headers, hosts, limits, parameters, problems, requests
 from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
@@ -43,7 +47,9 @@ from app.kaltura.observing import Observe, Permissions, outcome_of, unobserved
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import Http, http_client
 from app.notices.listening import Listening
+from app.notices.models import NoticeKind
 from app.notices.router import router as notices
+from app.notices.telling import tell
 from app.operations import health, readiness
 from app.operations.gauges import Gauges
 from app.operations.metrics import Metrics
@@ -59,6 +65,7 @@ from app.recordings.retention import Retention
 from app.recordings.router import router as recordings
 from app.recordings.scheduling.context import Tools
 from app.recurrence.occurrences import zone
+from app.resources.encoders.signs import Signs
 from app.resources.feed.polling import Feed, Shortcut
 from app.resources.links_router import router as calendar_links
 from app.resources.lookup import Finder
@@ -75,7 +82,6 @@ from app.settings import Settings, networks_of
 from app.terms.answering import Terms
 from app.terms.applying.applier import Applier, Means
 from app.terms.planning.making import Planner
-from app.terms.reading.declaration import Declaration
 from app.terms.router import router as terms
 from app.webhooks import people
 from app.webhooks.deliverers import Deliverers
@@ -85,44 +91,9 @@ from app.webhooks.store import Store as Deliveries
 
 log = structlog.get_logger(__name__)
 
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
-MIGRATION_LOCK = 5_264_361  # any number: one process at a time migrates a PostgreSQL database
 STOP_SECONDS = 15.0  # for a call in flight at a stop; what takes longer is found again by its lease
 MIRROR_STOP_SECONDS = 2.0  # what a refresh has read and not written is read again
 EMBEDDED = "http://sandbox.invalid"
-
-
-def migrate(database: Database) -> None:
-    """Brings the database's tables to this version's. Harmless to repeat, and to run in several processes at once.
-
-    Raises ValueError, in words, if they are a newer version's.
-    """
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with database.engine.connect() as connection, _alterable(database, connection), connection.begin():
-        if not database.is_sqlite:
-            # However long it takes: another process may be at it, and tables may be large.
-            connection.execute(text("SET LOCAL lock_timeout = 0"))
-            connection.execute(text("SET LOCAL statement_timeout = 0"))
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError:  # it knows of no such revision
-            raise ValueError("The database's tables are a newer version's. Run that version of Lectern.") from None
-
-
-@contextmanager
-def _alterable(database: Database, connection: Connection) -> Iterator[None]:
-    """SQLite alters a table by copying and dropping it, which rows that refer to it would forbid."""
-    driver: Any = connection.connection.driver_connection  # the pragma counts outside a transaction only
-    if database.is_sqlite:
-        driver.execute("PRAGMA foreign_keys=OFF")
-    try:
-        yield
-    finally:
-        if database.is_sqlite:
-            driver.execute("PRAGMA foreign_keys=ON")
 
 
 class Kaltura:
@@ -265,6 +236,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
             server_zone,
         )
     )
+    fan_out = FanOut(database, store, max(1, settings.workers // 2), workers.nudge)
     threads = Threads()
     listening = Listening(database, threads)
     notify = settings.notify.get_secret_value()
@@ -275,6 +247,11 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         metrics.delivery,
     )
     feed = Feed(database, threads, refreshers.ask, settings.refreshes_per_second)
+    signs = Signs(database)
+    findings = Findings(kaltura.gate, kaltura.sessions, settings.refreshes_per_second)
+    client = kaltura.client()
+    ask = readiness.Asking(client, kaltura.permissions)
+    watch = Watch(database, findings, raised=_raised, cleared=_cleared, before=(signs.write_if_due, ask))
 
     @cache
     def prepare() -> None:
@@ -293,19 +270,24 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         refreshers.start()
         retention.start()
         applier.start()
+        fan_out.start()
         listening.start()
         deliverers.start()
+        watch.start()
         log.info("started", sandbox=settings.embedded_sandbox, workers=settings.workers, database=database.kind)
         if keys.is_open:
             log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
         yield
         # In threads of asyncio's: those of requests may all be waiting for Kaltura.
         await asyncio.to_thread(applier.stop, MIRROR_STOP_SECONDS)
+        await asyncio.to_thread(fan_out.stop, MIRROR_STOP_SECONDS)
         ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
         await asyncio.to_thread(refreshers.stop, MIRROR_STOP_SECONDS)
         await asyncio.to_thread(retention.stop, MIRROR_STOP_SECONDS)
         await asyncio.to_thread(listening.stop)
         await asyncio.to_thread(deliverers.stop, MIRROR_STOP_SECONDS)
+        await asyncio.to_thread(watch.stop, MIRROR_STOP_SECONDS)
+        await asyncio.to_thread(signs.write)
         feed.versions.close()
         await asyncio.to_thread(keys.stop)
         log.info("stopped", all_calls_ended=ended)
@@ -338,14 +320,19 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.refreshers = refreshers
     app.state.retention = retention
     app.state.listening = listening
-    app.state.kaltura = kaltura.client()
+    app.state.signs = signs
+    app.state.findings = findings
+    app.state.watch = watch
+    app.state.kaltura = client
     app.state.threads = threads
-    app.state.finder = Finder(database, app.state.kaltura, threads)
-    ask = readiness.Asking(app.state.kaltura, kaltura.permissions)
-    metrics.registry.register(Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second))
+    app.state.finder = Finder(database, client, threads)
+    metrics.registry.register(
+        Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second, findings)
+    )
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads)
     planner = Planner(database, app.state.kaltura, settings.time_zone)
     app.state.terms = Terms(database, threads, planner, applier)
+    app.state.calendars = Calendars(database, threads, fan_out)
     app.include_router(references)  # first: a reference may look like any other address
     app.include_router(recordings)
     app.include_router(occurrences)
@@ -354,7 +341,9 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.include_router(resources)
     app.include_router(calendar_links)
     app.include_router(terms)
+    app.include_router(campus_calendars)
     app.include_router(notices)
+    app.include_router(findings_router)
     app.include_router(
         health.health_router(
             {
@@ -363,12 +352,13 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
                 "workers": lambda: readiness.workers_part(workers),
                 "mirror": lambda: readiness.mirror_part(database, refreshers, settings.refreshes_per_second),
                 "chains": lambda: readiness.chains_part(database),
+                "findings": lambda: readiness.findings_part(database, findings),
             }
         )
     )
     app.include_router(metrics_router(metrics.registry))
     problems.add_handlers(app)
-    problems.add_schema(app, Declaration)
+    problems.add_schema(app)
     if settings.docs:
         docs.add_docs(app)
     app.add_middleware(Paths)
@@ -379,8 +369,9 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.add_middleware(
         Shortcut,
         feed=feed,
-        may_see=lambda scope, resource_id: _may_see(keys, feed, scope, resource_id),
+        who=lambda scope, resource_id: _who(keys, feed, scope, resource_id),
         seen=metrics.poll,
+        polled=signs.poll,
     )
     app.add_middleware(hosts.AllowedHosts, names=hosts.allowed(settings), count=metrics.request)
     app.add_middleware(limits.Entrance, count=metrics.request)
@@ -389,8 +380,24 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     return app
 
 
-def _may_see(keys: Keys, feed: Feed, scope: Mapping[str, Any], resource_id: int) -> bool:
+def _who(keys: Keys, feed: Feed, scope: Mapping[str, Any], resource_id: int) -> Client | None:
+    """Who sends the request, if they may read this resource's schedule."""
     client = door.client_of(keys, door.authorization(scope))
     if client is None or Scope.SCHEDULE_READ not in client.scopes:
-        return False
-    return client.may_see(resource_id, feed.versions.resources[resource_id].system_name, feed.versions.is_id)
+        return None
+    known = feed.versions.resources[resource_id]
+    return client if client.may_see(resource_id, known.system_name, feed.versions.is_id) else None
+
+
+def _raised(session: Session, found: Finding) -> None:
+    _tell_of(session, NoticeKind.FINDING_RAISED, found)
+
+
+def _cleared(session: Session, found: Finding) -> None:
+    _tell_of(session, NoticeKind.FINDING_CLEARED, found)
+
+
+def _tell_of(session: Session, kind: NoticeKind, found: Finding) -> None:
+    """What is nobody's own is told to those who see all."""
+    subject = found.subject.recording_id or found.key
+    tell(session, kind, found.client or None, subject, found.model_dump(mode="json", exclude={"key", "client"}))

@@ -9,6 +9,7 @@ from sqlmodel.sql.sqltypes import AutoString
 import app.access.keys
 import app.chains.models
 import app.database.account
+import app.findings.models
 import app.recordings.models
 import app.resources.models
 import app.terms.models  # noqa: F401 - for their tables

@@ -23,7 +23,7 @@ from sqlmodel import SQLModel
 from structlog.processors import KeyValueRenderer, add_log_level, format_exc_info
 
 from app.database.database import Database
-from app.main import migrate
+from app.database.migrating import migrate
 from app.operations import health
 from app.resources.feed import polling
 from tests import processes
@@ -46,7 +46,7 @@ NOT_QUICK = (
     ),
 )
 
-for part in ("chains", "resources", "recordings", "notices", "webhooks", "terms"):
+for part in ("chains", "resources", "recordings", "findings", "notices", "webhooks", "terms"):
     import_module(f"app.{part}.models")
 
 

@@ -21,7 +21,8 @@ from httpx2 import Client, Response
 from sqlalchemy import event
 
 from app.database.database import Database
-from app.main import create_app, migrate
+from app.database.migrating import migrate
+from app.main import create_app
 from app.recordings.document.document import EXAMPLE
 from app.sandbox.seed.seed import DEFAULT_SEED, Seed
 from app.sandbox.simulator import Sandbox

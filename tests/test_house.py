@@ -29,18 +29,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "resources": BASE | {"kaltura", "recurrence"},
     "recordings": BASE | {"kaltura", "recurrence", "chains", "resources", "notices"},
     "terms": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "calendars", "notices"},
+    "calendars": BASE | {"recurrence", "chains", "resources", "recordings"},
     "webhooks": BASE | {"notices"},
+    "findings": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings"},
     "migrations": {"database"},  # a migration describes its own tables, and models go on without it
 }
 KNOWS_EVERYTHING = {"main", "cli", "operations"}
 # Within a part, from the ground up: a package or module knows those before it, and none after it.
 FLOORS: dict[str, list[str]] = {
     "resources": ["models", "naming", "paths", "references", "conflicts", "rounds", "schemas", "lookup", "whole_list",
-                  "mirror", "feed", "router", "links_router"],
+                  "encoders", "mirror", "feed", "router", "links_router"],
     "recordings": ["models", "whose", "telling", "retention", "document", "reading", "scheduling", "changing",
                    "accepting", "parameters", "router", "references_router", "occurrences_router", "chains_router"],
     "terms": ["models", "meetings", "reading", "comparing", "keeping", "schemas", "planning", "applying", "showing",
               "answering", "router"],
+    "findings": ["schemas", "kinds", "finding", "models", "recordings", "differences", "encoders", "service",
+                 "looking", "watch", "listing", "router"],
+    "calendars": ["days", "schemas", "ics", "reading", "keeping", "preview", "fan_out", "accepting", "router"],
 }  # fmt: skip
 MAX_FILES = 12  # beside each other in a folder; `__init__.py` is none
 
@@ -60,11 +65,13 @@ WAIT_FOR_A_CHAIN = {
     "patch /recordings/{}/occurrences/{}",
     "delete /recordings/{}/occurrences/{}",
     "post /recordings/{}/occurrences/{}/restore",
+    "put /calendars/{}",
+    "post /calendars/{}/preview",  # its body may take a second to be read
 }
 WAIT_FOR_A_PLAN = {"post /terms/{}/plans"}
 WAIT_FOR_A_NOTICE = {"get /notices"}
 WAIT_FOR_KALTURA = {
-    *("post /recordings/preview", "get /resources", "get /resources/{}"),
+    *("post /recordings/preview", "get /resources", "get /resources/{}", "put /resources/{}/state"),
     *("post /resources/{}/calendar-link", "delete /resources/{}/calendar-link"),
 }
 ANSWER_FROM_MEMORY = {"get /resources/{}/upcoming", "get /resources/{}/upcoming.ics", "get /calendar-links/{}.ics"}

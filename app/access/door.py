@@ -7,10 +7,11 @@ address. app/access/keys.py knows whose it is.
                  │                                                   a change, and nobody's ──▶ 401
                  │
                  ▼
-    operation ── Reader, Writer, Encoder, Admin: nobody's ──▶ 401      without that scope ──▶ 403
+    operation ── Reader, Writer, Encoder …: nobody's ──▶ 401      without that scope ──▶ 403
 
-An operation takes one of `Reader`, `Writer`, `Encoder` and `Admin` (all `Client`s) as a parameter, and lists `REFUSALS`
-among its problems; so the OpenAPI document tells its scope. One that takes none of them is open to everybody.
+An operation takes one of `Reader`, `Writer`, `Encoder`, `CalendarWriter` and `Admin` (all `Client`s) as a parameter,
+and lists `REFUSALS` among its problems; so the OpenAPI document tells its scope. One that takes none of them is open to
+everybody.
 What belongs to another client, or lies beyond the resources that a key is narrowed to, is not there: 404.
 """
 
@@ -166,4 +167,5 @@ async def _client(
 Reader = Annotated[Client, Security(_client, scopes=[scopes.Scope.RECORDINGS_READ.value])]
 Writer = Annotated[Client, Security(_client, scopes=[scopes.Scope.RECORDINGS_WRITE.value])]
 Encoder = Annotated[Client, Security(_client, scopes=[scopes.Scope.SCHEDULE_READ.value])]
+CalendarWriter = Annotated[Client, Security(_client, scopes=[scopes.Scope.CALENDARS_WRITE.value])]
 Admin = Annotated[Client, Security(_client, scopes=[scopes.Scope.ADMIN.value])]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # imported when there is a command that needs it, as in app/c
 def opened(settings: "Settings", *, with_tables: bool = True) -> "Iterator[Database]":
     """`with_tables`: this version's. A ValueError inside, or of the database, is said, and ends the command with 1."""
     from app.database.database import Database
-    from app.main import migrate
+    from app.database.migrating import migrate
 
     with in_a_sentence(), closing(Database(settings.database_url)) as database:
         if with_tables:

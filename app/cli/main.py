@@ -165,7 +165,8 @@ def check(
 ) -> None:
     """Can it work? Asks the database and Kaltura for what a chain needs, and says what to do. Changes nothing."""
     from app.database.database import Database
-    from app.main import MIGRATIONS, Kaltura
+    from app.database.migrating import MIGRATIONS
+    from app.main import Kaltura
     from app.operations import checks
 
     settings = _settings()

@@ -14,7 +14,7 @@ from app.cli.trouble import in_a_sentence, stoppable
 
 
 def watch(
-    room: Annotated[str, typer.Argument(help="The resource: its system name, or its Kaltura id.")],
+    resource: Annotated[str, typer.Argument(metavar="ROOM", help="The resource: its system name, or its Kaltura id.")],
     on_start: Annotated[str, typer.Option(help="What a shell runs when a session starts. It is ended with SIGTERM.")],
     url: Annotated[str, typer.Option(envvar="LECTERN_URL", help="The service, e.g. https://lectern.campus.example.")],
     key: Annotated[
@@ -42,16 +42,16 @@ def watch(
     from app.watch.service import Service
     from app.watch.watching import Host, Watch
 
-    path = cache or Path(f"lectern-watch-{quote(room, safe='')}.json")
+    path = cache or Path(f"lectern-watch-{quote(resource, safe='')}.json")
     wake = threading.Event()
 
     def say(what: str) -> None:
         typer.echo(what, err=True)
 
     with in_a_sentence():
-        service = Service(url, key, room, steady)
+        service = Service(url, key, resource, steady)
         with closing(service), caches.alone(path), stoppable(), ThreadPoolExecutor(1) as executor:
-            kept = caches.load(path, f"{room} at {url}")
+            kept = caches.load(path, f"{resource} at {url}")
             watching = Watch(
                 service,
                 executor,

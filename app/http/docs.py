@@ -56,9 +56,18 @@ TAGS = [
         "next, whoever booked it. Made to be polled with `If-None-Match`, and answered also while Kaltura is away.",
     },
     {
+        "name": "calendars",
+        "description": "For the registrar: days on which nothing is recorded, said once for all recordings that name "
+        "them. A snow day is one call.",
+    },
+    {
         "name": "notices",
         "description": "For programs that want to know what became of what they asked for, without asking again and "
         "again. Webhooks bring the same notices: `lectern webhooks create`.",
+    },
+    {
+        "name": "findings",
+        "description": "For those who look after it all: what a person should see to, and how.",
     },
     {"name": "operations", "description": "For those who keep it running: supervisors, load balancers, monitoring."},
 ]

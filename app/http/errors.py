@@ -4,7 +4,7 @@
     ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
     ├── Conflict 409
     │   ├── ReferenceInUse · ScheduleConflict · AmbiguousResource · ChainRunning · NothingToResume
-    │   ├── NotChangeable · OccurrenceOver · Cancelled · NotOurs · BatchRefused
+    │   ├── NotChangeable · OccurrenceOver · Cancelled · NotOurs · BatchRefused · CalendarInUse
     │   └── PlanNotReady · PlanBlocked · PlanSuperseded · PlanExpired · ApplyRunning
     ├── PreconditionFailed 412
     ├── PayloadTooLarge 413 · UnsupportedMediaType 415
@@ -191,6 +191,12 @@ class ApplyRunning(Conflict):
     when = "A plan of a term is to be applied while another one is. Nothing was changed."
     advice = "Wait until the other one is done, or stop it."
     retry_after = 5
+
+
+class CalendarInUse(Conflict):
+    code, title = "calendar_in_use", "Recordings name this calendar"
+    when = "A calendar is to be taken away that a recording names which did not fail and was not cancelled."
+    advice = "Take its name out of their `calendars` first, or say no days in it."
 
 
 class PreconditionFailed(Problem):

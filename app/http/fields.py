@@ -277,6 +277,7 @@ Line = Annotated[str, Words(256)]
 # An optional text that is blank counts as left out: exports write "" where they have nothing.
 OptionalLine = Annotated[Annotated[str, Words(256, least=0)] | None, AfterValidator(_or_none)]
 OptionalText = Annotated[Annotated[str, Words(65_535, least=0, lines=True)] | None, AfterValidator(_or_none)]
+OptionalNote = Annotated[Annotated[str, Words(2_000, least=0, lines=True)] | None, AfterValidator(_or_none)]
 # Kaltura casts ids to 32-bit integers.
 KalturaId = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 

@@ -181,9 +181,8 @@ def example(kind: type[Problem]) -> dict[str, Any]:
     return kind().document() | {name: (ProblemDocument.model_fields[name].examples or [])[0] for name in said}
 
 
-def add_schema(app: FastAPI, *others: type[BaseModel]) -> None:
-    """Puts `Problem` among the schemas, and one of each kind among the examples; and `others`, of bodies that are
-    read as streams.
+def add_schema(app: FastAPI) -> None:
+    """Puts `Problem` among the schemas, and one of each kind among the examples.
 
     Named by `model=`, FastAPI would list problems as application/json too.
     """
@@ -194,9 +193,10 @@ def add_schema(app: FastAPI, *others: type[BaseModel]) -> None:
         document = make()
         schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
         document["components"]["schemas"] |= schema.pop("$defs") | {"Problem": schema}
-        for other in others:
-            shown = other.model_json_schema(ref_template="#/components/schemas/{model}")
-            document["components"]["schemas"] |= shown.pop("$defs", {}) | {other.__name__: shown}
+        for operation in [one for path in document["paths"].values() for one in path.values()]:
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                # Of a body that an operation reads by itself.
+                document["components"]["schemas"] |= content["schema"].pop("$defs", {})
         document["components"]["examples"] = {
             code: {"summary": kind.title, "value": example(kind)} for code, kind in sorted(CATALOGUE.items())
         }

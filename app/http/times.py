@@ -22,6 +22,8 @@ _TIME = re.compile(
     r"(?P<offset>Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
 )
 
+_CLOCK = re.compile("([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
+
 
 def _matched(pattern: re.Pattern[str], value: object, rule: str) -> re.Match[str]:
     if not isinstance(value, str):
@@ -51,6 +53,15 @@ def _read_time(value: object) -> datetime:
         raise broken("must be a day that the calendar has") from None
 
 
+def _read_clock(value: object) -> time:
+    rule = "must be a string with a time of day like 14:00"
+    if not isinstance(value, str):
+        raise broken(f"{rule}, got {kind(value)}")
+    if not _CLOCK.fullmatch(value):
+        raise broken(rule)
+    return time.fromisoformat(value)
+
+
 def _read_moment(value: object) -> datetime:
     if isinstance(value, str) and _DATE.fullmatch(value):
         return datetime.combine(_read_date(value), time(), UTC)
@@ -65,6 +76,10 @@ def _show_time(value: datetime) -> str:
     return value.isoformat().replace("+00:00", "Z")
 
 
+def _show_clock(value: time) -> str:
+    return value.isoformat("seconds" if value.second else "minutes")
+
+
 def _show_instant(value: datetime) -> str:
     timespec = "milliseconds" if value.microsecond else "seconds"
     return value.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
@@ -72,6 +87,14 @@ def _show_instant(value: datetime) -> str:
 
 LocalDate = Annotated[date, BeforeValidator(_read_date)]
 """A date without a time, in some room's zone: `2027-01-13`."""
+
+LocalClock = Annotated[
+    time,
+    BeforeValidator(_read_clock),
+    PlainSerializer(_show_clock, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK.pattern}$"}),
+]
+"""A time of day by the clocks of some room's zone: `14:00`."""
 
 LocalTime = Annotated[
     datetime,

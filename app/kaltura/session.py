@@ -111,12 +111,18 @@ class Sessions:
         self._flight: Future[_Session] | None = None
         self._problem: SignInFailed | None = None
         self._refusals = 0  # in a row
+        self._refused_at = 0.0  # when the first of them was
         self._again_at = 0.0  # when the pause after the last refusal is over
 
     @property
     def problem(self) -> SignInFailed | None:
         """Why the last sign-in was refused; None when it was not."""
         return self._problem
+
+    @property
+    def refused_for(self) -> float:
+        """Seconds since the first of the refusals in a row."""
+        return self._clock() - self._refused_at
 
     def current(self) -> str:
         """The session, signed in or renewed ahead of its end where needed."""
@@ -172,6 +178,7 @@ class Sessions:
             self._session = session or self._session
             self._problem = failure if isinstance(failure, SignInFailed) else None
             if self._problem:
+                self._refused_at = self._refused_at if self._refusals else self._clock()
                 self._refusals += 1
                 self._problem.retry_after = growing_pause(self._refusals)
                 self._again_at = self._clock() + self._problem.retry_after

@@ -18,12 +18,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
-from app.chains.store import stuck_chains
 from app.database import counters
 from app.database.account import Account, difference, kept_account, way_on
 from app.database.database import Database
 from app.database.trouble import unwritable
 from app.database.types import utc_now
+from app.findings.looking import in_sql
+from app.findings.schemas import Severity
 from app.kaltura.client import EVENTS, KalturaClient
 from app.kaltura.errors import KalturaError, Refused, SignInFailed
 from app.kaltura.observing import FORBIDDEN, lacking, to_ask_for
@@ -31,8 +32,10 @@ from app.kaltura.trips import Trips
 from app.kaltura.types import EntryDraft, EventDraft
 from app.resources.mirror.freshness import Freshness, freshness
 from app.resources.mirror.refresh import EVERY
+from app.settings import Settings
 
-MOST = 100  # stuck recordings that are told one by one
+DEFAULT_PER_SECOND: float = Settings.model_fields["refreshes_per_second"].default
+MOST = 100  # findings that are told one by one
 
 T = TypeVar("T")
 Id = TypeVar("Id", int, str)
@@ -105,7 +108,7 @@ def _database(database: Database, migrations: Path, per_second: float | None) ->
             yield Finding(True, "the database answers, and its tables are this version's")
             yield from _writing_to(database)
             with database.read() as session:
-                yield from _stuck(session)
+                yield from _findings(session, per_second or DEFAULT_PER_SECOND)
                 if per_second is not None:
                     yield _freshness(freshness(session, utc_now(), per_second))
         elif at in known:
@@ -141,19 +144,17 @@ def _account(database: Database, account: Account) -> list[Finding]:
     return [Finding(False, difference(kept, account), way_on(kept, account))]
 
 
-def _stuck(session: Session) -> Iterator[Finding]:
-    count, some = stuck_chains(session, MOST)
-    for chain in some:
-        error = chain.error or {}
-        at = f"{chain.operation}, step {error.get('step')}: {error.get('detail')}"
-        path = f"/recordings/{chain.subject}" if chain.operation != "sweep" else f"/chains/{chain.id}"
-        todo = f"Mend what is wrong there, then: POST {path}/resume"
-        yield Finding(False, f"{chain.subject} is stuck ({at})", todo)
-    if count > len(some):
-        todo = "GET /recordings?status=stuck lists them."
-        yield Finding(False, f"{count - len(some)} more recordings are stuck", todo)
-    if not count:
-        yield Finding(True, "no recording is stuck")
+def _findings(session: Session, per_second: float) -> Iterator[Finding]:
+    """What the service would list at `/findings`, but for what its processes alone know of Kaltura."""
+    found = in_sql(session, utc_now(), per_second)
+    for one in found[:MOST]:
+        about = f" ({one.subject.recording_id})" if one.subject.recording_id else ""
+        todo = " ".join([one.what_to_do, *(f"{action.method} {action.href}" for action in one.actions)])
+        yield Finding(one.severity == Severity.NOTICE, f"{one.kind}: {one.detail}{about}", todo)
+    if len(found) > MOST:
+        yield Finding(False, f"there are {len(found) - MOST} more findings", "GET /findings lists them.")
+    if not found:
+        yield Finding(True, "nothing is stuck, and there is nothing else that a person should look at")
 
 
 def _writing_to(database: Database) -> Iterator[Finding]:

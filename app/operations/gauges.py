@@ -15,6 +15,8 @@ from app.chains.models import Chain, ChainStatus
 from app.chains.worker import Workers
 from app.database.database import Database
 from app.database.types import utc_now
+from app.findings.kinds import KINDS
+from app.findings.looking import Findings
 from app.kaltura.gate import Gate
 from app.kaltura.session import Sessions
 from app.recordings.scheduling.context import Tools
@@ -31,21 +33,31 @@ UNFINISHED = (
 
 class Gauges(Collector):
     def __init__(
-        self, database: Database, gate: Gate, sessions: Sessions, workers: Workers[Tools], refreshes_per_second: float
+        self,
+        database: Database,
+        gate: Gate,
+        sessions: Sessions,
+        workers: Workers[Tools],
+        refreshes_per_second: float,
+        findings: Findings,
     ) -> None:
         self._database = database
         self._per_second = refreshes_per_second
         self._gate = gate
         self._sessions = sessions
         self._workers = workers
+        self._findings = findings
 
     def collect(self) -> Iterator[Metric]:
         yield from self._of_kaltura()
         yield _one("lectern_workers_busy", "Workers of this process that run a chain.", self._workers.running)
         try:
             with self._database.read() as session:
-                found = [*_of_chains(session), *_of_mirrors(session, self._per_second), *_of_drift(session)]
-                found += _of_webhooks(session)
+                found = [
+                    *(*_of_chains(session), *_of_mirrors(session, self._per_second), *_of_drift(session)),
+                    *_of_webhooks(session),
+                    _of_findings(session, self._findings),
+                ]
         except SQLAlchemyError:
             found = []
         yield _one(
@@ -105,6 +117,17 @@ def _of_webhooks(session: Session) -> Iterator[Metric]:
     undelivered.add_metric(["given_up"], found.given_up)
     yield undelivered
     yield _one("lectern_webhooks_in_trouble", "Receivers that take nothing.", found.in_trouble)
+
+
+def _of_findings(session: Session, findings: Findings) -> Metric:
+    """Each kind is there, also where there is none of it: a rule can tell nothing found from not looked."""
+    counts = {(kind, about.severity): 0 for kind, about in KINDS.items()} | dict(findings.by_kind(session))
+    found = GaugeMetricFamily(
+        "lectern_findings", "What a person should look at, by kind and severity.", labels=["kind", "severity"]
+    )
+    for (kind, severity), count in counts.items():
+        found.add_metric([str(kind), str(severity)], count)
+    return found
 
 
 def _one(name: str, text: str, value: float | None) -> Metric:

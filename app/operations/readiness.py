@@ -19,6 +19,8 @@ from app.database import counters
 from app.database.database import BUSY_TIMEOUT, Database
 from app.database.trouble import unwritable
 from app.database.types import utc_now
+from app.findings.looking import Findings
+from app.findings.schemas import Severity
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError
 from app.kaltura.gate import Gate
@@ -139,3 +141,16 @@ def chains_part(database: Database) -> Part:
     named = ", ".join(f"{chain.subject} ({chain.operation}, {chain.id})" for chain in some)
     more = f" and {count - len(some)} more" if count > len(some) else ""
     return Naming(state="degraded", detail=f"{count} stuck, to be resumed", names=f"{named}{more}")
+
+
+def findings_part(database: Database, findings: Findings) -> Part:
+    """How many there are; `ok` all the same: an encoder without power is no fault of the service, whose own faults are
+    told by the other parts."""
+    try:
+        with database.read() as session:
+            found = findings.by_kind(session)
+    except SQLAlchemyError as error:
+        return Part(state="degraded", detail=f"not known: the database does not answer ({type(error).__name__})")
+    counts = {severity: sum(n for (_, of), n in found.items() if of == severity) for severity in Severity}
+    told = ", ".join(f"{number} {severity}" for severity, number in counts.items() if number)
+    return Part(state="ok", detail=f"{told}: GET /findings lists them" if told else "there are none")

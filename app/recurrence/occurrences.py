@@ -7,9 +7,9 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import cache, partial
 from importlib.resources import files
@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
-from app.recurrence.rules import Rule, expand
+from app.recurrence.rules import MAX_OCCURRENCES, TOO_MANY, Rule, RuleError, expand
 
 Anomaly = Literal["gap", "overlap"]
 
@@ -34,10 +34,14 @@ _NO_RULES = re.compile(r"EST|MST|HST|(Etc/)?(GMT([+-]?\d+)?|Greenwich)")
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Local dates on which nothing is recorded, both ends included. Raises ValueError if they are reversed."""
+    """Local dates on which nothing is recorded, both ends included. Raises ValueError if they are reversed.
+
+    `reason` says who excludes them and why, in words: "campus-2027: Spring break". None is the document itself.
+    """
 
     first: date
     last: date
+    reason: str | None = None
 
     def __post_init__(self) -> None:
         if self.last < self.first:
@@ -45,10 +49,23 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True)
+class Inclusion:
+    """A local date that has an occurrence whatever the recurrence says, at its own time of day or the usual one.
+
+    `start` is wall-clock time; None is the recurrence's, and so is a `duration` of None.
+    """
+
+    day: date
+    start: time | None = None
+    duration: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Occurrence:
     """One occurrence. `start` and `end` are UTC, `end` is `start` plus the duration in elapsed seconds.
 
     `local` is the wall-clock time (naive) that results, `wanted` the one that was asked for where a gap moved it.
+    `added`: the recurrence has no such occurrence, an inclusion alone does, or a make-up day, whose words are `reason`.
     """
 
     start: datetime
@@ -57,6 +74,8 @@ class Occurrence:
     anomaly: Anomaly | None = None
     excluded_by: Exclusion | None = None
     wanted: datetime | None = None
+    added: bool = False
+    reason: str | None = None
 
 
 def zone(name: str) -> ZoneInfo:
@@ -116,35 +135,65 @@ def occurrences(
     start: datetime,
     tz: ZoneInfo,
     duration: timedelta,
-    rule: Rule | None,
+    rule: Rule | Collection[date] | None,
     exclude: Sequence[Exclusion] = (),
+    include: Sequence[Inclusion] = (),
 ) -> tuple[Occurrence, ...]:
     """Every occurrence from `start` (naive wall-clock time, whole seconds) on, ascending, each instant once.
 
-    Without a rule that is one. An excluded occurrence is there, marked with the exclusion of its date (the one that
-    goes on longest, if several hold it). Raises RuleError as `expand` does, and ValueError for a duration that is not
-    1 s to 24 h, a start with a zone, and fractions of a second in either.
+    `rule` may be the dates themselves; without one it is the start's alone. An excluded occurrence is there, marked
+    with the exclusion of its date (the one that goes on longest, if several hold it). An inclusion comes before the
+    rule and before exclusions: a date has one occurrence, the included one. Raises RuleError as `expand` does, also for
+    more than 1,000 occurrences, and ValueError for a duration that is not 1 s to 24 h, a start with a zone, and
+    fractions of a second in either.
     """
     if start.tzinfo is not None or start.microsecond:
         raise ValueError("The start is a wall-clock time in whole seconds, without a zone.")
     if not timedelta(0) < duration <= MAX_DURATION or duration.microseconds:
         raise ValueError("The duration is at least a second and at most 24 hours, in whole seconds.")
-    excluded = _exclusions(exclude)
+    usual = usual_days(start, rule)
+    excluded = excluding(exclude)
+    included = {one.day: one for one in include}
     found = {}
-    for wanted in expand(rule, start) if rule else [start]:
+    for day in sorted(usual | included.keys()):
+        own = included.get(day)
+        wanted = datetime.combine(day, (own and own.start) or start.time())
+        length = (own and own.duration) or duration
         instant, anomaly = place(wanted, tz)
         found[instant] = Occurrence(
             start=instant,
-            end=instant + duration,
+            end=instant + length,
             local=instant.astimezone(tz).replace(tzinfo=None, fold=0) if anomaly == "gap" else wanted,
             anomaly=anomaly,
-            excluded_by=excluded(wanted.date()),
+            excluded_by=None if own else excluded(day),
             wanted=wanted if anomaly == "gap" else None,
+            added=day not in usual or (wanted.time(), length) != (start.time(), duration),
         )
+    if len(found) > MAX_OCCURRENCES:
+        raise RuleError("", TOO_MANY)
     return tuple(found[instant] for instant in sorted(found))
 
 
-def _exclusions(exclude: Sequence[Exclusion]) -> Callable[[date], Exclusion | None]:
+def also_excluded(
+    found: Sequence[Occurrence], exclude: Sequence[Exclusion], but: Collection[date] = ()
+) -> tuple[Occurrence, ...]:
+    """The same sessions; those that nothing excludes yet are excluded by these, except on the dates of `but`."""
+    excluded = excluding(exclude)
+    return tuple(
+        one if one.excluded_by or day in but else replace(one, excluded_by=excluded(day))
+        for one in found
+        for day in [(one.wanted or one.local).date()]
+    )
+
+
+def usual_days(start: datetime, rule: Rule | Collection[date] | None) -> set[date]:
+    """The dates that a recurrence has by itself, without exclusions and inclusions. Raises RuleError."""
+    if isinstance(rule, Rule):
+        return {local.date() for local in expand(rule, start)}
+    return set(rule or [start.date()])
+
+
+def excluding(exclude: Sequence[Exclusion]) -> Callable[[date], Exclusion | None]:
     """A look-up of the exclusion that holds a date: by bisection, as a document may name hundreds."""
     ordered = sorted(exclude, key=lambda exclusion: exclusion.first)
     firsts = [exclusion.first for exclusion in ordered]

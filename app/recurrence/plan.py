@@ -15,10 +15,12 @@ wrong day when it counts, and stays an hour off once its walk has stepped into a
     monthly by weekdays    as it is, with or without positions
     monthly by month days  byMonthDay for one from 1 to 28, else places among all days: byDay=MO,…,SU, byOffset=15,-1
     anything else          places among all days, for as many months as have the same
+    dates, added ones      the patterns that are seen in them: app/recurrence/stretches.py
 
 That is the recipe which made a real generator return what RFC 5545 wants in 2,280 of 2,281 cases. The last one was a
 month whose first day is in a gap: its occurrences are series of one. Only the given occurrences decide what is planned,
-the rule merely proposes a pattern: a series ends where the pattern and the occurrences part.
+the rule merely proposes a pattern: a series ends where the pattern and the occurrences part. Occurrences of another
+time of day or length, and those that the rule does not have, are in events of their own.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -31,6 +33,7 @@ from zoneinfo import ZoneInfo
 from app.recurrence.occurrences import Occurrence, place
 from app.recurrence.rules import WEEKDAYS, Day, Rule, walk, with_defaults
 from app.recurrence.server import as_sent
+from app.recurrence.stretches import parted, patterns
 
 MAX_SPAN = timedelta(seconds=63_072_000)  # Kaltura's two years
 
@@ -63,22 +66,51 @@ class PlannedEvent:
 def plan(
     occurrences: Sequence[Occurrence], rule: Rule | None, tz: ZoneInfo, server: ZoneInfo
 ) -> tuple[PlannedEvent, ...]:
-    """Events, ascending, that together generate each of `occurrences` once and nothing else.
+    """Events, by their first occurrence, that together generate each of `occurrences` once and nothing else.
 
     `occurrences` may be any part of a recurrence, say its tail; `rule` is the rule they came from, None if there is
-    none, and then each is a single event. `server` is the zone of Kaltura's server.
+    none. One occurrence without a rule is a single event. `server` is the zone of Kaltura's server.
     """
-    rest = sorted(occurrences, key=lambda occurrence: occurrence.start)
+    ordered = sorted(occurrences, key=lambda occurrence: occurrence.start)
+    if rule is None and len(ordered) == 1:
+        return (_single(ordered[0], server),)
+    groups: dict[tuple[time, timedelta], list[Occurrence]] = {}
+    for one in ordered:
+        groups.setdefault(((one.wanted or one.local).time(), one.end - one.start), []).append(one)
+    events = [event for alike in groups.values() for event in _of_one_kind(alike, rule, tz, server)]
+    return tuple(sorted(events, key=lambda event: event.occurrences[0].start))
+
+
+def _of_one_kind(
+    alike: Sequence[Occurrence], rule: Rule | None, tz: ZoneInfo, server: ZoneInfo
+) -> Sequence[PlannedEvent]:
+    """Events of occurrences that have the time of day and the length in common."""
+    ruled = [one for one in alike if rule and not one.added]
+    added = [one for one in alike if not rule or one.added]
+    apart = [*_in_turn(ruled, rule, tz, server), *_fewest(added, tz, server)]
+    return min(apart, _fewest(alike, tz, server), key=len) if ruled and added else apart
+
+
+def _fewest(alike: Sequence[Occurrence], tz: ZoneInfo, server: ZoneInfo) -> list[PlannedEvent]:
+    """Events of dates without a rule: of all together, or of weekdays apart from the others, if those are fewer."""
+    whole = _in_turn(alike, None, tz, server)
+    if len(whole) <= 2:
+        return whole
+    days = [(one.wanted or one.local).date() for one in alike]
+    groups = [[one for one, day in zip(alike, days, strict=True) if day.weekday() in some] for some in parted(days)]
+    apart = [event for group in groups for event in _in_turn(group, None, tz, server)]
+    return min(whole, apart, key=len)
+
+
+def _in_turn(rest: Sequence[Occurrence], rule: Rule | None, tz: ZoneInfo, server: ZoneInfo) -> list[PlannedEvent]:
+    """Events one after the other, each for as many occurrences as it can generate. Of `rule`, or of what is seen."""
     alone = {occurrence.start for occurrence in rest if occurrence.anomaly or _is_elsewhere(occurrence, server)}
     events = []
     while rest:
-        if rule is None or rest[0].start in alone:
-            event = _single(rest[0], server)
-        else:
-            event = _longest_series(rest, rule, tz, alone)
+        event = _single(rest[0], server) if rest[0].start in alone else _longest_series(rest, rule, tz, alone)
         events.append(event)
         rest = rest[len(event.occurrences) :]
-    return tuple(events)
+    return events
 
 
 def series_of_one(occurrence: Occurrence, tz: ZoneInfo, server: ZoneInfo) -> PlannedEvent:
@@ -172,10 +204,13 @@ def _series(run: Sequence[Occurrence], pattern: Rule, tz: ZoneInfo) -> PlannedEv
     return PlannedEvent("series", first.start, first.end, recurrence, tuple(run))
 
 
-def _longest_series(rest: Sequence[Occurrence], rule: Rule, tz: ZoneInfo, alone: Collection[datetime]) -> PlannedEvent:
+def _longest_series(
+    rest: Sequence[Occurrence], rule: Rule | None, tz: ZoneInfo, alone: Collection[datetime]
+) -> PlannedEvent:
     """The series that generates most of the leading occurrences, the first of which begins at no time in `alone`."""
     run = _within_caps(rest, alone)
-    runs = [(_reproduced(pattern, run, tz), pattern) for pattern in _patterns(rule, run)]
+    proposed = _patterns(rule, run) if rule else _patterns_seen(run)
+    runs = [(_reproduced(pattern, run, tz), pattern) for pattern in proposed]
     length, pattern = max(runs, key=lambda candidate: candidate[0])
     return _series(run[:length], pattern, tz) if length > 1 else series_of_one(run[0], tz, _UTC)
 
@@ -203,6 +238,14 @@ def _patterns(rule: Rule, run: Sequence[Occurrence]) -> Iterator[Rule]:
         yield replace(rule, frequency="weekly", days=days, week_start=WEEKDAYS[first.weekday()])
     else:
         yield rule
+
+
+def _patterns_seen(run: Sequence[Occurrence]) -> Iterator[Rule]:
+    """The same where no rule is known."""
+    for pattern in patterns([one.local.date() for one in run]):
+        suitable = _suitable(pattern) if pattern.frequency == "monthly" else pattern
+        if suitable:
+            yield suitable
 
 
 def _suitable(rule: Rule) -> Rule | None:
@@ -255,22 +298,32 @@ def _apart(numbers: Sequence[int], sizes: range) -> tuple[int, ...] | None:
 def _reproduced(pattern: Rule, run: Sequence[Occurrence], tz: ZoneInfo) -> int:
     """How many of the leading occurrences of `run` the pattern yields, and no other, when it starts at the first."""
     first, last = run[0].local, run[-1].local.date()
-    skipped = (day for day in _stepped_on(pattern, first.date(), last) if _is_in_gap(day, first.time(), tz))
-    safe_until = next(skipped, date.max)
-    generated = (datetime.combine(day, first.time()) for day in walk(pattern, first.date(), last) if day < safe_until)
+    generated = (datetime.combine(day, first.time()) for day in walk(pattern, first.date(), last))
     pairs = zip(generated, run, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1].local, pairs))
+    alike = [local.date() for local, one in takewhile(lambda pair: pair[0] == pair[1].local, pairs)]
+    if not alike:
+        return 0
+    steps = _steps(pattern, first.date(), alike[-1])
+    safe_until = next((begins for begins, step in steps if _is_in_gap(step, first.time(), tz)), date.max)
+    return sum(day < safe_until for day in alike)
 
 
-def _stepped_on(pattern: Rule, first: date, last: date) -> Iterator[date]:
-    """The days that Kaltura's walk steps on although they may be no occurrences, in order.
+def _steps(pattern: Rule, first: date, last: date) -> Iterator[tuple[date, date]]:
+    """The days that Kaltura's walk steps on although they may be no occurrences, each behind its period's first day.
 
-    Every `interval`-th day, and the first of each month. A weekly walk keeps to the first occurrence's weekday.
+    Every `interval`-th day, the first of each month, and in each week the first occurrence's weekday, which may lie
+    behind others of that week.
     """
     if pattern.frequency == "daily":
-        yield from walk(replace(pattern, days=()), first, last)
+        for day in walk(replace(pattern, days=()), first, last):
+            yield day, day
     elif pattern.frequency == "monthly":
-        yield from walk(replace(pattern, days=(), month_days=(1,), positions=()), first.replace(day=1), last)
+        for day in walk(replace(pattern, days=(), month_days=(1,), positions=()), first.replace(day=1), last):
+            yield day, day
+    else:
+        back = timedelta(days=(first.weekday() - WEEKDAYS.index(pattern.week_start)) % 7)
+        for number in range(first.toordinal(), (last + back).toordinal() + 1, 7 * pattern.interval):
+            yield date.fromordinal(number) - back, date.fromordinal(number)
 
 
 def _is_in_gap(day: date, at: time, tz: ZoneInfo) -> bool:

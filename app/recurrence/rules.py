@@ -16,11 +16,12 @@ Monday" from a Tuesday), and it takes "MO,2TU" for Mondays that are second Tuesd
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import islice
-from typing import Literal, cast
+from typing import Literal, TypedDict, cast
 from zoneinfo import ZoneInfo
 
 Frequency = Literal["daily", "weekly", "monthly"]
@@ -31,6 +32,7 @@ WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 MAX_INTERVAL = 12
 MAX_OCCURRENCES = 1000  # Kaltura's cap for one series; Lectern's for one recording
 MAX_YEARS = 3
+TOO_MANY = "The recurrence has more than 1,000 occurrences."
 
 _DAY = re.compile(r"([+-]?[1-5])?([A-Z]{2})")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,4}")
@@ -48,6 +50,7 @@ _RRULE_PARTS = {
     "UNTIL": "until",
     "WKST": "week_start",
 }
+MORE_PARTS = ("BYMONTH", "BYWEEKNO", "BYYEARDAY")  # which Rule does not have: app/recurrence/beyond.py
 
 
 class RuleError(ValueError):
@@ -142,9 +145,30 @@ class Rule:
 
 
 def parse_rrule(text: str, start: datetime | None = None, tz: ZoneInfo | None = None) -> Rule:
-    """An RRULE (RFC 5545 3.3.10) of the subset that `Rule` has; "RRULE:" may stand before it, case does not matter.
+    """An RRULE (RFC 5545 3.3.10) of the subset that `Rule` has; see `rrule_parts` and `rule_of`. Raises RuleError."""
+    return rule_of(rrule_parts(text), start, tz)
 
-    Exports write a semicolon after the last part, or spaces around one: both are read.
+
+def rrule_parts(text: str) -> dict[str, str]:
+    """The parts of an RRULE by their names, as they are written, in capitals. Raises RuleError for an unknown one.
+
+    "RRULE:" may stand before it, case does not matter. Exports write a semicolon after the last part, or spaces around
+    one: both are read.
+    """
+    parts: dict[str, str] = {}
+    for part in _AROUND.sub(r"\1", text.upper()).strip().removeprefix("RRULE:").rstrip(";").split(";"):
+        name, _, value = part.partition("=")
+        if name not in _RRULE_PARTS and name not in MORE_PARTS:
+            known = ", ".join([*_RRULE_PARTS, *MORE_PARTS])
+            raise RuleError("", f"An RRULE here has only the parts {known}, joined by semicolons.")
+        if name in parts:
+            raise RuleError(_RRULE_PARTS.get(name, ""), f"{name} is given twice.")
+        parts[name] = value
+    return parts
+
+
+def rule_of(parts: Mapping[str, str], start: datetime | None, tz: ZoneInfo | None) -> Rule:
+    """The Rule that an RRULE's parts say.
 
     A Rule ends after a local date, an RRULE perhaps at an instant. The last date is then the last on which an
     occurrence that begins at `start`'s time of day begins no later than UNTIL: one with Z is an instant in UTC and
@@ -152,32 +176,39 @@ def parse_rrule(text: str, start: datetime | None = None, tz: ZoneInfo | None = 
     New York is 13 May, 23:59:59, does not let an occurrence of 14 May in. Raises RuleError, also where what is needed
     is not given.
     """
-    parts: dict[str, str] = {}
-    for part in _AROUND.sub(r"\1", text.upper()).strip().removeprefix("RRULE:").rstrip(";").split(";"):
-        name, _, value = part.partition("=")
-        field = _RRULE_PARTS.get(name)
-        if field is None:
-            raise RuleError("", f"An RRULE here has only the parts {', '.join(_RRULE_PARTS)}, joined by semicolons.")
-        if field in parts:
-            raise RuleError(field, f"{name} is given twice.")
-        parts[field] = value
+    for name in MORE_PARTS:
+        if name in parts:
+            raise RuleError("", f"A rule of this kind has no {name}.")
     return Rule(
-        frequency=cast(Frequency, parts.get("frequency", "").lower()),  # checked by Rule
-        interval=_number("interval", parts.get("interval", "1")),
-        days=tuple(map(parse_day, parts["days"].split(","))) if "days" in parts else (),
-        month_days=_numbers("month_days", parts),
-        positions=_numbers("positions", parts),
-        count=_number("count", parts["count"]) if "count" in parts else None,
-        until=_last_date(parts["until"], start, tz) if "until" in parts else None,
-        week_start=parts.get("week_start", "MO"),
+        frequency=cast(Frequency, parts.get("FREQ", "").lower()),  # checked by Rule
+        interval=number("interval", parts.get("INTERVAL", "1")),
+        days=tuple(map(parse_day, parts["BYDAY"].split(","))) if "BYDAY" in parts else (),
+        month_days=numbers("month_days", parts.get("BYMONTHDAY")),
+        positions=numbers("positions", parts.get("BYSETPOS")),
+        week_start=parts.get("WKST", "MO"),
+        **ends(parts, start, tz),
     )
 
 
-def _numbers(field: str, parts: dict[str, str]) -> tuple[int, ...]:
-    return tuple(_number(field, text) for text in parts[field].split(",")) if field in parts else ()
+class Ends(TypedDict):
+    """How an RRULE ends: after so many occurrences, or after a local date."""
+
+    count: int | None
+    until: date | None
 
 
-def _number(field: str, text: str) -> int:
+def ends(parts: Mapping[str, str], start: datetime | None, tz: ZoneInfo | None) -> Ends:
+    return {
+        "count": number("count", parts["COUNT"]) if "COUNT" in parts else None,
+        "until": _last_date(parts["UNTIL"], start, tz) if "UNTIL" in parts else None,
+    }
+
+
+def numbers(field: str, text: str | None) -> tuple[int, ...]:
+    return tuple(number(field, one) for one in text.split(",")) if text is not None else ()
+
+
+def number(field: str, text: str) -> int:
     if not _NUMBER.fullmatch(text):
         raise RuleError(field, f"{field} takes whole numbers.")
     return int(text)
@@ -208,19 +239,26 @@ def expand(rule: Rule, start: datetime) -> list[datetime]:
     no date matches, and where the rule goes beyond 1,000 occurrences or three years from `start`. Time zones, and a
     start too near the ends of the calendar, are the caller's to keep out.
     """
-    first, horizon = start.date(), _horizon(start.date())
-    if rule.until and rule.until < first:
+    first = start.date()
+    days = capped(first, rule.count, rule.until, partial(walk, rule, first))
+    return [datetime.combine(day, start.time()) for day in days]
+
+
+def capped(first: date, count: int | None, until: date | None, walked: Callable[[date], Iterator[date]]) -> list[date]:
+    """The days that a recurrence from `first` has, at least one. `walked` yields them up to a day. Raises RuleError."""
+    last = horizon(first)
+    if until and until < first:
         raise RuleError("until", "until lies before the first day.")
-    if rule.until and rule.until > horizon:
+    if until and until > last:
         raise RuleError("until", "until lies more than three years after the first day.")
-    days = list(islice(walk(rule, first, rule.until or horizon), rule.count or MAX_OCCURRENCES + 1))
+    days = list(islice(walked(until or last), count or MAX_OCCURRENCES + 1))
     if not days:
         raise RuleError("", "The recurrence yields no date up to its end, or within three years.")
-    if rule.count and len(days) < rule.count:
+    if count and len(days) < count:
         raise RuleError("count", "The recurrence goes beyond three years after the first day.")
     if len(days) > MAX_OCCURRENCES:
-        raise RuleError("until", "The recurrence has more than 1,000 occurrences.")
-    return [datetime.combine(day, start.time()) for day in days]
+        raise RuleError("until", TOO_MANY)
+    return days
 
 
 def walk(rule: Rule, first: date, last: date) -> Iterator[date]:
@@ -281,7 +319,7 @@ def _chosen(rule: Rule, period: Sequence[date]) -> Sequence[date]:
     return [day for index, day in enumerate(days) if index in indices]
 
 
-def _horizon(first: date) -> date:
+def horizon(first: date) -> date:
     """The last day that a recurrence from `first` may reach; 29 February has its anniversary on 1 March."""
     try:
         return first.replace(year=first.year + MAX_YEARS)

@@ -203,3 +203,39 @@ class Upload(SQLModel, table=True):
     arrived: bool = False
     duration_seconds: int | None = None
     seen_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class EncoderState(StrEnum):
+    """What an encoder says of itself."""
+
+    IDLE = "idle"
+    RECORDING = "recording"
+    UPLOADING = "uploading"
+    ERROR = "error"
+    OFFLINE = "offline"
+
+
+class Encoder(SQLModel, table=True):
+    """What is known of the device that polls for a resource: app/resources/encoders.
+
+    `polled_at` is when it last polled (null: never), at most `signs.WRITE_EVERY` late. `state`, `detail` and
+    `occurrence_id` are as it said them at `said_at`; `since` is when it began to say this state.
+    """
+
+    resource_id: int = Field(
+        primary_key=True, foreign_key="resource.id", sa_type=BigInteger, sa_column_kwargs={"autoincrement": False}
+    )
+    polled_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    state: str | None = None
+    detail: str | None = Field(default=None, sa_type=Text)
+    occurrence_id: str | None = None
+    said_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    since: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+
+
+class Listening(SQLModel, table=True):
+    """One row: from when to when some process has been there, without a gap, for encoders to poll."""
+
+    id: int = Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    since: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    until: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))

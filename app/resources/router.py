@@ -1,5 +1,6 @@
 """`/resources`: what Kaltura can record with, and what each has to record next."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,25 +11,29 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator
 
 from app.access.door import REFUSALS, Encoder
+from app.access.keys import Client
 from app.http.errors import (
     AmbiguousResource,
     DatabaseUnavailable,
     InvalidDocument,
     KalturaUnavailable,
     NotFound,
+    PayloadTooLarge,
     RefusedByKaltura,
     ScheduleUnknown,
+    UnsupportedMediaType,
     responses,
 )
 from app.http.fields import Line
 from app.http.times import Moment
 from app.resources import lookup
+from app.resources.encoders import showing, states
 from app.resources.feed import page
 from app.resources.feed.etags import HEADER, NOT_MODIFIED, IfNoneMatch
 from app.resources.feed.memory import Form
 from app.resources.feed.polling import Feed
 from app.resources.models import Resource
-from app.resources.schemas import ResourcePage, ResourceView, UpcomingView
+from app.resources.schemas import EncoderSaid, EncoderView, ResourcePage, ResourceView, UpcomingView
 
 router = APIRouter(prefix="/resources", tags=["resources"])
 
@@ -61,15 +66,40 @@ async def list_resources(request: Request, client: Encoder) -> ResourcePage:
     """Every schedule resource that Kaltura knows and that your key may see, by id. All on one page."""
     state = request.app.state
     found = await state.threads.ask(client.key, lookup.all_resources, state.database, state.kaltura, client)
-    return ResourcePage(items=[ResourceView.model_validate(row.model_dump()) for row in found])
+    return ResourcePage(items=await _views(request, client, found))
 
 
 @router.get("/{id}", summary="Show a resource", response_description="The resource.", responses=responses(*LOOKING_UP))
 async def get_resource(request: Request, client: Encoder, id: ResourceId) -> ResourceView:
-    """One resource, by its Kaltura id or its system name."""
+    """One resource, by its Kaltura id or its system name: how its encoder is, and what it has to record."""
     request.app.state.refreshers.ask()  # what it means is to be true
     found: Resource = await request.app.state.finder.one(id, client)
-    return ResourceView.model_validate(found.model_dump())
+    (shown,) = await _views(request, client, [found])
+    return shown
+
+
+async def _views(request: Request, client: Client, rows: Sequence[Resource]) -> list[ResourceView]:
+    state = request.app.state
+    views: list[ResourceView] = await state.threads.reading.run(
+        showing.views, state.database, state.signs, state.findings.counted, client, rows
+    )
+    return views
+
+
+@router.put(
+    "/{id}/state",
+    summary="Say how an encoder is",
+    response_description="Noted.",
+    responses=responses(*LOOKING_UP, PayloadTooLarge, UnsupportedMediaType),
+)
+async def put_encoder_state(request: Request, client: Encoder, id: ResourceId, said: EncoderSaid) -> EncoderView:
+    """For encoders: what yours does, with the key that it polls with. `error` becomes a finding until it says another
+    state. It takes the place of what was said before.
+    """
+    state = request.app.state
+    found: Resource = await state.finder.one(id, client)
+    view: EncoderView = await state.threads.writing.run(states.say, state.database, state.signs, found.id, said)
+    return view
 
 
 After = Annotated[
@@ -144,6 +174,7 @@ async def _answer(request: Request, client: Encoder, reference: str, window: pag
         ", ".join(given) if given else None,
         lambda named: state.finder.all(named, client),
         lambda number, name: client.may_see(number, name, found.versions.is_id),
+        lambda number: state.signs.poll(client, number),
     )
 
 

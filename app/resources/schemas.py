@@ -4,8 +4,49 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.http.fields import Out, WholeList
+from app.http.fields import In, OptionalLine, OptionalNote, Out, WholeList
 from app.http.times import Instant, ZonedTime
+from app.resources.models import EncoderState
+
+
+class EncoderSaid(In):
+    """How an encoder is, in its own words."""
+
+    state: EncoderState = Field(
+        description="`idle`, `recording`, `uploading`, `error` (a person should look), `offline` (switched off on "
+        "purpose).",
+        examples=["recording"],
+    )
+    detail: OptionalNote = Field(None, description="More about it, for people.", examples=["Disk full", None])
+    occurrence: OptionalLine = Field(
+        None, description="`uid` of the session that it is about.", examples=["occ_01kantf3wqz6t4s8w2v1x0y9ab"]
+    )
+
+
+class EncoderView(Out):
+    """The device that polls for a resource, as far as it is known."""
+
+    state: EncoderState | None = Field(description="What it last said; null if it never did.", examples=["recording"])
+    detail: str | None = Field(description="What it said about that.", examples=["Disk full", None])
+    last_poll_at: Instant | None = Field(
+        description="When it last asked for its schedule, with a key for some resources alone; null if it never did.",
+        examples=["2027-01-13T13:58:02Z"],
+    )
+    said_at: Instant | None = Field(description="When it last said its state.", examples=["2027-01-13T13:58:03Z"])
+
+
+class SessionView(Out):
+    """One session on a resource, in short."""
+
+    uid: str = Field(description="As its encoder knows it.", examples=["occ_01kantf3wqz6t4s8w2v1x0y9ab"])
+    title: str = Field(description="What it is called.", examples=["MATH-123 Linear Algebra"])
+    start: Instant = Field(description="When it begins, in UTC.", examples=["2027-01-13T14:00:00Z"])
+    end: Instant = Field(description="When it ends, in UTC.", examples=["2027-01-13T14:50:00Z"])
+    recording_id: str | None = Field(
+        description="Lectern's recording; null for what was booked elsewhere.",
+        examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"],
+    )
+    source: Literal["lectern", "kaltura"] = Field(description="Who booked it.", examples=["lectern"])
 
 
 class ResourceView(Out):
@@ -16,6 +57,12 @@ class ResourceView(Out):
     name: str = Field(description="The name that people see.", examples=["EXTRON-100-ABC"])
     description: str | None = Field(description="What and where it is.", examples=["Camera in Classroom #702"])
     kind: str = Field(description="`camera`, `location`, `live_entry` or `other`.", examples=["camera"])
+    encoder: EncoderView = Field(description="The device that polls for it.")
+    now: SessionView | None = Field(description="The session that runs; null if none does.")
+    next: SessionView | None = Field(description="The next one to begin; null if there is none.")
+    findings: int = Field(
+        description="How many findings there are about it: `GET /findings?resource=…` lists them.", examples=[0]
+    )
 
 
 class ResourcePage(WholeList[ResourceView]):

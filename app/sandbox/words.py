@@ -39,7 +39,7 @@ def _listed(explained: Mapping[str, str]) -> str:
 HELP = f"""\
 Run the Kaltura simulator alone, for services whose LECTERN_KALTURA_URL points at it, or for any client of Kaltura's.
 
-Beside /api_v3 it has three pages: GET /_sandbox/requests (what was called), GET /_sandbox/state (what it holds), and \
+Beside /api_v3 it has four pages: GET /_sandbox/requests (what was called), GET /_sandbox/state (what it holds), and \
 PUT /_sandbox/faults (what goes wrong from now on). Here, every answer comes 50 ms late, the next event that is added \
 gets no answer although it is made, a tenth of all calls is refused, and the search index lags behind:
 

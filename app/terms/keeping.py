@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 
 from app.database.types import utc_now
 from app.http.errors import NotFound
+from app.recordings.document.campus import look_up
 from app.terms.meetings.settings import TermSettings
 from app.terms.models import Plan, Term, TermMeeting
 
@@ -26,7 +27,13 @@ def find_term(session: Session, client: str, name: str) -> Term:
 
 
 def put(session: Session, client: str, name: str, settings: TermSettings) -> bool:
-    """Makes the term, or sets it anew. Returns whether it is new."""
+    """Makes the term, or sets it anew. Returns whether it is new. Raises RequestValidationError."""
+    known = look_up(session, settings.calendars).versions
+    unknown = [place for place, calendar in enumerate(settings.calendars) if calendar not in known]
+    if unknown:
+        rule = "is not the name of a calendar that is known here: see GET /calendars"
+        where = ("body", "calendars", unknown[0])
+        raise RequestValidationError([{"type": "rule", "loc": where, "ctx": {"rule": rule}}])
     said = settings.model_dump(mode="json", exclude_unset=True)
     term = session.get(Term, (client, name))
     if term is None:

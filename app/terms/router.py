@@ -28,6 +28,7 @@ from app.terms.answering import Terms, term_view
 from app.terms.applying.asking import find_plan
 from app.terms.comparing.items import Kind
 from app.terms.meetings.settings import TermSettings
+from app.terms.reading.declaration import Declaration
 from app.terms.schemas import DECLARATION, EXAMPLE, ApplyIn, ApplyView, ItemPage, PlanView, SectionView, TermView
 
 router = APIRouter(prefix="/terms", tags=["terms"])
@@ -38,12 +39,12 @@ TermName = Annotated[str, Path(pattern=keeping.NAME, description="The term's nam
 PlanId = Annotated[str, Path(description="The plan's id.", examples=["pln_01kantf3wq5m2c7j8e9g0h1k3p"])]
 ApplyId = Annotated[str, Path(description="The apply's id.", examples=["apl_01kantf3wq5m2c7j8e9g0h1k3p"])]
 Key = Annotated[str, Words(100), Path(description="The section's key in the timetable.", examples=["20005"])]
-BODY = {
+BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
             "application/json": {
-                "schema": {"$ref": "#/components/schemas/Declaration"},
+                "schema": Declaration.model_json_schema(ref_template="#/components/schemas/{model}"),
                 "examples": {"one section": {"value": DECLARATION}},
             },
             **{name: {"schema": {"type": "string"}} for name in ("application/x-ndjson", "application/jsonl")},

@@ -12,7 +12,7 @@ from signal import SIGKILL
 from typing import Any, Literal
 
 from app.watch.commands import Command, hold, release
-from app.watch.schedule import Session, environment, read_session
+from app.watch.schedule import Occurrence, environment, read_occurrence
 
 GRACE = 20.0  # seconds that a command has to finish its file before it is killed
 POLITE = 2.0  # seconds that the next session waits for on-stop of the one before
@@ -29,7 +29,7 @@ Phase = Literal["recording", "ending", "stopping"]
 class Run:
     """`since`: of its phase, by the steady clock. `released`: its command was told to go on."""
 
-    session: Session
+    occurrence: Occurrence
     phase: Phase = "recording"
     command: Command | None = None
     released: bool = False
@@ -40,7 +40,11 @@ class Run:
     failure: str = ""
 
     def kept(self) -> dict[str, Any]:
-        shown: dict[str, Any] = {"session": dict(self.session.words), "phase": self.phase, "released": self.released}
+        shown: dict[str, Any] = {
+            "occurrence": dict(self.occurrence.words),
+            "phase": self.phase,
+            "released": self.released,
+        }
         return shown | ({"pid": self.command.pid, "born": self.command.born} if self.command else {})
 
 
@@ -57,9 +61,9 @@ class Runs:
     running: dict[str, Run] = field(default_factory=dict)
 
     @property
-    def sessions(self) -> dict[str, Session]:
+    def occurrences(self) -> dict[str, Occurrence]:
         """Those that record."""
-        return {uid: run.session for uid, run in self.running.items() if run.phase == "recording"}
+        return {uid: run.occurrence for uid, run in self.running.items() if run.phase == "recording"}
 
     def kept(self) -> dict[str, dict[str, Any]]:
         return {uid: run.kept() for uid, run in self.running.items()}
@@ -70,12 +74,12 @@ class Runs:
             command = Command(said["pid"], said["born"]) if "pid" in said else None
             if said["phase"] == "recording" and not said["released"] and not (command and command.alive):
                 continue
-            run = self.running[uid] = Run(read_session(said["session"]), said["phase"], command, True, steady)
+            run = self.running[uid] = Run(read_occurrence(said["occurrence"]), said["phase"], command, True, steady)
             if run.phase == "stopping":
                 run.command = None  # whether it was done is not known: once more does no harm
             elif run.phase == "ending" and command:
                 command.end()
-            self.say(f"From before: {run.session.title} ({uid}), {run.phase}.")
+            self.say(f"From before: {run.occurrence.title} ({uid}), {run.phase}.")
 
     def free(self, steady: float) -> bool:
         """Whether what was ended before has let go of the device."""
@@ -84,17 +88,17 @@ class Runs:
             for run in self.running.values()
         )
 
-    def start(self, session: Session, steady: float) -> None:
+    def start(self, occurrence: Occurrence, steady: float) -> None:
         """If on-stop of the same session still runs, which was then extended, it goes on by itself."""
-        run = self.running[session.uid] = Run(session)
+        run = self.running[occurrence.uid] = Run(occurrence)
         self._run(run, self.on_start, steady)
 
-    def follow(self, session: Session) -> None:
-        self.running[session.uid].session = session
+    def follow(self, occurrence: Occurrence) -> None:
+        self.running[occurrence.uid].occurrence = occurrence
 
-    def stop(self, session: Session, steady: float) -> None:
-        run = self.running[session.uid]
-        run.session, run.phase, run.since = session, "ending", steady
+    def stop(self, occurrence: Occurrence, steady: float) -> None:
+        run = self.running[occurrence.uid]
+        run.occurrence, run.phase, run.since = occurrence, "ending", steady
         run.tries, run.again_at, run.failure = 0, None, ""
         if run.command:
             run.command.end()
@@ -125,9 +129,9 @@ class Runs:
         runs = sorted(self.running.values(), key=lambda run: run.phase != "recording")
         for run in runs:
             if run.failure:
-                return "error", run.failure, run.session.uid
+                return "error", run.failure, run.occurrence.uid
         for run in runs:
-            return "recording" if run.phase == "recording" else "uploading", None, run.session.uid
+            return "recording" if run.phase == "recording" else "uploading", None, run.occurrence.uid
         return "idle", None, None
 
     # One of them
@@ -136,7 +140,7 @@ class Runs:
         """What runs is known before it does anything: a crash in between leaves nothing behind that nobody ends."""
         run.released, run.since, run.again_at = False, steady, None
         try:
-            run.command = hold(command, {**self.inherited, **environment(run.session, self.resource)})
+            run.command = hold(command, {**self.inherited, **environment(run.occurrence, self.resource)})
         except OSError as error:
             run.command = None
             self._failed(run, f"cannot be started: {error.strerror}")
@@ -149,7 +153,7 @@ class Runs:
         name = "on-start" if run.phase == "recording" else "on-stop"
         failure = f"The command {name} {how}."
         if failure != run.failure:
-            self.say(f"{failure} ({run.session.title}, {run.session.uid})")
+            self.say(f"{failure} ({run.occurrence.title}, {run.occurrence.uid})")
         run.failure = failure
 
     def _look_at_recording(self, run: Run, steady: float) -> None:
@@ -174,7 +178,7 @@ class Runs:
             if steady - run.since < GRACE:
                 return
             if not run.killed:
-                self.say(f"{run.session.title} ({run.session.uid}) does not end: its command is killed.")
+                self.say(f"{run.occurrence.title} ({run.occurrence.uid}) does not end: its command is killed.")
                 run.command.end(SIGKILL)
                 run.killed = True
         run.phase, run.since, run.command = "stopping", steady, None

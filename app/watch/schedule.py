@@ -19,7 +19,7 @@ NEARLY = timedelta(seconds=2)  # two clocks differ
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class Occurrence:
     """One occurrence; `words` is all that the service said of it, but for its `status`, which time alone changes."""
 
     uid: str
@@ -38,26 +38,26 @@ class Answer:
 
     resource: Mapping[str, Any]
     server_time: datetime
-    sessions: tuple[Session, ...]
+    occurrences: tuple[Occurrence, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    session: Session
+    occurrence: Occurrence
 
 
 @dataclass(frozen=True, slots=True)
 class Follow:
     """It runs, and something about it has changed."""
 
-    session: Session
+    occurrence: Occurrence
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """`session` as it is known now. `until` is how far it counts as recorded: only what ends later is started again."""
 
-    session: Session
+    occurrence: Occurrence
     until: datetime
     why: str
 
@@ -69,19 +69,19 @@ def read_answer(body: bytes) -> Answer:
     """Raises ValueError for whatever is not a whole answer of the service: such a one changes nothing."""
     try:
         said = json.loads(body)
-        sessions = tuple(map(read_session, said["occurrences"]))
-        return Answer(dict(said["resource"]), _moment(said["server_time"]), sessions)
+        occurrences = tuple(map(read_occurrence, said["occurrences"]))
+        return Answer(dict(said["resource"]), _moment(said["server_time"]), occurrences)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a schedule: {type(error).__name__} {error}") from None
 
 
-def read_session(words: Mapping[str, Any]) -> Session:
+def read_occurrence(words: Mapping[str, Any]) -> Occurrence:
     """Raises ValueError, KeyError or TypeError for what is no occurrence."""
     lasting = {name: value for name, value in words.items() if name != "status"}
-    session = Session(str(words["uid"]), _moment(words["start"]), _moment(words["end"]), lasting)
-    if session.end < session.start:
+    occurrence = Occurrence(str(words["uid"]), _moment(words["start"]), _moment(words["end"]), lasting)
+    if occurrence.end < occurrence.start:
         raise ValueError("a session ends before it starts")
-    return session
+    return occurrence
 
 
 def _moment(text: str) -> datetime:
@@ -92,8 +92,8 @@ def _moment(text: str) -> datetime:
 
 
 def steps(
-    sessions: Iterable[Session],
-    running: Mapping[str, Session],
+    occurrences: Iterable[Occurrence],
+    running: Mapping[str, Occurrence],
     done: Mapping[str, datetime],
     now: datetime,
     before: timedelta,
@@ -102,38 +102,39 @@ def steps(
 
     `running` is what was started and not ended, `done` up to when each session was recorded, both by uid.
     """
-    known = {session.uid: session for session in sessions}
+    known = {occurrence.uid: occurrence for occurrence in occurrences}
     found: list[Step] = []
     for uid, was in running.items():
-        session = known.get(uid)
-        if session is None:
+        occurrence = known.get(uid)
+        if occurrence is None:
             why = "it is over" if now >= was.end - NEARLY else "it was cancelled, or is elsewhere now"
             found.append(Stop(was, min(now, was.end), why))
-        elif now >= session.end:
-            found.append(Stop(session, session.end, "it is over"))
-        elif session.start > was.start and now < session.start - before:
-            found.append(Stop(session, now, "it is later now"))
-        elif session != was:
-            found.append(Follow(session))
+        elif now >= occurrence.end:
+            found.append(Stop(occurrence, occurrence.end, "it is over"))
+        elif occurrence.start > was.start and now < occurrence.start - before:
+            found.append(Stop(occurrence, now, "it is later now"))
+        elif occurrence != was:
+            found.append(Follow(occurrence))
     found += [
-        Start(session)
-        for session in sorted(known.values(), key=lambda one: (one.start, one.uid))
-        if session.uid not in running
-        and opens(session, known.values(), before) <= now < session.end
-        and not (session.uid in done and session.end <= done[session.uid])
+        Start(occurrence)
+        for occurrence in sorted(known.values(), key=lambda one: (one.start, one.uid))
+        if occurrence.uid not in running
+        and opens(occurrence, known.values(), before) <= now < occurrence.end
+        and not (occurrence.uid in done and occurrence.end <= done[occurrence.uid])
     ]
     return found
 
 
-def opens(session: Session, sessions: Iterable[Session], before: timedelta) -> datetime:
+def opens(occurrence: Occurrence, occurrences: Iterable[Occurrence], before: timedelta) -> datetime:
     """When it is started: `before` its start, but not while the one before it lasts."""
-    first = session.start - before
-    return max([first, *(other.end for other in sessions if first < other.end <= session.start and other != session)])
+    first = occurrence.start - before
+    ends = (other.end for other in occurrences if other != occurrence)
+    return max([first, *(end for end in ends if first < end <= occurrence.start)])
 
 
-def edges(sessions: Sequence[Session], before: timedelta) -> list[datetime]:
+def edges(occurrences: Sequence[Occurrence], before: timedelta) -> list[datetime]:
     """Every instant at which something starts or ends, in order."""
-    return sorted({*(opens(one, sessions, before) for one in sessions), *(one.end for one in sessions)})
+    return sorted({*(opens(one, occurrences, before) for one in occurrences), *(one.end for one in occurrences)})
 
 
 def next_poll(last: datetime, edges: Iterable[datetime], every: timedelta) -> datetime:
@@ -141,23 +142,23 @@ def next_poll(last: datetime, edges: Iterable[datetime], every: timedelta) -> da
     return min([last + every, *(edge - LEAD for edge in edges if edge - LEAD > last)])
 
 
-def kept_done(done: Mapping[str, datetime], sessions: Iterable[Session], now: datetime) -> dict[str, datetime]:
+def kept_done(done: Mapping[str, datetime], occurrences: Iterable[Occurrence], now: datetime) -> dict[str, datetime]:
     """Without what nobody asks for any more: what was over two days ago and is in no schedule."""
-    known = {session.uid for session in sessions}
+    known = {occurrence.uid for occurrence in occurrences}
     return {uid: until for uid, until in done.items() if uid in known or until > now - timedelta(days=2)}
 
 
-def environment(session: Session, resource: Mapping[str, Any]) -> dict[str, str]:
+def environment(occurrence: Occurrence, resource: Mapping[str, Any]) -> dict[str, str]:
     """What a command is told of its session. What is not known is empty, so that `set -u` minds nothing."""
-    words = session.words
+    words = occurrence.words
     said = {
-        "UID": session.uid,
+        "UID": occurrence.uid,
         "TITLE": words.get("title"),
         "DESCRIPTION": words.get("description"),
         "START": words.get("start"),
         "END": words.get("end"),
         "LOCAL_START": words.get("local_start"),
-        "DURATION_SECONDS": int((session.end - session.start).total_seconds()),
+        "DURATION_SECONDS": int((occurrence.end - occurrence.start).total_seconds()),
         "KIND": words.get("kind"),
         "SOURCE": words.get("source"),
         "RECORDING_ID": words.get("recording_id"),

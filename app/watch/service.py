@@ -48,7 +48,7 @@ class Service:
         self,
         url: str,
         key: str,
-        room: str,
+        resource: str,
         steady: Callable[[], float],
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -56,7 +56,7 @@ class Service:
         if not url.startswith(("http://", "https://")) or "@" in url or "?" in url:
             raise ValueError("The service's address must be one that begins with https:// or http://, without a key.")
         self._steady = steady
-        self._path = f"{url.rstrip('/')}/resources/{quote(room, safe='')}"
+        self._path = f"{url.rstrip('/')}/resources/{quote(resource, safe='')}"
         headers = {"User-Agent": "lectern-watch"} | ({"Authorization": f"Bearer {key}"} if key else {})
         try:
             httpx.URL(self._path)

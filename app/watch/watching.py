@@ -16,7 +16,7 @@ from pathlib import Path
 
 from app.watch import cache, clock, schedule
 from app.watch.runs import Runs
-from app.watch.schedule import Follow, Session, Start, Step, Stop
+from app.watch.schedule import Follow, Occurrence, Start, Step, Stop
 from app.watch.service import New, Same, Service, Unsure
 
 EVERY = timedelta(seconds=60)  # between two polls
@@ -43,7 +43,7 @@ class _Known:
     bounds: clock.Bounds | None = None
     etag: str | None = None
     whole_at: float = float("-inf")
-    sessions: tuple[Session, ...] = ()
+    occurrences: tuple[Occurrence, ...] = ()
     at_all: bool = False
     trouble: str = ""
     last: float = float("-inf")
@@ -83,7 +83,7 @@ class Watch:
             self._known.bounds = clock.Bounds(offset, offset)
         if kept.occurrences is not None:
             self._known.at_all = True
-            self._known.sessions = tuple(map(schedule.read_session, kept.occurrences))
+            self._known.occurrences = tuple(map(schedule.read_occurrence, kept.occurrences))
         runs.resource, runs.save = kept.resource, self._save
         runs.take_up(kept.running, host.steady())
 
@@ -98,7 +98,7 @@ class Watch:
         self._hear()
         self._poll()
         now = self.now
-        for step in schedule.steps(self._known.sessions, self._runs.sessions, self._done, now, self._before):
+        for step in schedule.steps(self._known.occurrences, self._runs.occurrences, self._done, now, self._before):
             self._take(step)
         if self._runs.look_after(self._host.steady()):
             self._save()
@@ -107,9 +107,9 @@ class Watch:
 
     def leave(self) -> None:
         """The last words. What runs goes on, and is taken up by the next start."""
-        for session in self._runs.sessions.values():
-            self._say(f"{session.title} ({session.uid}) goes on without me: start me again before it ends.")
-        if not self._runs.sessions and not self._known.trouble:
+        for occurrence in self._runs.occurrences.values():
+            self._say(f"{occurrence.title} ({occurrence.uid}) goes on without me: start me again before it ends.")
+        if not self._runs.occurrences and not self._known.trouble:
             self._service.tell("offline", "lectern watch was stopped.", None)
 
     # What the service says
@@ -131,10 +131,10 @@ class Watch:
         known.bounds = clock.heard(known.bounds, answer.server_time, outcome.asked, outcome.answered)
         known.etag, known.whole_at = outcome.etag, outcome.answered
         if not known.at_all:
-            self._say(f"{len(answer.sessions)} sessions are ahead.")
-        known.sessions, known.at_all = answer.sessions, True
+            self._say(f"{len(answer.occurrences)} sessions are ahead.")
+        known.occurrences, known.at_all = answer.occurrences, True
         self._runs.resource = self._kept.resource = dict(answer.resource)
-        self._kept.occurrences = [dict(session.words) for session in answer.sessions]
+        self._kept.occurrences = [dict(occurrence.words) for occurrence in answer.occurrences]
         self._save()
 
     def _poll(self) -> None:
@@ -156,32 +156,32 @@ class Watch:
         every = (EVERY if known.at_all else AT_FIRST) * known.jitter
         now, steady = self.now, self._host.steady()
         last = now - timedelta(seconds=steady - known.last)
-        due = schedule.next_poll(last, schedule.edges(known.sessions, self._before), every)
+        due = schedule.next_poll(last, schedule.edges(known.occurrences, self._before), every)
         return steady + (due - now).total_seconds()
 
     # What is due
 
     def _take(self, step: Step) -> None:
-        session = step.session
+        occurrence = step.occurrence
         match step:
             case Start() if self._runs.free(self._host.steady()):
-                self._say(f"Start: {session.title} ({session.uid}), until {session.end:%Y-%m-%dT%H:%M:%SZ}.")
-                self._runs.start(session, self._host.steady())
+                self._say(f"Start: {occurrence.title} ({occurrence.uid}), until {occurrence.end:%Y-%m-%dT%H:%M:%SZ}.")
+                self._runs.start(occurrence, self._host.steady())
             case Start():
                 return  # what ends comes first; it is asked again in the next turn
             case Follow():
-                self._runs.follow(session)
-                self._say(f"Changed: {session.title} ({session.uid}), until {session.end:%Y-%m-%dT%H:%M:%SZ}.")
+                self._runs.follow(occurrence)
+                self._say(f"Changed: {occurrence.title} ({occurrence.uid}), until {occurrence.end:%Y-%m-%dT%H:%M:%SZ}.")
             case Stop():
-                self._say(f"End: {session.title} ({session.uid}): {step.why}.")
-                self._done[session.uid] = step.until
-                self._runs.stop(session, self._host.steady())
+                self._say(f"End: {occurrence.title} ({occurrence.uid}): {step.why}.")
+                self._done[occurrence.uid] = step.until
+                self._runs.stop(occurrence, self._host.steady())
         self._save()
 
     def _pause(self) -> float:
         steady, now = self._host.steady(), self.now
         next_edge = min(
-            (edge for edge in schedule.edges(self._known.sessions, self._before) if edge > now), default=now + EVERY
+            (edge for edge in schedule.edges(self._known.occurrences, self._before) if edge > now), default=now + EVERY
         )
         pauses = [(next_edge - now).total_seconds(), self._runs.pause(steady)]
         if not self._polling:
@@ -192,7 +192,7 @@ class Watch:
 
     def _save(self) -> None:
         kept = self._kept
-        self._done = schedule.kept_done(self._done, self._known.sessions, self.now)
+        self._done = schedule.kept_done(self._done, self._known.occurrences, self.now)
         kept.done = {uid: until.isoformat() for uid, until in self._done.items()}
         kept.running = self._runs.kept()
         if self._known.bounds:

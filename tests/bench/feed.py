@@ -25,9 +25,10 @@ from sqlalchemy import insert, update
 from sqlmodel import SQLModel
 
 from app.database.database import Database
+from app.database.migrating import migrate
 from app.database.types import utc_now
 from app.http.requests import configure_logs
-from app.main import create_app, migrate
+from app.main import create_app
 from app.settings import Settings
 from tests.postgres import server
 

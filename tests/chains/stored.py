@@ -24,7 +24,7 @@ from app.chains.pauses import Pauses
 from app.chains.store import Store
 from app.chains.worker import Workers
 from app.database.database import Database
-from app.main import MIGRATIONS
+from app.database.migrating import MIGRATIONS
 from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.scheduling.context import Tools
 from app.resources.mirror.threads import Refreshers

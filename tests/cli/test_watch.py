@@ -53,6 +53,8 @@ def test_a_session_is_recorded_once_over_kills_and_restarts(tmp_path: Path) -> N
 
         with watching(tmp_path, service.url, key):
             eventually(lambda: log.exists() and log.read_text(), 30)
+            shown = f"/resources/{ROOM}"
+            eventually(lambda: client.get(shown).json()["encoder"]["state"] == "recording", 30)
         with watching(tmp_path, service.url, key) as process:  # the one before was killed
             eventually(lambda: "From before: Optics" in said.read_text(), 30)
             process.send_signal(signal.SIGTERM)

@@ -21,7 +21,7 @@ from sqlmodel import col
 
 from app.database.database import BUSY_TIMEOUT, Database
 from app.database.deadlocks import again_if_crossed
-from app.main import migrate
+from app.database.migrating import migrate
 from app.resources.models import Mirror
 from tests.crash.rehearsal import Json, rows
 from tests.crash.stage import PATIENCE, Stage, stage

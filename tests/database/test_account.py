@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 from app.cli.main import main
 from app.database.account import Account, kept_account, origin_of
 from app.database.database import Database
-from app.main import MIGRATIONS, create_app
+from app.database.migrating import MIGRATIONS
+from app.main import create_app
 from app.sandbox.server import running
 from app.sandbox.simulator import Sandbox
 from app.sandbox.transport import SandboxTransport

@@ -16,7 +16,7 @@ from sqlalchemy import JSON, Boolean, Column, Connection, Date, DateTime, MetaDa
 from sqlmodel import SQLModel
 
 from app.database.database import Database
-from app.main import MIGRATIONS, migrate
+from app.database.migrating import MIGRATIONS, migrate
 from tests.conftest import Databases
 from tests.forks import NURSERY
 from tests.service import lectern

@@ -21,8 +21,8 @@ from app.chains.models import Chain, ChainStatus
 from app.cli.main import main
 from app.database import counters
 from app.database.database import Database
+from app.database.migrating import MIGRATIONS, migrate
 from app.database.trouble import FULL, READ_ONLY, refuses, unwritable
-from app.main import MIGRATIONS, migrate
 from app.operations import checks, readiness
 from tests.conftest import Databases
 from tests.keys import bearer, key
@@ -225,7 +225,7 @@ def test_of_thousands_that_are_stuck_few_are_named_and_no_document_is_read(tmp_p
         assert detail.count("rec_") == readiness.MOST
         assert not [statement for statement in sent if "chain.input" in statement]
         with database.read() as session:
-            assert len(list(checks._stuck(session))) == checks.MOST + 1
+            assert len(list(checks._findings(session, 5.0))) == checks.MOST + 1
 
 
 def test_strangers_are_not_told_what_is_stuck(tmp_path: Path, database_url: str) -> None:

@@ -130,6 +130,17 @@ class Act:
         if self._one("PATCH", reference, day, sent) and start != before[0]:
             wish.decide(day, held=True, span=(start, start + (before[1] - before[0])))
 
+    def name(self) -> None:
+        """One session gets a title of its own, or goes by the recording's again."""
+        found = self._any_session()
+        if found is None:
+            return
+        reference, day = found
+        title = self.chance.choice((f"Guest {self.chance.randrange(100)}", None))
+        self._note(f"NAME {reference} {day} {title}")
+        if self._one("PATCH", reference, day, {"title": title}):
+            self.campus.wishes[reference].name(day, title)
+
     def cancel(self) -> None:
         found = self._any_session()
         if found is None:

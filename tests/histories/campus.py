@@ -188,6 +188,8 @@ class Campus:
             spans = wish.spans()
             mine = self.own_sessions(reference)
             assert [_span(one) for one in mine] == spans, f"{reference} in Kaltura"
+            named = wish.named()
+            assert {_span(one): one.get("summary") for one in mine if _span(one) in named} == named, f"titles: {named}"
             shown = self.shown(reference)
             assert shown["status"] == "scheduled", shown
             assert not shown["drift"], shown["drift"]

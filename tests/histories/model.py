@@ -36,6 +36,7 @@ class Wish:
 
     document: Json
     by_hand: dict[date, ByHand] = field(default_factory=dict)
+    titles: dict[date, str] = field(default_factory=dict)  # of those that have one of their own
 
     @property
     def room(self) -> str:
@@ -73,6 +74,15 @@ class Wish:
         self.by_hand = {
             day: replace(decided, last=None if day in dates else before[day]) for day, decided in self.by_hand.items()
         }
+
+        self.titles = {day: title for day, title in self.titles.items() if day in dates or day in self.by_hand}
+
+    def name(self, day: date, title: str | None) -> None:
+        self.titles = {one: said for one, said in self.titles.items() if one != day} | ({day: title} if title else {})
+
+    def named(self) -> dict[Span, str]:
+        """The titles that sessions have of their own, by when they are held."""
+        return {self.span(day): title for day, title in self.titles.items() if self.is_held(day)}
 
     def decide(self, day: date, *, held: bool, span: Span | None = None) -> None:
         """By hand, for one session; a time that it was moved to before stays, if it is not moved."""

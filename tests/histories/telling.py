@@ -17,6 +17,7 @@ WEIGHTS = {
     "patch": 5,
     "swap": 2,
     "move": 3,
+    "name": 2,
     "cancel": 2,
     "restore": 2,
     "delete": 1,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.database.account import Account
-from app.main import MIGRATIONS
+from app.database.migrating import MIGRATIONS
 from app.operations.checks import REFERENCE, Finding, check
 from app.sandbox.server import running
 from app.sandbox.simulator import Sandbox

@@ -15,8 +15,9 @@ from app.chains.models import Chain
 from app.cli import main
 from app.database.account import Account
 from app.database.database import Database
+from app.database.migrating import MIGRATIONS, migrate
 from app.database.types import database_now
-from app.main import MIGRATIONS, Kaltura, create_app, migrate
+from app.main import Kaltura, create_app
 from app.operations.checks import Finding, check
 from app.resources.models import Mirror, Resource
 from app.sandbox.seed.seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID

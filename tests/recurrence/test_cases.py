@@ -5,7 +5,7 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -13,11 +13,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from dateutil.rrule import rrulestr
 
 from app.recurrence.occurrences import Occurrence, occurrences, place, zone
 from app.recurrence.plan import plan
 from app.recurrence.rules import Frequency, Rule, RuleError
 from app.recurrence.server import STEADY
+from app.recurrence.text import read_text
 from tests.recurrence.support import days, generated, intervals
 
 FREQUENCIES: dict[str, Frequency] = {"days": "daily", "weeks": "weekly", "months": "monthly"}
@@ -110,3 +112,59 @@ def test_kaltura_makes_of_every_plan_exactly_what_the_rfc_wants(cases: tuple[lis
     print(f"{len(cases[0])} recurrences; plans by number of events: {dict(sorted(sizes.items()))}")
     assert wrong == []
     assert sizes[1] > 0.85 * len(cases[0])
+
+
+NAMES = {"years": "YEARLY", "months": "MONTHLY", "weeks": "WEEKLY", "days": "DAILY"}
+PARTS = {
+    "by_day": "BYDAY",
+    "by_month_day": "BYMONTHDAY",
+    "by_month": "BYMONTH",
+    "by_offset": "BYSETPOS",
+    "interval": "INTERVAL",
+    "count": "COUNT",
+}
+
+
+def as_text(asked: dict[str, Any]) -> str:
+    parts = [f"FREQ={NAMES[asked['frequency']]}"]
+    return ";".join([*parts, *(f"{name}={asked[field]}" for field, name in PARTS.items() if asked[field] is not None)])
+
+
+def beyond_the_model() -> list[Any]:
+    """The recorded recurrences that `Rule` cannot say, but for hourly ones."""
+    recorded = json.loads(DATA.read_text(encoding="utf-8"))["cases"]
+    return [
+        pytest.param(case, id=case["id"])
+        for case in recorded
+        if case["recurrence"]["frequency"] in NAMES
+        and (case["recurrence"]["frequency"] == "years" or case["recurrence"]["by_month"])
+    ]
+
+
+@pytest.mark.parametrize("recorded", beyond_the_model())
+def test_what_goes_beyond_the_model_comes_back_exactly_as_a_string_and_as_dates(recorded: dict[str, Any]) -> None:
+    """In its own zone, but for those that go on for more than three years."""
+    asked, tz = recorded["recurrence"], zone(recorded["time_zone"] or "UTC")
+    start = datetime.fromtimestamp(recorded["start"], tz).replace(tzinfo=None, fold=0)
+    duration = timedelta(seconds=recorded["duration"])
+    walked = rrulestr(as_text(asked), dtstart=start)
+    if list(walked)[-1] > start.replace(year=start.year + 3):
+        with pytest.raises(RuleError, match="three years"):
+            read_text(as_text(asked), start, tz)
+        return
+    said = read_text(as_text(asked), start, tz)
+    assert isinstance(said.rule, tuple)
+    assert said.rule == tuple(local.date() for local in walked)
+    wanted = occurrences(start, tz, duration, said.rule)
+    events = plan(wanted, None, tz, STEADY)
+    assert sorted(chain.from_iterable(map(generated, events))) == intervals(wanted)
+    listed = ",".join(f"{day:%Y%m%d}" for day in said.rule)
+    if said.rule[0] == start.date():
+        again = read_text(f"RDATE:{listed}", start, tz)
+        assert occurrences(start, tz, duration, again.rule, again.exclude, again.include)[1:] == tuple(
+            replace(one, added=True) for one in wanted[1:]
+        )
+
+
+def test_the_cases_beyond_the_model_are_many() -> None:
+    assert len(beyond_the_model()) == 48

@@ -122,6 +122,15 @@ def test_a_time_that_the_clocks_skip_is_a_single_event_between_two_series() -> N
     assert events[1].start == datetime(2027, 3, 14, 7, 30, tzinfo=UTC)
 
 
+def test_a_series_ends_before_a_week_whose_walk_steps_into_a_gap_behind_its_last_session() -> None:
+    """Kaltura walks from Sunday to Sunday; the one of 14 March at 02:30 would put Monday, 8 March, an hour off."""
+    rule = Rule("weekly", 2, days("MO,SU"), count=5)
+    sessions = wanted(rule, "2027-02-28T02:30")
+    events = plan(sessions, rule, NEW_YORK, STEADY)
+    assert shape(events) == [("series", 1), ("series", 1), ("single", 1), ("series", 2)]
+    assert [interval for event in events for interval in generated(event)] == intervals(sessions)
+
+
 def test_a_series_ends_before_two_years_are_over() -> None:
     rule = Rule("weekly", until=date(2030, 1, 13))
     sessions = wanted(rule, "2027-01-13T09:00")

@@ -78,6 +78,7 @@ def test_an_rrule_is_read_into_the_same_model(text: str, rule: Rule) -> None:
         ("FREQ=DAILY", ""),
         ("COUNT=1", "frequency"),
         ("FREQ=YEARLY;COUNT=1", "frequency"),
+        ("FREQ=DAILY;BYMONTH=1;COUNT=1", ""),
         ("FREQ=DAILY;FREQ=DAILY;COUNT=1", "frequency"),
         ("FREQ=DAILY;COUNT=", "count"),
         ("FREQ=DAILY;COUNT=0", "count"),

@@ -9,13 +9,20 @@ from tests.conftest import Databases
 from tests.recordings.documents import SINGLE
 from tests.service import Json, Lectern, lectern, pointers, problem
 
-EXTRON = {
+EXTRON: Json = {
     "id": 562931,
     "system_name": "EXTRON-100-ABC",
     "name": "EXTRON-100-ABC",
     "description": "Camera in Classroom #702",
     "kind": "camera",
 }
+NOTHING = {
+    "encoder": {"state": None, "detail": None, "last_poll_at": None, "said_at": None},
+    "now": None,
+    "next": None,
+    "findings": 0,
+}
+EXTRON |= NOTHING
 
 
 def add(service: Lectern, kind: str = "Camera", **values: Any) -> int:
@@ -44,6 +51,7 @@ def test_every_resource_is_listed_by_id(service: Lectern) -> None:
         "name": "Aula",
         "description": None,
         "kind": "location",
+        **NOTHING,
     }
     assert listed["next_cursor"] is None
 

@@ -44,9 +44,9 @@ def test_a_day_of_twenty_sessions_is_recorded_to_the_second(
     change(4, start(4), start(4) + 900, start(4) + 600)  # cut short while it runs
     change(5, start(5), start(5) + 1750, start(5) + 1400)  # extended while it runs
     change(8, start(19) + 7200, start(19) + 9000, start(7))  # put off to the evening
-    world.at(start(9) + 700, lambda: world.sessions.pop(uid(9)))  # cancelled while it runs
+    world.at(start(9) + 700, lambda: world.occurrences.pop(uid(9)))  # cancelled while it runs
     truth[uid(9)] = start(9), start(9) + 700 + 60  # which is noticed by the next poll
-    world.at(start(10) - 900, lambda: world.sessions.pop(uid(10)))  # in another room now
+    world.at(start(10) - 900, lambda: world.occurrences.pop(uid(10)))  # in another room now
     del truth[uid(10)]
 
     host = encoder(wrong=300.0)

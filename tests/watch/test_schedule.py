@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.settings import PREFIX, Settings
 from app.watch.schedule import (
     Follow,
-    Session,
+    Occurrence,
     Start,
     Step,
     Stop,
@@ -21,7 +21,7 @@ from app.watch.schedule import (
     next_poll,
     opens,
     read_answer,
-    read_session,
+    read_occurrence,
     steps,
 )
 
@@ -34,16 +34,16 @@ def at(text: str) -> datetime:
     return DAY.replace(hour=int(text[:2]), minute=int(text[3:5]), second=int(text[6:8] or 0))
 
 
-def session(uid: str, start: str, end: str, **words: Any) -> Session:
-    return read_session({"uid": uid, "start": at(start).isoformat(), "end": at(end).isoformat(), **words})
+def occurrence(uid: str, start: str, end: str, **words: Any) -> Occurrence:
+    return read_occurrence({"uid": uid, "start": at(start).isoformat(), "end": at(end).isoformat(), **words})
 
 
-A = session("a", "09:00", "09:50")
-B = session("b", "10:00", "10:50")
+A = occurrence("a", "09:00", "09:50")
+B = occurrence("b", "10:00", "10:50")
 
 
 def named(found: list[Step]) -> list[tuple[str, str]]:
-    return [(type(step).__name__, step.session.uid) for step in found]
+    return [(type(step).__name__, step.occurrence.uid) for step in found]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_runs_is_not_started_again_and_is_ended_at_its_end() -> None:
 
 
 def test_one_that_is_extended_or_cut_short_ends_at_its_new_end() -> None:
-    longer, shorter = session("a", "09:00", "10:20"), session("a", "09:00", "09:15")
+    longer, shorter = occurrence("a", "09:00", "10:20"), occurrence("a", "09:00", "09:15")
     assert steps([longer], {"a": A}, {}, at("09:30"), NONE) == [Follow(longer)]
     assert steps([longer], {"a": longer}, {}, at("09:50"), NONE) == []
     assert steps([shorter], {"a": A}, {}, at("09:30"), NONE) == [Stop(shorter, shorter.end, "it is over")]
@@ -90,7 +90,7 @@ def test_one_that_vanishes_a_moment_before_its_end_is_over() -> None:
 
 
 def test_one_that_is_moved_while_it_runs_is_ended_and_started_at_its_new_time() -> None:
-    later = session("a", "14:00", "14:50")
+    later = occurrence("a", "14:00", "14:50")
     (stop,) = steps([later], {"a": A}, {}, at("09:30"), NONE)
     assert stop == Stop(later, at("09:30"), "it is later now")
     assert steps([later], {}, {"a": at("09:30")}, at("13:59"), NONE) == []
@@ -102,12 +102,12 @@ def test_a_clock_that_is_set_back_a_little_ends_nothing() -> None:
 
 
 def test_one_that_ends_and_one_that_begins_in_that_instant() -> None:
-    after = session("c", "09:50", "10:00")
+    after = occurrence("c", "09:50", "10:00")
     assert named(steps([A, after], {"a": A}, {}, at("09:50"), NONE)) == [("Stop", "a"), ("Start", "c")]
 
 
 def test_starting_early_does_not_reach_into_the_session_before() -> None:
-    after, soon = session("c", "09:50", "10:00"), session("d", "09:50:30", "10:00")
+    after, soon = occurrence("c", "09:50", "10:00"), occurrence("d", "09:50:30", "10:00")
     assert opens(after, [A, after], MINUTE) == at("09:50")
     assert opens(soon, [A, soon], MINUTE) == at("09:50")
     assert opens(B, [A, B], MINUTE) == at("09:59")
@@ -132,7 +132,7 @@ def test_the_environment_tells_all_and_nothing_is_unset() -> None:
         "template_entry_id": "1_abc",
         "recording_id": None,
     }
-    told = environment(session("a", "09:00", "09:50", **words), {"id": 7, "system_name": None, "name": "Hall"})
+    told = environment(occurrence("a", "09:00", "09:50", **words), {"id": 7, "system_name": None, "name": "Hall"})
     assert told["LECTERN_TITLE"] == 'A "title"; rm -rf $HOME'
     assert (told["LECTERN_UID"], told["LECTERN_DURATION_SECONDS"]) == ("a", "3000")
     assert (told["LECTERN_TEMPLATE_ENTRY_ID"], told["LECTERN_RECORDING_ID"]) == ("1_abc", "")
@@ -175,20 +175,20 @@ times = st.integers(0, 600).map(lambda minutes: DAY + timedelta(minutes=minutes)
 
 
 @st.composite
-def schedules(draw: st.DrawFn) -> list[Session]:
+def schedules(draw: st.DrawFn) -> list[Occurrence]:
     spans = draw(st.lists(st.tuples(times, st.integers(1, 90)), max_size=6))
     return [
-        Session(str(number), start, start + timedelta(minutes=length), {})
+        Occurrence(str(number), start, start + timedelta(minutes=length), {})
         for number, (start, length) in enumerate(spans)
     ]
 
 
 @given(st.lists(schedules(), min_size=1, max_size=6), st.sampled_from([NONE, MINUTE]))
 def test_whatever_becomes_of_the_schedule_what_runs_is_what_is_on(
-    versions: list[list[Session]], before: timedelta
+    versions: list[list[Occurrence]], before: timedelta
 ) -> None:
     """Minute by minute, while the schedule changes: whoever is on runs, and nothing is started twice for one end."""
-    running: dict[str, Session] = {}
+    running: dict[str, Occurrence] = {}
     done: dict[str, datetime] = {}
     started: list[tuple[str, datetime]] = []
     for minute in range(700):
@@ -197,13 +197,13 @@ def test_whatever_becomes_of_the_schedule_what_runs_is_what_is_on(
         for step in steps(known, running, done, now, before):
             match step:
                 case Start():
-                    running[step.session.uid] = step.session
-                    started.append((step.session.uid, step.session.end))
+                    running[step.occurrence.uid] = step.occurrence
+                    started.append((step.occurrence.uid, step.occurrence.end))
                 case Follow():
-                    running[step.session.uid] = step.session
+                    running[step.occurrence.uid] = step.occurrence
                 case Stop():
-                    del running[step.session.uid]
-                    done[step.session.uid] = step.until
+                    del running[step.occurrence.uid]
+                    done[step.occurrence.uid] = step.until
         on = {one.uid for one in known if one.start <= now < one.end and one.end > done.get(one.uid, DAY)}
         assert on <= running.keys()
         assert all(one.end > now for one in running.values())

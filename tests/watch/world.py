@@ -59,7 +59,7 @@ class World:
 
     now: float
     clock: Path
-    sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    occurrences: dict[str, dict[str, Any]] = field(default_factory=dict)
     mode: str = "up"
     happens: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
     polls: list[tuple[float, int]] = field(default_factory=list)
@@ -67,11 +67,11 @@ class World:
     state_answer: int = 204
 
     def book(self, uid: str, start: float, minutes: float) -> None:
-        self.sessions[uid] = {"uid": uid, "title": f"Lecture {uid}", "start": _text(start), "end": ""}
+        self.occurrences[uid] = {"uid": uid, "title": f"Lecture {uid}", "start": _text(start), "end": ""}
         self.end(uid, start + minutes * 60)
 
     def end(self, uid: str, end: float) -> None:
-        self.sessions[uid]["end"] = _text(end)
+        self.occurrences[uid]["end"] = _text(end)
 
     def at(self, when: float, what: Callable[[], object]) -> None:
         self.happens.append((when, what))
@@ -99,7 +99,7 @@ class World:
             return self._counted(answer) if request.method == "GET" else answer
         ahead = (
             one | {"status": "recording_now" if _epoch(one["start"]) <= self.now else "upcoming"}
-            for one in self.sessions.values()
+            for one in self.occurrences.values()
             if _epoch(one["end"]) > self.now
         )
         shown = sorted(ahead, key=lambda one: str(one["start"]))

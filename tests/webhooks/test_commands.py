@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from app.cli.main import main
 from app.database.database import Database
-from app.main import migrate
+from app.database.migrating import migrate
 from app.notices.telling import tell
 from app.webhooks.models import Undelivered, Webhook
 from app.webhooks.store import Store, Tried

@@ -193,11 +193,13 @@ def _tried_again(row: Row) -> Row:
 
 
 def _runs(pattern: Sequence[tuple[Occurrence, Row, bool]]) -> Iterator[list[tuple[Occurrence, Row]]]:
-    """Neighbours that are to be made, from a wanted one to a wanted one."""
+    """Neighbours that are to be made, from a wanted one to a wanted one. One that is added parts no others."""
     run: list[tuple[Occurrence, Row]] = []
     for occurrence, row, stays in [*pattern, (None, None, True)]:
         if occurrence is not None and row is not None and (row.moved or not stays):
             run.append((occurrence, row))
+            continue
+        if occurrence is not None and occurrence.added:
             continue
         if trimmed := _trimmed(run):
             yield trimmed

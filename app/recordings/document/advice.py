@@ -1,7 +1,7 @@
 """What a document may not mean as it says it: warnings, in previews and in every answer that shows a recording."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -12,8 +12,11 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from app.http.fields import Out
+from app.recordings.document.campus import followed, kept_days
 from app.recordings.document.document import RecordingDocument, Schedule
-from app.recurrence.occurrences import Exclusion, Occurrence, is_fixed
+from app.recordings.document.fields import as_inclusion
+from app.recordings.models import Recording
+from app.recurrence.occurrences import Exclusion, Occurrence, excluding, is_fixed
 from app.recurrence.server import as_sent
 
 # Kaltura's columns are utf8mb3: what lies beyond is stored as question marks (exchanges 145, 146).
@@ -27,6 +30,8 @@ class WarningCode(StrEnum):
     GAP = "gap"
     OVERLAP = "overlap"
     EXCLUSION_UNUSED = "exclusion_unused"
+    INCLUSION_UNUSED = "inclusion_unused"
+    INCLUDED_ALL_THE_SAME = "included_all_the_same"
     FIRST_DAY = "first_day"
     PAST = "past"
     SESSIONS_OVERLAP = "sessions_overlap"
@@ -69,23 +74,33 @@ def about(
 
 
 def about_kept(
-    document: Mapping[str, Any], zone: str, server_zone: ZoneInfo, asked_at: datetime
+    document: Mapping[str, Any],
+    campus: Sequence[Mapping[str, Any]] | None,
+    zone: str,
+    server_zone: ZoneInfo,
+    asked_at: datetime,
 ) -> list[DocumentWarning]:
-    """`about` for a document as a recording keeps it: shown again and again, so its occurrences are remembered."""
+    """`about` for a document, and campus days, as a recording keeps them: shown again and again, so its occurrences are
+    remembered."""
     times = json.dumps({name: value for name, value in document.items() if name not in _LONG})
-    return [*_about_kept_times(times, zone, server_zone, asked_at), *_about_words(document)]
+    days = json.dumps(campus)
+    return [*_about_kept_times(times, days, zone, server_zone, asked_at), *_about_words(document)]
 
 
 @lru_cache(maxsize=4096)
-def _about_kept_times(text: str, zone: str, server_zone: ZoneInfo, asked_at: datetime) -> tuple[DocumentWarning, ...]:
+def _about_kept_times(
+    text: str, days: str, zone: str, server_zone: ZoneInfo, asked_at: datetime
+) -> tuple[DocumentWarning, ...]:
     document = RecordingDocument.model_validate_json(text)
-    return tuple(_about_times(document, document.schedule(zone), server_zone, asked_at))
+    schedule = kept_days(json.loads(days)).on(document.schedule(zone))
+    return tuple(_about_times(document, schedule, server_zone, asked_at))
 
 
 def _about_times(
     document: RecordingDocument, schedule: Schedule, server_zone: ZoneInfo, asked_at: datetime
 ) -> Iterator[DocumentWarning]:
     yield from _about_time(schedule, asked_at)
+    yield from _about_days(document, schedule)
     yield from _about_length(document, schedule)
     yield from _about_server(schedule, server_zone)
     yield from _about_zone(document, schedule)
@@ -94,6 +109,20 @@ def _about_times(
 def span(exclusion: Exclusion) -> str:
     """`2027-02-15`, or `2027-03-22 to 2027-03-26`."""
     return str(exclusion.first) if exclusion.first == exclusion.last else f"{exclusion.first} to {exclusion.last}"
+
+
+def reason_of(exclusion: Exclusion) -> str:
+    """What excluded a session, for people."""
+    return exclusion.reason or f"excluded by {span(exclusion)}"
+
+
+def reasons(recording: Recording) -> dict[tuple[date, bool], str]:
+    """What excludes the recording's sessions (True), or adds them, by their local dates, for people."""
+    return {
+        ((one.wanted or one.local).date(), one.excluded_by is not None): why
+        for one in followed(recording).occurrences
+        if (why := reason_of(one.excluded_by) if one.excluded_by else one.reason)
+    }
 
 
 def anomaly(found: Occurrence) -> str | None:
@@ -122,15 +151,33 @@ def _about_time(schedule: Schedule, now: datetime) -> Iterator[DocumentWarning]:
             yield DocumentWarning(
                 code=WarningCode(occurrence.anomaly), pointer="/start", detail=anomaly(occurrence) or ""
             )
-    dates = {(occurrence.wanted or occurrence.local).date() for occurrence in found}
-    for index, exclusion in enumerate(schedule.exclude):
-        if not any(exclusion.first <= day <= exclusion.last for day in dates):
-            detail = f"No session falls on {span(exclusion)}."
-            yield DocumentWarning(code=WarningCode.EXCLUSION_UNUSED, pointer=f"/exclude/{index}", detail=detail)
     past = [occurrence for occurrence in found if occurrence.end <= now and not occurrence.excluded_by]
     if past:
         detail = f"{len(past)} session(s) are over already, the first on {_day(past[0].local)}."
         yield DocumentWarning(code=WarningCode.PAST, pointer="/start", detail=detail)
+
+
+def _about_days(document: RecordingDocument, schedule: Schedule) -> Iterator[DocumentWarning]:
+    """What is excluded and included for nothing, and both at once."""
+    found = {(one.wanted or one.local).date(): one for one in schedule.occurrences}
+    for index, exclusion in enumerate(schedule.exclude):
+        said_here = exclusion.reason is None
+        if said_here and not any(exclusion.first <= day <= exclusion.last for day in found):
+            detail = f"No session falls on {span(exclusion)}."
+            pointer = f"/exclude/{index}" if index < len(document.exclude) else "/recurrence"
+            yield DocumentWarning(code=WarningCode.EXCLUSION_UNUSED, pointer=pointer, detail=detail)
+    excluded = excluding(schedule.exclude)
+    for index, item in enumerate(document.include):
+        day = as_inclusion(item).day
+        if holds := excluded(day):
+            detail = f"{_day(day)} is excluded ({holds.reason or span(holds)}) and included: it is recorded."
+            code = WarningCode.INCLUDED_ALL_THE_SAME
+        elif day in found and not found[day].added:
+            detail = f"The recurrence has that session on {_day(day)} already."
+            code = WarningCode.INCLUSION_UNUSED
+        else:
+            continue
+        yield DocumentWarning(code=code, pointer=f"/include/{index}", detail=detail)
 
 
 def _about_length(document: RecordingDocument, schedule: Schedule) -> Iterator[DocumentWarning]:
@@ -159,13 +206,13 @@ def _about_server(schedule: Schedule, server: ZoneInfo) -> Iterator[DocumentWarn
 
 def _about_zone(document: RecordingDocument, schedule: Schedule) -> Iterator[DocumentWarning]:
     if is_fixed(schedule.zone):
-        offset = schedule.wanted[0].start.astimezone(schedule.zone).isoformat()[-6:]
+        offset = schedule.occurrences[0].start.astimezone(schedule.zone).isoformat()[-6:]
         detail = (
             f"The clocks of {schedule.zone.key} never change: it is always at {offset}. If the room's do, name its "
             "place, like America/New_York."
         )
         yield DocumentWarning(code=WarningCode.ZONE_WITHOUT_RULES, pointer="/time_zone", detail=detail)
-    if document.recurrence and document.start.tzinfo and not document.time_zone:
+    if (document.recurrence or document.include) and document.start.tzinfo and not document.time_zone:
         detail = (
             "An offset says when the first session begins, and not when the clocks change. All sessions follow those "
             f"of {schedule.zone.key}, the service's own zone; name the room's as time_zone."

@@ -8,7 +8,7 @@ document names its zone, and else by `schedule`, as soon as the service's zone i
 """
 
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
@@ -18,10 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from app.http.fields import In, Line, OptionalLine, OptionalText, Words, broken_at
 from app.http.times import LocalTime
 from app.recordings.document.fields import (
+    Calendars,
     Categories,
     DateRange,
+    Dates,
     Entries,
     Exclusions,
+    Inclusions,
     OnConflict,
     Recurrence,
     Repeats,
@@ -31,9 +34,11 @@ from app.recordings.document.fields import (
     Users,
     Visibility,
     ZoneName,
+    as_inclusion,
 )
-from app.recurrence.occurrences import MAX_DURATION, Exclusion, Occurrence, occurrences, place, zone
-from app.recurrence.rules import Rule, RuleError, parse_rrule
+from app.recurrence.occurrences import MAX_DURATION, Exclusion, Inclusion, Occurrence, occurrences, place, zone
+from app.recurrence.rules import Rule, RuleError, horizon, parse_rrule
+from app.recurrence.text import Recurring, read_text
 
 EXAMPLE: dict[str, Any] = {
     "reference_id": "SIS-2026F-MATH123-01",
@@ -76,9 +81,19 @@ RRULE: dict[str, Any] = {
     "duration_minutes": 90,
     "recurrence": "FREQ=MONTHLY;BYDAY=1TU;COUNT=5",
 }
+DATES: dict[str, Any] = {
+    "title": "Seminar: Reading Euler",
+    "resource": "EXTRON-200-DEF",
+    "start": "2027-01-15T14:00:00",
+    "time_zone": "America/New_York",
+    "duration_minutes": 90,
+    "recurrence": {"dates": ["2027-01-15", "2027-01-29", "2027-02-05", "2027-02-26"]},
+    "include": ["2027-03-05", {"date": "2027-03-12", "start": "10:00", "duration_minutes": 180}],
+}
 EXAMPLES: dict[str, Any] = {
     "series": {"summary": "A lecture series, with every field in use", "value": EXAMPLE},
     "once": {"summary": "One session, with what is needed and no more", "value": ONCE},
+    "dates": {"summary": "Dates that follow no rule, and two more sessions, one at its own time", "value": DATES},
     "rrule": {"summary": "The first Tuesday of each month, as an RRULE", "value": RRULE},
 }
 
@@ -161,15 +176,28 @@ class DocumentFields(BaseModel):
     )
     recurrence: Repeats | None = Field(
         None,
-        description="When it repeats: an object, or an RRULE of RFC 5545 as a string. At most 1,000 "
-        "occurrences and three years. Once only, if left out.",
-        examples=[EXAMPLE["recurrence"], "FREQ=WEEKLY;BYDAY=MO,WE,FR;COUNT=40"],
+        description="When it repeats: an object with a rule or with dates, or an RRULE of RFC 5545 as a string. At "
+        "most 1,000 occurrences and three years. Once only, if left out.",
+        examples=[EXAMPLE["recurrence"], "FREQ=WEEKLY;BYDAY=MO,WE,FR;COUNT=40", DATES["recurrence"]],
     )
     exclude: Exclusions = Field(
         [],
         description="Local dates, or ranges of them, on which nothing is recorded. What is dropped this way "
         "still counts towards `count`.",
         examples=[EXAMPLE["exclude"]],
+    )
+    include: Inclusions = Field(
+        [],
+        description="Further sessions: local dates, or objects with a date and a time of day or length of its own. A "
+        "date has one session: an own time takes the place of the usual one, and a date that is excluded too is "
+        "recorded. They do not count towards `count`.",
+        examples=[DATES["include"]],
+    )
+    calendars: Calendars = Field(
+        [],
+        description="Names of calendars (`/calendars`): nothing is recorded on their days either. When a calendar "
+        "changes, the recording does.",
+        examples=[["campus-2027"]],
     )
     on_conflict: OnConflict = Field(
         OnConflict.REJECT,
@@ -188,18 +216,20 @@ class Schedule:
     zone: ZoneInfo
     duration: timedelta
     rule: Rule | None
-    exclude: tuple[Exclusion, ...]
+    exclude: tuple[Exclusion, ...]  # the document's own first
     occurrences: tuple[Occurrence, ...]  # ascending; excluded ones are there, marked
+    dates: tuple[date, ...] = ()  # ascending, of a recurrence that is no rule
+    include: tuple[Inclusion, ...] = ()
 
     @property
     def wanted(self) -> list[Occurrence]:
-        """Those that are not excluded; at least one."""
+        """Those that are not excluded; at least one, unless calendars exclude them all."""
         return [occurrence for occurrence in self.occurrences if not occurrence.excluded_by]
 
     @property
     def last_end(self) -> datetime:
-        """When the last of those ends that are not excluded (UTC)."""
-        return max(occurrence.end for occurrence in self.wanted)
+        """When the last of those ends that are not excluded (UTC); the last of all, if there are none."""
+        return max(occurrence.end for occurrence in self.wanted or self.occurrences)
 
 
 class RecordingDocument(In, DocumentFields):
@@ -270,8 +300,10 @@ def spelt(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _spelt(recurrence: Recurrence | str) -> dict[str, Any] | str:
-    """The same. An UNTIL with a time of day is a date only in some zone: such a text stays."""
+def _spelt(recurrence: Recurrence | Dates | str) -> dict[str, Any] | str:
+    """The same. An UNTIL with a time of day is a date only in some zone: such a text stays, and so do several lines."""
+    if isinstance(recurrence, Dates):
+        return {"dates": sorted(map(str, recurrence.dates))}
     try:
         return spelt(parse_rrule(recurrence) if isinstance(recurrence, str) else recurrence.rule)
     except RuleError:
@@ -301,19 +333,31 @@ def _schedule(document: RecordingDocument, tz: ZoneInfo) -> Schedule:
             raise broken_at(("end",), "must be after start")
         if duration > MAX_DURATION:
             raise broken_at(("end",), "must be at most 24 hours after start")
-    exclude = _exclusions(document)
+    for index, item in enumerate(document.include):
+        if not start.date() <= as_inclusion(item).day <= horizon(start.date()):
+            raise broken_at(("include", index), "must not lie before start, nor more than three years after it")
     try:
-        rule = _rule(document.recurrence, start, tz)
-        found = occurrences(start, tz, duration, rule, exclude)
+        recurring = _recurring(document.recurrence, start, tz)
+        exclude = (*_exclusions(document), *recurring.exclude)
+        include = (*recurring.include, *map(as_inclusion, document.include))
+        found = occurrences(start, tz, duration, recurring.rule, exclude, include)
     except RuleError as error:
         inside = isinstance(document.recurrence, Recurrence) and error.field
         raise broken_at(("recurrence", error.field) if inside else ("recurrence",), error.detail) from None
     if all(occurrence.excluded_by for occurrence in found):
         raise broken_at(("exclude",), "must leave at least one occurrence")
-    return Schedule(start, tz, duration, rule, exclude, found)
+    rule, dates = (None, recurring.rule or ()) if not isinstance(recurring.rule, Rule) else (recurring.rule, ())
+    return Schedule(start, tz, duration, rule, exclude, found, dates, include)
 
 
-def _rule(recurrence: Recurrence | str | None, start: datetime, tz: ZoneInfo) -> Rule | None:
+def _recurring(recurrence: Recurrence | Dates | str | None, start: datetime, tz: ZoneInfo) -> Recurring:
     if isinstance(recurrence, str):
-        return parse_rrule(recurrence, start, tz)
-    return recurrence.rule if recurrence else None
+        return read_text(recurrence, start, tz)
+    if isinstance(recurrence, Recurrence):
+        return Recurring(recurrence.rule)
+    dates = tuple(sorted(recurrence.dates)) if recurrence else ()
+    if dates and dates[0] != start.date():
+        raise broken_at(("start",), "must lie on the first of the recurrence's dates")
+    if dates and dates[-1] > horizon(dates[0]):
+        raise broken_at(("recurrence", "dates"), "must lie within three years")
+    return Recurring(dates or None)

@@ -1,11 +1,11 @@
-"""The parts of a recording's document, each with its own rules: resource, recurrence, exclusions, words and people."""
+"""The parts of a document, each with its own rules: resource, recurrence, exclusions, inclusions, words, people."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, WrapValidator, model_validator
 
 from app.http.fields import (
     In,
@@ -19,10 +19,12 @@ from app.http.fields import (
     by_kind,
     each_once,
 )
-from app.http.times import LocalDate
-from app.recurrence.occurrences import zone, zone_like
-from app.recurrence.rules import Rule, RuleError, parse_day, parse_rrule
+from app.http.times import LocalClock, LocalDate
+from app.recurrence.occurrences import Inclusion, zone, zone_like
+from app.recurrence.rules import MAX_OCCURRENCES, Rule, RuleError, parse_day
+from app.recurrence.text import check_text
 
+MAX_TEXT = 32_768  # a thousand RDATEs, and some rules
 MAX_EXCLUSION = timedelta(days=3 * 366)  # as long as a recurrence may be
 
 
@@ -91,15 +93,13 @@ def _read_day(text: str) -> str:
 
 
 def _read_rrule(text: str) -> str:
-    """Checks all but what its UNTIL means for the document's start, which is not known here."""
+    """Checks all but what it means for the document's start, which is not known here."""
     try:
-        parse_rrule(text, _ANY_START, _ANY_ZONE)
+        check_text(text)
     except RuleError as error:
         raise broken(error.detail) from None
     return text
 
-
-_ANY_START, _ANY_ZONE = datetime(2000, 1, 1), zone("UTC")  # noqa: DTZ001 - wall-clock time
 
 Weekday = Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 DayOfRule = Annotated[
@@ -110,9 +110,12 @@ DayOfRule = Annotated[
 DayNumber = Annotated[int, Field(strict=True, ge=-31, le=31)]
 RRule = Annotated[
     str,
-    Words(500),
+    Words(MAX_TEXT, lines=True),
     AfterValidator(_read_rrule),
-    Field(description="An RRULE of RFC 5545, of the same subset as the object."),
+    Field(
+        description="An RRULE of RFC 5545, from DAILY to YEARLY, with an end; or up to four of them, and RDATE and "
+        "EXDATE, each on a line of its own. A DTSTART may stand there if it says the same as `start`."
+    ),
 ]
 
 
@@ -181,13 +184,36 @@ class Recurrence(In):
         return self._rule
 
 
+class Dates(In):
+    """The dates themselves, where no rule says them."""
+
+    dates: Annotated[list[LocalDate], Field(min_length=1, max_length=MAX_OCCURRENCES), each_once()] = Field(
+        description="Local dates in any order, each once, each at the time of day of `start`, which lies on the first "
+        "of them. At most 1,000, within three years.",
+        examples=[["2027-01-13", "2027-01-27", "2027-02-17"]],
+    )
+
+
+def _read_recurrence(value: dict[str, Any], _union: object) -> Recurrence | Dates:
+    """By what it says: a patch that gives dates to what had a rule has to take the rule's words out."""
+    if value.get("dates") in (None, ""):
+        return Recurrence.model_validate({name: said for name, said in value.items() if name != "dates"})
+    for name in Recurrence.model_fields:
+        if value.get(name) not in (None, ""):
+            raise broken_at((name,), "must be left out beside dates, or dates beside it (in a patch: null)")
+    return Dates.model_validate({name: said for name, said in value.items() if name not in Recurrence.model_fields})
+
+
 Repeats = Annotated[
-    Recurrence | RRule,
-    by_kind("must be an object or an RRULE (a string)", {dict: Recurrence, str: RRule}),
+    Recurrence | Dates | RRule,
+    by_kind(
+        "must be an object or an RRULE (a string)",
+        {dict: Annotated[Recurrence | Dates, WrapValidator(_read_recurrence)], str: RRule},
+    ),
 ]
 
 
-# --- exclusions --------------------------------------------------------------------------------------------
+# --- exclusions and inclusions -----------------------------------------------------------------------------
 
 
 class DateRange(In):
@@ -212,6 +238,52 @@ _DateOrRange = Annotated[
     by_kind("must be a date (a string) or an object with from and to", {str: LocalDate, dict: DateRange}),
 ]
 Exclusions = Annotated[list[_DateOrRange], Field(max_length=366)]
+
+
+class Extra(In):
+    """One more occurrence, at its own time of day or of its own length."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    day: LocalDate = Field(alias="date", description="Its local date.", examples=["2027-05-10"])
+    start: LocalClock | None = Field(
+        None, description="Its time of day, by the clocks of the zone. The usual one if left out.", examples=["14:00"]
+    )
+    duration_minutes: Annotated[int, Field(strict=True, ge=1, le=1440)] | None = Field(
+        None, description="How long it lasts. As long as all others if left out.", examples=[90]
+    )
+
+
+def as_inclusion(item: date | Extra) -> Inclusion:
+    if not isinstance(item, Extra):
+        return Inclusion(item)
+    return Inclusion(
+        item.day, item.start, timedelta(minutes=item.duration_minutes) if item.duration_minutes is not None else None
+    )
+
+
+_DateOrExtra = Annotated[
+    Annotated[LocalDate, Field(description="One local date, at the usual time.")] | Extra,
+    by_kind("must be a date (a string) or an object with date", {str: LocalDate, dict: Extra}),
+]
+Inclusions = Annotated[list[_DateOrExtra], Field(max_length=366), each_once(lambda item: as_inclusion(item).day)]
+
+
+# --- calendars ---------------------------------------------------------------------------------------------
+
+
+def read_calendar(name: str) -> str:
+    if not _CALENDAR.fullmatch(name):
+        raise broken("must be 1 to 64 of a to z, 0 to 9, dot, underscore and hyphen, the first a letter or a digit")
+    return name
+
+
+_CALENDAR = re.compile("[a-z0-9][a-z0-9._-]{0,63}")
+
+CalendarName = Annotated[
+    str, AfterValidator(read_calendar), Field(json_schema_extra={"pattern": f"^{_CALENDAR.pattern}$"})
+]
+Calendars = Annotated[list[CalendarName], Field(max_length=10, json_schema_extra={"uniqueItems": True}), each_once()]
 
 
 # --- words and people --------------------------------------------------------------------------------------

@@ -15,11 +15,13 @@ from app.http.fields import Out
 from app.http.times import Instant, ZonedTime
 from app.kaltura.client import KalturaClient
 from app.kaltura.types import Category
-from app.recordings.document.advice import DocumentWarning, WarningCode, about, anomaly, beyond, no_category, span
+from app.recordings.document.advice import DocumentWarning, WarningCode, about, anomaly, beyond, no_category, reason_of
 from app.recordings.document.ahead import ensure_ahead
+from app.recordings.document.campus import newest, schedule_on
 from app.recordings.document.document import RecordingDocument, Schedule
 from app.recordings.document.draft import resource_reference
 from app.recordings.document.fields import NewResource, OnConflict
+from app.recordings.document.summary import summary
 from app.recordings.whose import by_reference, discreet
 from app.recurrence.occurrences import Occurrence
 from app.recurrence.plan import describe, plan
@@ -42,8 +44,8 @@ class PreviewOccurrence(Out):
     )
     status: Literal["scheduled", "excluded"] = Field(description="`excluded`: not recorded.", examples=["scheduled"])
     reason: str | None = Field(
-        description="What excluded it, what is in its way (`on_conflict: skip`), or why it is not at the time of day "
-        "that was asked for.",
+        description="What excluded it, what is in its way (`on_conflict: skip`), why it is not at the time of day that "
+        "was asked for, or that it is an included one, which the recurrence does not have.",
         examples=["excluded by 2027-03-22 to 2027-03-26", None],
     )
 
@@ -52,6 +54,10 @@ class Preview(Out):
     """What a document would come to."""
 
     occurrences: list[PreviewOccurrence] = Field(description="Every session in order of time, excluded ones too.")
+    summary: str = Field(
+        description="How many sessions the recurrence has, what leaves some of them out, and what adds others.",
+        examples=["40 weekly sessions, 4 left out by exclude", "26 weekly sessions, 1 added on 10 May"],
+    )
     plan: str = Field(
         description="The schedule events that Kaltura would get, in words.",
         examples=["one weekly series, 40 occurrences"],
@@ -77,10 +83,10 @@ def preview(
 
     `server_zone` is the zone of Kaltura's server.
     """
-    schedule = document.schedule(default_zone)
-    wanted = [(found.start, found.end) for found in schedule.wanted]
     with database.read() as session:
+        schedule = schedule_on(document, default_zone, newest(session, document))
         alive = by_reference(session, client.name, document.reference_id)
+    wanted = [(found.start, found.end) for found in schedule.wanted]
     ensure_ahead(schedule, now, alive)
     own = alive.id if alive else None
     resource_id, about_kaltura = _resource(database, kaltura, document)
@@ -97,6 +103,7 @@ def preview(
     ]
     return Preview(
         occurrences=[_shown(found, schedule, out.get(found.start)) for found in schedule.occurrences],
+        summary=summary(schedule),
         plan=describe(events),
         warnings=[*about(document, schedule, server_zone, now), *_about_reference(own), *about_kaltura],
         conflicts=told,
@@ -129,8 +136,14 @@ def _shown(found: Occurrence, schedule: Schedule, left_out: str | None) -> Previ
         local_start=found.start.astimezone(schedule.zone),
         weekday=WEEKDAYS[found.local.weekday()],
         status="excluded" if found.excluded_by or left_out else "scheduled",
-        reason=f"excluded by {span(found.excluded_by)}" if found.excluded_by else left_out or anomaly(found),
+        reason=_reason(found) if found.excluded_by else left_out or _reason(found),
     )
+
+
+def _reason(found: Occurrence) -> str | None:
+    if found.excluded_by:
+        return reason_of(found.excluded_by)
+    return anomaly(found) or found.reason or ("included" if found.added else None)
 
 
 def _about_reference(own: str | None) -> Iterator[DocumentWarning]:

@@ -206,8 +206,9 @@ class OccurrenceView(Out):
     )
     reason: str | None = Field(
         None,
-        description="What is in the way of one that `on_conflict: skip` left out, by the clocks of its zone.",
-        examples=[None, "in the way: 'Chemistry 101', 2027-01-20 09:30 to 10:20"],
+        description="What excluded it, what is in the way of one that `on_conflict: skip` left out, or the make-up day "
+        "that it is held on; null for all others.",
+        examples=["campus-2027: Spring break", None, "in the way: 'Chemistry 101', 2027-01-20 09:30 to 10:20"],
     )
     event_id: int | None = Field(description="Kaltura's id of it; null while it is not there.", examples=[1336592])
     resource: RoomView = Field(

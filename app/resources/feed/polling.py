@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.keys import Client
 from app.database.database import Database
 from app.database.types import utc_now
 from app.http.errors import ScheduleUnknown
@@ -38,8 +39,11 @@ TOLD_EVERY = 300.0  # seconds between two notes that a resource is being asked f
 LONGEST_QUERY = 300  # bytes; an answer to more is not kept
 
 Headers = list[tuple[bytes, bytes]]
-MaySee = Callable[[Scope, int], bool]
-"""Whether who sends this request may see that resource."""
+Who = Callable[[Scope, int], Client | None]
+"""Who sends this request, if they may see that resource."""
+
+Polled = Callable[[Client, int], object]
+"""Told who asks, and for which resource."""
 
 Seen = Callable[[str, bool, int], object]
 """Told of each answer from memory: its method, whether it is a calendar, its status."""
@@ -79,10 +83,11 @@ class Feed:
         if_none_match: str | None,
         find: Callable[[str], Awaitable[Sequence[Resource]]],
         may_see: Callable[[int, str | None], bool],
+        polled: Callable[[int], object] = lambda _resource_id: None,
     ) -> Response:
         """The schedule of the resource that `reference` names; `find` looks for those that are not known here.
 
-        `may_see`: whether whoever asks may, by the resource's id and system name.
+        `may_see`: whether whoever asks may, by the resource's id and system name. `polled` is told which it is.
 
         Raises InvalidDocument, NotFound, AmbiguousResource, ScheduleUnknown, KalturaUnavailable.
         """
@@ -92,6 +97,7 @@ class Feed:
         if not named:
             named = await find(reference)
         resource_id = only([(one.id, one.system_name) for one in named], may_see)
+        polled(resource_id)
         known = await self._mirrored(resource_id)
         answer = await self._threads.feed.run(self._make, key, reference, resource_id, window, form)
         if len(named) == 1 and len(key[1]) <= LONGEST_QUERY:  # whoever asks, it means the same one
@@ -190,11 +196,12 @@ class Feed:
 class Shortcut:
     """The ASGI application `app`, past which `feed` gives what it has given before."""
 
-    def __init__(self, app: ASGIApp, feed: Feed, may_see: MaySee, seen: Seen) -> None:
+    def __init__(self, app: ASGIApp, feed: Feed, who: Who, seen: Seen, polled: Polled) -> None:
         self._app = app
         self._seen = seen
         self._feed = feed
-        self._may_see = may_see
+        self._who = who
+        self._polled = polled
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -226,8 +233,10 @@ class Shortcut:
         answer = self._feed.memory.answers.get(key)
         if answer is None:
             return None
-        if not self._may_see(scope, answer.resource_id):
+        client = self._who(scope, answer.resource_id)
+        if client is None:
             return None
+        self._polled(client, answer.resource_id)
         given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"if-none-match"]
         if_none_match = ", ".join(given) if given else None
         try:

@@ -56,6 +56,7 @@ _CONFIRMED = (
 _KINDS = select(col(Drift.kind), func.count()).where(col(Drift.confirmed), _HOLDS).group_by(col(Drift.kind))
 _RECORDINGS = select(func.count(col(Drift.booking_id).distinct())).where(col(Drift.confirmed), _HOLDS)
 
+_EVERY = select(Drift).where(col(Drift.confirmed), _HOLDS)
 _DRIFTED = select(col(Drift.booking_id)).where(col(Drift.confirmed), _HOLDS)
 
 _DRIFT, _MIRROR = (SQLModel.metadata.tables[name] for name in ("drift", "mirror"))
@@ -144,6 +145,11 @@ def counted(session: Session) -> tuple[dict[str, int], int]:
 def with_drift(now: datetime) -> Select[str]:
     """The query for the ids of recordings that have confirmed drift."""
     return _DRIFTED.params(now=now)
+
+
+def every(session: Session, now: datetime) -> Sequence[Drift]:
+    """All confirmed drift there is."""
+    return session.execute(_EVERY, {"now": now}).scalars().all()
 
 
 def drift_of(session: Session, booking_ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:

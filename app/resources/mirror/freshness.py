@@ -7,7 +7,7 @@ refreshes allows. The budget itself makes nothing stale: of many resources each 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlmodel import Session, SQLModel
 
 from app.database.types import database_now
@@ -16,7 +16,7 @@ from app.resources.mirror.refresh import EVERY, INTEREST, Budget
 STALE_AFTER = timedelta(minutes=10)
 MOST = 3  # resources in trouble that are named
 
-_MIRROR = SQLModel.metadata.tables["mirror"]
+_MIRROR, _RESOURCE = (SQLModel.metadata.tables[name] for name in ("mirror", "resource"))
 ASKED = _MIRROR.c.asked_at > database_now() - INTEREST
 WANTED = select(func.count()).where(ASKED)
 
@@ -51,10 +51,7 @@ def longest(wanted: int, per_second: float) -> timedelta:
 def freshness(session: Session, now: datetime, per_second: float) -> Freshness:
     """`per_second`: refreshes of all processes together, at most."""
     wanted, oldest = session.execute(select(func.count(), func.min(_MIRROR.c.as_of)).where(ASKED)).one()
-    failed, as_of = _MIRROR.c.failure.is_not(None), _MIRROR.c.as_of
-    stale = or_(
-        and_(failed, or_(as_of.is_(None), as_of < now - STALE_AFTER)), as_of < now - longest(wanted, per_second)
-    )
+    stale = _stale(now, wanted, per_second)
     failures = session.execute(
         select(_MIRROR.c.failure, func.count().label("times"))
         .where(ASKED, stale)
@@ -72,3 +69,35 @@ def freshness(session: Session, now: datetime, per_second: float) -> Freshness:
         session.execute(select(func.count()).where(*troubled)).scalar_one(),
         tuple((number, what) for number, what in session.execute(troubles.limit(MOST))),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A resource of which what encoders see may be wrong, and `why`: "" when that is not known."""
+
+    id: int
+    system_name: str | None
+    name: str
+    as_of: datetime | None
+    why: str
+
+
+def doubtful(session: Session, now: datetime, per_second: float) -> list[Doubtful]:
+    """Of the resources that somebody has asked for: whose copy is stale, or has something that cannot be read."""
+    wanted = session.execute(WANTED).scalar_one()
+    rows = session.execute(
+        select(_MIRROR, _RESOURCE.c.system_name, _RESOURCE.c.name)
+        .join(_RESOURCE, _RESOURCE.c.id == _MIRROR.c.resource_id)
+        .where(ASKED, _RESOURCE.c.gone_since.is_(None))
+        .where(or_(_MIRROR.c.trouble.is_not(None), _stale(now, wanted, per_second)))
+        .order_by(_MIRROR.c.resource_id)
+    )
+    return [
+        Doubtful(row.resource_id, row.system_name, row.name, row.as_of, row.trouble or row.failure or "")
+        for row in rows
+    ]
+
+
+def _stale(now: datetime, wanted: int, per_second: float) -> ColumnElement[bool]:
+    failed, as_of = _MIRROR.c.failure.is_not(None), _MIRROR.c.as_of
+    return or_(and_(failed, or_(as_of.is_(None), as_of < now - STALE_AFTER)), as_of < now - longest(wanted, per_second))

@@ -127,17 +127,17 @@ def _made_since(client: KalturaClient, moment: datetime, now: datetime) -> list[
 
 def _by_template(begun: Sequence[Begun], entries: Iterable[Entry]) -> dict[str, Entry]:
     """By session. The newest entry first, so that of two that are late each finds its session."""
-    sessions = defaultdict[str, list[Begun]](list)
+    of_template = defaultdict[str, list[Begun]](list)
     for one in begun:
         if one.template_entry_id:
-            sessions[one.template_entry_id].append(one)
+            of_template[one.template_entry_id].append(one)
     taken = {one.entry_id for one in begun if one.entry_id}
     found: dict[str, Entry] = {}
     made_at = [(entry.created_at, entry.id, entry) for entry in entries if entry.created_at and entry.id not in taken]
     for made, _, entry in sorted(made_at, key=lambda one: one[:2], reverse=True):
         of = [
             one
-            for one in sessions.get(entry.template_entry_id or "", ())
+            for one in of_template.get(entry.template_entry_id or "", ())
             if one.entry_id is None and one.id not in found and one.may_be_of(made)
         ]
         if of:
@@ -145,9 +145,9 @@ def _by_template(begun: Sequence[Begun], entries: Iterable[Entry]) -> dict[str, 
     return found
 
 
-def _named_by_events(client: KalturaClient, sessions: Sequence[Begun]) -> dict[str, list[str]]:
+def _named_by_events(client: KalturaClient, begun: Sequence[Begun]) -> dict[str, list[str]]:
     """By session: the entries that its event names. Those that the document relates to are among them."""
-    events = {one.event_id: one.id for one in sessions if one.event_id}
+    events = {one.event_id: one.id for one in begun if one.event_id}
     listed = client.list_events(list(events), lenient=True)
     return {events[event.id]: list(event.entry_ids) for event in listed if event.entry_ids}
 

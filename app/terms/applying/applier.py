@@ -208,7 +208,7 @@ class Applier:
 
     def _begin_one(self, apply: Apply, item: PlanItem) -> None:
         means = self._means
-        draft = carrying.draft_of(item, apply.client, means.default_zone, means.server_zone)
+        draft = carrying.draft_of(means.database, item, apply.client, means.default_zone, means.server_zone)
 
         def act(session: Session, there: Sequence[PlanItem]) -> None:
             carrying.begin(session, means.store, apply, there[0], draft, means.default_zone)

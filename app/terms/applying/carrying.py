@@ -12,6 +12,7 @@ from sqlmodel import Session, col
 
 from app.chains.models import Chain, ChainStatus
 from app.chains.store import Store
+from app.database.database import Database
 from app.database.types import new_id, utc_now
 from app.http.errors import (
     BatchRefused,
@@ -25,6 +26,7 @@ from app.http.errors import (
 )
 from app.recordings.changing import requests
 from app.recordings.document import draft as drafts
+from app.recordings.document.campus import newest
 from app.recordings.document.draft import Draft
 from app.recordings.models import Recording
 from app.recordings.scheduling.accept import Accepted, accept_document, lock_and_reload
@@ -41,11 +43,14 @@ class Stale(Exception):  # noqa: N818
     detail = "It is not as it was when the plan was made. Nothing of it was changed: the next plan will see to it."
 
 
-def draft_of(item: PlanItem, client: str, default_zone: str, server_zone: ZoneInfo) -> Draft | None:
+def draft_of(database: Database, item: PlanItem, client: str, default_zone: str, server_zone: ZoneInfo) -> Draft | None:
     """What a new recording comes to, worked out before a transaction begins. Raises RequestValidationError."""
     if item.kind != Kind.CREATE or item.work is None:
         return None
-    return drafts.draft(client, requests.read_document(item.work["document"]), default_zone, server_zone)
+    document = requests.read_document(item.work["document"])
+    with database.read() as session:
+        campus = newest(session, document)
+    return drafts.draft(client, document, default_zone, server_zone, campus)
 
 
 def begin(session: Session, store: Store, apply: Apply, item: PlanItem, draft: Draft | None, default_zone: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.http.fields import messages
+from app.http.fields import broken_at, messages
 from app.recordings.models import RecordingStatus
 from app.terms.comparing.clashes import settle
 from app.terms.comparing.differing import ROOM, TIMES, adopted, difference, same_slot
@@ -127,7 +127,7 @@ class Comparison:
     def _changed(self, meeting: Meeting, known: Known, kind: Kind) -> Item:
         item = of_meeting(kind, meeting, known)
         try:
-            wanted = normal(document(meeting, self.within))
+            wanted = self._document(meeting)
         except ValidationError as error:
             return _refused(item, error)
         there = self._documents[known.recording_id]
@@ -153,6 +153,13 @@ class Comparison:
                 return self._ended(meeting, known, skip_of(item.sessions, self.within) or "past")
         item.effect = self._effect(item, found.document["resource"], self._standing.get(known.recording_id, ()))
         return item
+
+    def _document(self, meeting: Meeting) -> dict[str, Any]:
+        """Raises pydantic's ValidationError."""
+        unknown = [place for place, name in enumerate(meeting.calendars) if name not in self.calendars]
+        if unknown:
+            raise broken_at(("calendars", unknown[0]), "is not the name of a calendar that is known here")
+        return normal(document(meeting, self.within))
 
     def _effect(self, item: Item, resource: Any, standing: Sequence[Standing]) -> Effect:
         """What changes of the sessions that have not begun; what somebody decided by hand stays as it is."""
@@ -195,7 +202,7 @@ class Comparison:
     def _new(self, meeting: Meeting) -> Item:
         item = of_meeting(Kind.CREATE, meeting)
         try:
-            item.declared = normal(document(meeting, self.within))
+            item.declared = self._document(meeting)
         except ValidationError as error:
             return _refused(item, error)
         if own := self._adopted(meeting, item.declared):

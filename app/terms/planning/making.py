@@ -28,10 +28,9 @@ from app.terms.meetings.errors import CannotReadError
 from app.terms.meetings.frame import frame
 from app.terms.meetings.profiles import KALTURA
 from app.terms.meetings.rows import Reading
-from app.terms.meetings.sessions import Calendars
 from app.terms.meetings.settings import TermSettings
 from app.terms.models import Apply, ApplyStatus, Plan, PlanItem, PlanStatus
-from app.terms.planning.world import SqlWorld, known, resource_names
+from app.terms.planning.world import SqlWorld, campus_days, known, resource_names
 from app.terms.reading.read import Form, categories, read, reject_unknown_categories
 
 log = structlog.get_logger(__name__)
@@ -125,7 +124,7 @@ class Planner:
         )
         self._check_categories(reading, {one.hash for one in kept})
         with self.database.read() as session:
-            calendars: Calendars = {}
+            calendars = campus_days(session, {name for meeting in reading.meetings for name in meeting.calendars})
             world = SqlWorld(session, plan.client, now)
             items = Comparison(reading, kept, world, within, calendars, plan.term, now).items()
         before = Before(term.sections, term.generated_at)

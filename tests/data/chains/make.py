@@ -21,7 +21,7 @@ from sqlmodel import select
 
 from app.chains.models import Chain, ChainStatus, StepStatus
 from app.chains.store import steps_of
-from app.main import MIGRATIONS
+from app.database.migrating import MIGRATIONS
 from app.resources.models import Drift, Occurrence
 from tests.chains.stored import STORED, Bench, Killed, Watch, Way, bench, fill_database, fill_sandbox
 from tests.service import Json

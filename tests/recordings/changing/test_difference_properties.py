@@ -24,17 +24,28 @@ RULES: st.SearchStrategy[dict[str, Any] | None] = st.none() | st.builds(
     interval=st.sampled_from([1, 1, 2]),
     count=st.integers(1, 30),
 )
+EXTRAS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
+    st.fixed_dictionaries(
+        {"date": DAYS.map(str)},
+        optional={"start": st.sampled_from(["08:00", "02:30"]), "duration_minutes": st.just(30)},
+    ),
+    max_size=4,
+    unique_by=lambda extra: extra["date"],
+)
 
 
 @st.composite
 def documents(draw: st.DrawFn, zone: str) -> Schedule:
+    dates = sorted(map(str, draw(st.lists(DAYS, min_size=1, max_size=20, unique=True))))
+    first = draw(DAYS.map(str) | st.just(dates[0]))
     document = {
         "title": "t",
         "resource": 1,
-        "start": f"{draw(DAYS)}T{draw(st.sampled_from(TIMES))}",
+        "start": f"{first}T{draw(st.sampled_from(TIMES))}",
         "time_zone": zone,
         "duration_minutes": draw(st.sampled_from([50, 90])),
-        "recurrence": draw(RULES),
+        "recurrence": {"dates": dates} if first == dates[0] else draw(RULES),
+        "include": [extra for extra in draw(EXTRAS) if extra["date"] >= first],
         "exclude": sorted({str(day) for day in draw(st.lists(DAYS, max_size=4))}),
     }
     try:

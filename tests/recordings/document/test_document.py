@@ -30,7 +30,7 @@ def test_the_example_is_the_schema_s_own() -> None:
 def test_every_field_has_a_description_and_an_example() -> None:
     schema = RecordingDocument.model_json_schema()
     models = [schema, *(model for model in schema["$defs"].values() if "properties" in model)]
-    assert len(models) == 4  # the document, its resource, its recurrence, a range of dates
+    assert len(models) == 6  # the document, its resource, its recurrence, its dates, a range of dates, one more date
     for model in models:
         for field in model["properties"].values():
             assert field["description"]

@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, text, update
 from sqlmodel import Session, col, select
 
 from app.database.database import Database
-from app.main import MIGRATIONS, migrate
+from app.database.migrating import MIGRATIONS, migrate
 from app.resources.models import Booking, Mirror, Occurrence, Resource
 from tests.conftest import Databases
 

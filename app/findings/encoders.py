@@ -1,0 +1,73 @@
+"""Findings about encoders: those that are silent when they should not be, and those that say they are in trouble."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from app.findings.finding import Finding, View, at, finding
+from app.findings.recordings import name_of
+from app.findings.schemas import Kind
+from app.resources.conflicts import LONGEST
+from app.resources.encoders.signs import listening_since
+from app.resources.models import Booking, Encoder, EncoderState, Occurrence, OccurrenceStatus, Resource
+
+SILENT = timedelta(minutes=5)
+AHEAD = timedelta(hours=1)  # a session that begins within it is near enough to look at once
+
+
+def encoder_silent(view: View) -> Iterator[Finding]:
+    """Silence counts only while somebody was there to be polled."""
+    now, heard_since = view.now, listening_since(view.session, view.now)
+    if heard_since is None or heard_since > now - SILENT:
+        return
+    rows = view.session.execute(
+        select(Encoder, Resource, Occurrence, Booking)
+        .join(Resource, col(Resource.id) == col(Encoder.resource_id))
+        .join(Occurrence, col(Occurrence.resource_id) == col(Resource.id))
+        .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
+        .where(
+            col(Encoder.polled_at) < now - SILENT,
+            col(Resource.gone_since).is_(None),
+            col(Occurrence.status) == OccurrenceStatus.SCHEDULED,
+            ~col(Occurrence.withdrawn),
+            col(Booking.kind) != "other",
+            col(Occurrence.start) > now - LONGEST,
+            col(Occurrence.start) <= now + AHEAD,
+            col(Occurrence.end) > now,
+        )
+        .order_by(col(Resource.id), col(Occurrence.start), col(Occurrence.id))
+    )
+    told = set[int]()
+    for encoder, resource, occurrence, booking in rows:
+        if resource.id in told:
+            continue
+        told.add(resource.id)
+        begins = "has been running since" if occurrence.start <= now else "begins at"
+        yield finding(
+            Kind.ENCODER_SILENT,
+            str(resource.id),
+            encoder.polled_at,
+            f"The encoder of {resource.name} has not polled since {at(encoder.polled_at, booking.time_zone)}, and a "
+            f"session {begins} {at(occurrence.start, booking.time_zone)}",
+            occurrence_id=occurrence.id,
+            resource=name_of(resource),
+        )
+
+
+def encoder_error(view: View) -> Iterator[Finding]:
+    rows = view.session.execute(
+        select(Encoder, Resource)
+        .join(Resource, col(Resource.id) == col(Encoder.resource_id))
+        .where(col(Encoder.state) == EncoderState.ERROR, col(Resource.gone_since).is_(None))
+    )
+    for encoder, resource in rows:
+        yield finding(
+            Kind.ENCODER_ERROR,
+            str(resource.id),
+            encoder.since or view.now,
+            f"The encoder of {resource.name} says that it is in trouble: {encoder.detail or 'it does not say why'}",
+            occurrence_id=encoder.occurrence_id,
+            resource=name_of(resource),
+        )

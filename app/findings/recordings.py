@@ -1,0 +1,143 @@
+"""Findings about chains that do not get on, and recordings that came to nothing."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
+
+from app.chains.models import Chain, ChainStatus
+from app.database.types import database_now
+from app.findings.finding import NOBODY, Finding, View, at, finding, resume
+from app.findings.schemas import Action, Kind
+from app.recordings.models import Recording, RecordingStatus
+from app.resources.models import Booking, Resource
+from app.resources.schemas import ResourceName
+
+WAITING = 600.0  # seconds that a chain may take
+FAILED_FOR = timedelta(days=7)
+SWEEP = "sweep"  # the chain that looks once more: app/recordings/scheduling/sweep.py
+AT_ONCE = 5_000  # values of one statement
+
+
+class Named(NamedTuple):
+    client: str
+    title: str
+    resource: ResourceName | None
+
+
+def named(session: Session, recording_ids: Iterable[str]) -> Mapping[str, Named]:
+    """Whose each of the recordings is, what it is called, and where."""
+    ids = sorted(set(recording_ids))
+    found = {}
+    for first in range(0, len(ids), AT_ONCE):
+        rows = session.execute(
+            select(col(Recording.id), col(Recording.client), col(Booking.title), Resource)
+            .join(Booking, col(Booking.id) == col(Recording.id))
+            .outerjoin(Resource, col(Resource.id) == col(Recording.resource_id))
+            .where(col(Recording.id).in_(ids[first : first + AT_ONCE]))
+        )
+        for recording_id, client, title, resource in rows:
+            found[recording_id] = Named(client, title, resource and name_of(resource))
+    return found
+
+
+def name_of(resource: Resource) -> ResourceName:
+    return ResourceName(id=resource.id, system_name=resource.system_name, name=resource.name)
+
+
+_COLUMNS = (col(Chain.id), col(Chain.subject), col(Chain.operation), col(Chain.error), col(Chain.created_at))
+
+
+def chain_stuck(view: View) -> Iterator[Finding]:
+    stuck = select(*_COLUMNS, col(Chain.updated_at)).where(col(Chain.status) == ChainStatus.STUCK)
+    rows = view.session.execute(stuck).all()
+    whose = named(view.session, (_recording(row.subject) for row in rows))
+    for row in rows:
+        recording_id, error = _recording(row.subject), row.error or {}
+        own = whose.get(recording_id)
+        is_sweep = row.operation == SWEEP
+        wrong = f"step {error.get('step')}: {error.get('detail')}"
+        yield finding(
+            Kind.CHAIN_STUCK,
+            row.id,
+            row.updated_at,
+            f"{_title(own)} is stuck ({row.operation}, {wrong})",
+            client=own.client if own else NOBODY,
+            recording_id=recording_id,
+            resource=own.resource if own else None,
+            actions=[
+                Action(rel="resume", method="POST", href=f"/chains/{row.id}/resume")
+                if is_sweep
+                else resume(recording_id)
+            ],
+        )
+
+
+def chain_waiting(view: View) -> Iterator[Finding]:
+    """Under trial for ten minutes, or in line for so long: of a chain that was resumed, only what came after."""
+    waits = or_(col(Chain.tried) > WAITING, col(Chain.next_attempt_at) < database_now() - WAITING)
+    rows = view.session.execute(
+        select(*_COLUMNS).where(
+            col(Chain.status).not_in((ChainStatus.SUCCEEDED, ChainStatus.FAILED, ChainStatus.STUCK)),
+            col(Chain.operation) != SWEEP,
+            waits,
+        )
+    ).all()
+    whose = named(view.session, (row.subject for row in rows))
+    for row in rows:
+        own = whose.get(row.subject)
+        yield finding(
+            Kind.CHAIN_WAITING,
+            row.id,
+            row.created_at,
+            f"{_title(own)} waits since {at(row.created_at)} ({row.operation})",
+            client=own.client if own else NOBODY,
+            recording_id=row.subject,
+            resource=own.resource if own else None,
+            actions=[resume(row.subject)],
+        )
+
+
+def recording_failed(view: View) -> Iterator[Finding]:
+    anew = aliased(Recording)
+    sent_anew = select(col(anew.id)).where(
+        col(anew.client) == col(Recording.client),
+        col(anew.id) > col(Recording.id),
+        or_(col(anew.fingerprint) == col(Recording.fingerprint), col(anew.reference_id) == col(Recording.reference_id)),
+    )
+    rows = view.session.execute(
+        select(col(Recording.id), col(Recording.problem), col(Recording.updated_at)).where(
+            col(Recording.status) == RecordingStatus.FAILED,
+            col(Recording.listed),
+            col(Recording.updated_at) > view.now - FAILED_FOR,
+            ~sent_anew.exists(),
+        )
+    ).all()
+    whose = named(view.session, (row.id for row in rows))
+    for row in rows:
+        own, problem = whose[row.id], row.problem or {}
+        yield finding(
+            Kind.RECORDING_FAILED,
+            row.id,
+            row.updated_at,
+            f"{_title(own)} is not scheduled: {_said(problem)}",
+            client=own.client,
+            recording_id=row.id,
+            resource=own.resource,
+            actions=[Action(rel="delete", method="DELETE", href=f"/recordings/{row.id}")],
+        )
+
+
+def _recording(subject: str) -> str:
+    return subject.removeprefix(f"{SWEEP}:")
+
+
+def _title(own: Named | None) -> str:
+    return f"“{own.title}”" if own else "A recording that is no more"
+
+
+def _said(problem: Mapping[str, Any]) -> str:
+    return str(problem.get("detail") or problem.get("title") or "it was refused")

@@ -1,0 +1,127 @@
+"""Notices when a finding is raised or cleared: once, by one process of several.
+
+    every EVERY seconds, in each process:   write signs of life, see whether Kaltura answers
+    in the one that holds the watch:        look ──▶ compare with `open_finding` ──▶ tell, in the same transaction
+
+The watch is held by whoever's time stands in its row of `upkeep`: its holder moves that on before it is over, so the
+watch stays with one process, which has one memory of Kaltura. It is moved on once more by what is written: a holder
+that was asleep for so long that another has taken over finds another time there, and writes nothing.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+
+import structlog
+from sqlalchemy import Float, bindparam, delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, SQLModel, col
+
+from app.database.counters import count
+from app.database.database import Database
+from app.database.types import database_now, utc_now
+from app.findings.finding import Finding
+from app.findings.looking import Findings
+from app.findings.models import OpenFinding
+
+log = structlog.get_logger(__name__)
+
+NAME = "findings"  # of the watch, and of the counter
+EVERY = 15.0  # seconds between two looks
+HELD = 45.0  # seconds after which another process takes over
+
+Tell = Callable[[Session, Finding], object]
+"""Told of a finding in the transaction that makes it known: what it writes is there if, and only if, that is."""
+
+_UPKEEP = SQLModel.metadata.tables["upkeep"]
+_MINE = _UPKEEP.c.due_at == bindparam("held", type_=Float(53))
+_MOVE_ON = (
+    update(_UPKEEP)
+    .where(_UPKEEP.c.name == NAME, or_(_MINE, _UPKEEP.c.due_at <= database_now()))
+    .values(due_at=database_now() + HELD)
+    .returning(_UPKEEP.c.due_at)
+)
+_STILL = select(_UPKEEP.c.due_at).where(_UPKEEP.c.name == NAME, _MINE).with_for_update()
+
+
+class Watch:
+    """The thread of a process that watches, while it serves."""
+
+    def __init__(
+        self,
+        database: Database,
+        findings: Findings,
+        *,
+        raised: Tell,
+        cleared: Tell,
+        before: Sequence[Callable[[], object]] = (),
+    ) -> None:
+        """`before` is done before each look, in every process."""
+        self._database = database
+        self._findings = findings
+        self._raised = raised
+        self._cleared = cleared
+        self._before = before
+        self._held = 0.0  # until when this process holds the watch, by the database's clock; 0: it does not
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="findings", daemon=True)
+        dialect = sqlite if database.is_sqlite else postgresql
+        self._first = dialect.insert(_UPKEEP).values(name=NAME, due_at=0.0).on_conflict_do_nothing()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def look(self) -> bool:
+        """Looks, and tells what is new, if this process holds the watch. Whether it does."""
+        with self._database.write() as session:
+            if self._held == 0.0:
+                session.connection().execute(self._first)
+            self._held = session.connection().execute(_MOVE_ON, {"held": self._held}).scalar_one_or_none() or 0.0
+        if self._held == 0.0:
+            return False
+        with self._database.read() as session:
+            found = {one.key: one for one in self._findings.now(session)}
+        with self._database.write() as session:
+            if session.connection().execute(_STILL, {"held": self._held}).first() is None:
+                return False
+            told = self._compare(session, found)
+        for happened, one in told:
+            log.info(happened, kind=str(one.kind), severity=str(one.severity), key=one.key)
+        return True
+
+    def _compare(self, session: Session, found: dict[str, Finding]) -> list[tuple[str, Finding]]:
+        before = {row.key: row for row in session.execute(select(OpenFinding)).scalars()}
+        new = [one for key, one in found.items() if key not in before]
+        over = [row for key, row in before.items() if key not in found]
+        for one in new:
+            session.add(
+                OpenFinding(
+                    key=one.key,
+                    kind=one.kind,
+                    number=count(session, NAME),
+                    raised_at=utc_now(),
+                    finding=one.model_dump(mode="json"),
+                )
+            )
+            self._raised(session, one)
+        gone = [Finding.model_validate(row.finding) for row in sorted(over, key=lambda row: row.number)]
+        for one in gone:
+            session.execute(delete(OpenFinding).where(col(OpenFinding.key) == one.key))
+            self._cleared(session, one)
+        return [*(("finding_raised", one) for one in new), *(("finding_cleared", one) for one in gone)]
+
+    def _work(self) -> None:
+        while not self._stop.wait(EVERY):
+            try:
+                for each in self._before:
+                    each()
+                self.look()
+            except SQLAlchemyError as error:
+                log.error("cannot_look_for_findings", kind=type(error).__name__)
+            except Exception:
+                log.exception("findings_not_looked_for")  # a mistake of ours; the next look may meet another state

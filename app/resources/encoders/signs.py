@@ -1,0 +1,91 @@
+"""Signs of life: a poll is noted in memory, and all that were noted are written once a minute, in one statement.
+
+    poll ──▶ memory of the process ──── every WRITE_EVERY ───▶ encoder.polled_at
+                                                         └──▶ listening: somebody has been there to be polled
+
+What is not yet written is lost with a process that is killed; the encoder polls again within a minute.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import bindparam, case, or_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, SQLModel, select
+
+from app.access.keys import LOCAL, Client
+from app.database.database import Database
+from app.database.types import utc_now
+from app.resources.models import Listening
+
+log = structlog.get_logger(__name__)
+
+WRITE_EVERY = 60.0  # seconds
+GAP = timedelta(minutes=3)  # without a write: nobody was there, as while the service was stopped
+ROWS = 15_000  # of one statement, of two values each; databases take some thirty thousand
+
+_ENCODER, _LISTENING = (SQLModel.metadata.tables[name] for name in ("encoder", "listening"))
+
+
+class Signs:
+    """One a process. The event loop notes, another thread writes."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+        self._polled: dict[int, datetime] = {}  # since it was last written
+        self._write_at = 0.0  # by this machine's own seconds
+        dialect = sqlite if database.is_sqlite else postgresql
+        polled = dialect.insert(_ENCODER)
+        later = or_(_ENCODER.c.polled_at.is_(None), _ENCODER.c.polled_at < polled.excluded.polled_at)
+        self._write = polled.on_conflict_do_update(
+            index_elements=["resource_id"], set_={"polled_at": polled.excluded.polled_at}, where=later
+        ).execution_options(insertmanyvalues_page_size=ROWS)
+        there = dialect.insert(_LISTENING).values(id=1, since=bindparam("now"), until=bindparam("now"))
+        gone_on = _LISTENING.c.until >= bindparam("alive")
+        self._listen = there.on_conflict_do_update(
+            index_elements=["id"],
+            set_={"since": case((gone_on, _LISTENING.c.since), else_=there.excluded.since), "until": bindparam("now")},
+        )
+
+    def poll(self, client: Client, resource_id: int) -> None:
+        """Somebody has asked what this resource has to record: its encoder, if the key is for some resources alone.
+
+        Of an open service whoever asks is.
+        """
+        if client.resources is not None or client is LOCAL:
+            self._polled[resource_id] = self._clock()
+
+    def latest(self, resource_id: int, written: datetime | None) -> datetime | None:
+        """When its encoder last polled: as it is written, or later, as it is known here."""
+        noted = self._polled.get(resource_id)
+        return max(noted, written) if noted and written else noted or written
+
+    def write_if_due(self) -> None:
+        if time.monotonic() >= self._write_at:
+            self.write()
+
+    def write(self) -> None:
+        """Of what cannot be written nothing is forgotten."""
+        polled, self._polled = self._polled, {}
+        now = self._clock()
+        rows = [{"resource_id": of, "polled_at": at} for of, at in sorted(polled.items())]
+        try:
+            with self._database.transaction() as connection:
+                connection.execute(self._listen, {"now": now, "alive": now - GAP})
+                if rows:
+                    connection.execute(self._write, rows)
+        except SQLAlchemyError as error:
+            self._polled = polled | self._polled
+            log.warning("polls_not_written", kind=type(error).__name__)
+        else:
+            self._write_at = time.monotonic() + WRITE_EVERY
+
+
+def listening_since(session: Session, now: datetime) -> datetime | None:
+    """Since when somebody has been there to be polled, without a gap; None while that is not known."""
+    row = session.execute(select(Listening)).scalars().one_or_none()
+    return row.since if row and row.until >= now - GAP else None
