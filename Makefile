@@ -30,6 +30,7 @@ check: $(VENV)/ready-to-test
 bench: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.feed
+	$(BIN)/python -m tests.bench.sockets
 
 soak: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.soak $(if $(HISTORIES),--histories $(HISTORIES))

@@ -42,6 +42,8 @@ from app.kaltura.gate import Gate
 from app.kaltura.observing import Observe, Permissions, outcome_of, unobserved
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import Http, http_client
+from app.notices.listening import Listening
+from app.notices.router import router as notices
 from app.operations import health, readiness
 from app.operations.gauges import Gauges
 from app.operations.metrics import Metrics
@@ -60,16 +62,21 @@ from app.recurrence.occurrences import zone
 from app.resources.feed.polling import Feed, Shortcut
 from app.resources.links_router import router as calendar_links
 from app.resources.lookup import Finder
-from app.resources.mirror import listing, template_entries
+from app.resources.mirror import listing, template_entries, uploads
 from app.resources.mirror.refresh import Mirror
 from app.resources.mirror.threads import Refreshers
 from app.resources.paths import Paths
-from app.resources.rounds import ENTRIES, RESOURCES, Rounds
+from app.resources.rounds import ENTRIES, RESOURCES, UPLOADS, Rounds
 from app.resources.router import router as resources
 from app.sandbox.seed.seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID
 from app.sandbox.simulator import Sandbox
 from app.sandbox.transport import SandboxTransport
-from app.settings import Settings
+from app.settings import Settings, networks_of
+from app.webhooks import people
+from app.webhooks.deliverers import Deliverers
+from app.webhooks.exchange import SECONDS, Sender
+from app.webhooks.people import People
+from app.webhooks.store import Store as Deliveries
 
 log = structlog.get_logger(__name__)
 
@@ -236,10 +243,20 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         busy=unfinished,
     )
     work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (template_entries.EVERY, template_entries.read)}
+    if settings.confirm_recordings:
+        work[UPLOADS] = uploads.EVERY, uploads.read
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
     retention = Retention(database, settings.keep_days)
     threads = Threads()
+    listening = Listening(database, threads)
+    notify = settings.notify.get_secret_value()
+    deliverers = Deliverers(
+        Deliveries(database, owner, SECONDS + settings.lease_seconds),
+        Sender(networks_of(settings.webhook_networks)),
+        People(notify) if notify else None,
+        metrics.delivery,
+    )
     feed = Feed(database, threads, refreshers.ask, settings.refreshes_per_second)
 
     @cache
@@ -247,6 +264,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         """The tables, and whose they are: before anything is sent. Raises ValueError if they are another account's."""
         migrate(database)
         claim(database, kaltura.account)
+        with database.write("webhooks") as session:
+            people.set_up(session, bool(notify))
         counters.write(database)  # on a full disk all else would seem to be well
 
     @asynccontextmanager
@@ -256,6 +275,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         workers.start()
         refreshers.start()
         retention.start()
+        listening.start()
+        deliverers.start()
         log.info("started", sandbox=settings.embedded_sandbox, workers=settings.workers, database=database.kind)
         if keys.is_open:
             log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
@@ -264,6 +285,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
         await asyncio.to_thread(refreshers.stop, MIRROR_STOP_SECONDS)
         await asyncio.to_thread(retention.stop, MIRROR_STOP_SECONDS)
+        await asyncio.to_thread(listening.stop)
+        await asyncio.to_thread(deliverers.stop, MIRROR_STOP_SECONDS)
         feed.versions.close()
         await asyncio.to_thread(keys.stop)
         log.info("stopped", all_calls_ended=ended)
@@ -295,6 +318,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.feed = feed
     app.state.refreshers = refreshers
     app.state.retention = retention
+    app.state.listening = listening
     app.state.kaltura = kaltura.client()
     app.state.threads = threads
     app.state.finder = Finder(database, app.state.kaltura, threads)
@@ -308,6 +332,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.include_router(chains)
     app.include_router(resources)
     app.include_router(calendar_links)
+    app.include_router(notices)
     app.include_router(
         health.health_router(
             {

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfig
 
 PREFIX = "LECTERN_"
 SANDBOXS_OWN = "sqlite:///lectern-sandbox.db"  # so that a first try is never the database of a real account
+OF_COMMANDS = ("url", "key")  # what commands take that call a service: app/cli/watch.py
 _HOST = r"(\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
 
 
@@ -67,6 +68,12 @@ class Settings(BaseSettings):
         le=1000,
         description="Looks at a resource's schedule in Kaltura per second, at most; of all processes together. "
         "A resource that is being asked for wants one a minute. First looks may be 20 a second.",
+    )
+
+    confirm_recordings: bool = Field(
+        True,
+        description="Whether Lectern looks in Kaltura for what encoders have uploaded, and says of each session what "
+        "was recorded.",
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -125,6 +132,16 @@ class Settings(BaseSettings):
     stop_seconds: int = Field(
         25, ge=2, le=600, description="Seconds that a stop takes at most; what still waits for Kaltura then is left."
     )
+    webhook_networks: str = Field(
+        "",
+        description="Comma-separated networks, like `10.20.0.0/16`, that webhooks may be sent to although they are not "
+        "of the open internet.",
+    )
+    notify: SecretStr = Field(
+        SecretStr(""),
+        description="Comma-separated `apprise` addresses (mail, Teams, Slack …) of people who are told of findings "
+        "that can't wait. Needs the extra `lectern[notify]`.",
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
 
     @model_validator(mode="before")
@@ -142,6 +159,15 @@ class Settings(BaseSettings):
         ):
             raise ValueError("must be an http(s) address without credentials or query")
         return value.rstrip("/")
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        try:
+            networks_of(value)
+        except ValueError:
+            raise ValueError("must be comma-separated networks, like 10.20.0.0/16") from None
+        return value
 
     @model_validator(mode="after")
     def _one_way_to_sign_in(self) -> Self:
@@ -170,6 +196,11 @@ class Settings(BaseSettings):
         return is_loopback(self.host) and is_loopback(urlsplit(self.kaltura_url).hostname or "")
 
 
+def networks_of(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Raises ValueError."""
+    return [ipaddress.ip_network(each.strip()) for each in text.split(",") if each.strip()]
+
+
 def _has_port(url: SplitResult) -> bool:
     """Whether its port is one, or left out."""
     try:
@@ -194,8 +225,13 @@ def is_loopback(host: str) -> bool:
 def unknown_variables() -> list[str]:
     """`LECTERN_*` names, of the environment and of `.env`, that no setting reads: misspelt, and without effect."""
     given = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars)}
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "TEST_DATABASE_URL"}
+    known = {PREFIX + name.upper() for name in (*Settings.model_fields, *OF_COMMANDS, "TEST_DATABASE_URL")}
     return sorted(name for name in given - known if name.startswith(PREFIX))
+
+
+def for_commands() -> dict[str, str]:
+    """The environment that a command gets which we start for somebody: ours, without the key."""
+    return {name: value for name, value in os.environ.items() if name != PREFIX + "KEY"}
 
 
 def table() -> str:

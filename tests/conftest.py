@@ -41,11 +41,12 @@ NOT_QUICK = (
         "tests/recurrence/test_server",
         "tests/kaltura/test_fuzz",
         "tests/database/test_account",
+        "tests/cli/test_account",
         "tests/cli/test_newcomer",
     ),
 )
 
-for part in ("chains", "resources", "recordings"):
+for part in ("chains", "resources", "recordings", "notices", "webhooks"):
     import_module(f"app.{part}.models")
 
 

@@ -219,10 +219,12 @@ def logs_as_they_are() -> Iterator[None]:
     """Undoes what a command in this process does to logging."""
     root, kept = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
-    yield
-    structlog.configure(**kept)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    try:
+        yield
+    finally:
+        structlog.configure(**kept)
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def utc(text: str) -> datetime:

@@ -1,4 +1,4 @@
-"""The durable engine: takes a claimed chain as far as it goes. It knows nothing of Kaltura or HTTP.
+"""Runs a claimed chain: sends the calls of its steps in order, until it ends, has to wait, or belongs to another owner.
 
 A chain's states:
 
@@ -56,6 +56,8 @@ STOPPED = {"code": "cancelled", "detail": "It was cancelled before it was done."
 
 @dataclass(frozen=True, slots=True)
 class Engine(Generic[T]):
+    """Runs chains of `definitions` (by operation). Threads may share it. When `stopping`, it gives chains back."""
+
     store: Store
     definitions: Mapping[str, Definition[T]]
     pauses: Pauses = field(default_factory=Pauses)
@@ -63,7 +65,7 @@ class Engine(Generic[T]):
     watch: Watch = UNWATCHED
 
     def run(self, claim: Claim, tools: T) -> bool:
-        """Takes the chain as far as it goes now. Whether it came to an end (succeeded, failed or stuck)."""
+        """Sends what can be sent now. Returns whether the chain came to an end: succeeded, failed or stuck."""
         try:
             return again_if_crossed(lambda: self._run(claim, tools))
         except LeaseLost:
@@ -80,19 +82,19 @@ class Engine(Generic[T]):
         if run is None:
             return True
         claim.stop = run.chain.stop
-        if run.refused:
+        if run.refused_step:
             self._undo(run)
-        elif run.stops and run.current:
-            self._refuse(run, run.current, STOPPED)
+        elif run.is_to_stop and run.current_step:
+            self._refuse(run, run.current_step, STOPPED)
         else:
             self._forward(run)
-        return run.over
+        return run.is_over
 
     def _set_back(self, claim: Claim, tools: T) -> bool:
         if (run := self._load(claim, tools)) is None:
             return True
-        self._wait(run, run.current or run.rows[-1], Retry(MISTAKE))
-        return run.over
+        self._wait(run, run.current_step or run.rows[-1], Retry(MISTAKE))
+        return run.is_over
 
     def _load(self, claim: Claim, tools: T) -> Run[T] | None:
         chain, rows = self.store.load(claim)
@@ -105,31 +107,31 @@ class Engine(Generic[T]):
             with self.store.checkpoint(claim) as session:
                 self.store.end(session, claim, ChainStatus.STUCK, error)
                 if definition is not None:
-                    definition.hold(session, chain.subject)
+                    definition.lock_subject(session, chain.subject)
                     definition.ended(session, chain.subject, ChainStatus.STUCK, error)
             return None
         results = results_of(rows)
         again = {(row.name, call["key"]): call["again"] for row in rows for call in row.calls or () if "again" in call}
         context = Context(chain.id, chain.subject, chain.input, results, tools, again=again)
         run = Run(claim, chain, rows, definition, context, results, again, definition.trips(tools))
-        if run.refused:
+        if run.refused_step:
             chain.error = run.refusal  # should it have been stuck since
         return run
 
     # Forward
 
     def _forward(self, run: Run[T]) -> None:
-        row, begun = run.current, run.begun
+        row, begun = run.current_step, run.interrupted_step
         if begun is not None and begun is not row and not self._make_sure(run, begun):
             return
         on = self._resume(run, row) if row and row.status != StepStatus.PENDING else self._go_on(run)
-        while on and (row := run.current) is not None:
-            calls = run.ready(row)
+        while on and (row := run.current_step) is not None:
+            calls = run.next_calls(row)
             run.claim.guard()
-            left = run.note(row, calls, run.send(row, calls))
+            left = run.record_outcomes(row, calls, run.send(row, calls))
             refused = next((one for one in left if isinstance(one, Failed)), None)
             again = [one for one in left if isinstance(one, Again)]
-            if refused and run.returns:
+            if refused and run.can_be_undone:
                 self._refuse(run, row, refused.error)
                 return
             if again:
@@ -139,23 +141,25 @@ class Engine(Generic[T]):
                 return
             else:
                 on = self._go_on(run)
-        if run.refused:
+        if run.refused_step:
             self._undo(run)
 
     def _go_on(self, run: Run[T]) -> bool:
         """Whether there is something to send now, and all is committed that must be before that."""
-        return self._glide(run) or self._advance(run)
+        return self._go_on_uncommitted(run) or self._advance(run)
 
-    def _glide(self, run: Run[T]) -> bool:
+    def _go_on_uncommitted(self, run: Run[T]) -> bool:
         """Goes on in memory alone, from calls that are harmless to repeat to others: a crash repeats them all.
 
         Whether there is such a call to send now.
         """
         if run.chain.status != ChainStatus.RUNNING or run.claim.since_checkpoint() >= UNSAVED:
             return False
-        while (row := run.current) is not None and run.glides(row) and not (run.stops or self.stopping()):
+        while (row := run.current_step) is not None and run.may_go_on_uncommitted(row):
+            if run.is_to_stop or self.stopping():
+                return False
             if row.status == StepStatus.PENDING:
-                run.begin(row)
+                run.start_step(row)
             elif open_calls(row):
                 return True
             else:
@@ -164,7 +168,7 @@ class Engine(Generic[T]):
 
     def _resume(self, run: Run[T], row: StepState) -> bool:
         """Goes on in the middle of a step. Whether there is something to send now."""
-        calls = run.ready(row)
+        calls = run.next_calls(row)
         if not self._make_sure(run, row):
             return False
         if all(call["state"] == MADE for call in calls):
@@ -172,7 +176,7 @@ class Engine(Generic[T]):
         with self._checkpoint(run) as session:
             if not self._take_lanes(run, session, row):
                 return False
-            run.intend(row)
+            run.mark_sent(row)
             row.attempts += 1
             run.chain.status = ChainStatus.RUNNING
             self.store.change(session, run.claim, status=ChainStatus.RUNNING, error=None)
@@ -186,26 +190,26 @@ class Engine(Generic[T]):
         """
         going = not self.stopping()
         with self._checkpoint(run) as session:
-            while (row := run.current) is not None:
+            while (row := run.current_step) is not None:
                 if open_calls(row):
                     break
                 if row.status != StepStatus.PENDING:
                     self._finish(run, row)
                     self._save(run, session)
-                elif run.stops:
+                elif run.is_to_stop:
                     break
                 elif self._take_lanes(run, session, row):
-                    run.begin(row)
+                    run.start_step(row)
                 else:
                     return False
             if row is None:
                 self._end(session, run, ChainStatus.SUCCEEDED, None)
                 return False
-            if run.stops:
+            if run.is_to_stop:
                 self.store.change(session, run.claim, **self._refused(run, row, STOPPED))
                 return False
             if going:
-                run.intend(row)
+                run.mark_sent(row)
                 if run.chain.status != ChainStatus.RUNNING:
                     run.chain.status = ChainStatus.RUNNING
                     self.store.change(session, run.claim, status=ChainStatus.RUNNING, error=None)
@@ -225,12 +229,12 @@ class Engine(Generic[T]):
         for row in run.finished:
             save = run.step(row).save
             if save is not None:
-                run.definition.hold(session, run.chain.subject)
+                run.definition.lock_subject(session, run.chain.subject)
                 save(session, run.context)
         run.finished.clear()
 
     def _finish(self, run: Run[T], row: StepState) -> None:
-        run.finish(row)
+        run.finish_step(row)
         self.watch.step(run.chain.operation, row.name, seconds_between(row.started_at, row.finished_at))
 
     def _take_lanes(self, run: Run[T], session: Session, row: StepState) -> bool:
@@ -238,19 +242,21 @@ class Engine(Generic[T]):
         keys, before = run.lanes(row), [key for one in run.rows[: row.position] for key in run.lanes(one)]
         if keys and before and min(keys) <= max(before):
             raise ValueError(f"the lanes of {row.name} do not sort after those before it")
-        rows = run.to_line_up(row)
-        keys, passing = ([key for one in rows for key in named(one)] for named in (run.lanes, run.passing))
-        taken = self.store.take_lanes(session, run.claim, keys, passing)
+        rows = run.steps_needing_lanes(row)
+        keys, lanes_without_waiting = (
+            [key for one in rows for key in named(one)] for named in (run.lanes, run.lanes_without_waiting)
+        )
+        taken = self.store.take_lanes(session, run.claim, keys, lanes_without_waiting)
         if taken is not None:
             self.store.release(session, run.claim, 0, status=ChainStatus.QUEUED, waiting_for=taken)
-        run.in_line = taken is None
-        return run.in_line
+        run.has_lanes = taken is None
+        return run.has_lanes
 
     def _step_aside(self, run: Run[T], session: Session) -> None:
         """Lets others have its lanes. What steps found out under their protection, they find out anew."""
         self.store.step_aside(session, run.claim)
-        if run.returns and not run.refused:
-            run.forget()
+        if run.can_be_undone and not run.refused_step:
+            run.forget_what_lanes_protected()
 
     # Looking up, waiting
 
@@ -274,7 +280,7 @@ class Engine(Generic[T]):
         found = run.side_by_side([partial(run.attempt, row, call, find) for call in calls])
         for call, outcome in zip(calls, found, strict=True):
             if isinstance(outcome, Done):
-                run.made(row, call, outcome.result)
+                run.record_result(row, call, outcome.result)
         left = [outcome for outcome in found if not isinstance(outcome, Done | None)]
         missing = [call for call, outcome in zip(calls, found, strict=True) if outcome is None]
         for call in missing:
@@ -305,7 +311,7 @@ class Engine(Generic[T]):
             row.error = dict(hopeless or {"detail": reason})
         if row.status == StepStatus.RUNNING:
             row.status = StepStatus.WAITING
-        run.change(row)
+        run.mark_changed(row)
         with self._checkpoint(run) as session:
             if hopeless or run.claim.tried >= self.store.patience:
                 why = hopeless or {"code": "stuck", "detail": reason}
@@ -313,9 +319,9 @@ class Engine(Generic[T]):
                 return
             # The trouble of all chains together keeps nobody from anything. Those that wait for each other do.
             is_own = shared is None or run.step(row).announced
-            if is_own and not run.claim.verdict and run.waited(row) + pause > self.pauses.aside:
+            if is_own and not run.claim.verdict and run.seconds_since_first_try(row) + pause > self.pauses.aside:
                 self._step_aside(run, session)
-            status = ChainStatus.UNDOING if run.refused else ChainStatus.WAITING
+            status = ChainStatus.UNDOING if run.refused_step else ChainStatus.WAITING
             self.store.release(session, run.claim, pause, status=status)
         self.watch.retry(run.chain.operation, row.name)
         log.info("chain_waits", chain_id=run.chain.id, step=row.name, reason=reason, seconds=round(pause, 1))
@@ -354,7 +360,7 @@ class Engine(Generic[T]):
         row.error, row.next_attempt_at, row.failures = dict(error), None, 0
         log.info("chain_refused", chain_id=run.chain.id, step=row.name, code=error.get("code"))
         run.chain.error = run.refusal
-        run.change(row)
+        run.mark_changed(row)
         return {"status": ChainStatus.UNDOING, "error": run.chain.error, "tried": 0.0}
 
     def _undo(self, run: Run[T]) -> None:
@@ -374,7 +380,7 @@ class Engine(Generic[T]):
             call["state"], row.next_attempt_at, row.failures = UNDONE, None, 0
             if row.status == StepStatus.SUCCEEDED and all(call["state"] == UNDONE for call in row.calls or ()):
                 row.status, row.error = StepStatus.UNDONE, None
-            run.change(row)
+            run.mark_changed(row)
             with self._checkpoint(run, status=ChainStatus.UNDOING):
                 pass
         with self._checkpoint(run) as session:
@@ -383,7 +389,7 @@ class Engine(Generic[T]):
     def _end(self, session: Session, run: Run[T], status: ChainStatus, error: Mapping[str, Json] | None) -> None:
         run.chain.status = status
         self.store.end(session, run.claim, status, error)
-        run.definition.hold(session, run.chain.subject)
+        run.definition.lock_subject(session, run.chain.subject)
         run.definition.ended(session, run.chain.subject, status, error)
         plan_sweep(self.store, session, self.definitions, run, self.pauses.sweep)
         self.watch.chain(run.chain.operation, str(status), seconds_between(run.chain.created_at, utc_now()))

@@ -57,7 +57,7 @@ _STANDS = exists().where(_MINE.c.key == _LANE_ID, _MINE.c.chain_id == _OF)
 _STAND = insert(_LANE).from_select(
     ["key", "chain_id", "place"], select(_LANE_ID, _OF, func.coalesce(_OF_PARTY, _LAST)).where(~_STANDS)
 )
-# Nobody leaves a lane behind. Should it ever be, who wants it next frees it.
+# No chain that has ended has a lane. Should one ever have, whoever wants that lane next frees it.
 _FREE = delete(_LANE).where(
     _LANE.c.key == _LANE_ID,
     _LANE.c.chain_id.in_(
@@ -88,12 +88,12 @@ MUST_WAIT: ColumnElement[bool] = exists().where(
 
 
 def subject_lane(subject: str) -> str:
-    """The lane of all chains of one subject. It is their own: a chain in trouble keeps no other one."""
+    """The key of the lane of all chains of one subject, which a chain keeps also when it steps aside."""
     return f"recording:{subject}"
 
 
 def take(connection: Connection, chain_id: str, keys: Iterable[str], passing: Iterable[str] = ()) -> str | None:
-    """Takes a chain's place in these lanes, in ascending order: the first that it has to wait for, or None.
+    """Takes a chain's place in these lanes, in ascending order. The first that it has to wait for, or None.
 
     Those that are `passing` it takes without waiting: those behind it wait until it has ended.
     """
@@ -112,12 +112,12 @@ def take(connection: Connection, chain_id: str, keys: Iterable[str], passing: It
 
 
 def leave(connection: Connection, chain_id: str, *, but: str = "") -> bool:
-    """Leaves all its lanes, or all but one. Whether anybody waits for one of them."""
+    """Leaves all its lanes, or all `but` one. Returns whether anybody waits for one of those that it left."""
     left = connection.execute(_LEAVE, {"of": chain_id, "but": but}).scalars().all()
     return bool(left) and connection.execute(_WAITING, {"lanes": left}).first() is not None
 
 
 def holding_up(connection: Connection, seconds: float) -> list[str]:
-    """`<chain id> (<operation> of <subject>)` of each that has a lane for which another has waited for so long."""
+    """The chains for whose lanes others have waited for so many seconds: `<id> (<operation> of <subject>)` each."""
     rows = connection.execute(_HOLD_UP, {"seconds": seconds})
     return [f"{chain_id} ({operation} of {subject})" for chain_id, subject, operation in rows]

@@ -12,6 +12,7 @@ from sqlmodel import Field, SQLModel
 from app.database.types import UtcDateTime, utc_now
 
 
+# app/chains/engine.py draws how a chain comes from one to the next. A docstring would be shown in the API.
 class ChainStatus(StrEnum):
     QUEUED = "queued"  # not begun, or standing in line for a lane
     RUNNING = "running"
@@ -95,7 +96,7 @@ class ChainStep(SQLModel, table=True):
 
 @dataclass(slots=True)
 class ChainState:
-    """What a worker knows of its chain. Plain, as `StepState`: the mapped classes note each change by itself."""
+    """What a worker knows of its chain: columns of `chain`. A plain class: a mapped one costs time at each change."""
 
     id: str
     subject: str
@@ -110,7 +111,7 @@ class ChainState:
 
 @dataclass(slots=True)
 class StepState:
-    """A `chain_step` in the hands of a worker, who saves it at the next checkpoint."""
+    """A row of `chain_step` that a worker changes, and writes at the next checkpoint. Plain for the same reason."""
 
     chain_id: str
     position: int

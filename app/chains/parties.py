@@ -30,7 +30,7 @@ _CHAIN, _STEP = (SQLModel.metadata.tables[name] for name in ("chain", "chain_ste
 
 Verdict = Mapping[str, Any]
 Hinders = Callable[[Session, Sequence[str], int], Verdict | None]
-"""What is in the way of going at an instant (epoch seconds), among the chains with these ids."""
+"""Asked with the ids of the chains and an instant (epoch seconds): the verdict against going then, or None."""
 
 SECONDARY = BatchRefused.code
 """The code of a chain that was refused because another one of its party was."""
@@ -62,7 +62,8 @@ _AT_ONCE = (
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How it stands with a party. `refused`: the verdict that it must come to, if it has not come to one yet."""
+    """How far a party has come. `size`: how many chains it has. `refused`: the verdict that it must come to, if it has
+    not come to one yet."""
 
     size: int
     verdict: Verdict | None
@@ -75,16 +76,16 @@ class Standing:
         return not self.verdict and not self.refused and bool(self.coming)
 
 
-def look(session: Session, chain_id: str, step: str) -> Standing:
-    """How it stands with the party of a chain, whose chains wait for each other at `step`."""
+def standing_of(session: Session, chain_id: str, step: str) -> Standing:
+    """How far the party of a chain has come, whose chains wait for each other at the step of that name."""
     return _standing(session, session.connection().execute(_MEMBERS, {"of": chain_id}).all(), step)
 
 
 def decide(session: Session, chain_id: str, step: str, hinders: Hinders) -> Verdict | None:
     """The verdict on the party of a chain that has come to `step`; None if it cannot be told yet.
 
-    Who is being written by others just now is not waited for, as others may wait for what is held here: it is to be
-    asked for again.
+    A chain that another process writes just now is not waited for, because that one may wait for what is locked here:
+    then the answer is None, and the caller asks again.
     """
     connection = session.connection()
     size = connection.execute(_COUNT, {"of": chain_id}).scalar_one()
@@ -121,5 +122,5 @@ def _code(member: Row[Any]) -> str:
 
 
 def may_stop(stop: bool, verdict: Verdict | None) -> bool:
-    """Whether a chain that is asked to stop may: not when others have gone on in the belief that it does."""
+    """Whether a chain that is asked to stop may stop: not after the verdict that all of its party go on."""
     return stop and not (verdict and verdict["go"])

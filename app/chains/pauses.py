@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """Seconds between attempts: `first`, doubling to `longest`, with jitter; `look` between two looks, `sweep` before
-    the last one. `aside`: that a chain waits in the way of others before it steps aside."""
+    """All in seconds. Between attempts: `first`, doubling to `longest`, with jitter. `look`: between two look-ups of
+    what was not found. `sweep`: until the last of them. `aside`: for how long a chain waits before it steps aside."""
 
     first: float = 1.0
     longest: float = 300.0
@@ -16,5 +16,6 @@ class Pauses:
     aside: float = 60.0
 
     def after(self, failures: int) -> float:
+        """The pause after so many failures in a row, at least one."""
         grown = min(self.longest, self.first * 2.0 ** min(failures - 1, 30))
         return grown * random.uniform(0.75, 1.25)  # noqa: S311 - so that chains don't come back in step

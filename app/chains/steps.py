@@ -28,7 +28,7 @@ Json = Any  # what JSON can hold
 T = TypeVar("T")
 Act = Callable[[], Any]
 
-MOST_TOGETHER = 50  # calls that are sent at once
+MAX_CALLS_AT_ONCE = 50  # calls that are sent at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Context(Generic[T]):
-    """What a step may know: the chain's input, what earlier calls resulted in, and the worker's tools."""
+    """What a step may know: the chain's input, the results of earlier calls, and the worker's tools."""
 
     chain_id: str
     subject: str
@@ -114,7 +114,7 @@ class Context(Generic[T]):
     failures: int = 0  # of the step, since anything of it succeeded; outages that all chains wait for are none
     # What this run knows by itself, forgotten with it: the calls that it got the results of (step, key), and whatever
     # steps have found out and need not ask again.
-    made_here: set[tuple[str, str]] = field(default_factory=set)
+    done_in_this_run: set[tuple[str, str]] = field(default_factory=set)
     seen: set[Json] = field(default_factory=set)
     again: Mapping[tuple[str, str], int] = field(default_factory=dict)  # how often a call (step, key) was made anew
 
@@ -125,20 +125,28 @@ class Context(Generic[T]):
 
 
 class SideBySide(Protocol):
-    """How several things are done that do not depend on each other: all of them are asked, and each has its answer.
+    """Does several things that do not depend on each other, perhaps in one request. Returns what each act returns.
 
-    `ahead` and `late` are questions that will be asked soon: that they are asked now is a help, and no more.
+    `prefetch` and `prefetch_after` are questions that will be asked soon. Asking them now saves a request later, and
+    nothing depends on it.
     """
 
-    def __call__(self, acts: Sequence[Act], ahead: Sequence[Act] = (), late: Sequence[Act] = ()) -> list[Any]: ...
+    def __call__(
+        self, acts: Sequence[Act], prefetch: Sequence[Act] = (), prefetch_after: Sequence[Act] = ()
+    ) -> list[Any]: ...
 
 
-def one_after_another(acts: Sequence[Act], ahead: Sequence[Act] = (), late: Sequence[Act] = ()) -> list[Any]:  # noqa: ARG001
+def one_after_another(
+    acts: Sequence[Act],
+    prefetch: Sequence[Act] = (),  # noqa: ARG001
+    prefetch_after: Sequence[Act] = (),  # noqa: ARG001
+) -> list[Any]:
+    """Asks nothing ahead: for definitions without `trips`."""
     return [act() for act in acts]
 
 
-def every(_key: str) -> bool:
-    """For `Step.together`."""
+def every(_one: object) -> bool:
+    """For `Step.independent`: no call depends on another; and for `Step.redo_after_stepping_aside`."""
     return True
 
 
@@ -146,32 +154,43 @@ def every(_key: str) -> bool:
 class Step(Generic[T]):
     """An ordered part of a chain: a few calls of one kind.
 
-    * `calls` says what to send. Pure: it depends on input and results alone, and on what is made anew.
-    * `check` says whether they may be sent: `Done`, or what is in the way. It is asked about all open calls of the
-      step before the first of them, once in each run: nothing of it is kept, and after a crash or a pause it is
-      asked anew.
-    * `send` does one of them.
-    * `find` looks up whether one was done, and answers `Done`, or None if it is not there. A step without `find`
-      is harmless to repeat.
-    * `together` says by its key of each call whether it may be sent with those next to it of which that is true too:
-      they do not depend on each other. Each still has its own intent, outcome, look-up and undo. The others are sent
-      one after another.
-    * `ahead` and `late` are questions that later steps will ask: they go along with the calls, `late` ones behind what
-      these change.
-    * `undo` removes what one made, given its result (None if that never became known). It must be harmless to
+    What is sent:
+
+    * `calls` says what to send. Pure: it depends on the input, the results of earlier steps, and `Context.again` alone.
+    * `check` is asked once in each run, before the first call, about all open calls of the step: `Done` lets them
+      through, any other outcome is that of all of them. Its answer is not kept: the next run asks anew.
+    * `send` does one call.
+    * `find` looks up whether one call was done: `Done`, or None if it is not there. A step without `find` is harmless
+      to repeat.
+    * `undo` removes what one call made, given its result (None if that never became known). It must be harmless to
       repeat. A step without `undo` leaves nothing behind.
-    * `leaves` says of a result whether there is something to undo; of what is harmless to repeat all the same.
-    * `lanes` must be held before the step begins, and are kept until the chain ends, or steps aside because it waits
-      for long. Those of a later step sort after those of the steps before it: chains that took lanes in another order
-      could wait for each other for ever. In those that are `passing` the chain takes a place, and waits for nobody:
-      others wait for it.
-    * What a step that is done `anew` has found out holds only while the chain has its lanes. When it has stepped aside,
-      the step is done once more, unless the chain is past its point of no return.
-    * With a `final` step the chain is past its point of no return: from there on it is neither undone nor stopped,
-      and what is refused is tried again until a person looks into it.
-    * That an `announced` step has begun is committed before anything of it is sent: others look for it.
-    * `save` writes what the finished step has found out, within the transaction that finishes it: over what it wrote
-      before, if some of it has been made anew since.
+    * `needs_undo` says of a result whether there is anything to undo. A step that has it is harmless to repeat.
+    * `save` writes what the finished step has found out, within the transaction that finishes it. It may run again
+      after something was made anew, and then writes over what it wrote before.
+
+    What goes into one request:
+
+    * `independent` says of a call, by its key, that it does not depend on the others of which this is true: neighbours
+      are sent together, `MAX_CALLS_AT_ONCE` at most. Each still has its own intent, outcome, look-up and undo. The
+      others are sent one after another.
+    * `prefetch` and `prefetch_after` are questions that later steps will ask. They go along with the last of the calls,
+      the second kind behind what these change.
+
+    What it waits for:
+
+    * `lanes` are taken before the step begins, and kept until the chain ends, or steps aside because it waits for long.
+      They must sort after those of the steps before it: chains that took lanes in another order could wait for each
+      other for ever.
+    * `lanes_without_waiting`: the chain takes its place in these, and does not wait for whoever is before it. Those
+      behind wait for it.
+    * `redo_after_stepping_aside` says whether what the step has found out holds only while the chain has its lanes.
+      Unless the chain is past its point of no return, the step is done once more then when it has them again.
+
+    Where it stands in the chain:
+
+    * `final`: from here on the chain is past its point of no return. It is neither undone nor stopped, and what is
+      refused is tried again until a person looks into it.
+    * `announced`: that the step has begun is committed before anything of it is sent, because others look for it.
     """
 
     name: str
@@ -179,22 +198,22 @@ class Step(Generic[T]):
     send: Callable[[Context[T], Call], Outcome]
     find: Callable[[Context[T], Call], Outcome | None] | None = None
     undo: Callable[[Context[T], Call, Json], Outcome] | None = None
-    leaves: Callable[[Json], bool] | None = None
+    needs_undo: Callable[[Json], bool] | None = None
     lanes: Callable[[Context[T]], Sequence[str]] | None = None
     save: Callable[[Session, Context[T]], None] | None = None
     check: Callable[[Context[T], Sequence[Call]], Outcome] | None = None
     final: bool = False
     announced: bool = False
-    anew: bool = False
-    passing: Callable[[Context[T]], Sequence[str]] | None = None
-    together: Callable[[str], bool] | None = None
-    ahead: Callable[[Context[T]], Sequence[Act]] | None = None
-    late: Callable[[Context[T]], Sequence[Act]] | None = None
+    redo_after_stepping_aside: Callable[[Context[T]], bool] | None = None
+    lanes_without_waiting: Callable[[Context[T]], Sequence[str]] | None = None
+    independent: Callable[[str], bool] | None = None
+    prefetch: Callable[[Context[T]], Sequence[Act]] | None = None
+    prefetch_after: Callable[[Context[T]], Sequence[Act]] | None = None
 
     @property
     def repeatable(self) -> bool:
-        """Whether nobody needs to know of each of its calls if it was made."""
-        return self.find is None and (self.undo is None or self.leaves is not None) and not self.announced
+        """Whether its calls are harmless to send again, so that nobody needs to know of each whether it was sent."""
+        return self.find is None and (self.undo is None or self.needs_undo is not None) and not self.announced
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +223,13 @@ class Definition(Generic[T]):
     New chains have `steps`. A chain goes on with those that it was begun with, by name and in its own order, whatever
     a newer version does: `retired` are steps that new chains do without and older ones may still have.
 
-    `hold` locks the subject's own row, before each `save` and `ended` writes anything: whoever changes a subject locks
-    its chains first, that row next, and then the rest, so that two never wait for each other.
+    `lock_subject` locks the subject's own row, before each `save` and `ended` writes anything: whoever changes a
+    subject locks its chains first, that row next, and then the rest, so that two never wait for each other.
 
     `trips` makes, for each run, what sends calls side by side.
 
     `ended` runs within the transaction that ends the chain: `succeeded`, `failed` (with what it was refused for), or
-    `stuck` (with `{"code": "stuck", "detail", "step", …}`; once taken up again, the chain ends another time).
+    `stuck` (with `{"code": "stuck", "detail", "step", …}`; once resumed, the chain ends another time).
     `sweep` names the operation that looks once more, some minutes after a chain had an unknown outcome, for what may
     have been made without being seen. Its subject is `sweep:<subject>`, its input `{"subject", "input", "results",
     "unsure": {step: [{"key", "request"}]}}`; after a chain that failed, there are no results.
@@ -221,7 +240,7 @@ class Definition(Generic[T]):
     ended: Callable[[Session, str, ChainStatus, Mapping[str, Json] | None], None]
     sweep: str | None = None
     retired: Sequence[Step[T]] = ()
-    hold: Callable[[Session, str], None] = lambda _session, _subject: None
+    lock_subject: Callable[[Session, str], None] = lambda _session, _subject: None
     trips: Callable[[T], SideBySide] = lambda _tools: one_after_another
     known: Mapping[str, Step[T]] = field(init=False)  # every step that a chain may have, by name
 

@@ -1,4 +1,4 @@
-"""Where chains are durable: claims, leases, fences, lanes and checkpoints. The only code that commits mid-flow.
+"""Chains in SQL: claims, leases, fences, lanes and checkpoints. The only code that commits in the middle of something.
 
 A chain belongs to whoever's fencing number stands in its row. Claiming raises the number; each checkpoint names
 it, so a checkpoint by an old owner changes no row and ends its run (`LeaseLost`).
@@ -54,7 +54,7 @@ _LEASE = bindparam("lease", type_=Float(53))
 _SILENT = database_now() - (_CHAIN.c.lease_until - _LEASE)  # seconds since its owner's last sign of life
 _RENEW = (
     update(_CHAIN)
-    .where(_CHAIN.c.id == bindparam("of"), _CHAIN.c.fence == bindparam("held"), _CHAIN.c.owner.is_not(None))
+    .where(_CHAIN.c.id == bindparam("of"), _CHAIN.c.fence == bindparam("my_fence"), _CHAIN.c.owner.is_not(None))
     .values(
         lease_until=database_now() + _LEASE,
         tried=_CHAIN.c.tried + case((_SILENT > _LEASE, _LEASE), (_SILENT > 0.0, _SILENT), else_=0.0),
@@ -123,24 +123,30 @@ class Claim:
     tried: float = 0.0  # seconds under trial, as of the last renewal
     subject: str = ""  # for the log
     party: str | None = None
-    more: bool = False  # whether others were due when it was claimed
+    others_due: bool = False  # whether others were due when it was claimed
     verdict: Mapping[str, Any] | None = None  # on its party, as of the last renewal
-    handed_on: bool = False  # whether it has made others due
+    freed_others: bool = False  # whether it has made others due
     loaded: Loaded | None = None  # as it is in the database, if that is known
 
     def guard(self) -> None:
-        """To be called right before anything is sent: a process that was stopped past its lease sends nothing."""
+        """To be called right before anything is sent. Raises LeaseLost when the lease has run out on this host's clock:
+        a process that was stopped for so long sends nothing."""
         if time.monotonic() >= self.valid_until:
             raise LeaseLost
 
     def since_checkpoint(self) -> float:
+        """Seconds since its last checkpoint."""
         return time.monotonic() - self.saved_at
 
 
 class Store:
+    """The chains of one database, for one process. Threads may share it.
+
+    `owner` names this process in the rows it holds. `lease` (seconds): how long it may be silent before another process
+    takes its chains over. A chain that has been under trial for `patience` seconds without coming to an end is stuck.
+    """
+
     def __init__(self, database: Database, owner: str, lease: float, patience: float = 24 * 3600.0) -> None:
-        """`owner` names this process in the rows it holds; `lease` (seconds) is how long it may be silent;
-        a chain that has been under trial for `patience` seconds without coming to an end is stuck."""
         self.database = database
         self.owner = owner
         self.lease = lease
@@ -166,7 +172,7 @@ class Store:
         self._insert(session, chain, rows, owner=None, fence=0, lease=0.0, delay=delay, party=party)
         return chain.id
 
-    def begin(
+    def create_claimed(
         self, session: Session, subject: str, operation: str, steps: Sequence[str], given: Mapping[str, Any]
     ) -> Claim:
         """A new chain in the caller's transaction that is claimed from the start, to be run when that has committed."""
@@ -181,6 +187,7 @@ class Store:
         connection.execute(_PLAN, [_values(row, _PLANNED) for row in rows])
 
     def load(self, claim: Claim) -> Loaded:
+        """The chain and its steps as they are in the database; without a query right after `create_claimed`."""
         loaded, claim.loaded = claim.loaded, None
         if loaded is not None:
             return loaded
@@ -196,25 +203,25 @@ class Store:
         begun = time.monotonic()
         with self.database.transaction() as connection:
             row = connection.execute(_CLAIM, {"by": self.owner, "lease": self.lease}).one_or_none()
-            more = row is not None and connection.execute(_DUE).first() is not None
+            others_due = row is not None and connection.execute(_DUE).first() is not None
         if row is None:
             return None
-        return Claim(row.id, row.fence, begun + self.lease, subject=row.subject, party=row.party, more=more)
+        return Claim(row.id, row.fence, begun + self.lease, subject=row.subject, party=row.party, others_due=others_due)
 
     def renew(self, claims: Iterable[Claim]) -> None:
-        """Says that this process is alive. A claim that was lost meanwhile is left to run into its fence.
+        """Extends the leases of these claims. One that was lost meanwhile is met by LeaseLost at its next checkpoint.
 
         Each in a transaction of its own: one that waits for a chain's row keeps no other one from anybody.
         """
         for claim in claims:
             begun = time.monotonic()
             with self.database.transaction() as connection:
-                is_held = self._renew(connection, claim)
-            if is_held:
+                is_ours = self._renew(connection, claim)
+            if is_ours:
                 claim.valid_until = begun + self.lease
 
     def _renew(self, connection: Connection, claim: Claim) -> bool:
-        values = {"of": claim.chain_id, "held": claim.fence, "lease": self.lease, "at": utc_now()}
+        values = {"of": claim.chain_id, "my_fence": claim.fence, "lease": self.lease, "at": utc_now()}
         row = connection.execute(_RENEW, values).one_or_none()
         if row is None:
             claim.stop = False
@@ -226,9 +233,10 @@ class Store:
 
     @contextmanager
     def checkpoint(self, claim: Claim, rows: Collection[StepState] = (), **changes: Any) -> Iterator[Session]:
-        """One durable moment: a chain's own row (`changes`), what the caller writes, and its steps `rows`.
+        """One transaction: `changes` in the chain's own row, what the caller writes, then the steps in `rows`.
 
-        The rows are saved as they are when the caller's block ends; it may add to them until then.
+        The rows are written as they are when the caller's block ends; it may add to them until then. The lease is
+        renewed. Raises LeaseLost, and writes nothing, if the chain has another owner.
         """
         begun = time.monotonic()
         with self.database.write() as session:
@@ -243,23 +251,24 @@ class Store:
         claim.valid_until = begun + self.lease
 
     def change(self, session: Session, claim: Claim, **changes: Any) -> None:
+        """Within a checkpoint: sets columns of the chain's own row."""
         session.connection().execute(update(_CHAIN).where(_CHAIN.c.id == claim.chain_id).values(**changes))
 
     def release(self, session: Session, claim: Claim, delay: float | None, **changes: Any) -> None:
-        """Within a checkpoint: gives the chain back, to be taken up in `delay` seconds, or never (None)."""
+        """Within a checkpoint: gives the chain back, to be claimed in `delay` seconds, or not by itself (None)."""
         due = None if delay is None else database_now() + delay
         if delay:
             changes["tried"] = _CHAIN.c.tried + delay
         self.change(session, claim, owner=None, lease_until=0.0, next_attempt_at=due, **changes)
 
     def end(self, session: Session, claim: Claim, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-        """Within a checkpoint: there is nothing more to do, or not until somebody takes it up again (stuck)."""
+        """Within a checkpoint: the chain has ended, or (stuck) waits for `make_due`. It leaves its lanes."""
         finished = None if status == ChainStatus.STUCK else utc_now()
         self.release(session, claim, None, status=status, error=error, finished_at=finished)
-        claim.handed_on = lanes.leave(session.connection(), claim.chain_id)
+        claim.freed_others = lanes.leave(session.connection(), claim.chain_id)
 
-    def take_up(self, session: Session, chain_id: str) -> bool:
-        """A stuck or waiting chain is due at once, with new patience. Whether there was one to take up."""
+    def make_due(self, session: Session, chain_id: str) -> bool:
+        """Makes a stuck or waiting chain due at once, with new patience. False if it is neither, or runs just now."""
         due = update(_CHAIN).where(
             _CHAIN.c.id == chain_id,
             _CHAIN.c.status.in_((ChainStatus.STUCK, ChainStatus.WAITING, ChainStatus.UNDOING)),
@@ -271,31 +280,34 @@ class Store:
         session.execute(update(_STEP).where(_STEP.c.chain_id == chain_id).values(failures=0))
         return True
 
-    def hold(self, session: Session, subject: str) -> None:
-        """Until the end of this transaction, no chain of the subject comes to a checkpoint.
+    def lock_chains(self, session: Session, subject: str) -> None:
+        """Locks all chains of the subject: until the end of this transaction none of them comes to a checkpoint.
 
         To be called before anything else of the subject is read or written: checkpoints lock their chain first, too.
         """
         session.connection().execute(_HOLD, {"of": subject})
 
     def ask_to_stop(self, session: Session, chain_id: str) -> None:
-        """Whatever it does or waits for, the chain ends soon: undone, or past its point of no return, finished."""
+        """Makes an unfinished chain end soon: undone, or, past its point of no return, finished."""
         unfinished = (_CHAIN.c.id == chain_id, _CHAIN.c.finished_at.is_(None))
         session.execute(update(_CHAIN).where(*unfinished).values(stop=True, waiting_for=None))
-        self.take_up(session, chain_id)
+        self.make_due(session, chain_id)
 
     # Lanes
 
     def take_lanes(
         self, session: Session, claim: Claim, keys: Iterable[str], passing: Iterable[str] = ()
     ) -> str | None:
-        """Within a checkpoint: the first of the lanes `keys` that the chain has to wait for, or None."""
+        """Within a checkpoint: takes the chain's place in the lanes `keys`, and in those of `passing` without waiting.
+
+        Returns the first lane that it has to wait for; None when it has all of `keys`.
+        """
         return lanes.take(session.connection(), claim.chain_id, keys, passing)
 
     def step_aside(self, session: Session, claim: Claim) -> None:
-        """Within a checkpoint: lets others by, but for those of its own subject."""
+        """Within a checkpoint: leaves all lanes but that of its own subject, so that others may go first."""
         own = lanes.subject_lane(claim.subject)
-        claim.handed_on = lanes.leave(session.connection(), claim.chain_id, but=own)
+        claim.freed_others = lanes.leave(session.connection(), claim.chain_id, but=own)
 
 
 def _new(subject: str, operation: str, steps: Sequence[str], given: Mapping[str, Any], status: ChainStatus) -> Loaded:
@@ -313,7 +325,7 @@ def _new_values(row: StepState) -> dict[str, Any]:
 
 
 def steps_of(session: Session, chain_ids: Iterable[str]) -> Mapping[str, list[StepState]]:
-    """Each chain's steps, in order."""
+    """The steps of each of these chains, by chain id, in order."""
     found = defaultdict(list)
     for row in session.connection().execute(_STEPS, {"of": list(chain_ids)}):
         found[row.chain_id].append(StepState(*row))
@@ -321,12 +333,12 @@ def steps_of(session: Session, chain_ids: Iterable[str]) -> Mapping[str, list[St
 
 
 def latest_chains(session: Session, subjects: Iterable[str]) -> dict[str, Chain]:
-    """Each subject's latest chain."""
+    """Each subject's latest chain, by subject; subjects without one are left out."""
     return {chain.subject: chain for chain in session.execute(_LATEST, {"of": list(subjects)}).scalars()}
 
 
 def unfinished(session: Session, subjects: Iterable[str]) -> set[str]:
-    """Those of the subjects that a chain is at work on, or will be."""
+    """Those of the subjects that have a chain which has not ended; a stuck one has not."""
     return set(session.connection().execute(_UNFINISHED, {"of": list(subjects)}).scalars())
 
 

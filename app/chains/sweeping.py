@@ -16,7 +16,10 @@ T = TypeVar("T")
 def plan_sweep(
     store: Store, session: Session, definitions: Mapping[str, Definition[T]], run: Run[T], delay: float
 ) -> None:
-    """Within the checkpoint that ends the chain. `delay`: seconds until it looks. See Definition for its input."""
+    """Within the checkpoint that ends the chain: makes the sweep, if anything was sent that had no answer.
+
+    `delay`: seconds until it looks. Its input: see `Definition.sweep`.
+    """
     unsure = run.unsure()
     if run.definition.sweep is None or run.chain.status == ChainStatus.STUCK or not any(unsure.values()):
         return

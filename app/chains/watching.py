@@ -1,14 +1,17 @@
-"""What is told of chains to those who count. Nothing of it is durable, and none of it matters to a chain."""
+"""What metrics are told of chains. Nothing of it is durable, and no chain depends on it."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 def seconds_between(begun: datetime | None, ended: datetime | None) -> float:
+    """0 if either is not known."""
     return (ended - begun).total_seconds() if begun and ended else 0.0
 
 
 class Watch(Protocol):
+    """Whoever is told."""
+
     def step(self, operation: str, step: str, seconds: float) -> None:
         """A step is done, so many seconds after it was first tried."""
 

@@ -1,8 +1,8 @@
-"""The threads that run chains, the heartbeat that keeps their leases, and the waiting for a chain's end.
+"""The threads that run chains, the heartbeat that renews their leases, and the waiting for a chain's end.
 
-Leader and followers: of the idle workers one at a time looks for a due chain; when it has claimed one it runs it,
-and the next idle worker looks. So an idle process asks its database `1 / POLL` times a second, however many
-workers it has, and `nudge()` makes that at once.
+Of the idle workers one at a time looks for a due chain. When it has claimed one it runs it, and the next idle worker
+looks. So an idle process asks its database `1 / POLL` times a second, however many workers it has; after `nudge()` it
+asks at once.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 POLL = 0.25  # seconds between two looks for a due chain
-LATELY = 1000  # chains: many more than end between a chain's making and the beginning of the wait for it
+REMEMBERED_ENDINGS = 1000  # chains: many more than end between a chain's making and the beginning of the wait for it
 AFTER_FAILURE = 2.0  # seconds of rest for a worker whose database does not answer
 
 
 class Workers(Generic[T]):
-    """`count` threads that run chains with `engine`. `tools` makes what belongs to one thread (a client)."""
+    """`count` threads that run chains with `engine`. `tools` makes what one thread alone uses, `close` ends it."""
 
     def __init__(self, engine: Engine[T], count: int, tools: Callable[[], T], close: Callable[[T], None]) -> None:
         self._engine = engine
@@ -40,12 +40,12 @@ class Workers(Generic[T]):
         self._running: dict[str, Claim] = {}  # by thread
         self._stop = threading.Event()
         self._news = threading.Condition()  # of the next two, or of the stop
-        self._begun = deque[Claim]()  # claimed already, they wait for a worker
+        self._handed_over = deque[Claim]()  # claimed already, they wait for a worker
         self._look_at = 0.0  # when the database is asked for a due chain (monotonic seconds)
         self._leading = threading.Lock()
         self._endings: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
         self._endings_lock = threading.Lock()
-        self._lately = deque[str](maxlen=LATELY)  # chains that have ended here
+        self._ended_lately = deque[str](maxlen=REMEMBERED_ENDINGS)  # chains that have ended here
         self._looker = ThreadPoolExecutor(1, "ended")
         self._threads = [
             threading.Thread(target=self._work, name=f"chain-{number}", daemon=True) for number in range(count)
@@ -54,15 +54,17 @@ class Workers(Generic[T]):
 
     @property
     def running(self) -> int:
+        """How many chains are being run here."""
         return len(self._running)
 
     @property
     def spare(self) -> bool:
-        """Whether a worker has nothing to do."""
-        return self.alive and not self.stopping() and len(self._held()) < len(self._threads)
+        """Whether a worker is idle, so that a new chain would run at once."""
+        return self.alive and not self.stopping() and len(self._claims()) < len(self._threads)
 
     @property
     def alive(self) -> bool:
+        """Whether all threads run."""
         return self._heart.is_alive() and all(thread.is_alive() for thread in self._threads)
 
     def start(self) -> None:
@@ -70,21 +72,20 @@ class Workers(Generic[T]):
             thread.start()
 
     def nudge(self) -> None:
-        """There is a chain to claim."""
+        """Tells an idle worker that there may be a due chain: it looks at once."""
         with self._news:
             self._look_at = 0.0
             self._news.notify()
 
-    def take(self, claim: Claim) -> None:
-        """There is a chain to run, which is claimed already."""
+    def run_claimed(self, claim: Claim) -> None:
+        """Hands a chain over that is claimed already: the next idle worker runs it."""
         with self._news:
-            self._begun.append(claim)
+            self._handed_over.append(claim)
             self._news.notify()
 
     def stop(self, timeout: float) -> bool:
-        """Lets each worker end the call it is in, and gives its chain back. Whether all ended in time.
-
-        A worker that did not keeps its chain until the lease runs out; then another process takes it up.
+        """Lets each worker end the call it is in, and gives its chain back. Returns whether all ended within `timeout`
+        seconds. A worker that did not keeps its chain until the lease runs out; then another process takes it over.
         """
         self._stop.set()
         with self._news:
@@ -97,20 +98,23 @@ class Workers(Generic[T]):
         return not any(thread.is_alive() for thread in self._threads)
 
     def stopping(self) -> bool:
+        """Whether `stop` was called."""
         return self._stop.is_set()
 
     # Waiting for an end
 
-    async def ended(self, chain_id: str, seconds: float, is_over: Callable[[], bool], *, new: bool = False) -> bool:
-        """Waits until the chain is over, `seconds` at most, or until the process stops. Whether it is over.
+    async def wait_for_end(
+        self, chain_id: str, seconds: float, is_over: Callable[[], bool], *, new: bool = False
+    ) -> bool:
+        """Waits until the chain is over, `seconds` at most, or until the process stops. Returns whether it is over.
 
-        `is_over` asks the database, while another process may be running the chain; not yet for a `new` one, which
-        was made just now.
+        `is_over` asks the database: it is called while another process may be running the chain, and for a `new` one,
+        which was made just now by this process, only after a while.
         """
         until = time.monotonic() + seconds
         loop, event = asyncio.get_running_loop(), asyncio.Event()
         with self._endings_lock:
-            if new and chain_id in self._lately:
+            if new and chain_id in self._ended_lately:
                 return True
             self._endings.setdefault(chain_id, []).append((loop, event))
         try:
@@ -132,15 +136,15 @@ class Workers(Generic[T]):
                     del self._endings[chain_id]
 
     def _runs(self, chain_id: str) -> bool:
-        return any(claim.chain_id == chain_id for claim in self._held())
+        return any(claim.chain_id == chain_id for claim in self._claims())
 
-    def _held(self) -> list[Claim]:
+    def _claims(self) -> list[Claim]:
         with self._news:
-            return [*self._begun, *self._running.values()]
+            return [*self._handed_over, *self._running.values()]
 
     def _wake(self, chain_id: str) -> None:
         with self._endings_lock:
-            self._lately.append(chain_id)
+            self._ended_lately.append(chain_id)
             for loop, event in self._endings.get(chain_id, ()):
                 loop.call_soon_threadsafe(event.set)
 
@@ -160,13 +164,13 @@ class Workers(Generic[T]):
                     with bound_contextvars(chain_id=claim.chain_id, subject=claim.subject):  # on every line of the log
                         over = self._engine.run(claim, tools)
                 except Exception:
-                    # What was not committed has not happened; the lease runs out and the chain is taken up again.
+                    # What was not committed has not happened; the lease runs out, and the chain is claimed again.
                     log.exception("chain_left", chain_id=claim.chain_id)
                 finally:
                     del self._running[threading.current_thread().name]
                 if over:
                     self._wake(claim.chain_id)
-                if claim.handed_on:
+                if claim.freed_others:
                     self.nudge()
         finally:
             self._close(tools)
@@ -178,8 +182,8 @@ class Workers(Generic[T]):
             while True:
                 with self._news:
                     self._news.wait_for(self._is_news, self._look_at - time.monotonic())
-                    if self._begun:
-                        claim = self._running[me] = self._begun.popleft()
+                    if self._handed_over:
+                        claim = self._running[me] = self._handed_over.popleft()
                         return claim
                     if self.stopping():
                         return None
@@ -190,7 +194,7 @@ class Workers(Generic[T]):
                     return found
 
     def _is_news(self) -> bool:
-        return bool(self._begun) or self.stopping() or self._look_at <= time.monotonic()
+        return bool(self._handed_over) or self.stopping() or self._look_at <= time.monotonic()
 
     def _claim(self) -> Claim | None:
         try:
@@ -199,14 +203,14 @@ class Workers(Generic[T]):
             log.error("cannot_claim", kind=type(error).__name__)
             self._stop.wait(AFTER_FAILURE)
             return None
-        if claim is not None and claim.more:
+        if claim is not None and claim.others_due:
             self.nudge()
         return claim
 
     def _beat(self) -> None:
-        while not self._stop.wait(self._engine.store.lease / 3) or self._held():
+        while not self._stop.wait(self._engine.store.lease / 3) or self._claims():
             try:
-                self._engine.store.renew(self._held())
+                self._engine.store.renew(self._claims())
             except SQLAlchemyError as error:
                 log.error("cannot_renew", kind=type(error).__name__)
             if self._stop.is_set():

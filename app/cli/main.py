@@ -8,16 +8,16 @@ import json
 import signal
 import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli import account, keys
+from app.cli import account, keys, webhooks
 from app.cli.database import opened
-from app.cli.trouble import in_a_sentence
+from app.cli.trouble import in_a_sentence, stoppable
+from app.cli.watch import watch
 from app.sandbox.server import serve as serve_sandbox
 from app.sandbox.simulator import Sandbox
 from app.sandbox.words import HELP as SANDBOX_HELP
@@ -58,6 +58,8 @@ def _settings(**given: Any) -> "Settings":
 
 main.add_typer(keys.commands(_settings), name="keys")
 main.add_typer(account.commands(_settings), name="account")
+main.add_typer(webhooks.commands(_settings), name="webhooks")
+main.command()(watch)
 
 
 def _show_version(asked: bool) -> None:
@@ -150,16 +152,6 @@ def _json(file: Path) -> object:
         raise ValueError(f"{file} is not JSON: {error}") from None
 
 
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl+C does, by an exception: what it has to tidy up is tidied up."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 @main.command()
 def check(
     write: Annotated[
@@ -178,7 +170,7 @@ def check(
 
     settings = _settings()
     all_ok = True
-    with in_a_sentence(), _stoppable(), closing(Database(settings.database_url)) as database:
+    with in_a_sentence(), stoppable(), closing(Database(settings.database_url)) as database:
         kaltura = Kaltura(settings, None)
         with closing(kaltura.sessions), closing(kaltura.client()) as client:
             found = checks.check(

@@ -1,5 +1,7 @@
 """What is wrong, in one sentence: whoever runs a command is not helped by a traceback."""
 
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +20,16 @@ def in_a_sentence(code: int = 1) -> Iterator[None]:
     except (SQLAlchemyError, OSError, ValueError) as error:
         typer.echo(refuses(error) if isinstance(error, SQLAlchemyError) else _said(error), err=True)
         raise typer.Exit(code) from None
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl+C does, by an exception: what it has to tidy up is tidied up."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _said(error: Exception) -> str:

@@ -70,7 +70,7 @@ def origin_of(url: str) -> str:
 
 
 def kept_account(database: Database) -> Account | None:
-    """None: the database belongs to nobody yet. It may have no tables, or those of a version that kept no account."""
+    """The account that the database belongs to. None: to nobody yet; it may have no tables, or an older version's."""
     if not database.exists or not inspect(database.engine).has_table("account"):
         return None
     with database.read() as session:
@@ -78,7 +78,7 @@ def kept_account(database: Database) -> Account | None:
 
 
 def take(database: Database, account: Account) -> bool:
-    """From now on the database belongs to `account`, if it belonged to nobody. Whether it did.
+    """Makes the database belong to `account`, if it belongs to nobody. Returns whether it did.
 
     Of several processes that start at once one is first. Raises ValueError, in words for whoever starts the service,
     if it belongs to another account. The tables must be there.
@@ -93,7 +93,7 @@ def take(database: Database, account: Account) -> bool:
 
 
 def move(database: Database, account: Account) -> None:
-    """The account has another address. Raises ValueError where `refuse_move` does."""
+    """Gives the database's account another address. Raises what `refuse_move` does."""
     with database.write(TURN) as session:
         refuse_move(_row(session), account)
         values = {"origin": account.origin}
@@ -101,7 +101,7 @@ def move(database: Database, account: Account) -> None:
 
 
 def refuse_move(kept: Account | None, account: Account) -> None:
-    """Raises ValueError, in words, unless `account` may be what is kept, at another address."""
+    """Raises ValueError, in words, unless `account` may be the same as `kept`, at another address."""
     if account.embedded:
         raise ValueError("LECTERN_KALTURA_URL is empty: set it to the new address of the account.")
     if kept is None:
@@ -115,7 +115,7 @@ def refuse_move(kept: Account | None, account: Account) -> None:
 
 
 def difference(kept: Account, account: Account) -> str:
-    """One sentence that names both."""
+    """One sentence that names the database's account and that of the settings."""
     if kept.embedded and account.embedded:
         return (
             "This database belongs to another embedded sandbox than the one that LECTERN_SANDBOX_DATABASE names: "
@@ -127,7 +127,7 @@ def difference(kept: Account, account: Account) -> str:
 
 
 def way_on(kept: Account, account: Account) -> str:
-    """What to do about it, as one sentence."""
+    """One sentence that says what to do about `difference`."""
     if kept.embedded and account.embedded:
         return (
             "Set LECTERN_SANDBOX_DATABASE to the file that it belongs to, or begin anew: delete this database's file, "

@@ -30,7 +30,7 @@ _NEXT = {
 
 
 def count(session: Session, name: str) -> int:
-    """The next number, from 1."""
+    """Counts: the next number, from 1. The counter is locked until the transaction ends."""
     connection = session.connection()
     found: int = connection.execute(_NEXT[connection.dialect.name], {"of": name}).scalar_one()
     return found
@@ -42,6 +42,6 @@ def last(session: Session, name: str) -> int:
 
 
 def write(database: Database) -> None:
-    """Writes a number that nobody reads. Raises SQLAlchemyError if nothing can be written, as on a full disk."""
+    """Tries whether the database can be written. Raises SQLAlchemyError if not, as on a full disk."""
     with database.write() as session:
         count(session, WRITTEN)

@@ -1,4 +1,4 @@
-"""Transactions that PostgreSQL has thrown away for another one's sake."""
+"""Tries transactions again that PostgreSQL has rolled back because they and others waited for each other."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def again_if_crossed(act: Callable[[], T]) -> T:
-    """Does it anew, `TRIES` times in all, where PostgreSQL has thrown the transaction away for another one's sake."""
+    """Calls `act` again, `TRIES` times in all, while PostgreSQL rolls its transaction back for another one's sake."""
     for left in reversed(range(TRIES)):
         try:
             return act()

@@ -1,11 +1,11 @@
-"""Files that nobody but who runs the service may read."""
+"""Makes the database file readable for nobody but the user that runs the service."""
 
 from contextlib import suppress
 from pathlib import Path
 
 
 def owners_alone(database: Path) -> None:
-    """A new SQLite file, or one that an older version made; SQLite's own beside it are made as it is.
+    """Makes the file with mode 0600, or takes the rights of others away from it and from SQLite's files beside it.
 
     It is never opened here while SQLite has it open: closing it would free SQLite's locks (POSIX).
     """

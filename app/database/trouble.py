@@ -1,4 +1,4 @@
-"""What is wrong with a database, in words for whoever runs it."""
+"""Errors of the database in words for whoever runs it."""
 
 import sqlite3
 
@@ -10,7 +10,7 @@ _POSTGRESQL = {"53100": FULL, "25006": READ_ONLY}
 
 
 def unwritable(error: SQLAlchemyError) -> str:
-    """Why nothing can be written; empty if that is not what is wrong."""
+    """Why nothing can be written, as a clause; empty if something else is wrong."""
     said = getattr(error, "orig", None)
     if isinstance(said, sqlite3.Error):
         return _SQLITE.get(getattr(said, "sqlite_errorcode", 0) & 0xFF, "")

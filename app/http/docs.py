@@ -55,6 +55,11 @@ TAGS = [
         "description": "For those who record: the cameras and encoders that Kaltura knows, and what each has to record "
         "next, whoever booked it. Made to be polled with `If-None-Match`, and answered also while Kaltura is away.",
     },
+    {
+        "name": "notices",
+        "description": "For programs that want to know what became of what they asked for, without asking again and "
+        "again. Webhooks bring the same notices: `lectern webhooks create`.",
+    },
     {"name": "operations", "description": "For those who keep it running: supervisors, load balancers, monitoring."},
 ]
 

@@ -130,8 +130,8 @@ class NotChangeable(Conflict):
 
 class OccurrenceOver(Conflict):
     code, title = "occurrence_over", "This session has begun or is over"
-    when = "A session is to be changed that has begun, or to be moved into the past."
-    advice = "What was recorded stays as it is; only sessions that lie ahead can be changed."
+    when = "A session is to be moved that has begun, or to be moved into the past, or to be changed when it is over."
+    advice = "What was recorded stays as it is. One that runs can be stopped, extended and named."
 
 
 class Cancelled(Conflict):

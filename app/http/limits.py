@@ -68,14 +68,17 @@ class Entrance:
 
 
 def _refusal(scope: Scope) -> Problem | None:
-    # A server's own limit is looked at while a head is incomplete: one that comes in one piece passes it.
-    size, lengths, codings = len(scope["raw_path"]) + len(scope["query_string"]), 0, 0
+    # A head that comes in many pieces is refused before it is here (app/http/serving/connections.py).
+    size, hosts, lengths, codings = len(scope["raw_path"]) + len(scope["query_string"]), 0, 0, 0
     for name, value in scope["headers"]:
         size += len(name) + len(value) + 4
+        hosts += name == b"host"
         lengths += name == b"content-length"
         codings += name == b"transfer-encoding"
     if size > MAX_HEAD:
         return HeadersTooLarge()
+    if hosts > 1 or (not hosts and scope["http_version"] == "1.1"):
+        return BadRequest("A request has one Host header.")  # RFC 9112, 3.2
     if codings and (lengths or scope["http_version"] == "1.0"):
         # RFC 9112, 6.1 and 6.3: somebody in between may have read another body than we would.
         return BadRequest("A request has a Content-Length or, in HTTP/1.1, a Transfer-Encoding; never both.")

@@ -1,10 +1,25 @@
-"""Query parameters that an operation does not take are refused by name: a misspelt filter would filter nothing."""
+"""What requests bring besides a body: parameters that nobody knows, and how long an answer may wait.
 
+Query parameters that an operation does not take are refused by name: a misspelt filter would filter nothing.
+"""
+
+import re
 from collections.abc import Iterator
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
+
+LONGEST_WAIT = 30.0  # seconds
+
+
+def wait_of(prefer: str | None, default: float) -> float:
+    """How long an answer may wait, in seconds, by `Prefer`. What cannot be read is ignored (RFC 7240, section 2)."""
+    said = prefer or ""
+    wait = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})\"?(?=$|[,;\s])", said, re.IGNORECASE)
+    if wait:
+        return min(float(wait[1]), LONGEST_WAIT)
+    return 0.0 if re.search(r"(?:^|[,\s])respond-async(?=$|[,;\s])", said, re.IGNORECASE) else default
 
 
 async def only_known(request: Request) -> None:

@@ -49,11 +49,11 @@ class Places:
         """Raises Busy."""
         own = self._of.get(key) or asyncio.Semaphore(self._each)
         self._of[key] = own
-        async with AsyncExitStack() as held:
+        async with AsyncExitStack() as places:
             try:
                 async with asyncio.timeout(None if self._patient else PATIENCE):
-                    await held.enter_async_context(own)
-                    await held.enter_async_context(self._all)
+                    await places.enter_async_context(own)
+                    await places.enter_async_context(self._all)
             except TimeoutError:
                 raise Busy from None
             yield

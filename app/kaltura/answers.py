@@ -1,4 +1,4 @@
-"""Answers of Kaltura's, checked before they are believed; and its lists, page by page and all in all."""
+"""The shapes of Kaltura's answers, by which they are checked before they are believed; and its lists."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 
 def shaped(name: str, answer: object, shape: TypeAdapter[T]) -> T:
+    """The answer to the action of that name, in its shape. Raises Unknown if it has another one."""
     try:
         return shape.validate_python(answer, strict=True)
     except ValidationError as error:
@@ -31,10 +32,12 @@ def shaped(name: str, answer: object, shape: TypeAdapter[T]) -> T:
 
 
 def same(name: str | None, wanted: str) -> bool:
+    """Whether two names are the same to Kaltura, which does not look at the case."""
     return name is not None and name.casefold() == wanted.casefold()
 
 
 def by_start(event: Event) -> tuple[datetime, int]:
+    """A key to sort by: start, then id."""
     return event.start, event.id
 
 

@@ -1,4 +1,4 @@
-"""How any action of Kaltura's is asked: under the shared session, its answer checked, its lists read whole."""
+"""Calls any action of Kaltura's: under the shared session, its answer checked, its lists read to the last page."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
@@ -29,7 +29,7 @@ Identified = TypeVar("Identified", Resource, Category, Entry, Event)
 
 
 class Calls:
-    """`http` is one thread's own; `sessions` with their gate, and `crowds`, are those of all."""
+    """The base of `KalturaClient`. `http` is one thread's own; `sessions` with their gate, and `crowds`, are shared."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class Calls:
         return self._sessions.gate.most_parts
 
     def carry(self, asked: Sequence[Asked]) -> list[Any]:
-        """For each its answer, or the KalturaError that it came to, all in one request.
+        """Sends calls in one request. For each its answer, or the KalturaError that it came to.
 
         Under the shared session; what Kaltura refuses because of that is sent once more under a new one.
         """
@@ -168,7 +168,7 @@ def filtered(object_type: str, values: Mapping[str, object]) -> dict[str, object
 
 
 def given(name: str, value: T) -> T:
-    """`value`, unless Kaltura would take it for nothing."""
+    """`value`. Raises ValueError for one that Kaltura would take for no value."""
     if not value or (isinstance(value, str) and not value.strip(" ,\t\r\n")):
         raise ValueError(f"an empty {name} would match everything")
     return value

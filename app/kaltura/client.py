@@ -19,6 +19,7 @@ from app.kaltura.crowds import names_of
 from app.kaltura.types import (
     ACTIVE,
     ANY_ENTRY,
+    MADE_ENTRY,
     OCCURRENCE,
     RESOURCE_TYPES,
     SINGLE,
@@ -52,14 +53,15 @@ _CATEGORY_PAGE = TypeAdapter(Page[Category])
 # Of what anybody may have made, where one that cannot be read is to hide no other.
 _RESOURCES_OR_ODD: TypeAdapter[Page[Resource]] = TypeAdapter(LenientPage[Resource])
 _EVENTS_OR_ODD: TypeAdapter[Page[Event]] = TypeAdapter(LenientPage[Event])
+_ENTRIES_OR_ODD: TypeAdapter[Page[Entry]] = TypeAdapter(LenientPage[Entry])
 _LINKS_OR_ODD: TypeAdapter[Page[Link]] = TypeAdapter(LenientPage[Link])
 
 
 class KalturaClient(Calls):
-    """One a worker thread."""
+    """One for each worker thread, not to be shared."""
 
     def ping(self) -> None:
-        """Kaltura answers and accepts the session; it answers true (exchange 1)."""
+        """Asks whether Kaltura answers and accepts the session; it answers true (exchange 1)."""
         self._ask("system", "ping", {}, _TRUE)
 
     def time(self) -> datetime:
@@ -69,7 +71,7 @@ class KalturaClient(Calls):
     # resources
 
     def get_resource(self, resource_id: int) -> Resource | None:
-        """None when Kaltura does not know it (exchanges 116, 117)."""
+        """By its id. None when Kaltura does not know it (exchanges 116, 117)."""
         return self._get(RESOURCES, {"scheduleResourceId": resource_id}, _RESOURCE, "INVALID_OBJECT_ID")
 
     def list_resources(
@@ -97,8 +99,9 @@ class KalturaClient(Calls):
         return found
 
     def add_resource(self, kind: str, name: str, system_name: str | None, description: str | None) -> Resource:
-        """Makes one of a kind in RESOURCE_TYPES (exchanges 102, 104). Refused: SYSTEM_NAME_ALREADY_EXISTS (exchange
-        105).
+        """Makes a resource of a kind in RESOURCE_TYPES (exchanges 102, 104).
+
+        Refused: SYSTEM_NAME_ALREADY_EXISTS (exchange 105).
         """
         resource: dict[str, object] = {"objectType": RESOURCE_TYPES[kind], "name": name}
         if system_name:
@@ -108,41 +111,50 @@ class KalturaClient(Calls):
         return self._ask(RESOURCES, "add", {"scheduleResource": resource}, _RESOURCE, writes=True)
 
     def delete_resource(self, resource_id: int) -> None:
-        """Its system name is free again (exchange 130). Links to it stay (exchange 671). Refused: INVALID_OBJECT_ID."""
+        """Its system name is free again (exchange 130), links to it stay (exchange 671). Refused: INVALID_OBJECT_ID."""
         self._ask(RESOURCES, "delete", {"scheduleResourceId": resource_id}, _RESOURCE, writes=True)
 
     # categories and entries
 
     def find_category(self, full_name: str) -> Category | None:
-        """By its path, in any case, without spaces around ``>`` (exchanges 822 to 825)."""
+        """By its path, in upper or lower case, without spaces around ``>`` (exchanges 822 to 825)."""
         wanted = filtered("KalturaCategoryFilter", {"fullNameEqual": full_name})
         found = self._list("category", wanted, _CATEGORY_PAGE)
         return next((category for category in found if same(category.full_name, full_name)), None)
 
     def get_category(self, category_id: int) -> Category | None:
-        """None when Kaltura does not know it (exchanges 827, 828)."""
+        """By its id. None when Kaltura does not know it (exchanges 827, 828)."""
         return self._get("category", {"id": category_id}, _CATEGORY, "CATEGORY_NOT_FOUND")
 
     def add_entry(self, draft: EntryDraft) -> Entry:
-        """Refused: CATEGORY_NOT_FOUND, and then no entry is left behind (exchanges 863 to 866)."""
+        """Makes a media entry. Refused: CATEGORY_NOT_FOUND, and then no entry is left behind (exchanges 863 to 866)."""
         entry = draft.wire()
         with self._crowds.among(names_of(entry)):
             return self._ask("media", "add", {"entry": entry}, _ENTRY, writes=True)
 
     def get_entry(self, entry_id: str) -> Entry | None:
-        """None when Kaltura does not know it, or not any more (exchanges 81, 82, 98)."""
+        """By its id. None when Kaltura does not know it, or not any more (exchanges 81, 82, 98)."""
         return self._get("media", {"entryId": entry_id}, _ENTRY, "ENTRY_ID_NOT_FOUND")
 
     def find_entries(self, reference_id: str) -> list[Entry]:
-        """Those with exactly this reference id; Kaltura itself does not look at the case (exchanges 87, 88)."""
+        """Entries with exactly this reference id; Kaltura itself does not look at the case (exchanges 87, 88)."""
         wanted = {"refId": given("refId", reference_id)}
         found = self._pages("baseEntry", "listByReferenceId", wanted, _ENTRY_PAGE)
         return [entry for entry in found if entry.reference_id == reference_id]
 
     def list_entries(self, ids: Sequence[str]) -> list[Entry]:
-        """Those with these ids, in any status, as far as the search engine knows: `get_entry` knows all."""
+        """Entries with these ids, in any status, as far as the search engine knows them: `get_entry` knows all."""
         wanted = filtered("KalturaMediaEntryFilter", {"idIn": ",".join(ids), "statusIn": ANY_ENTRY})
         return [entry for entry in self._list("media", wanted, _ENTRY_PAGE) if entry.id in ids]
+
+    def list_entries_since(self, moment: datetime) -> list[Entry]:
+        """Those that were made since then, as far as the search engine knows, by their time. Lenient.
+
+        There is no filter for `templateEntryId`: which template an entry names is told by the entry alone.
+        Refused: QUERY_EXCEEDED_MAX_MATCHES_ALLOWED when there are more than MAX_MATCHES.
+        """
+        wanted = {"createdAtGreaterThanOrEqual": epoch(moment), "statusIn": MADE_ENTRY, "orderBy": "+createdAt"}
+        return list(self._list("media", filtered("KalturaMediaEntryFilter", wanted), _ENTRIES_OR_ODD))
 
     def update_entry(self, entry_id: str, words: Mapping[str, object]) -> Entry:
         """Changes words and people, as `entry_words` writes them (exchanges 844 to 847). Refused: ENTRY_ID_NOT_FOUND
@@ -152,29 +164,29 @@ class KalturaClient(Calls):
             return self._ask("media", "update", {"entryId": entry_id, "mediaEntry": words}, _ENTRY, writes=True)
 
     def add_category(self, entry_id: str, category_id: int) -> None:
-        """Refused: CATEGORY_ENTRY_ALREADY_EXISTS (exchange 831), CATEGORY_NOT_FOUND (exchange 832), INVALID_ENTRY_ID
-        (exchange 833).
+        """Puts an entry into a category (exchange 830). Refused: CATEGORY_ENTRY_ALREADY_EXISTS (exchange 831),
+        CATEGORY_NOT_FOUND (exchange 832), INVALID_ENTRY_ID (exchange 833).
         """
         entry = {"objectType": "KalturaCategoryEntry", "categoryId": category_id, "entryId": entry_id}
         with self._crowds.among(names_of({"categoriesIds": str(category_id)})):
             self._ask("categoryEntry", "add", {"categoryEntry": entry}, _ASSIGNMENT, writes=True)
 
     def remove_category(self, entry_id: str, category_id: int) -> None:
-        """Refused: ENTRY_IS_NOT_ASSIGNED_TO_CATEGORY (exchange 838)."""
+        """Takes an entry out of a category. Refused: ENTRY_IS_NOT_ASSIGNED_TO_CATEGORY (exchange 838)."""
         self._ask("categoryEntry", "delete", {"entryId": entry_id, "categoryId": category_id}, _NOTHING, writes=True)
 
     def delete_entry(self, entry_id: str) -> None:
-        """Refused: ENTRY_ID_NOT_FOUND when it is not there (exchanges 97, 99)."""
+        """By its id. Refused: ENTRY_ID_NOT_FOUND when it is not there (exchanges 97, 99)."""
         self._ask("media", "delete", {"entryId": entry_id}, _NOTHING, writes=True)
 
     # events
 
     def add_event(self, draft: EventDraft) -> Event:
-        """The event, or the series' parent: its occurrences are read with list_children (exchanges 133, 218)."""
+        """Makes an event, or a series, of which it returns the parent without its occurrences (exchanges 133, 218)."""
         return self._ask(EVENTS, "add", {"scheduleEvent": draft.wire()}, _EVENT, writes=True)
 
     def get_event(self, event_id: int) -> Event | None:
-        """Also a cancelled one; None when Kaltura does not know it, or not any more (exchanges 134, 221)."""
+        """By its id, also a cancelled one. None when Kaltura does not know it, or not any more (exchanges 134, 221)."""
         return self._get(EVENTS, {"scheduleEventId": event_id}, _EVENT, "INVALID_OBJECT_ID")
 
     def find_events(self, reference_id: str) -> list[Event]:
@@ -194,9 +206,10 @@ class KalturaClient(Calls):
         )
 
     def list_events(self, ids: Sequence[int], *, lenient: bool = False) -> Listed[Event]:
-        """Those with these ids, read from the database: also what the index has never seen (exchange 698). By id.
+        """Events with these ids, by id, cancelled ones too. They are read from the database, so also what the index has
+        never seen (exchange 698).
 
-        Cancelled ones too. A page full of ids is asked for at once; none are no call.
+        One call asks for PAGE_SIZE ids; without ids there is no call.
         """
         found = Listed[Event]()
         for first in range(0, len(ids), PAGE_SIZE):
@@ -209,7 +222,7 @@ class KalturaClient(Calls):
         return found
 
     def newest_event_id(self) -> int:
-        """Of any kind of event, as far as the index knows (exchange 577); 0 if it knows none."""
+        """The highest id of any kind of event, as far as the index knows (exchange 577); 0 if it knows none."""
         wanted = filtered("KalturaScheduleEventFilter", {"orderBy": "-createdAt"})
         pager = {"objectType": "KalturaFilterPager", "pageSize": 3}  # some may be in the index alone
         page = self._ask(EVENTS, "list", {"filter": wanted, "pager": pager}, _NAMED_PAGE)
@@ -224,7 +237,9 @@ class KalturaClient(Calls):
         return sorted((event for event in found if event.parent_id == parent_id), key=by_start)
 
     def list_events_on_resource(self, resource_id: int, start: datetime, end: datetime) -> Listed[Event]:
-        """Active single events and occurrences on it that touch [start, end], by start, of every kind. Lenient.
+        """Active single events and occurrences of every kind on the resource that touch [start, end], by start.
+
+        Lenient: one that cannot be read hides no other.
 
         Each id is there once, as it was read last: what is changed meanwhile may stand on two pages.
         `resourceIdsLike` also finds what is on several resources or on one with a parent (exchanges 310, 311, 322).
@@ -315,7 +330,7 @@ class KalturaClient(Calls):
         self._ask(LINKS, "delete", params, _NOTHING, writes=True)
 
     def list_links(self, *event_ids: int, lenient: bool = False) -> Listed[Link]:
-        """The events' own links; an occurrence's inherited one is its series' (exchange 309)."""
+        """The links of these events. An occurrence has none of its own: it is its series' (exchange 309)."""
         one = {"eventIdEqual": event_ids[0]} if len(event_ids) == 1 else {"eventIdIn": ",".join(map(str, event_ids))}
         wanted = {**one, "orderBy": "+createdAt"}
         shape = _LINKS_OR_ODD if lenient else _LINK_PAGE

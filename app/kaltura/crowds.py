@@ -1,4 +1,4 @@
-"""Few at a time, where Kaltura lets only one in.
+"""Limits how many calls at once use one category or user, once Kaltura has shown that it locks them.
 
 While Kaltura makes an entry, it holds a lock for each of its categories, and for each user that it makes for it. Who
 waits for one longer than two seconds is told LOCK_TIMED_OUT, and has half an entry. So once that was seen, this process
@@ -39,7 +39,7 @@ def names_of(entry: Mapping[str, object]) -> set[str]:
 
 
 class Crowds:
-    """One a process, for all its threads."""
+    """One for each process, shared by its threads."""
 
     def __init__(self, *, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic) -> None:
         self._patience = patience

@@ -24,7 +24,7 @@ from typing import ClassVar
 from app.kaltura.codes import DONE, REFUSED, RETRY, UNKNOWN
 
 RESERVATION_SECONDS = 5.0
-"""How long Kaltura keeps a room for the session that asked first (exchanges 365 to 376)."""
+"""How long Kaltura keeps a resource for the session (KS) that asked first (exchanges 365 to 376)."""
 
 LONGEST_TEXT = 300
 

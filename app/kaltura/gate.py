@@ -86,7 +86,7 @@ def _concerns_all(error: Transient | Unknown) -> bool:
 
 
 class Gate:
-    """One a process, for all its threads. No lock is held while a call is made."""
+    """One for each process, shared by its threads. No lock is held while a call is made."""
 
     def __init__(
         self,
@@ -148,6 +148,7 @@ class Gate:
             self._leave_place()
 
     def state(self) -> State:
+        """How it stands now."""
         with self._lock:
             now = self._clock()
             failing = now - self._failing_since if self._outages else None
@@ -187,7 +188,7 @@ class Gate:
 
     @property
     def most_parts(self) -> int:
-        """In one exchange: no more than there may be within the time that a call waits for its turn."""
+        """How many calls one exchange may have: as many as there may be in the time that a call waits for its turn."""
         return max(1, int(self._patience / self._spacing))
 
     def _await_slot(self, deadline: float, parts: int) -> None:

@@ -1,4 +1,4 @@
-"""What is seen of the calls to Kaltura by those who count them, and what this sign-in may not do."""
+"""Tells metrics of each call to Kaltura, and knows which actions the sign-in may not use."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ REMEMBERED = 3600.0
 
 
 def unobserved(_service: str, _action: str, _error: KalturaError | None, _seconds: float) -> None:
-    """Nobody is told."""
+    """For clients whose calls nobody counts."""
 
 
 def outcome_of(error: KalturaError | None) -> str:

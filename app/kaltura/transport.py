@@ -259,7 +259,7 @@ _deadline: ContextVar[float] = ContextVar("deadline", default=inf)
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """All that this thread waits for in this block takes at most so long. A block in another ends with it."""
+    """Limits all that this thread waits for inside the block. A block within another ends no later than that one."""
     token = _deadline.set(min(_deadline.get(), monotonic() + seconds))
     try:
         yield
@@ -268,7 +268,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def left() -> float:
-    """Seconds until the deadline; none is infinite."""
+    """Seconds until this thread's deadline; infinite without one."""
     return _deadline.get() - monotonic()
 
 

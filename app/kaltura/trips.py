@@ -59,9 +59,11 @@ class Asked:
 
     @property
     def travels_alone(self) -> bool:
+        """Whether it has a text that Kaltura would replace in a multirequest."""
         return _REFERENCE.search(self.text) is not None
 
     def part(self) -> dict[str, object]:
+        """The call as a part of a multirequest."""
         return {**self.params, "service": self.service, "action": self.action}
 
 
@@ -103,28 +105,28 @@ def _answer_or_error(answer: object, hide: Iterable[str]) -> object:
 
 
 class Carrier(Protocol):
-    """Whoever makes a trip."""
+    """Sends several calls in one request: `Calls`."""
 
     @property
     def most_parts(self) -> int: ...
 
     def carry(self, asked: Sequence[Asked]) -> Sequence[object]:
-        """For each its answer, or the KalturaError that it came to. Never raises one."""
+        """The answer of each, or the KalturaError that it came to. Raises none."""
 
 
 @dataclass(eq=False, slots=True)
 class Walker:
-    """A function on its way. `asked` is what it stands still for."""
+    """A function that is being run side by side with others. `asked` is the call whose answer it waits for."""
 
     trips: "Trips"
-    ahead: bool = False
+    is_prefetch: bool = False
     trail: Any = None
     asked: Asked | None = None
     result: Any = None
 
     def ask(self, asked: Asked) -> object:
         """The answer, when it is there. Raises KalturaError."""
-        answer = self.trips.kept(asked, use=not self.ahead)
+        answer = self.trips.kept(asked, use=not self.is_prefetch)
         if answer is NOT_KEPT:
             answer = self.trail.parent.switch(asked)
         if isinstance(answer, KalturaError):
@@ -141,7 +143,7 @@ NOT_KEPT = object()
 
 @dataclass
 class Trips:
-    """The trips of one thread in one undertaking, with which go the answers that are kept.
+    """One thread's requests for one chain, and the answers that were asked for ahead.
 
     An answer that was asked for ahead is used once. It is forgotten when something is changed after it.
     """
@@ -153,16 +155,16 @@ class Trips:
     def __call__(
         self,
         acts: Sequence[Callable[[], T]],
-        ahead: Sequence[Callable[[], object]] = (),
-        late: Sequence[Callable[[], object]] = (),
+        prefetch: Sequence[Callable[[], object]] = (),
+        prefetch_after: Sequence[Callable[[], object]] = (),
     ) -> list[T]:
-        """What each of the acts returns. What one raises is raised, and the others go no further.
+        """Runs the acts side by side, and returns what each returns. What one raises is raised, and ends the others.
 
-        `ahead` are questions that will be asked soon, with a trip that is made anyway; `late` the same, in the trip
-        that changes something, and behind that. Whether they are answered matters to nobody.
+        `prefetch` are questions that will be asked soon: they go with a trip that is made anyway. `prefetch_after` go
+        with the trip that changes something, behind the changes. Whether they are answered matters to nobody.
         """
         walkers = [self._set_out(act) for act in acts]
-        before, behind = ([self._set_out(one, ahead=True) for one in some] for some in (ahead, late))
+        before, behind = ([self._set_out(one, is_prefetch=True) for one in some] for some in (prefetch, prefetch_after))
         everybody = [*walkers, *before, *behind]
         try:
             for walker in everybody:
@@ -184,15 +186,15 @@ class Trips:
             del self._kept[asked.text]
         return answer
 
-    def _set_out(self, act: Callable[[], object], *, ahead: bool = False) -> Walker:
-        walker = Walker(self, ahead)
+    def _set_out(self, act: Callable[[], object], *, is_prefetch: bool = False) -> Walker:
+        walker = Walker(self, is_prefetch)
 
         def walk() -> object:
             _walker.set(walker)
             try:
                 return act()
             except KalturaError:
-                if ahead:
+                if is_prefetch:
                     return None
                 raise
 
@@ -225,14 +227,14 @@ class Trips:
             self._kept.clear()
         answers, now = self.carrier.carry(asked), self.clock()
         for (walker, one), answer in zip(party, answers, strict=True):
-            if walker.ahead and not isinstance(answer, KalturaError):
+            if walker.is_prefetch and not isinstance(answer, KalturaError):
                 self._kept[one.text] = now, answer
         for (walker, _), answer in zip(party, answers, strict=True):
             self._go_on(walker, answer)
 
 
 def copies(error: KalturaError, count: int) -> list[KalturaError]:
-    """Of an error that so many calls have met: each raises its own."""
+    """As many errors as calls have met this one: each call raises its own."""
     found = [error]
     while len(found) < count:
         twin = type(error).__new__(type(error), *error.args)  # each kind is made of other arguments

@@ -120,11 +120,17 @@ class Resource(Read):
         return _KINDS.get(self.object_type, "other")
 
 
+ERROR_CONVERTING, IMPORTING, CONVERTING, READY = -1, 0, 1, 2
+"""An entry's status when its media is there, or on its way from where it is."""
+
 PENDING, NO_CONTENT = 4, 7
 """An entry's status before there is media in it (exchange 829); the first one where it was made by halves."""
 
 ANY_ENTRY = "-2,-1,0,1,2,4,5,6,7"
 """Every status that an entry can have, but for 3, deleted. A list that is asked for none shows those with media."""
+
+MADE_ENTRY = "-1,0,1,2,7"
+"""Those that an entry goes through which an encoder uploads: without media at first (7), in the end ready (2)."""
 
 
 class Entry(Read):
@@ -140,7 +146,15 @@ class Entry(Read):
     editors: Tags = Field((), alias="entitledUsersEdit")
     publishers: Tags = Field((), alias="entitledUsersPublish")
     category_ids: Ids = Field((), alias="categoriesIds")
+    template_entry_id: OptionalText = Field(None, alias="templateEntryId")
+    created_at: Moment | None = Field(None, alias="createdAt")
+    duration: int = 0  # seconds, as far as it is known
     object_type: str = Field(alias="objectType", pattern=r"^Kaltura\w*Entry$")
+
+    @property
+    def has_media(self) -> bool:
+        """Whether its media has arrived, be it converted or not."""
+        return self.status in (ERROR_CONVERTING, IMPORTING, CONVERTING, READY)
 
     def differs(self, words: Mapping[str, object]) -> bool:
         """Whether it shows other words or people than an EntryDraft's; without an owner there, anybody may be it."""
@@ -185,6 +199,7 @@ class Event(Read):
     organizer: OptionalText = None
     contact: OptionalText = None
     owner: OptionalText = Field(None, alias="ownerId")
+    entry_ids: Tags = Field((), alias="entryIds")
     recurrence: Recurrence | None = None
     object_type: str = Field("KalturaRecordScheduleEvent", alias="objectType", pattern=_ANY_EVENT)
 

@@ -107,7 +107,7 @@ def _database(database: Database, migrations: Path, per_second: float | None) ->
             with database.read() as session:
                 yield from _stuck(session)
                 if per_second is not None:
-                    yield _rooms(freshness(session, utc_now(), per_second))
+                    yield _freshness(freshness(session, utc_now(), per_second))
         elif at in known:
             yield Finding(False, "the database's tables are an older version's", "Run: lectern migrate")
         else:
@@ -118,7 +118,7 @@ def _database(database: Database, migrations: Path, per_second: float | None) ->
         yield Finding(False, f"the database does not answer ({kind})", todo)
 
 
-def _rooms(found: Freshness) -> Finding:
+def _freshness(found: Freshness) -> Finding:
     if not found.wanted:
         return Finding(True, "no resource was asked for in the last hour, so none is looked at")
     checked = f"{found.wanted} resource(s) were asked for in the last hour; each is looked at every {found.every:.0f} s"

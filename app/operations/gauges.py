@@ -21,6 +21,7 @@ from app.recordings.scheduling.context import Tools
 from app.resources.mirror.compare import DriftKind
 from app.resources.mirror.drift import counted
 from app.resources.mirror.freshness import freshness
+from app.webhooks.receivers import counted as counted_webhooks
 
 UNFINISHED = (
     *(ChainStatus.QUEUED, ChainStatus.RUNNING, ChainStatus.WAITING),
@@ -44,6 +45,7 @@ class Gauges(Collector):
         try:
             with self._database.read() as session:
                 found = [*_of_chains(session), *_of_mirrors(session, self._per_second), *_of_drift(session)]
+                found += _of_webhooks(session)
         except SQLAlchemyError:
             found = []
         yield _one(
@@ -92,6 +94,17 @@ def _of_drift(session: Session) -> Iterator[Metric]:
         drift.add_metric([str(kind)], kinds.get(str(kind), 0))
     yield drift
     yield _one("lectern_drift_recordings", "Recordings of which it has something otherwise.", recordings)
+
+
+def _of_webhooks(session: Session) -> Iterator[Metric]:
+    found = counted_webhooks(session)
+    undelivered = GaugeMetricFamily(
+        "lectern_webhook_undelivered", "Notices that a receiver has not taken.", labels=["state"]
+    )
+    undelivered.add_metric(["waiting"], found.waiting)
+    undelivered.add_metric(["given_up"], found.given_up)
+    yield undelivered
+    yield _one("lectern_webhooks_in_trouble", "Receivers that take nothing.", found.in_trouble)
 
 
 def _one(name: str, text: str, value: float | None) -> Metric:

@@ -81,6 +81,12 @@ class Metrics:
             buckets=CHAIN_SECONDS,
             registry=self.registry,
         )
+        self._deliveries = Counter(
+            "lectern_webhook_deliveries",
+            "Tries to deliver a notice: taken or not.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self._polls = {
             (method, is_calendar, status): self._requests.labels(method, route, str(status)).inc
             for method in ("GET", "HEAD")
@@ -110,6 +116,10 @@ class Metrics:
     def chain(self, operation: str, status: str, seconds: float) -> None:
         """A chain that has ended."""
         self._chain_seconds.labels(operation, status).observe(seconds)
+
+    def delivery(self, taken: bool) -> None:
+        """A try to deliver a notice."""
+        self._deliveries.labels("taken" if taken else "not_taken").inc()
 
 
 def router(registry: CollectorRegistry) -> APIRouter:

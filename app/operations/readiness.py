@@ -32,7 +32,7 @@ from app.resources.mirror.threads import Refreshers
 ASK_AFTER = 60.0  # seconds without a call
 PATIENCE = 1.0  # seconds that an answer of `/readyz` waits for Kaltura's
 HELD_UP = 600.0  # seconds that one chain may wait for another before that is told
-ROOM = 64 * 2**20  # bytes; SQLite goes on for a while in files that it has, and then accepts nothing
+LEAST_FREE_BYTES = 64 * 2**20  # bytes; SQLite goes on for a while in files that it has, and then accepts nothing
 MOST = 20  # stuck recordings that are named; the number says how many there are
 
 
@@ -74,7 +74,7 @@ def database_part(database: Database) -> Part:
     except SQLAlchemyError as error:
         why = unwritable(error) or type(getattr(error, "orig", None) or error).__name__
         return Part(state="down", detail=f"answers, but nothing can be written: {why}")
-    if (left := database.room) is not None and left < ROOM:
+    if (left := database.free_bytes) is not None and left < LEAST_FREE_BYTES:
         return Part(state="degraded", detail=f"its disk is nearly full: {left // 2**20} MB are left")
     return Part(state="ok", detail="answers")
 

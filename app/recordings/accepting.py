@@ -1,4 +1,4 @@
-"""The way of a document through a request: accepted and committed, waited for, read anew, answered.
+"""What the endpoints that change something call: accept and commit, wait for the chain, read again, answer.
 
 The only requests that do not commit at their end: they commit before they wait, so that what was accepted is durable
 whatever happens to the connection, and no transaction is open meanwhile.
@@ -27,7 +27,7 @@ from app.http.errors import problem
 from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
 from app.recordings import whose
-from app.recordings.changing import batch, one_session, requests
+from app.recordings.changing import batch, one_occurrence, requests
 from app.recordings.changing.batch_schemas import Batch, Outcome
 from app.recordings.changing.final_state import Planned
 from app.recordings.document import draft as drafts
@@ -35,7 +35,7 @@ from app.recordings.document.document import RecordingDocument
 from app.recordings.document.preview import Preview, preview
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.reading import queries
-from app.recordings.scheduling.accept import Accepted, accept_document, held, take_up_chain
+from app.recordings.scheduling.accept import Accepted, lock_and_reload, resume_chain
 from app.recordings.scheduling.context import Tools
 from app.recordings.whose import Reference
 from app.resources.models import Occurrence
@@ -51,6 +51,12 @@ LOOK_AGAIN = "2"  # seconds: a chain that Kaltura answers promptly takes less
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
+    """One a process. `default_zone` is that of documents without one, `server_zone` that of Kaltura's server.
+
+    `wait` is in seconds, for which an answer may wait for the end of a chain. `named`: a recording by its id or its
+    client's reference. Each method raises the problem (app/http/errors.py) that the client is to be told.
+    """
+
     database: Database
     store: Store
     workers: Workers[Tools]
@@ -64,11 +70,13 @@ class Acceptance:
         draft = drafts.draft(client.name, document, self.default_zone, self.server_zone)
 
         def accept(session: Session) -> Accepted:
-            return accept_document(session, self.store, draft, key, claim=self.workers.spare)
+            return requests.post(session, self.store, draft, key, claim=self.workers.spare)
 
         return await self._run(client, accept, wait)
 
     async def resume(self, client: Client, recording_id: str, wait: float) -> Response:
+        """200 with the recording once its chain has ended, 202 while it goes on."""
+
         def accept(session: Session) -> Accepted:
             return requests.resume(session, self.store, client, recording_id)
 
@@ -78,10 +86,10 @@ class Acceptance:
         """200 with the chain when it has ended, 202 while it goes on."""
 
         def accept() -> Accepted:
-            return self._write(None, lambda session: take_up_chain(session, self.store, chain_id))
+            return self._write(None, lambda session: resume_chain(session, self.store, chain_id))
 
         accepted = await self.threads.writing.run(accept)
-        self._begin(accepted)
+        self._start_chains(accepted)
         await self._ended(accepted, wait)
         return await self.threads.ending.run(self._answer_chain, chain_id)
 
@@ -97,15 +105,17 @@ class Acceptance:
         """200 with the changed recording, 202 while it goes on, or the problem that left it as it was."""
 
         def accept(session: Session) -> Accepted:
-            recording = requests.guarded(session, self.store, client, named, if_match)
+            recording = requests.lock_if_match(session, self.store, client, named, if_match)
             document = requests.patched(recording, patch)
             return requests.change(session, self.store, recording, document, self.default_zone)
 
         return await self._run(client, accept, wait, named)
 
     async def cancel(self, client: Client, named: str | Reference, if_match: str | None, wait: float) -> Response:
+        """200 with the cancelled recording, 202 while it goes on."""
+
         def accept(session: Session) -> Accepted:
-            recording = requests.guarded(session, self.store, client, named, if_match)
+            recording = requests.lock_if_match(session, self.store, client, named, if_match)
             return requests.cancel(session, self.store, recording)
 
         return await self._run(client, accept, wait, named, refusable=False)
@@ -118,11 +128,11 @@ class Acceptance:
         act: Callable[[Session, Store, Recording, Occurrence], Accepted],
         wait: float,
     ) -> Response:
-        """200 with the changed session, 202 while it goes on."""
+        """200 with the changed occurrence, 202 while it goes on."""
 
         def accept(session: Session) -> Accepted:
-            recording = held(session, self.store, whose.find(session, client, recording_id))
-            occurrence = one_session.find_occurrence(session, recording, occurrence_id)
+            recording = lock_and_reload(session, self.store, whose.find(session, client, recording_id))
+            occurrence = one_occurrence.find_occurrence(session, recording, occurrence_id)
             return act(session, self.store, recording, occurrence)
 
         return await self._run(client, accept, wait, recording_id, occurrence_id)
@@ -135,16 +145,17 @@ class Acceptance:
         )
 
     async def preview(self, client: Client, kaltura: KalturaClient, document: RecordingDocument) -> Preview:
+        """What the document would come to. Writes nothing."""
         given = self.database, kaltura, client, document, self.default_zone, self.server_zone
         return await self.threads.ask(client.key, preview, *given, utc_now())
 
     async def batch(self, client: Client, kaltura: KalturaClient, asked: Batch, wait: float) -> Response:
-        """200 once every change is applied, 202 while one goes on, else 207; or the conflicts of all."""
+        """200 when every change is applied, 202 while one goes on, 207 if one was refused; or the conflicts of all."""
         look = partial(batch.check, asks=bool(wait))
         given = self.database, kaltura, client, asked, self.default_zone, self.server_zone
         planned = await self.threads.ask(client.key, look, *given)
         accepted = await self.threads.writing.run(self._commit_all, client, asked, planned)
-        self._begin(*accepted)
+        self._start_chains(*accepted)
         await asyncio.gather(*(self._ended(one, wait) for one in accepted))
         return await self.threads.ending.run(self._answer_all, accepted, bool(wait))
 
@@ -176,9 +187,9 @@ class Acceptance:
         accepted = await self.threads.writing.run(self._commit, client, accept, named)
         if accepted.unchanged:
             return Response(status_code=204, headers={"Location": f"/recordings/{accepted.recording_id}"})
-        self._begin(accepted)
+        self._start_chains(accepted)
         await self._ended(accepted, wait)
-        at_once = accepted.begun and not wait  # and so a 202, also if the chain was quicker than the answer
+        at_once = accepted.chain_started and not wait  # and so a 202, also if the chain was quicker than the answer
         told = refusable and not at_once
         return await self.threads.ending.run(self._answer, accepted, occurrence_id, told, at_once)
 
@@ -198,17 +209,17 @@ class Acceptance:
 
         return again_if_crossed(once)
 
-    def _begin(self, *accepted: Accepted) -> None:
+    def _start_chains(self, *accepted: Accepted) -> None:
         for one in accepted:  # the one line that a request's id and a chain's stand on together
-            log.info("accepted", recording_id=one.recording_id, chain_id=one.chain_id, new=one.made)
+            log.info("accepted", recording_id=one.recording_id, chain_id=one.chain_id, new=one.recording_created)
             if one.claim is not None:
-                self.workers.take(one.claim)
+                self.workers.run_claimed(one.claim)
         if any(one.claim is None for one in accepted):
             self.workers.nudge()
 
     async def _ended(self, accepted: Accepted, wait: float) -> None:
         is_over = partial(self._is_over, accepted.chain_id)
-        await self.workers.ended(accepted.chain_id, wait, is_over, new=accepted.made)
+        await self.workers.wait_for_end(accepted.chain_id, wait, is_over, new=accepted.recording_created)
 
     def _is_over(self, chain_id: str) -> bool:
         with self.database.read() as session:
@@ -221,7 +232,7 @@ class Acceptance:
             recording, chain = found.recording, found.chain
             if chain.id != accepted.chain_id:
                 chain = session.get_one(Chain, accepted.chain_id)
-            refused = recording.status == RecordingStatus.FAILED or (accepted.begun and chain.error)
+            refused = recording.status == RecordingStatus.FAILED or (accepted.chain_started and chain.error)
             if refusable and chain.status == ChainStatus.FAILED and chain.error and refused:
                 raise problem({**chain.error, "recording_id": recording.id})
             view = (
@@ -230,7 +241,7 @@ class Acceptance:
                 else queries.occurrence(session, recording, occurrence_id)
             )
         headers = {"Location": f"/recordings/{recording.id}", "ETag": requests.etag(recording)}
-        status = 201 if accepted.made else 200
-        if at_once or (accepted.begun and chain.status != ChainStatus.SUCCEEDED):
+        status = 201 if accepted.recording_created else 200
+        if at_once or (accepted.chain_started and chain.status != ChainStatus.SUCCEEDED):
             status, headers["Retry-After"] = 202, LOOK_AGAIN
         return Response(view.model_dump_json(), status, headers, media_type="application/json")

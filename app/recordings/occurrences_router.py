@@ -1,4 +1,4 @@
-"""`/recordings/{id}/occurrences`: one session of a recording."""
+"""`/recordings/{id}/occurrences`: one occurrence of a recording."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from app.access.door import Writer
 from app.http.errors import AmbiguousResource, PayloadTooLarge, ResourceNotFound, UnsupportedMediaType, responses
-from app.recordings.changing import one_session
+from app.recordings.changing import one_occurrence
 from app.recordings.parameters import (
     CHANGING_ONE,
     ONE_GOES_ON,
@@ -26,24 +26,25 @@ router = APIRouter(prefix="/recordings", tags=["recordings"])
 @router.patch(
     "/{id}/occurrences/{occurrence_id}",
     response_model=OccurrenceView,
-    summary="Move one session",
-    response_description="Moved.",
+    summary="Move, name or extend one session",
+    response_description="Changed.",
     responses={**ONE_GOES_ON, **responses(*CHANGING_ONE, *MOVING)},
 )
 async def move_occurrence(
     id: RecordingId,
     occurrence_id: OccurrenceId,
-    wanted: one_session.OccurrenceChange,
+    wanted: one_occurrence.OccurrenceChange,
     client: Writer,
     accepting: Accepting,
     prefer: Prefer = None,
 ) -> Response:
-    """Gives one session another time or length, also where the recurrence has none, or another resource.
+    """Gives one session another time or length, also where the recurrence has none, another resource, or a title.
 
-    It keeps its id. What it was given by hand it keeps, too, whatever becomes of the recording.
+    It keeps its id. What it was given by hand it keeps, too, whatever becomes of the recording. One that runs can be
+    stopped or extended by `duration_minutes`: encoders see that at once. It is not extended into what is booked there.
     """
-    move = partial(one_session.move, wanted=wanted)
-    return await accepting.change_occurrence(client, id, occurrence_id, move, wait_of(prefer))
+    change = partial(one_occurrence.change_one, wanted=wanted)
+    return await accepting.change_occurrence(client, id, occurrence_id, change, wait_of(prefer))
 
 
 @router.delete(
@@ -56,8 +57,8 @@ async def move_occurrence(
 async def cancel_occurrence(
     id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
 ) -> Response:
-    """Cancels one session. Harmless to repeat; `restore` takes it back."""
-    return await accepting.change_occurrence(client, id, occurrence_id, one_session.cancel_one, wait_of(prefer))
+    """Cancels one session; stops one that runs. Harmless to repeat; `restore` takes a cancellation back."""
+    return await accepting.change_occurrence(client, id, occurrence_id, one_occurrence.cancel_one, wait_of(prefer))
 
 
 @router.post(
@@ -71,4 +72,4 @@ async def restore_occurrence(
     id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
 ) -> Response:
     """Schedules a session again that was cancelled or excluded, at the time that it had."""
-    return await accepting.change_occurrence(client, id, occurrence_id, one_session.restore, wait_of(prefer))
+    return await accepting.change_occurrence(client, id, occurrence_id, one_occurrence.restore, wait_of(prefer))

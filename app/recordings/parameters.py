@@ -1,6 +1,5 @@
 """What requests about recordings bring besides a body, and what their answers have: said once for all routers."""
 
-import re
 from typing import Annotated, Any
 
 from fastapi import Body, Depends, Header, Path, Request
@@ -28,11 +27,12 @@ from app.http.errors import (
     UnsupportedMediaType,
 )
 from app.http.fields import Line
+from app.http.parameters import wait_of as preferred_wait
 from app.recordings.accepting import Acceptance
 from app.recordings.document.document import EXAMPLES, RecordingDocument
 from app.recordings.reading.views import OccurrenceView, RecordingView
 
-DEFAULT_WAIT, LONGEST_WAIT = 10.0, 30.0  # seconds
+DEFAULT_WAIT = 10.0  # seconds
 READING = (*REFUSALS, NotFound, InvalidDocument, DatabaseUnavailable)
 MAKING = (
     *(*REFUSALS, ReferenceInUse, ScheduleConflict, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType),
@@ -108,9 +108,5 @@ Accepting = Annotated[Acceptance, Depends(_acceptance)]
 
 
 def wait_of(prefer: str | None) -> float:
-    """How long an answer may wait, in seconds, by `Prefer`. What cannot be read is ignored (RFC 7240, section 2)."""
-    said = prefer or ""
-    wait = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})\"?(?=$|[,;\s])", said, re.IGNORECASE)
-    if wait:
-        return min(float(wait[1]), LONGEST_WAIT)
-    return 0.0 if re.search(r"(?:^|[,\s])respond-async(?=$|[,;\s])", said, re.IGNORECASE) else DEFAULT_WAIT
+    """How long an answer may wait for the end of a chain, in seconds, by `Prefer`."""
+    return preferred_wait(prefer, DEFAULT_WAIT)

@@ -1,4 +1,4 @@
-"""What nobody needs any more is deleted: old recordings with their chains, and old idempotency keys.
+"""Deletes what nobody needs any more: old recordings with their chains, old idempotency keys and old notices.
 
 A recording is old when it has been over, failed or cancelled for so many days. It stays as long as a chain may still
 need it: its own, a sweep, or one that is done together with it; or an idempotency key, which answers with it.
@@ -20,14 +20,15 @@ from sqlmodel import Session, SQLModel, col
 from app.chains.models import Chain, ChainStep, Lane
 from app.database.database import Database
 from app.database.types import database_now, utc_now
+from app.notices.reading import forget as forget_notices
 from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, RecordingTag, ScheduleEvent
 from app.resources.models import Booking, Drift, Occurrence
 
 log = structlog.get_logger(__name__)
 
 KEYS = timedelta(days=30)  # that an idempotency key is kept
-PORTION = 20  # recordings of one transaction: each may have a thousand sessions
-MANY = 500  # idempotency keys of one transaction
+PORTION = 20  # recordings of one transaction: each may have a thousand occurrences
+MANY = 500  # idempotency keys, or notices, of one transaction
 EVERY = 3600.0  # seconds between two looks for what is old
 POLL = 60.0  # seconds between two looks whether it is time
 PAUSE = 0.5  # seconds between two portions
@@ -52,7 +53,7 @@ _NEEDED = or_(*(one.correlate(Recording).exists() for one in (_AT_WORK, _PARTY_A
 
 
 def forget_failed(session: Session, client: str, reference_id: str | None) -> None:
-    """The document is sent once more: it is kept once. What is still needed is not listed, at least."""
+    """Deletes failed recordings of a document that is sent once more. One that is still needed is listed no more."""
     if reference_id is None:
         return
     failed = (
@@ -65,7 +66,7 @@ def forget_failed(session: Session, client: str, reference_id: str | None) -> No
 
 
 def forget_old(session: Session, before: datetime, most: int = PORTION) -> int:
-    """Deletes recordings that have been over, failed or cancelled since before then. How many."""
+    """Deletes at most `most` recordings that were over, failed or cancelled before then. Returns how many it did."""
     over = and_(col(Recording.status) == RecordingStatus.SCHEDULED, col(Recording.last_end) < before)
     given_up = col(Recording.status).in_((RecordingStatus.FAILED, RecordingStatus.CANCELLED))
     old = or_(over, and_(given_up, col(Recording.updated_at) < before))
@@ -74,7 +75,7 @@ def forget_old(session: Session, before: datetime, most: int = PORTION) -> int:
 
 
 def forget_keys(session: Session, before: datetime, most: int = MANY) -> int:
-    """Deletes idempotency keys that were used before then. How many."""
+    """Deletes at most `most` idempotency keys that were used before then. Returns how many it did."""
     columns = (col(IdempotencyKey.client), col(IdempotencyKey.key))
     rows = session.execute(select(*columns).where(col(IdempotencyKey.created_at) < before).limit(most)).all()
     for client, key in rows:
@@ -83,7 +84,7 @@ def forget_keys(session: Session, before: datetime, most: int = MANY) -> int:
 
 
 def _forget(session: Session, ids: Sequence[str], *still: ColumnElement[bool]) -> int:
-    """Deletes those of the recordings that nobody needs, and of which this is `still` true once they are held."""
+    """Deletes those of the recordings that nobody needs, and of which this is `still` true once they are locked."""
     if not ids:
         return 0
     session.execute(_HOLD, {"of": [*ids, *(f"sweep:{one}" for one in ids)]})  # first of all, as whoever changes one
@@ -134,12 +135,14 @@ class Retention:
             self._thread.join(timeout)
 
     def run(self) -> int:
-        """Deletes what is old, if it is time and nobody else does. How many recordings."""
+        """Deletes what is old, if it is time and no other process does. Returns how many recordings it deleted."""
         with self._database.write() as session:
             if session.connection().execute(self._claim).first() is None:
                 return 0
         now, count = utc_now(), 0
         while self._portion(lambda session: forget_keys(session, now - KEYS)) == MANY:
+            pass
+        while self._portion(lambda session: forget_notices(session, MANY)) == MANY:
             pass
         while (gone := self._portion(lambda session: forget_old(session, now - self._keep))) > 0:
             count += gone

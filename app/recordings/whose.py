@@ -35,8 +35,7 @@ class Reference:
 
 
 def find(session: Session, client: Client, named: str | Reference) -> Recording:
-    """One of the client's recordings, by its id or its reference. Another client's is as if it were not there, but for
-    an `admin`.
+    """One of the client's recordings, by its id or its reference; of an `admin`, anybody's. Raises NotFound.
 
     A reference means the recording that has it now; if there is none, the latest that had it until it was over.
     """
@@ -52,7 +51,7 @@ def find(session: Session, client: Client, named: str | Reference) -> Recording:
 
 
 def by_reference(session: Session, client: str, reference_id: str | None) -> Recording | None:
-    """The client's recording that has this reference now. A cancelled or failed one has none."""
+    """The client's recording that has this reference now, if any; a cancelled or failed one has none."""
     if reference_id is None:
         return None
     return session.execute(_BY_REFERENCE, {"of": client, "reference": reference_id}).scalar_one_or_none()
@@ -61,8 +60,9 @@ def by_reference(session: Session, client: str, reference_id: str | None) -> Rec
 def discreet(
     session: Session, owns: Callable[[str], bool], conflicts: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The conflicts (app/resources/conflicts.py) as they may be told to whom recordings of the clients that it `owns`
-    may be shown. What somebody booked in Kaltura belongs to no client, and is told as it is.
+    """Conflicts, as `find_conflicts` gives them, without what identifies recordings of clients that it does not own.
+
+    What somebody booked in Kaltura belongs to no client, and is told as it is.
     """
     met = {pair["booked"]["recording_id"] for pair in conflicts} - {None}
     if not met:

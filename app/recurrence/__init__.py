@@ -1,1 +1,1 @@
-"""Pure time: which sessions a rule means, and the events that make Kaltura generate exactly those."""
+"""Pure time: which occurrences a rule means, and the events that make Kaltura generate exactly those."""

@@ -46,7 +46,7 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One session. `start` and `end` are UTC, `end` is `start` plus the duration in elapsed seconds.
+    """One occurrence. `start` and `end` are UTC, `end` is `start` plus the duration in elapsed seconds.
 
     `local` is the wall-clock time (naive) that results, `wanted` the one that was asked for where a gap moved it.
     """
@@ -119,9 +119,9 @@ def occurrences(
     rule: Rule | None,
     exclude: Sequence[Exclusion] = (),
 ) -> tuple[Occurrence, ...]:
-    """Every session from `start` (naive wall-clock time, whole seconds) on, ascending, each instant once.
+    """Every occurrence from `start` (naive wall-clock time, whole seconds) on, ascending, each instant once.
 
-    Without a rule that is one. An excluded session is there, marked with the exclusion of its date (the one that
+    Without a rule that is one. An excluded occurrence is there, marked with the exclusion of its date (the one that
     goes on longest, if several hold it). Raises RuleError as `expand` does, and ValueError for a duration that is not
     1 s to 24 h, a start with a zone, and fractions of a second in either.
     """

@@ -103,10 +103,10 @@ def describe(events: Sequence[PlannedEvent]) -> str:
     parts = []
     for kind, group in groupby(events, key=_kind):
         alike = tuple(group)
-        sessions = [session for event in alike for session in event.occurrences]
+        occurrences = [occurrence for event in alike for occurrence in event.occurrences]
         part = f"one {kind}" if len(alike) == 1 else f"{len(alike)} {kind}{'s' * (kind == 'single event')}"
         if kind not in ("single event", "series of one occurrence"):
-            part += f", {len(sessions):,} occurrences"
+            part += f", {len(occurrences):,} occurrences"
         reasons = [*map(_reason_for_single, alike)] if kind == "single event" else _reasons_for_cut(alike)
         told = " and ".join(filter(None, reasons))
         parts.append(part + (f" because {told}" if told else ""))
@@ -127,11 +127,11 @@ def _kind(event: PlannedEvent) -> str:
 
 
 def _reason_for_single(event: PlannedEvent) -> str:
-    (session,) = event.occurrences
-    asked = session.wanted or session.local
+    (occurrence,) = event.occurrences
+    asked = occurrence.wanted or occurrence.local
     day = f"{asked.day} {asked:%B %Y}"
-    if session.anomaly:
-        return f"{asked:%H:%M} {'does not exist' if session.anomaly == 'gap' else 'happens twice'} on {day}"
+    if occurrence.anomaly:
+        return f"{asked:%H:%M} {'does not exist' if occurrence.anomaly == 'gap' else 'happens twice'} on {day}"
     return f"Kaltura's own clocks repeat an hour on {day}" if event.is_elsewhere else ""
 
 

@@ -146,10 +146,11 @@ def parse_rrule(text: str, start: datetime | None = None, tz: ZoneInfo | None = 
 
     Exports write a semicolon after the last part, or spaces around one: both are read.
 
-    A Rule ends after a local date, an RRULE perhaps at an instant. The last date is then the last on which a session
-    that begins at `start`'s time of day begins no later than UNTIL: one with Z is an instant in UTC and needs `start`
-    (naive) and `tz`, one without is a wall-clock time and needs `start`. So 20270514T035959Z, which in New York is
-    13 May, 23:59:59, does not let a session of 14 May in. Raises RuleError, also where what is needed is not given.
+    A Rule ends after a local date, an RRULE perhaps at an instant. The last date is then the last on which an
+    occurrence that begins at `start`'s time of day begins no later than UNTIL: one with Z is an instant in UTC and
+    needs `start` (naive) and `tz`, one without is a wall-clock time and needs `start`. So 20270514T035959Z, which in
+    New York is 13 May, 23:59:59, does not let an occurrence of 14 May in. Raises RuleError, also where what is needed
+    is not given.
     """
     parts: dict[str, str] = {}
     for part in _AROUND.sub(r"\1", text.upper()).strip().removeprefix("RRULE:").rstrip(";").split(";"):

@@ -1,4 +1,4 @@
-"""The hour that Kaltura's server repeats, and how a session goes there that begins or ends in it.
+"""The hour that Kaltura's server repeats, and how an occurrence goes there that begins or ends in it.
 
 Kaltura keeps times by its own server's wall clock, which has no name for the second run of an hour: once a year it
 answers what lies in it an hour early (exchanges 216, 217; measured for `add`, `get` and `list`, whatever the event's
@@ -11,8 +11,8 @@ zone).
                                  02:00 …                 from 07:00:00Z on
 
 So what begins in the second run is sent as beginning in the last second before it, and what ends in it as ending with
-it: an event from 05:59:59Z to 07:00:00Z comes back exactly. Whoever compares a session with what Kaltura has of it asks
-here, so that the wider event is right for that session. Everybody else goes by the session's own times.
+it: an event from 05:59:59Z to 07:00:00Z comes back exactly. Whoever compares an occurrence with what Kaltura has of it
+asks here, so that the wider event is right for that occurrence. Everybody else goes by the occurrence's own times.
 """
 
 from bisect import bisect_left
@@ -43,7 +43,7 @@ def repeated(instant: datetime, server: ZoneInfo) -> Span | None:
 
 
 def as_sent(start: datetime, end: datetime, server: ZoneInfo) -> Span:
-    """The times at which Kaltura is given a session from `start` to `end` (UTC, whole seconds): its own, if it can.
+    """The times at which Kaltura is given an occurrence from `start` to `end` (UTC, whole seconds): its own, if it can.
 
     Else wider; where that is more than Kaltura's 24 hours, instead shorter by what lies in the repeated hour.
     """
@@ -55,5 +55,5 @@ def as_sent(start: datetime, end: datetime, server: ZoneInfo) -> Span:
 
 
 def agrees(found: Span, wanted: Span, server: ZoneInfo) -> bool:
-    """Whether Kaltura has a session where it should be: at its own times, or at those that were sent instead."""
+    """Whether Kaltura has an occurrence where it should be: at its own times, or at those that were sent instead."""
     return found == wanted or found == as_sent(*wanted, server)

@@ -1,1 +1,1 @@
-"""What is booked where: rooms' encoders as Kaltura knows them, and what is in the way of a session."""
+"""What is booked where: the resources that Kaltura knows, and what is in the way of an occurrence."""

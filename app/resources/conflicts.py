@@ -1,18 +1,19 @@
-"""Which wanted sessions meet what is booked already. Overlap is strict: back-to-back is free."""
+"""Conflicts: wanted occurrences that overlap with what is booked on a resource. What ends as another begins is none."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, select
 from sqlmodel import Session, SQLModel
 
 from app.resources.models import OccurrenceStatus
 
-LONGEST = timedelta(hours=25)  # no session is longer: 24 hours, and an hour of a clock change
-MOST = 1_000  # pairs that are told; a document has no more sessions
+LONGEST = timedelta(hours=25)  # no occurrence is longer: 24 hours, and an hour of a clock change
+MOST = 1_000  # pairs that are told; a document has no more occurrences
 
 # Built once: building a statement costs more than running it.
 _BOOKING, _OCCURRENCE = (SQLModel.metadata.tables[name] for name in ("booking", "occurrence"))
@@ -43,7 +44,7 @@ _TIMES = select(_OCCURRENCE.c.event_id, _OCCURRENCE.c.start, _OCCURRENCE.c.end).
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """Something on a resource. `source` is `lectern` (then with its recording) or `kaltura`."""
+    """Something booked on a resource, times in UTC. `source` is `lectern` (then with its recording) or `kaltura`."""
 
     start: datetime
     end: datetime
@@ -54,24 +55,44 @@ class Booked:
 
 
 def find_conflicts(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> list[dict[str, Any]]:
-    """Each pair of a wanted session (sorted by start, UTC) and a booked one that overlaps it, as JSON."""
+    """Each pair of a wanted occurrence and a booked one that overlaps it, as JSON; at most MOST.
+
+    `wanted`: start and end (UTC), sorted by start. A pair is `{"start", "end", "booked": {…}}`.
+    """
+    found = sorted(_meetings(wanted, booked), key=lambda item: item[0])
+    return [_pair(wanted[index], other) for index, other in found[:MOST]]
+
+
+def first_conflicts(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> dict[int, dict[str, Any]]:
+    """Of each wanted occurrence that meets a booked one, the first such pair, by the occurrence's place in `wanted`."""
+    found = dict[int, Booked]()
+    for index, other in sorted(_meetings(wanted, booked), key=lambda item: (item[0], item[1].start)):
+        found.setdefault(index, other)
+    return {index: _pair(wanted[index], other) for index, other in found.items()}
+
+
+def _meetings(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> Iterator[tuple[int, Booked]]:
+    """Each wanted occurrence that overlaps a booked one, by its place, with that one."""
     starts = [start for start, _ in wanted]
-    found = []
     for other in booked:
         first = bisect_left(starts, other.start - LONGEST)
         last = bisect_left(starts, other.end)
-        found += [
-            (wanted[index][0], _pair(wanted[index], other))
-            for index in range(first, last)
-            if wanted[index][1] > other.start
-        ]
-    return [pair for _, pair in sorted(found, key=lambda item: item[0])[:MOST]]
+        yield from ((index, other) for index in range(first, last) if wanted[index][1] > other.start)
+
+
+def in_the_way(pair: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """What a wanted session meets, in words, by the clocks of its zone; a title that must not be told is not there."""
+    booked = pair["booked"]
+    start, end = (datetime.fromisoformat(booked[name]).astimezone(zone) for name in ("start", "end"))
+    what = f"'{booked['title']}'" if booked["title"] else "another booking"
+    until = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
+    return f"in the way: {what}, {start:%Y-%m-%d %H:%M} to {until}"
 
 
 def known_bookings(
     session: Session, resource_id: int, start: datetime, end: datetime, *, but: Collection[str] = ()
 ) -> list[Booked]:
-    """What is scheduled on the resource between two instants as far as SQL knows; bookings in `but` left out."""
+    """What SQL has on the resource between two instants, without the bookings in `but` (ids)."""
     asked = {"resource": resource_id, "after": start, "before": end, "but": list(but)}
     return [
         Booked(starts, ends, title, source, booking_id if source == "lectern" else None, event_id)
@@ -80,7 +101,10 @@ def known_bookings(
 
 
 def at_their_times(session: Session, found: Sequence[Booked]) -> list[Booked]:
-    """Lectern's own sessions at the times that SQL knows: in Kaltura one may be wider (app/recurrence/server.py)."""
+    """The same, but Lectern's own occurrences at their times in SQL: in Kaltura one may be wider.
+
+    Why it may: app/recurrence/server.py.
+    """
     recordings = {one.recording_id for one in found if one.recording_id}
     if not recordings:
         return list(found)

@@ -53,7 +53,7 @@ _OTHERWISE = (
 
 @contextmanager
 def kaltura_answers() -> Iterator[None]:
-    """What a request that asks Kaltura itself answers when Kaltura does not."""
+    """Turns what Kaltura raises into the problems that a request answers: KalturaUnavailable, RefusedByKaltura."""
     try:
         yield
     except Refused as refusal:
@@ -63,7 +63,7 @@ def kaltura_answers() -> Iterator[None]:
 
 
 def in_kaltura(client: KalturaClient, reference: int | str, *, is_name: bool = False) -> Sequence[kaltura.Resource]:
-    """Those that Kaltura knows by this id or name now; by this name, if it is known to be one. Raises KalturaError."""
+    """Asks Kaltura for what `reference`, an id or a name, means; `is_name`: it is no id. Raises KalturaError."""
 
     def named(name: str) -> Sequence[kaltura.Resource]:
         return client.list_resources(system_name=name)
@@ -72,19 +72,19 @@ def in_kaltura(client: KalturaClient, reference: int | str, *, is_name: bool = F
 
 
 def known_resources(session: Session, reference: int | str) -> Sequence[Resource]:
-    """Those in SQL that are not gone."""
+    """The resources that `reference` means, as far as SQL knows them; none that is gone from Kaltura."""
     return _meant(session, reference, [row for row in _rows(session, reference) if row.gone_since is None])
 
 
 def ever_known(session: Session, reference: int | str) -> Sequence[Resource]:
-    """Those in SQL; of what is gone only where the reference means nothing else now."""
+    """`known_resources`; if there are none, those that it meant before they were gone from Kaltura."""
     rows = _rows(session, reference)
     there = [row for row in rows if row.gone_since is None]
     return _meant(session, reference, there) or _meant(session, reference, rows)
 
 
 def is_id(session: Session, reference: str) -> bool:
-    """Whether it is the id of a resource, or could be one that was never seen here."""
+    """Whether `reference` is the id of a resource, or a number that may be one: not all are known here."""
     number = as_id(reference)
     if number is None:
         return False
@@ -111,7 +111,7 @@ def _meant(session: Session, reference: int | str, rows: Sequence[Resource]) -> 
 
 
 class Unknown:
-    """Names that Kaltura did not know just now: whoever asks on for one would have it asked each time."""
+    """Names that Kaltura did not know a moment ago, so that whoever asks for one again does not have it asked again."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -131,7 +131,7 @@ class Unknown:
 
 
 class Finder:
-    """Finds what paths name: in SQL, behind nobody who waits for Kaltura; in Kaltura where SQL does not know.
+    """Finds the resources that paths name: in SQL, without waiting for whoever asks Kaltura; else in Kaltura.
 
     One a process, for its one event loop.
     """
@@ -143,9 +143,9 @@ class Finder:
         self._unknown = Unknown()
 
     async def all(self, reference: str, who: Client) -> Sequence[Resource]:
-        """Those that are meant, remembered. Raises Busy, KalturaUnavailable and RefusedByKaltura.
+        """What `reference` means, written into SQL if it is new; nothing for a client that may not name it.
 
-        Unless `who` asks may name it so: for them there is nothing then, whether SQL knows it or not.
+        Raises Busy, KalturaUnavailable and RefusedByKaltura.
         """
         found = await self._threads.reading.run(self._known, reference)
         if found or reference in self._unknown:
@@ -161,7 +161,7 @@ class Finder:
         return found
 
     async def one(self, reference: str, who: Client) -> Resource:
-        """Raises NotFound and AmbiguousResource, too."""
+        """The only one that `who` may see. Raises NotFound and AmbiguousResource, and what `all` does."""
         found = await self.all(reference, who)
         return await self._threads.reading.run(self._only, found, who)
 
@@ -182,7 +182,7 @@ class Finder:
 
 
 def all_resources(database: Database, client: KalturaClient, who: Client) -> list[Resource]:
-    """Every resource that Kaltura knows and that they may see, by id."""
+    """Every resource that Kaltura knows and that `who` may see, by id; written into SQL. Raises KalturaUnavailable."""
     with kaltura_answers():
         theirs = client.list_resources()
     ids = {str(resource.id) for resource in theirs}
@@ -190,9 +190,9 @@ def all_resources(database: Database, client: KalturaClient, who: Client) -> lis
 
 
 def remember(session: Session, found: Iterable[Resource]) -> None:
-    """Writes those that were never seen, whoever else may be writing them at the same moment.
+    """Writes those that are new to SQL, also while others write the same ones.
 
-    Of one that SQL has otherwise, the list of all resources is wanted at once: it knows which is newer.
+    If SQL has one otherwise, the list of all resources is due at once: that one is newer than both.
     """
     # In order, so that two who write the same ones never wait for each other.
     rows = [row.model_dump() for row in sorted(found, key=lambda row: row.id)]
@@ -212,6 +212,7 @@ def _remembered(database: Database, theirs: Iterable[kaltura.Resource]) -> Seque
 
 
 def as_row(resource: kaltura.Resource) -> Resource:
+    """Kaltura's resource as SQL keeps it, seen now."""
     return Resource(
         id=resource.id,
         system_name=resource.system_name,

@@ -27,7 +27,7 @@ URGENT = 3600.0  # seconds that a mirror which is wanted at once has waited alre
 class OccurrenceStatus(StrEnum):
     PLANNED = "planned"  # wanted, but not yet on the resource in Kaltura: nobody else sees it
     SCHEDULED = "scheduled"
-    EXCLUDED = "excluded"  # the document says that nothing is recorded then
+    EXCLUDED = "excluded"  # the document says that nothing is recorded then, or its place is taken
     CANCELLED = "cancelled"
 
 
@@ -78,8 +78,11 @@ class Occurrence(SQLModel, table=True):
 
     `slot` is the local date on which the booking's rule holds it, its identity when times change; it is null for what
     no rule holds. Decisions by hand: `moved`, it is not where and when the rule has it, by its own change; `placed`,
-    its resource is its own then, and not the recording's; `restored`, it is held although it was cancelled or excluded.
-    `withdrawn`: a client has cancelled it, and encoders are not shown it any more, whatever stands in Kaltura still.
+    its resource is its own then, and not the recording's; `restored`, it takes place although it was cancelled or
+    excluded. `withdrawn`: a client has cancelled it, and encoders are not shown it any more, whatever stands in Kaltura
+    still. `title` is its own, where somebody gave it one. `planned_end` is when it was to end, if it was stopped or
+    extended while it ran: Kaltura ends it then again whenever its series is changed. `in_the_way`: why it is excluded
+    although the document wants it (`on_conflict: skip`), in words for its client.
     """
 
     __table_args__ = (
@@ -100,6 +103,9 @@ class Occurrence(SQLModel, table=True):
     placed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     restored: bool = False
     withdrawn: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    title: str | None = None
+    planned_end: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    in_the_way: str | None = Field(default=None, sa_type=Text)
     changed_at: datetime = Field(default_factory=utc_now, sa_column=_changed_at())
 
 
@@ -181,3 +187,19 @@ class Drift(SQLModel, table=True):
     template_entry_id: str | None = None
     since: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
     confirmed: bool = False
+
+
+class Upload(SQLModel, table=True):
+    """The media entry of an occurrence that was recorded: app/resources/mirror/uploads.py.
+
+    A table of its own: any change of an occurrence is one of what encoders are shown (the triggers see to it).
+    `arrived`: its media is there; before, an encoder has only announced it. `duration_seconds` is null until Kaltura
+    knows it.
+    """
+
+    occurrence_id: str = Field(primary_key=True, foreign_key="occurrence.id", ondelete="CASCADE")
+    resource_id: int = Field(sa_type=BigInteger, index=True)
+    entry_id: str = Field(unique=True)
+    arrived: bool = False
+    duration_seconds: int | None = None
+    seen_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))

@@ -1,7 +1,7 @@
 """Names in addresses: any system name is one segment of a path, with whatever characters, percent-encoded.
 
 Servers decode a path before it is routed, and then `/resources/A%2FB/upcoming` looks like `/resources/A/B/upcoming`,
-and a room that is called `..` like none. So the segment after `/resources/` is put back as it came. Who takes it
+and a resource that is called `..` like none. So the segment after `/resources/` is put back as it came. Who takes it
 decodes it.
 """
 

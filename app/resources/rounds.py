@@ -6,12 +6,13 @@
        │                 └──────────────────── some time later ───────────────────┤ written in one transaction,
        └── nobody has asked for an hour ──────────────────────────────────────────┘ if the claim still holds
 
-What each round asks and writes stands in a module of its own: `mirror/listing.py`, `mirror/template_entries.py`.
+What each round asks and writes stands in a module of its own: `mirror/listing.py`, `mirror/template_entries.py`,
+`mirror/uploads.py`.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import bindparam, case, func, select, update
@@ -25,7 +26,7 @@ from app.kaltura.errors import KalturaError
 
 log = structlog.get_logger(__name__)
 
-RESOURCES, ENTRIES = "resources", "entries"
+RESOURCES, ENTRIES, UPLOADS = "resources", "entries", "uploads"
 INTEREST = 3600.0  # seconds for which a round goes on after somebody asked
 LEASE = 120.0  # seconds after which another process takes over
 
@@ -95,18 +96,18 @@ class Rounds:
         )
 
     def ask(self) -> None:
-        """Somebody is interested: there are rounds for an hour from now."""
+        """Makes rounds due for an hour from now."""
         with self._database.write() as session:
             session.connection().execute(self._ask, [{"of": name} for name in sorted(self._work)])
 
     def claim(self) -> RoundClaim | None:
-        """The round that has waited longest, if one is due."""
+        """Claims the round that has waited longest; None if none is due."""
         with self._database.write() as session:
             row = session.connection().execute(_CLAIM, {"by": self._owner}).one_or_none()
         return RoundClaim(*row) if row else None
 
     def give_back(self, claim: RoundClaim) -> None:
-        """Nothing came of it: whoever looks next may have it."""
+        """Gives up a claim of which nothing came: whoever looks next may have the round."""
         with self._database.write() as session:
             session.connection().execute(
                 update(_ROUND)
@@ -115,7 +116,7 @@ class Rounds:
             )
 
     def run(self, client: KalturaClient, claim: RoundClaim) -> None:
-        """Asks, and writes what came of it; or notes why nothing did."""
+        """Asks Kaltura and writes what came of it, or notes why nothing did. Raises SQLAlchemyError."""
         every, read = self._work[claim.name]
         failure, write = None, None
         try:
@@ -154,3 +155,9 @@ def read_within(session: Session, name: str, seconds: float) -> bool:
     """Whether this round was made with success so lately."""
     as_of = session.connection().execute(_AS_OF, {"of": name}).scalar_one_or_none()
     return as_of is not None and as_of > session.connection().execute(select(database_now() - seconds)).scalar_one()
+
+
+def last_read(session: Session, name: str) -> datetime | None:
+    """When this round was last made with success, by the database's clock."""
+    as_of = session.connection().execute(_AS_OF, {"of": name}).scalar_one_or_none()
+    return None if as_of is None else datetime.fromtimestamp(as_of, UTC)

@@ -7,7 +7,7 @@ from app.kaltura.client import KalturaClient
 from app.kaltura.errors import Refused
 from app.kaltura.types import Event
 
-SHORTEST = timedelta(days=1)  # a span that is halved no more: no room has so many events in it
+SHORTEST = timedelta(days=1)  # a span that is halved no more: no resource has so many events in it
 
 
 def everything(client: KalturaClient, resource_id: int, start: datetime, end: datetime) -> Listed[Event]:

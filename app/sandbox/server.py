@@ -4,6 +4,7 @@
     GET  /_sandbox/requests  what was called
     GET  /_sandbox/state     what is there
     PUT  /_sandbox/faults    what goes wrong from now on
+    POST /_sandbox/upload    an encoder uploads what it has recorded
 
 Written by hand over sockets because benchmarks share the processor with it: a call costs a tenth of what
 http.server's header parsing does, and a fault must be able to close a connection in mid-answer.
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from io import BufferedIOBase
 from socketserver import StreamRequestHandler, ThreadingMixIn
@@ -104,15 +106,25 @@ def respond(sandbox: Sandbox, request: Request) -> Answer:
         case "GET", "/_sandbox/state":
             return _json(sandbox.state())
         case "PUT", "/_sandbox/faults":
-            try:
-                document = json.loads(request.body)
-                sandbox.set_faults(document)
-            except ValueError as error:
-                return _json({"error": str(error)}, 400)
-            return _json(document)
-        case _, "/_sandbox/requests" | "/_sandbox/state" | "/_sandbox/faults":
+            return _done(request, partial(_set_faults, sandbox))
+        case "POST", "/_sandbox/upload":
+            return _done(request, sandbox.upload)
+        case _, "/_sandbox/requests" | "/_sandbox/state" | "/_sandbox/faults" | "/_sandbox/upload":
             return _json({"error": "method not allowed"}, 405)
     return _json({"error": "not found"}, 404)
+
+
+def _set_faults(sandbox: Sandbox, document: Any) -> Any:
+    sandbox.set_faults(document)
+    return document
+
+
+def _done(request: Request, act: Callable[[Any], Any]) -> Answer:
+    """What comes of a document; 400 with the reason if it is refused."""
+    try:
+        return _json(act(json.loads(request.body)))
+    except ValueError as error:
+        return _json({"error": str(error)}, 400)
 
 
 def _json(document: Any, status: int = 200) -> Answer:

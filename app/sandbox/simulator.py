@@ -19,6 +19,7 @@ from app.sandbox.errors import DoneError, FatalError, KalturaError, KilledError
 from app.sandbox.schedule.events import show
 from app.sandbox.schedule.reservations import Reservations
 from app.sandbox.seed import seed_file
+from app.sandbox.seed import upload as uploads
 from app.sandbox.seed.seed import DEFAULT_SEED, Seed, plant
 from app.sandbox.sessions import Sessions
 from app.sandbox.store.fulltext import matches
@@ -261,6 +262,11 @@ class Sandbox:
         """Add what a seed file holds, all of it or nothing; how many of each kind. Raises ValueError."""
         with self._lock, self._store.transaction():
             return seed_file.load(self._call(), document)
+
+    def upload(self, document: Any) -> dict[str, Any]:
+        """What an encoder does after a session, as `POST /_sandbox/upload` says it: the entry. Raises ValueError."""
+        with self._lock, self._store.transaction():
+            return uploads.upload(self._call(), document)
 
     def set_faults(self, document: Any) -> None:
         """Replace latency, faults and modes by those of a `PUT /_sandbox/faults` document; raises ValueError."""

@@ -157,6 +157,7 @@ _ENTRY = {
     "entitledUsersPublish": STRING,
     "entitledUsersView": STRING,
     "capabilities": SHOWN,
+    "templateEntryId": STRING,
     "displayInSearch": INT,
     "blockAutoTranscript": BOOL,
     "plays": SHOWN_INT,
@@ -223,6 +224,7 @@ _base_entry_filter = ObjectType(
         "referenceIdIn": STRING,
         "statusEqual": STRING,
         "statusIn": STRING,
+        "createdAtGreaterThanOrEqual": TIME,
     },
 )
 

@@ -253,6 +253,24 @@ def test_a_change_s_refusal_does_not_either(taken: House) -> None:
     assert SECRET not in answer.text
 
 
+def test_what_is_left_out_does_not_tell_whose_recording_is_in_its_way(taken: House) -> None:
+    more = {"frequency": "daily", "count": 3}
+    skipping = DOCUMENT | {"reference_id": "skip", "on_conflict": "skip", "recurrence": more}
+    told = [taken.library("POST", "/recordings/preview", skipping), taken.library("POST", "/recordings", skipping)]
+    path = f"/recordings/{told[1].json()['id']}"
+    told += [taken.library("GET", f"{path}/occurrences"), taken.library("GET", f"{path}/history")]
+    for answer in told:
+        assert answer.status_code < 300, answer.text
+        assert SECRET not in answer.text
+        assert taken.mine["id"] not in answer.text
+    for shown in (told[0].json()["occurrences"], told[2].json()["items"]):
+        reasons = [one["reason"] for one in shown if one["status"] == "excluded"]
+        assert [reason.startswith("in the way: another booking, ") for reason in reasons] == [True, True]
+    own = skipping | {"reference_id": "own"}
+    reasons = [one["reason"] for one in found(taken.registrar("POST", "/recordings/preview", own))["occurrences"]]
+    assert reasons[0].startswith(f"in the way: '{SECRET}', ")
+
+
 def test_what_somebody_booked_in_kaltura_is_told(house: House) -> None:
     kaltura = house.library.service.kaltura
     event = kaltura.add_event(

@@ -39,6 +39,7 @@ NEEDS: dict[str, str | None] = {
     "PATCH /recordings/{id}/occurrences/{occurrence_id}": WRITE,
     "DELETE /recordings/{id}/occurrences/{occurrence_id}": WRITE,
     "POST /recordings/{id}/occurrences/{occurrence_id}/restore": WRITE,
+    "GET /notices": READ,
     "GET /resources": SCHEDULE,
     "GET /resources/{id}": SCHEDULE,
     "GET /resources/{id}/upcoming": SCHEDULE,

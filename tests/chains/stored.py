@@ -76,7 +76,7 @@ class Bench:
             with self.database.write() as session:
                 for chain in session.execute(select(Chain)).scalars():
                     if chain.status == "stuck":
-                        Store(self.database, "bench", 30.0).take_up(session, chain.id)
+                        Store(self.database, "bench", 30.0).make_due(session, chain.id)
                 past = "UPDATE chain SET lease_until = 0, next_attempt_at = 0 WHERE finished_at IS NULL"
                 session.connection().execute(text(past))
             if not self.open():

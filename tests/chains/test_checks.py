@@ -97,7 +97,7 @@ def test_past_the_point_of_no_return_what_is_hopeless_is_stuck_at_once(house: Ho
     assert house.rows()["ties"].error == FOREIGN
     assert house.notes()[-1] == "one stuck not_ours"
     with house.database.write() as session:
-        assert house.store().take_up(session, chain_id)
+        assert house.store().make_due(session, chain_id)
     assert house.run_to_the_end().status == ChainStatus.SUCCEEDED
     assert house.world.is_built()
 
@@ -116,7 +116,7 @@ def test_a_run_knows_what_it_has_made_itself(house: House) -> None:
     known = list[set[tuple[str, str]]]()
 
     def look(context: Ctx, _calls: Sequence[Call]) -> Outcome:
-        known.append(set(context.made_here))
+        known.append(set(context.done_in_this_run))
         return Done()
 
     house.steps = [replace(step, check=look if step.name == "ties" else None) for step in STEPS]

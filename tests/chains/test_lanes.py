@@ -122,7 +122,7 @@ def test_who_was_stuck_queues_again_for_the_lane_it_gave_away(house: House) -> N
     assert go_on(house, first)
     begin(house, "two", "room")
     with house.database.write() as session:
-        assert house.store().take_up(session, first)
+        assert house.store().make_due(session, first)
     assert not house.run()
     assert house.chain(first).waiting_for == "room"
     assert house.world.count("make")["b"] == 1

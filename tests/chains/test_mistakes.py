@@ -87,7 +87,7 @@ def test_a_hook_that_goes_on_raising_makes_the_chain_stuck(house: House, kind: s
     )
     house.steps = STEPS  # a version that knows better
     with house.database.write() as session:
-        assert house.store().take_up(session, chain_id)
+        assert house.store().make_due(session, chain_id)
     assert house.run()
     assert house.world.is_built()
 

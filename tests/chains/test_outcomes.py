@@ -262,7 +262,7 @@ def test_a_chain_whose_patience_is_over_is_stuck_until_somebody_takes_it_up(
     assert house.store().claim() is None
 
     with house.database.write() as session:
-        assert house.store().take_up(session, chain_id)
+        assert house.store().make_due(session, chain_id)
     assert house.chain().status == ChainStatus.QUEUED
     assert house.rows()[step_of(key)].failures == 0
     assert house.run()
@@ -284,7 +284,7 @@ def test_a_chain_that_is_stuck_while_undoing_goes_on_undoing(house: House) -> No
     assert chain.error is not None
     assert chain.error["code"] == "stuck"
     with house.database.write() as session:
-        assert house.store().take_up(session, chain_id)
+        assert house.store().make_due(session, chain_id)
     assert house.run()
     chain = house.chain()
     assert (chain.status, chain.error) == (ChainStatus.FAILED, {**REFUSAL, "step": "ties"})
@@ -301,7 +301,7 @@ def test_there_is_nothing_to_take_up_in_a_chain_that_is_neither_stuck_nor_waitin
     elif end != "queued":
         house.run()
     with house.database.write() as session:
-        assert not house.store().take_up(session, chain_id)
+        assert not house.store().make_due(session, chain_id)
 
 
 def test_a_waiting_chain_that_is_taken_up_is_due_at_once(house: House) -> None:
@@ -310,5 +310,5 @@ def test_a_waiting_chain_that_is_taken_up_is_due_at_once(house: House) -> None:
     house.run()
     assert house.store().claim() is None
     with house.database.write() as session:
-        assert house.store().take_up(session, chain_id)
+        assert house.store().make_due(session, chain_id)
     assert house.run()

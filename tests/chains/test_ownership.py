@@ -169,7 +169,7 @@ def test_a_chain_that_somebody_holds_comes_to_no_checkpoint(house: House) -> Non
     claim, engine = house.claim(), house.engine()
     runs = threading.Thread(target=engine.run, args=[claim, house.world])
     with house.database.write() as session:
-        house.store().hold(session, "one")
+        house.store().lock_chains(session, "one")
         runs.start()
         runs.join(0.1)
         assert runs.is_alive()

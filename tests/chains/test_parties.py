@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
-from app.chains.parties import SECONDARY, Verdict, decide, look
+from app.chains.parties import SECONDARY, Verdict, decide, standing_of
 from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step
 from tests.chains.test_lanes import lanes, statuses
 from tests.chains.world import STEPS, Crash, House, World, refused, retry
@@ -28,7 +28,7 @@ def meeting(house: House) -> None:
 
     def meet(context: Context[World], _call: Call) -> Outcome:
         with house.database.read() as session:
-            standing = look(session, context.chain_id, "meet")
+            standing = standing_of(session, context.chain_id, "meet")
         if standing.is_open:
             return Retry("others are on their way", pause=0.01)
         with house.database.write() as session:
@@ -189,7 +189,7 @@ def test_one_that_is_stuck_takes_the_others_back_and_itself_when_it_is_resumed(h
     settle(house)
     assert statuses(house) == {"one": "stuck", "two": "failed"}
     with house.database.write() as session:
-        assert house.store().take_up(session, ids["one"])
+        assert house.store().make_due(session, ids["one"])
     settle(house)
     assert statuses(house) == {"one": "failed", "two": "failed"}
     assert house.world.is_empty()
@@ -201,7 +201,7 @@ def test_one_that_is_resumed_before_anybody_gave_up_because_of_it_goes_on(house:
     house.sql("UPDATE chain SET tried = 1e9 WHERE id = :id", id=ids["one"])
     assert house.run()
     with house.database.write() as session:
-        assert house.store().take_up(session, ids["one"])
+        assert house.store().make_due(session, ids["one"])
     settle(house)
     assert set(statuses(house).values()) == {"succeeded"}
 
@@ -213,9 +213,9 @@ def test_who_is_written_just_now_is_not_waited_for(house: House) -> None:
     ids = party_of(house, "one", "two")
     assert not house.run()
     with house.database.write() as session:
-        house.store().hold(session, "one")
+        house.store().lock_chains(session, "one")
         assert not house.run()
-        assert look(session, ids["two"], "meet").verdict is None
+        assert standing_of(session, ids["two"], "meet").verdict is None
     settle(house)
     assert set(statuses(house).values()) == {"succeeded"}
 

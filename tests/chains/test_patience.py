@@ -114,7 +114,7 @@ def test_undoing_and_taking_up_begin_anew(house: House) -> None:
     assert house.run()
     assert house.chain().status == ChainStatus.STUCK
     with house.database.write() as session:
-        assert house.store().take_up(session, chain_id)
+        assert house.store().make_due(session, chain_id)
     assert not house.run()
     assert tried(house) < 10
 

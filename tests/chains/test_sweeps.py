@@ -91,7 +91,7 @@ def test_a_chain_that_is_stuck_is_swept_after_when_it_has_ended(house: House) ->
     assert engine.run(house.claim(), house.world)
     assert (house.chain(chain_id).status, sweeps(house)) == (ChainStatus.STUCK, [])
     with house.database.write() as session:
-        assert house.store().take_up(session, chain_id)
+        assert house.store().make_due(session, chain_id)
     assert engine.run(house.claim(), house.world)
     (sweep,) = sweeps(house)
     assert sweep.input["unsure"]["thing"] == UNSURE

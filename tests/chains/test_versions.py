@@ -79,7 +79,7 @@ def test_a_step_that_nobody_knows_is_refused_not_guessed_until_a_version_knows_i
     house.steps = STEPS
     house.sql("UPDATE chain SET operation = 'build'")
     with house.database.write() as session:
-        assert house.store().take_up(session, chain_id)
+        assert house.store().make_due(session, chain_id)
     assert house.run()
     assert house.world.is_built()
 
@@ -99,7 +99,7 @@ def test_taken_up_between_two_steps_it_takes_its_lanes_again_first(house: House)
     house.create("two", "room")
     house.run()
     with house.database.write() as session:
-        assert house.store().take_up(session, chain_id)
+        assert house.store().make_due(session, chain_id)
     assert not house.run()
     assert house.chain(chain_id).waiting_for == "room"
     assert step_of("thing") not in [name for name, row in house.rows(chain_id).items() if row.attempts]

@@ -284,7 +284,7 @@ def test_a_heartbeat_survives_a_database_that_does_not_answer(house: House, monk
 
 
 def wait_for(workers: Workers[World], house: House, chain_id: str, seconds: float) -> bool:
-    return asyncio.run(workers.ended(chain_id, seconds, is_over(house, chain_id)))
+    return asyncio.run(workers.wait_for_end(chain_id, seconds, is_over(house, chain_id)))
 
 
 def test_who_waits_is_woken_at_the_end(house: House) -> None:
@@ -303,7 +303,7 @@ def test_who_waits_is_woken_at_the_end(house: House) -> None:
 
     async def wait(workers: Workers[World]) -> bool:
         asyncio.get_running_loop().call_later(0.1, go_on.set)
-        return await workers.ended(chain_id, SOON, over)
+        return await workers.wait_for_end(chain_id, SOON, over)
 
     house.world.tick = hold
     with working(house, 1) as workers:
@@ -324,7 +324,7 @@ def test_who_waits_for_a_new_chain_does_not_ask_for_it(house: House) -> None:
     chain_id = house.create()
     with working(house, 1) as workers:
         until(lambda: statuses(house) == ["succeeded"] and not workers.running)
-        assert asyncio.run(workers.ended(chain_id, SOON, ask, new=True))
+        assert asyncio.run(workers.wait_for_end(chain_id, SOON, ask, new=True))
 
 
 def test_who_waits_for_a_chain_that_is_over_does_not_wait(house: House) -> None:
@@ -354,7 +354,7 @@ def test_a_stop_ends_all_waiting(house: House) -> None:
     house.world.script["make", "look"] = [retry(1000.0)]
 
     async def wait(workers: Workers[World]) -> list[bool]:
-        waiting = [asyncio.create_task(workers.ended(chain_id, 60, is_over(house, chain_id))) for _ in range(5)]
+        waiting = [asyncio.create_task(workers.wait_for_end(chain_id, 60, is_over(house, chain_id))) for _ in range(5)]
         await asyncio.sleep(0.1)
         await asyncio.to_thread(workers.stop, SOON)
         return await asyncio.wait_for(asyncio.gather(*waiting), SOON)
@@ -369,7 +369,9 @@ def test_many_wait_for_one_chain(house: House) -> None:
     house.world.tick = lambda _moment: assert_(begin.wait(SOON))
 
     async def wait(workers: Workers[World]) -> list[bool]:
-        waiting = [asyncio.create_task(workers.ended(chain_id, SOON, is_over(house, chain_id))) for _ in range(20)]
+        waiting = [
+            asyncio.create_task(workers.wait_for_end(chain_id, SOON, is_over(house, chain_id))) for _ in range(20)
+        ]
         await asyncio.sleep(0.05)
         begin.set()
         return await asyncio.gather(*waiting)

@@ -237,11 +237,11 @@ class House:
             names = [step.name for step in self.steps]
             return self.store().create(session, subject, "build", names, {"lane": list(lanes)})
 
-    def begin(self, subject: str = "one", *lanes: str) -> Claim:
+    def create_claimed(self, subject: str = "one", *lanes: str) -> Claim:
         """A chain that its maker has claimed."""
         with self.database.write() as session:
             names = [step.name for step in self.steps]
-            return self.store().begin(session, subject, "build", names, {"lane": list(lanes)})
+            return self.store().create_claimed(session, subject, "build", names, {"lane": list(lanes)})
 
     def claim(self, owner: str = "first") -> Claim:
         claim = self.store(owner).claim()

@@ -11,7 +11,14 @@ from app.cli.main import main
 from tests.service import logs_as_they_are
 
 AWAY = "postgresql+psycopg://lectern@127.0.0.1:1/lectern"
-COMMANDS = (["keys", "list"], ["account", "move", "--yes"], ["migrate"], ["check"], ["serve", "--port", "0"])
+COMMANDS = (
+    ["keys", "list"],
+    ["webhooks", "list"],
+    ["account", "move", "--yes"],
+    ["migrate"],
+    ["check"],
+    ["serve", "--port", "0"],
+)
 
 
 @pytest.fixture(autouse=True)

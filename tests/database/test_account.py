@@ -3,7 +3,6 @@
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -15,40 +14,24 @@ from alembic import command as alembic
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from fastapi.testclient import TestClient
-from sqlalchemy import text
 from structlog.testing import capture_logs
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from app.cli.main import main
-from app.database.account import Account, kept_account, origin_of, take
+from app.database.account import Account, kept_account, origin_of
 from app.database.database import Database
 from app.main import MIGRATIONS, create_app
-from app.sandbox.seed.seed import ADMIN_SECRET
 from app.sandbox.server import running
 from app.sandbox.simulator import Sandbox
 from app.sandbox.transport import SandboxTransport
-from app.settings import PREFIX
 from tests.conftest import Databases
+from tests.database.accounts import ACCOUNTS, NAMED, OTHER_PARTNER, REAL, environment
 from tests.forks import NURSERY
 from tests.processes import Program, free_port, start_service
 from tests.service import Json, lectern, logs_as_they_are, settings
 
 pytestmark = pytest.mark.both_databases
 
-REAL: Json = {
-    "kaltura_url": "http://127.0.0.1:8100",
-    "kaltura_partner_id": 101,
-    "kaltura_admin_secret": ADMIN_SECRET,
-}
-ELSEWHERE = REAL | {"kaltura_url": "http://localhost:8100"}
-OTHER_PARTNER = REAL | {"kaltura_partner_id": 102, "api_keys": "registrar=" + "k" * 32}  # which no sandbox is
-NAMED = {
-    "embedded": "the embedded sandbox",
-    "real": "http://127.0.0.1:8100, partner 101",
-    "elsewhere": "http://localhost:8100, partner 101",
-    "other_partner": "http://127.0.0.1:8100, partner 102",
-}
-ACCOUNTS: dict[str, Json] = {"embedded": {}, "real": REAL, "elsewhere": ELSEWHERE, "other_partner": OTHER_PARTNER}
 PAIRS = [
     ("embedded", "real"),
     ("real", "embedded"),
@@ -111,16 +94,6 @@ def test_an_application_does_not_start_under_another_account(
     started(tmp_path, first, database_url).close()  # nothing has changed
     app.state.database.close()
     sandbox.close()
-
-
-def environment(values: Json, url: str) -> dict[str, str]:
-    """As settings in the environment, with `url`'s port instead of 8100; what is not named is empty."""
-    port = url.rpartition(":")[2]
-    empty = dict.fromkeys(("kaltura_url", "kaltura_partner_id", "kaltura_admin_secret", "kaltura_app_token"), "")
-    return {
-        PREFIX + name.upper(): str(value).replace("8100", port)
-        for name, value in (empty | {"kaltura_app_token_id": ""} | values).items()
-    }
 
 
 @pytest.mark.parametrize(("first", "then"), PAIRS[:4])
@@ -276,141 +249,3 @@ def test_one_that_an_older_version_filled_goes_on_with_the_account_that_is_set_u
     ):
         pass
     database.close()
-
-
-# The command
-
-
-Command = Callable[..., Result]
-
-
-@pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[Command]:
-    """`lectern …` over the test's own database, under the account that is named first."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LECTERN_DATABASE_URL", database_url)
-
-    def invoke(name: str, *words: str, answer: str | None = None) -> Result:
-        for variable, value in environment(ACCOUNTS[name], ":8100").items():
-            monkeypatch.setenv(variable, value)
-        return CliRunner().invoke(main, list(words), input=answer, catch_exceptions=False)
-
-    with logs_as_they_are():
-        yield invoke
-
-
-@pytest.fixture
-def belongs(database_url: str) -> Callable[[str], None]:
-    def set_(name: str) -> None:
-        database = Database(database_url)
-        url, partner = ACCOUNTS[name].get("kaltura_url", "sandbox:0123"), ACCOUNTS[name].get("kaltura_partner_id", 0)
-        take(database, Account(url, partner))
-        database.close()
-
-    return set_
-
-
-def test_show_names_the_database_s_account_and_the_settings(command: Command, belongs: Callable[[str], None]) -> None:
-    shown = command("real", "account", "show")
-    assert shown.exit_code == 0
-    assert shown.output.splitlines() == [
-        "This database belongs to no account yet: it takes the one that `lectern serve` is first started with.",
-        "The settings name http://127.0.0.1:8100, partner 101.",
-    ]
-    belongs("elsewhere")
-    assert command("embedded", "account", "show").output.splitlines() == [
-        "This database belongs to http://localhost:8100, partner 101.",
-        "The settings name the embedded sandbox.",
-    ]
-
-
-@pytest.mark.parametrize(("words", "answer"), [(["--yes"], None), ([], "y\n")])
-def test_an_account_moves_to_another_address(
-    command: Command, belongs: Callable[[str], None], words: list[str], answer: str | None
-) -> None:
-    belongs("real")
-    moved = command("elsewhere", "account", "move", *words, answer=answer)
-    assert moved.exit_code == 0
-    assert moved.output.splitlines()[-1] == "This database belongs to http://localhost:8100, partner 101 now."
-    assert "belongs to http://localhost:8100" in command("real", "account", "show").output
-
-
-@pytest.mark.parametrize("answer", ["n\n", "\n", None])
-def test_it_moves_only_when_somebody_says_so(
-    command: Command, belongs: Callable[[str], None], answer: str | None
-) -> None:
-    belongs("real")
-    asked = command("elsewhere", "account", "move", answer=answer)
-    assert asked.exit_code == 1
-    assert "This database belongs to http://127.0.0.1:8100, partner 101." in asked.output
-    assert "Is http://localhost:8100, partner 101 that same account?" in asked.output
-    assert "belongs to http://127.0.0.1:8100" in command("real", "account", "show").output
-
-
-@pytest.mark.parametrize(
-    ("first", "then", "says"),
-    [
-        (None, "real", "belongs to no account yet"),
-        ("real", "real", "already: there is nothing to move"),
-        ("real", "other_partner", "That is another account"),
-        ("embedded", "real", "That is another account"),
-        ("real", "embedded", "LECTERN_KALTURA_URL is empty"),
-        ("embedded", "embedded", "LECTERN_KALTURA_URL is empty"),
-    ],
-)
-def test_what_is_no_move_is_refused_in_words(
-    command: Command, belongs: Callable[[str], None], database_url: str, first: str | None, then: str, says: str
-) -> None:
-    if first:
-        belongs(first)
-    before = command("real", "account", "show").output
-    refused = command(then, "account", "move", "--yes")
-    assert (refused.exit_code, refused.stdout) == (1, "")
-    assert says in refused.stderr
-    assert len(refused.stderr.splitlines()) == 1
-    assert command("real", "account", "show").output == before
-
-
-@pytest.mark.parametrize(
-    "words", [["account", "show"], ["account", "move", "--yes"], ["serve"], ["migrate"], ["keys", "list"]]
-)
-def test_a_database_that_does_not_answer_is_said_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name, value in environment(REAL, ":8100").items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("LECTERN_DATABASE_URL", "postgresql+psycopg://lectern:swordfish@127.0.0.1:1/lectern")
-    with logs_as_they_are():
-        done = CliRunner().invoke(main, words, catch_exceptions=False)
-    assert done.exit_code in (1, 2)
-    assert done.stderr.startswith("The database does not do what it is asked (connection ")
-    assert "127.0.0.1" in done.stderr
-    assert "Check LECTERN_DATABASE_URL" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert "swordfish" not in done.output
-
-
-def test_a_database_of_a_newer_version_is_said_in_a_sentence(
-    databases: Databases, command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with databases.one(with_tables=False) as url:
-        monkeypatch.setenv("LECTERN_DATABASE_URL", url)
-        assert command("embedded", "migrate").exit_code == 0
-        database = Database(url)
-        with database.write() as session:
-            session.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
-        database.close()
-        for words in (["serve"], ["migrate"], ["keys", "list"]):
-            done = command("embedded", *words)
-            assert done.exit_code in (1, 2)
-            assert done.stderr == "The database's tables are a newer version's. Run that version of Lectern.\n"
-
-
-def test_to_look_makes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("LECTERN_DATABASE_URL", *environment({}, "")):
-        monkeypatch.delenv(name, raising=False)
-    with logs_as_they_are():
-        assert CliRunner().invoke(main, ["account", "show"], catch_exceptions=False).exit_code == 0
-    assert list(tmp_path.iterdir()) == []

@@ -120,7 +120,7 @@ def test_what_a_full_disk_comes_to_is_known(tmp_path: Path) -> None:
 
 def test_a_disk_that_is_nearly_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with lectern(tmp_path) as service:
-        monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=readiness.ROOM - 1))
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=readiness.LEAST_FREE_BYTES - 1))
         assert part(service) == {"state": "degraded", "detail": "its disk is nearly full: 63 MB are left"}
 
 

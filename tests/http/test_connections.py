@@ -156,6 +156,13 @@ def test_headers_that_are_too_large_are_refused_however_they_come(server: Server
     assert is_healthy(server)
 
 
+def test_a_head_without_an_end_is_refused_when_it_is_too_large(server: Server) -> None:
+    with connected(server, HEALTH[:-2] + b"X: ") as connection:
+        threading.Event().wait(0.2)  # until that has been read
+        connection.sendall(b"x" * (MAX_HEAD + 1))
+        assert read(connection).startswith(b"HTTP/1.1 431")
+
+
 @pytest.mark.parametrize(
     "head",
     [

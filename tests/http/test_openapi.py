@@ -178,7 +178,7 @@ def test_a_cursor_is_promised_only_where_a_list_takes_one() -> None:
         content = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
         schema = SCHEMAS.get(content.get("schema", {}).get("$ref", "").rpartition("/")[2], {})
         if "next_cursor" in schema.get("properties", {}):
-            takes = any(each["name"] == "cursor" for each in operation.get("parameters", []))
+            takes = any(each["name"] in ("cursor", "after") for each in operation.get("parameters", []))
             assert (schema["properties"]["next_cursor"].get("type") != "null") == takes, name
 
 

@@ -1,51 +1,16 @@
-"""The gate: when it opens and closes, who is let through, and how many at once and in a second."""
+"""The gate as a breaker: when it opens and closes, and who is let through."""
 
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from time import monotonic, sleep
+from contextlib import ExitStack
 
 import pytest
 from structlog.testing import capture_logs
 
 from app.kaltura.errors import KalturaError, Refused, SessionRefused, Transient, Unknown, from_code
-from app.kaltura.gate import BURST, LONGEST, OUTAGES, PROBE_SECONDS, SPREAD, Gate
+from app.kaltura.gate import LONGEST, OUTAGES, PROBE_SECONDS, SPREAD, Gate
+from tests.kaltura.gates import away, call, failure, opened, turned_away, under_way
 from tests.kaltura.upstream import Clock
-
-
-def away(pause: float | None = None) -> Transient:
-    return Transient("Kaltura cannot be reached", pause, outage=True)
-
-
-def call(gate: Gate, end: BaseException | None = None) -> None:
-    with gate.turn():
-        if end:
-            raise end
-
-
-def failure(gate: Gate, end: KalturaError) -> KalturaError:
-    """What the caller sees of a call that ends so."""
-    with pytest.raises(type(end)) as caught:
-        call(gate, end)
-    assert caught.value is end
-    return end
-
-
-def turned_away(gate: Gate) -> Transient:
-    """What one is told who is not let through."""
-    with pytest.raises(Transient) as caught:
-        call(gate, AssertionError("it was let through"))
-    assert not caught.value.sent
-    assert caught.value.outage
-    return caught.value
-
-
-def opened(gate: Gate) -> None:
-    for _ in range(OUTAGES):
-        failure(gate, away())
-    assert gate.state().name == "open"
-
 
 # The breaker's states: what happens one after another, and what comes of it. A number is a time that passes.
 
@@ -247,20 +212,6 @@ def test_twenty_threads_send_one_probe(gate: Gate, clock: Clock) -> None:
     assert gate.state().name == "closed"
 
 
-@contextmanager
-def under_way(gate: Gate, ends: list[KalturaError | None]) -> Iterator[Callable[[], None]]:
-    """Calls that have begun, and what makes them end so, one after another."""
-    turns = [gate.turn() for _ in ends]
-    for turn in turns:
-        turn.__enter__()
-
-    def end() -> None:
-        for turn, error in zip(turns, ends, strict=True):
-            assert not turn.__exit__(type(error) if error else None, error, None)
-
-    yield end
-
-
 def test_twenty_calls_that_fail_together_count_as_one_opening(gate: Gate, clock: Clock) -> None:
     with under_way(gate, [away() for _ in range(20)]) as end:
         end()
@@ -300,118 +251,3 @@ def test_but_its_retry_after_is_heeded(gate: Gate, clock: Clock, name: str) -> N
     clock.now += 30
     call(gate)
     assert gate.state().name == "closed"
-
-
-# Calls at once
-
-
-def eventually(true: Callable[[], bool]) -> None:
-    until = monotonic() + 5
-    while not true():
-        assert monotonic() < until
-        sleep(0.001)
-
-
-def test_no_more_calls_at_once_than_allowed_and_all_come_to_their_turn() -> None:
-    gate, lock, inside, most = Gate(1e6, at_once=4), threading.Lock(), 0, 0
-
-    def one(_: int) -> None:
-        nonlocal inside, most
-        for _ in range(20):
-            with gate.turn():
-                with lock:
-                    inside += 1
-                    most = max(most, inside)
-                sleep(0.0005)
-                with lock:
-                    inside -= 1
-
-    with ThreadPoolExecutor(20) as pool:
-        list(pool.map(one, range(20)))
-    assert (most, inside, gate.state().waiting) == (4, 0, 0)
-
-
-def test_first_come_first_served() -> None:
-    gate, served, threads = Gate(1e6, at_once=1), list[int](), list[threading.Thread]()
-
-    def one(number: int) -> None:
-        with gate.turn():
-            served.append(number)
-
-    with gate.turn():
-        for number in range(10):
-            threads.append(threading.Thread(target=one, args=(number,)))
-            threads[-1].start()
-            eventually(lambda: gate.state().waiting == len(threads))
-    for thread in threads:
-        thread.join(5)
-    assert served == list(range(10))
-
-
-def test_nobody_waits_for_ever_and_who_gave_up_is_not_waited_for() -> None:
-    gate = Gate(1e6, at_once=1, patience=0.02)
-    with gate.turn():
-        for _ in range(3):
-            with pytest.raises(Transient, match="too many calls") as caught:
-                call(gate)
-            assert not caught.value.outage
-            assert caught.value.retry_after
-        assert gate.state().waiting == 0
-    call(gate)
-    call(gate)
-
-
-def test_those_who_wait_are_told_as_soon_as_it_opens() -> None:
-    gate = Gate(1e6, at_once=1)
-    with ThreadPoolExecutor(5) as pool:
-        with under_way(gate, [away(60)]) as end:
-            waiting = [pool.submit(turned_away, gate) for _ in range(5)]
-            eventually(lambda: gate.state().waiting == 5)
-            end()
-        assert all((one.result(1).retry_after or 0) > 59 for one in waiting)
-
-
-# Calls per second
-
-
-@pytest.mark.parametrize("per_second", [5.0, 50.0, 400.0])
-def test_no_more_calls_a_second_than_allowed_and_no_fewer(clock: Clock, per_second: float) -> None:
-    gate = Gate(per_second, clock=clock, sleep=clock.sleep)
-    at = list[float]()
-    for _ in range(int(3 * per_second)):
-        with gate.turn():
-            at.append(clock.now)
-    burst = max(1, round(BURST * per_second))
-    for first, moment in enumerate(at):
-        within = sum(moment <= later < moment + 0.999 for later in at[first:])
-        assert within <= per_second + burst
-    assert at[-1] - at[0] == pytest.approx((len(at) - burst) / per_second, abs=2 / per_second)
-
-
-def test_a_silence_is_saved_up_for_a_small_burst_only(clock: Clock) -> None:
-    gate = Gate(50, clock=clock, sleep=clock.sleep)
-    clock.now += 3600
-    for _ in range(10):
-        call(gate)
-    assert clock.now == pytest.approx(4600, abs=1e-3)
-    call(gate)
-    assert clock.now == pytest.approx(4600.02, abs=1e-3)
-
-
-def test_who_would_wait_too_long_is_told_at_once_and_takes_no_turn(clock: Clock) -> None:
-    gate = Gate(0.1, clock=clock, sleep=clock.sleep)
-    call(gate)
-    for _ in range(5):
-        with pytest.raises(Transient, match="too many calls"):
-            call(gate)
-    assert clock.now == 1000
-    clock.now += 10
-    call(gate)
-
-
-def test_threads_share_the_limit() -> None:
-    gate = Gate(200)
-    began = monotonic()
-    with ThreadPoolExecutor(20) as pool:
-        list(pool.map(lambda _: call(gate), range(80)))
-    assert monotonic() - began >= (80 - 200 * BURST) / 200 - 0.01

@@ -197,7 +197,7 @@ def test_no_trip_has_more_parts_than_fifty(upstream: Upstream) -> None:
 def test_what_is_asked_ahead_is_answered_once_without_a_trip(upstream: Upstream) -> None:
     client = upstream.will(parts(event(1), listed(event(8))), page(event(9)))
     trips = Trips(client)
-    trips([partial(client.get_event, 1)], ahead=[partial(client.list_children, 3)])
+    trips([partial(client.get_event, 1)], prefetch=[partial(client.list_children, 3)])
     assert sent(upstream) == [[GET, LIST]]
     trips([partial(client.list_children, 3)])
     assert len(upstream.calls) == 1
@@ -213,7 +213,7 @@ def test_an_answer_is_kept_for_one_who_asks_soon_and_until_something_changes(
     client = upstream.will(parts(event(1), event(8)), *[answer(event(8, status=1))] * changes)
     clock = Clock()
     trips = Trips(client, clock)
-    trips([partial(client.get_event, 1)], ahead=[partial(client.get_event, 8)])
+    trips([partial(client.get_event, 1)], prefetch=[partial(client.get_event, 8)])
     if forgotten == "used":
         trips([partial(client.get_event, 8)])
     elif forgotten == "old":
@@ -228,7 +228,7 @@ def test_an_answer_is_kept_for_one_who_asks_soon_and_until_something_changes(
 def test_a_question_ahead_that_is_refused_is_asked_again_when_it_matters(upstream: Upstream) -> None:
     client = upstream.will(parts(event(1), error("INTERNAL_SERVERL_ERROR")), answer(event(8)))
     trips = Trips(client)
-    assert trips([partial(client.get_event, 1)], ahead=[partial(client.get_event, 8)])
+    assert trips([partial(client.get_event, 1)], prefetch=[partial(client.get_event, 8)])
     assert trips([partial(client.get_event, 8)])
 
 
@@ -242,7 +242,7 @@ def test_a_question_behind_a_change_goes_with_it_and_is_its_last_part(upstream: 
         return client.add_link(number, 9)
 
     shown = partial(client.list_events_on_resource, 9, START, START)
-    trips([partial(put, 1), partial(put, 2)], late=[shown])
+    trips([partial(put, 1), partial(put, 2)], prefetch_after=[shown])
     assert sent(upstream) == [["schedule_scheduleEvent.getConflicts"] * 2, [LINK, LINK, LIST]]
     assert [one.id for one in trips([shown])[0]] == [3]
     assert len(upstream.calls) == 2
@@ -250,7 +250,7 @@ def test_a_question_behind_a_change_goes_with_it_and_is_its_last_part(upstream: 
 
 def test_without_a_change_nobody_asks_what_comes_of_it(upstream: Upstream) -> None:
     client = upstream.will(answer(event(1)))
-    Trips(client)([partial(client.get_event, 1)], late=[partial(client.get_event, 2)])
+    Trips(client)([partial(client.get_event, 1)], prefetch_after=[partial(client.get_event, 2)])
     assert sent(upstream) == [[GET]]
 
 

@@ -15,12 +15,12 @@ from app.kaltura.client import KalturaClient
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import http_client
 from app.resources.feed import page
-from app.resources.mirror import listing, template_entries
+from app.resources.mirror import listing, template_entries, uploads
 from app.resources.mirror.drift import drift_of
 from app.resources.mirror.refresh import Claim, Mirror
 from app.resources.models import Booking, Occurrence, Resource, Round
 from app.resources.models import Mirror as Row
-from app.resources.rounds import ENTRIES, RESOURCES, RoundClaim, Rounds
+from app.resources.rounds import ENTRIES, RESOURCES, UPLOADS, RoundClaim, Rounds
 from app.resources.schemas import ResourceName
 from app.sandbox.seed.seed import ADMIN_SECRET, PARTNER_ID, RESOURCE_ID
 from app.sandbox.simulator import Sandbox
@@ -50,7 +50,11 @@ class Room:
     rounds: Rounds = field(init=False)
 
     def __post_init__(self) -> None:
-        work = {RESOURCES: (listing.EVERY, listing.read), ENTRIES: (template_entries.EVERY, template_entries.read)}
+        work = {
+            RESOURCES: (listing.EVERY, listing.read),
+            ENTRIES: (template_entries.EVERY, template_entries.read),
+            UPLOADS: (uploads.EVERY, uploads.read),
+        }
         self.rounds = Rounds(self.database, "one", work, busy=self._busy, clock=lambda: self.now)
         self.mirror = Mirror(
             self.database,

@@ -71,6 +71,13 @@ def test_faults_are_set_over_the_wire(alone: Kaltura) -> None:
     assert alone.client.get("/elsewhere").status_code == 404
 
 
+def test_an_upload_is_asked_for_over_the_wire(alone: Kaltura) -> None:
+    made = alone.client.post("/_sandbox/upload", json={"template_entry_id": "0_any", "duration_seconds": 60}).json()
+    assert alone("media", "get", entryId=made["id"]) == made
+    assert alone.client.post("/_sandbox/upload", json={}).status_code == 400
+    assert alone.client.get("/_sandbox/upload").status_code == 405
+
+
 def test_the_state_outlives_a_restart_and_so_do_sessions(tmp_path: Path, clock: Clock) -> None:
     path = str(tmp_path / "sandbox.db")
     first = Sandbox(path, clock=clock)

@@ -72,10 +72,13 @@ def move_in(kaltura: httpx.Client, database: Path, count: int) -> Others:
 
 
 def never_found(database: Path) -> frozenset[str]:
-    """Ids of entries that Kaltura's search engine never hears of: no call finds one whose id nobody was told."""
-    joined = "SELECT e.id FROM entries AS e JOIN never_indexed AS n ON n.kind = 'entry' AND n.id = e.number"
+    """Ids of entries that Kaltura's search engine has not heard of: no call finds one whose id nobody was told."""
+    unknown = """
+        SELECT id FROM entries WHERE number NOT IN (SELECT number FROM entry_index)
+        AND number NOT IN (SELECT id FROM pending WHERE kind = 'entry')
+    """
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        return frozenset(entry for (entry,) in connection.execute(joined))
+        return frozenset(entry for (entry,) in connection.execute(unknown))
 
 
 def rows(database: Path) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """Histories (tests/histories), any number of them: each is told from its number alone, and can be told again by it."""
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,13 +23,16 @@ def failing(first: int, count: int) -> Iterator[str]:
     """What happened in each of the histories from `first` on that did not end well."""
     numbers = range(first, first + count)
     rows = [numbers[place : place + IN_A_ROW] for place in range(0, count, IN_A_ROW)]
-    with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as tellers:
+    with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn"), initializer=be_quiet) as tellers:
         yield from chain.from_iterable(tellers.map(told, rows))
+
+
+def be_quiet() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def told(numbers: Sequence[int]) -> list[str]:
     """The same of these, in this process."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     failed = []
     with (
         tempfile.TemporaryDirectory(prefix="lectern-histories-") as folder,

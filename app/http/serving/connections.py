@@ -18,14 +18,14 @@ from collections.abc import Callable
 from math import inf
 from time import monotonic
 
-import h11
 import structlog
 from asgi_correlation_id import correlation_id
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from app.database.types import new_id
-from app.http.errors import BadRequest, render
+from app.http.errors import BadRequest, HeadersTooLarge, Problem, render
+from app.http.limits import MAX_HEAD
 
 log = structlog.get_logger(__name__)
 
@@ -115,14 +115,23 @@ class Connections(ServerState):
                 self.end(one)
 
 
-class Connection(H11Protocol):
-    """uvicorn's, which tells when its request is awaited. A reserved one's requests find the crowd in their state."""
+class Connection(HttpToolsProtocol):
+    """uvicorn's, which tells when its request is awaited, and takes no endless head.
+
+    A reserved one's requests find the crowd in their state.
+    """
 
     server_state: Connections
+    _coming = False  # a request has begun, and is not here in full
+    _head: int | None = None  # bytes of its head so far, but for those that came with its first one; None: it is here
 
     @property
     def untaken(self) -> bool:
         return self.transport.get_write_buffer_size() > 0
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as uvicorn does
         super().connection_made(transport)
@@ -134,34 +143,46 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.server_state.awaited.get(self) == inf:
-            self.server_state.wait_for(self)
+        if self._head is not None:
+            self._head += len(data)
         super().data_received(data)
-        self._look()
+        if self._head is not None and self._head > MAX_HEAD and not self.transport.is_closing():
+            self._refuse(HeadersTooLarge())
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._coming, self._head = True, 0
+        if not self._is_answering:
+            self.server_state.wait_for(self)
+
+    def on_headers_complete(self) -> None:
+        self._head = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._coming = False
+        self.server_state.awaited.pop(self, None)
+
+    def on_response_complete(self) -> None:
+        answered_early = self._coming and self._head is None
+        super().on_response_complete()
+        if answered_early:  # what is left of its request may have no end
+            self.transport.close()
+        elif not self.transport.is_closing() and not self._is_answering:
+            self.server_state.wait_for(self, kept=not self._coming)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words
         """Of what is no HTTP. uvicorn's own is plain text."""
-        detail = "This is no HTTP request: a request line, headers or the length of a body are malformed."
+        self._refuse(
+            BadRequest("This is no HTTP request: a request line, headers or the length of a body are malformed.")
+        )
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answers what no operation sees, and ends the connection."""
         correlation_id.set(new_id("req"))
-        answer = render(BadRequest(detail))
+        answer = render(problem)
         answer.headers.update({"Connection": "close", "X-Request-ID": correlation_id.get() or ""})
-        for event in (
-            h11.Response(status_code=answer.status_code, headers=answer.raw_headers),
-            h11.Data(data=bytes(answer.body)),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event) or b"")
+        head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
+        self.transport.write(STATUS_LINE[answer.status_code] + head + b"\r\n" + bytes(answer.body))
         self.transport.close()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._look()
-
-    def _look(self) -> None:
-        """Whether its request is here, or none is begun, or part of one."""
-        awaited, state = self.server_state.awaited, self.conn.their_state
-        if state not in (h11.IDLE, h11.SEND_BODY) or self.transport.is_closing():
-            awaited.pop(self, None)
-        elif self not in awaited:
-            begun = state is h11.SEND_BODY or self.conn.trailing_data[0]
-            self.server_state.wait_for(self, kept=not begun)

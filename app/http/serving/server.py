@@ -12,7 +12,6 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from app.http.limits import MAX_HEAD
 from app.http.serving.connections import BACKLOG, Connection, Connections, Seldom, room_for
 from app.settings import Settings
 
@@ -50,8 +49,8 @@ def bound(host: str, port: int) -> list[socket.socket]:
 class Server(uvicorn.Server):
     """Bounds connections, and a stop: what still waits when its seconds are over is left.
 
-    Tells of a stop at once, so that requests that wait for a chain (202) or for Kaltura (503) are answered, and not cut
-    off.
+    Tells of a stop at once, so that requests that wait for a chain (202), for a notice (200) or for Kaltura (503) are
+    answered, and not cut off.
     """
 
     server_state: Connections
@@ -62,11 +61,11 @@ class Server(uvicorn.Server):
             host=settings.host,
             port=settings.port,
             http=Connection,
+            loop="uvloop",
             ws="none",
             log_config=None,
             access_log=False,
             backlog=BACKLOG,
-            h11_max_incomplete_event_size=MAX_HEAD,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=max(1, settings.stop_seconds // 2),  # the rest is for chains
             server_header=False,
@@ -76,6 +75,7 @@ class Server(uvicorn.Server):
         self.server_state = Connections(room_for(settings.connections), settings.request_seconds, self._seldom)
         self._workers = app.state.workers
         self._threads = app.state.threads
+        self._listening = app.state.listening
         self._stop_seconds = settings.stop_seconds
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -114,5 +114,6 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._threads.stop()
+        self._listening.wake_all()
         await asyncio.to_thread(self._workers.stop, 0.0)
         await super().shutdown(sockets)

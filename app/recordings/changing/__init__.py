@@ -1,1 +1,1 @@
-"""Changing and cancelling what stands in Kaltura: patches, batches, single sessions, drift."""
+"""Changing and cancelling what stands in Kaltura: patches, batches, single occurrences, drift."""

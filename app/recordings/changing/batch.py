@@ -1,9 +1,9 @@
-"""Several changes at once, so that rooms can be swapped: conflicts are checked on the final state of all of them.
+"""Several changes at once, so that resources can be swapped: conflicts are checked on the final state of all of them.
 
 what each comes to ── conflicts with each other, with everything else? ── yes: 409, nothing is changed
                                                                        └─ no: a chain for each
 
-A change whose new sessions would meet some that another change takes away depends on that one. What depends on each
+A change whose new occurrences would meet some that another change takes away depends on that one. What depends on each
 other, in a row or in a ring, is a party: all of it is changed, or nothing (app/recordings/changing/switching.py).
 The others are changed each by itself.
 """
@@ -39,27 +39,27 @@ from app.http.errors import (
 from app.kaltura.client import KalturaClient
 from app.recordings.changing import requests
 from app.recordings.changing.batch_schemas import Batch, BatchChange, BatchItemView, BatchView, Outcome
-from app.recordings.changing.decide import aim, events_of, own_conflicts, rows_of
+from app.recordings.changing.decide import aim, events_of, own_meetings, rows_of
 from app.recordings.changing.difference import SCHEDULED, Target
-from app.recordings.changing.final_state import Planned, Rooms, conflicts
+from app.recordings.changing.final_state import NamedResources, Planned, conflicts
 from app.recordings.changing.switching import Party
 from app.recordings.document import draft as drafts
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft
-from app.recordings.document.equality import room_meant, same, zone_for
+from app.recordings.document.equality import resource_meant, same, zone_for
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.reading import queries
 from app.recordings.reading.views import ProblemView, RecordingView
-from app.recordings.scheduling.accept import Accepted, accept_document, held
+from app.recordings.scheduling.accept import Accepted, accept_document, lock_and_reload
 from app.recordings.whose import by_reference, discreet, find
 from app.resources.conflicts import Booked, find_conflicts
 
 
 def views(session: Session, accepted: Sequence[Accepted], server_zone: ZoneInfo) -> BatchView:
-    """What has become of each change by now. `server_zone` is the zone of Kaltura's server."""
+    """Each recording of the batch as it is now, with the outcome of its change. `server_zone`: of Kaltura's server."""
     found = {one.recording.id: one for one in queries.shown(session, [one.recording_id for one in accepted])}
-    ids = [one.chain_id for one in accepted if one.begun]
+    ids = [one.chain_id for one in accepted if one.chain_started]
     begun = {chain.id: chain for chain in session.execute(select(Chain).where(col(Chain.id).in_(ids))).scalars()}
     shown = queries.views(session, [found[one.recording_id] for one in accepted], server_zone)
     items = [_item(view, begun.get(one.chain_id)) for view, one in zip(shown, accepted, strict=True)]
@@ -67,7 +67,7 @@ def views(session: Session, accepted: Sequence[Accepted], server_zone: ZoneInfo)
 
 
 def _item(view: RecordingView, chain: Chain | None) -> BatchItemView:
-    """`chain` carries the change out; there is none if the recording was so already, or is on its way there."""
+    """`chain` carries the change out; None if the recording was so already, or is on its way there."""
     outcome, why = Outcome.APPLIED, view.problem
     if chain is None and view.status == RecordingStatus.FAILED:
         outcome = Outcome.REFUSED
@@ -86,7 +86,7 @@ class _Asking:
     """What is the same for all changes of a batch."""
 
     database: Database
-    rooms: Rooms
+    resources: NamedResources
     client: Client
     default_zone: str
     server_zone: ZoneInfo
@@ -103,12 +103,13 @@ def check(
     *,
     asks: bool,
 ) -> list[Planned]:
-    """What the batch comes to. Raises ScheduleConflict with every conflict of its final state.
+    """What each change comes to, in order. Raises ScheduleConflict with every conflict of their final state.
 
-    What is wrong with one change (422, 404) is raised too, with its place. What others have in Kaltura is looked at
-    only if it `asks`: else the chains find it.
+    What is wrong with one change (422, 404) is raised too, with its place in the batch. Unless it `asks` Kaltura, what
+    others have booked there is left to the chains to find.
     """
-    asking = _Asking(database, Rooms(database, kaltura, asks=asks), client, default_zone, server_zone, utc_now())
+    resources = NamedResources(database, kaltura, asks=asks)
+    asking = _Asking(database, resources, client, default_zone, server_zone, utc_now())
     planned: list[Planned] = []
     for index, one in enumerate(batch.changes):
         with _at(index, one):
@@ -116,7 +117,8 @@ def check(
         if planned[-1].id in {other.id for other in planned[:-1]}:
             rule = "is of a recording that is in the list already"
             raise RequestValidationError([{"type": "rule", "loc": ("body", "changes", index), "ctx": {"rule": rule}}])
-    found = conflicts(database, kaltura, planned, asks=asks)
+    joined = {one: party.items for one, party in _parties(planned).items()}
+    found = conflicts(database, kaltura, planned, joined, asks=asks)
     if found:
         with database.read() as session:
             told = discreet(session, client.owns, found)
@@ -128,16 +130,16 @@ def check(
 def apply(
     session: Session, store: Store, client: Client, batch: Batch, planned: Sequence[Planned], default_zone: str
 ) -> list[Accepted]:
-    """Begins a chain for each change, in one transaction."""
+    """Makes a chain for each change, all in the caller's transaction."""
     joined = _parties(planned)
     accepted = []
     for index, (change, one) in enumerate(zip(batch.changes, planned, strict=True)):
         with _at(index, change):
-            accepted.append(_begin(session, store, client, one, change, default_zone, joined.get(one.id)))
+            accepted.append(_start_chain(session, store, client, one, change, default_zone, joined.get(one.id)))
     return accepted
 
 
-def _begin(
+def _start_chain(
     session: Session,
     store: Store,
     client: Client,
@@ -148,10 +150,10 @@ def _begin(
 ) -> Accepted:
     if isinstance(one.of, Draft):
         return _make(session, store, one.of, party)
-    recording = held(session, store, find(session, client, one.of.id))
+    recording = lock_and_reload(session, store, find(session, client, one.of.id))
     if requests.etag(recording) != requests.etag(one.of):
         raise ChainRunning(f"{recording.id} was changed by someone else just now. Send the batch again.")
-    act = requests.change if change.document is None else requests.become
+    act = requests.change if change.document is None else requests.replace_document
     return act(session, store, recording, one.document, default_zone, party=party)
 
 
@@ -160,7 +162,7 @@ def _make(session: Session, store: Store, draft: Draft, party: Party | None) -> 
         raise ChainRunning("It was made by someone else just now. Send the batch again.")
     if party is None:
         return accept_document(session, store, draft, None)
-    return requests.make_together(session, store, draft, party)
+    return requests.create_in_party(session, store, draft, party)
 
 
 def _parties(planned: Sequence[Planned]) -> dict[str, Party]:
@@ -168,7 +170,7 @@ def _parties(planned: Sequence[Planned]) -> dict[str, Party]:
     joined = list(range(len(planned)))  # of each change, the first one that it is joined with
     for here, one in enumerate(planned):
         for there, other in enumerate(planned):
-            apart = joined[here] != joined[there] and one.room == other.leaves
+            apart = joined[here] != joined[there] and one.resource == other.present_resource
             if apart and find_conflicts(one.added, other.left):
                 first, last = sorted((joined[here], joined[there]))
                 joined = [first if number == last else number for number in joined]
@@ -182,13 +184,13 @@ def _parties(planned: Sequence[Planned]) -> dict[str, Party]:
 
 
 def _party(members: Mapping[int, Planned]) -> Party:
-    rooms = {room for one in members.values() for room in (one.room, one.leaves)}
+    resources = {resource for one in members.values() for resource in (one.resource, one.present_resource)}
     return Party(
         new_id("pty"),
         items={one.id: index for index, one in members.items()},
-        rooms=sorted(room for room in rooms if isinstance(room, int)),
-        names=sorted(room for room in rooms if isinstance(room, str)),
-        found={one.id: one.room for one in members.values() if isinstance(one.room, int)},
+        resources=sorted(resource for resource in resources if isinstance(resource, int)),
+        names=sorted(resource for resource in resources if isinstance(resource, str)),
+        found={one.id: one.resource for one in members.values() if isinstance(one.resource, int)},
     )
 
 
@@ -229,18 +231,18 @@ def _planned(asking: _Asking, change: BatchChange) -> Planned:
 def _planned_new(asking: _Asking, document: RecordingDocument) -> Planned:
     draft = drafts.draft(asking.client.name, document, asking.default_zone, asking.server_zone)
     ensure_ahead(draft.schedule, asking.now)
-    room = asking.rooms.of(document)
+    resource = asking.resources.of(document)
     added = sorted((one.start, one.end) for one in draft.schedule.wanted if one.end > asking.now)
-    sessions = [(room, start, end) for start, end in added]
-    return Planned(draft, document, room, sessions, added, left=[], pairs=[])
+    occurrences = [(resource, start, end) for start, end in added]
+    return Planned(draft, document, resource, occurrences, added, left=[], pairs=[])
 
 
 def _planned_change(asking: _Asking, recording: Recording, document: RecordingDocument) -> Planned:
     now = asking.now
     with asking.database.read() as session:
         rows = rows_of(session, recording.id, events_of(session, recording.id))
-    stays = room_meant(document) == room_meant(RecordingDocument.model_validate(recording.document))
-    room = recording.resource_id if stays else asking.rooms.of(document)
+    stays = resource_meant(document) == resource_meant(RecordingDocument.model_validate(recording.document))
+    resource = recording.resource_id if stays else asking.resources.of(document)
     schedule = document.schedule(zone_for(recording, asking.default_zone))
     is_same = same(recording, document, asking.default_zone)
     if not is_same:
@@ -249,19 +251,19 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
         "document": document.model_dump(mode="json", exclude_unset=True),
         "zone": schedule.zone.key,
     }
-    same_room = room == recording.resource_id
-    target = aim(wanted, rows, now, asking.server_zone, same_room=same_room)
+    same_resource = resource == recording.resource_id
+    target = aim(wanted, rows, now, asking.server_zone, same_resource=same_resource)
     if is_same:
         target = Target((), frozenset(), frozenset(), ())  # nothing will be done
     touched = {row.id for row in target.rows} | target.left
     return Planned(
         recording,
         document,
-        room,
-        sessions=[
-            *((row.room or room, row.start, row.end) for row in target.rows if row.status == SCHEDULED),
+        resource,
+        occurrences=[
+            *((row.own_resource or resource, row.start, row.end) for row in target.rows if row.status == SCHEDULED),
             *(
-                (row.room or recording.resource_id, row.start, row.end)
+                (row.own_resource or recording.resource_id, row.start, row.end)
                 for row in rows
                 if row.status in queries.WANTED and row.end > now and row.id not in touched
             ),
@@ -269,7 +271,7 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
         added=sorted(
             (occurrence.start, occurrence.end)
             for made in target.made
-            for occurrence, (_, stays) in zip(made.planned.occurrences, made.sessions, strict=True)
+            for occurrence, (_, stays) in zip(made.planned.occurrences, made.occurrences, strict=True)
             if stays
         ),
         left=[
@@ -277,5 +279,5 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
             for row in rows
             if row.id in target.left
         ],
-        pairs=own_conflicts(recording, rows, target, room),
+        pairs=[pair for _, pair in own_meetings(recording, rows, target, resource)],
     )

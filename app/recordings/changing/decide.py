@@ -3,7 +3,8 @@
 Its result is `{"decided_at", "rows": [row], "dropped": [occurrence id], "left": [occurrence id], "template_entry_id",
 "events": planned events (app/recordings/document/draft.py), "last_number", "old": [{"number", "event_id", "kind",
 "recurrence", "sessions": [row]}]}`; a row is `{"id", "slot", "start", "end", "status", "moved", "restored",
-"event_id", "room"}`, times in epoch seconds; `room` is the session's own, if it has one.
+"event_id", "room", "title", "planned_end"}`, times in epoch seconds; `room` is the occurrence's own, if it has one.
+With `on_conflict: skip` there is more (`_about_left_out`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,10 +23,11 @@ from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import as_input
 from app.recordings.document.fields import OnConflict
 from app.recordings.models import Recording, ScheduleEvent
-from app.recordings.scheduling.context import Ctx, instant, room
-from app.recordings.scheduling.lanes import lanes, recording_lanes, room_lanes
+from app.recordings.scheduling.context import Ctx, chain_resource, instant, skips
+from app.recordings.scheduling.lanes import lanes, recording_lanes, resource_lanes
 from app.recordings.scheduling.outcomes import conflict, outcome
-from app.resources.conflicts import Booked, find_conflicts
+from app.recurrence.occurrences import zone
+from app.resources.conflicts import Booked, find_conflicts, in_the_way
 from app.resources.models import Occurrence
 
 _RECORDING = SQLModel.metadata.tables["recording"]
@@ -39,24 +41,24 @@ _USE_UP = (
 @outcome()
 def _decide(context: Ctx, _call: Call) -> Outcome:
     """What the change comes to now, kept as this step's result: it holds however long the chain takes."""
-    same_room, change = room(context) == context.input["resource_id"], context.input["change"]
+    same_resource, change = chain_resource(context) == context.input["resource_id"], context.input["change"]
     with context.tools.database.read() as session:
         recording = session.get_one(Recording, context.subject)
         events = events_of(session, recording.id)
         rows = _housed(rows_of(session, recording.id, events), change.get("homeless", ()))
     now = utc_now()
-    home = recording.resource_id if "occurrence" in change else room(context)
-    own_room = None if room(context) == home else room(context)
-    target = aim(change, rows, now, context.tools.server_zone, same_room=same_room, own_room=own_room)
-    if context.input.get("on_conflict") == OnConflict.REJECT:
-        refused = conflict(own_conflicts(recording, rows, target, home))
-        if refused:
-            return refused
+    home = recording.resource_id if "occurrence" in change else chain_resource(context)
+    own_resource = None if chain_resource(context) == home else chain_resource(context)
+    target = aim(change, rows, now, context.tools.server_zone, same_resource=same_resource, own_resource=own_resource)
+    met = own_meetings(recording, rows, target, home)
+    refused = conflict([pair for _, pair in met])
+    if refused and context.input.get("on_conflict") == OnConflict.REJECT:
+        return refused
     # What `schedule` made is counted by what stands: until the first change all of it does.
     last_number = max([recording.last_number, *(event.number for event in events)])
     made = dict(enumerate(target.made, last_number + 1))
-    stay = set(rows) if same_room else set[Row]()
-    carried = {session for one in target.made for session, _ in one.sessions}
+    stay = set(rows) if same_resource else set[Row]()
+    carried = {of for one in target.made for of, _ in one.occurrences}
     return Done(
         {
             "decided_at": int(now.timestamp()),
@@ -66,6 +68,7 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
             "template_entry_id": recording.template_entry_id,
             "events": {str(number): _planned(one) for number, one in made.items()},
             "last_number": last_number + len(made),
+            **(_about_left_out(rows, target, met, zone(recording.time_zone)) if skips(context) else {}),
             "old": [
                 {
                     "number": event.number,
@@ -80,14 +83,29 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
     )
 
 
+def _about_left_out(
+    rows: Sequence[Row], target: Target, met: Sequence[tuple[Row, dict[str, Any]]], tz: ZoneInfo
+) -> dict[str, Any]:
+    """What is in the way of sessions by the recording's own doing; and what `conflicts` asks of all that it finds.
+
+    `stays`: something lies ahead, whatever is found; `out_before`: what was left out before.
+    """
+    made = {of for one in target.made for of, stays in one.occurrences if stays}
+    return {
+        "left_out": {row.id: in_the_way(pair, tz) for row, pair in met if not row.moved},
+        "stays": any(row.status == SCHEDULED and row.id not in made for row in target.rows),
+        "out_before": [row.id for row in rows if row.left_out],
+    }
+
+
 def _housed(rows: Sequence[Row], homeless: Collection[str]) -> list[Row]:
-    """Sessions whose own room is gone are in the recording's again."""
-    return [replace(row, room=None) if row.id in homeless else row for row in rows]
+    """Occurrences whose own resource is gone are on the recording's again."""
+    return [replace(row, own_resource=None) if row.id in homeless else row for row in rows]
 
 
 def _planned(made: Made) -> dict[str, Any]:
-    event = as_input(made.planned, made.sessions)
-    return event if made.room is None else {**event, "room": made.room}
+    event = as_input(made.planned, made.occurrences)
+    return event if made.own_resource is None else {**event, "room": made.own_resource}
 
 
 def aim(
@@ -96,13 +114,13 @@ def aim(
     now: datetime,
     server: ZoneInfo,
     *,
-    same_room: bool,
-    own_room: int | None = None,
+    same_resource: bool,
+    own_resource: int | None = None,
 ) -> Target:
-    """The target of a change: a document, one session (`occurrence`), or an end of it all.
+    """What a change makes of a recording's rows. `change` has "document", "occurrence", or neither: an end of it all.
 
-    `server` is the zone of Kaltura's server. `own_room`: of one session that is put somewhere else, the room that is to
-    be its own; None if that is the recording's.
+    `server` is the zone of Kaltura's server. `own_resource`: where one occurrence is to be put, if that is not the
+    recording's resource.
     """
     if "document" in change:
         wanted = RecordingDocument.model_validate(change["document"]).schedule(change["zone"])
@@ -113,36 +131,46 @@ def aim(
             wanted.zone,
             server,
             now,
-            same_room=same_room,
+            same_resource=same_resource,
             afresh=change.get("afresh", ()),
         )
     if "occurrence" in change:
         asked = change["occurrence"]
+        if asked.get("details"):
+            return Target((), frozenset(), frozenset(), ())  # it stays where it is
         row = next(row for row in rows if row.id == asked["id"])
         start, end = instant(asked["start"]), instant(asked["end"])
-        is_held = asked["status"] == SCHEDULED
-        restored = is_held and (row.restored or row.status != SCHEDULED)
-        where = own_room if asked.get("placing") else row.room
+        is_scheduled = asked["status"] == SCHEDULED
+        restored = is_scheduled and (row.restored or row.status != SCHEDULED)
+        where = own_resource if asked.get("placing") else row.own_resource
         times = replace(row, start=start, end=end)
-        aimed = replace(times, status=asked["status"], moved=asked["moved"], restored=restored, room=where)
+        aimed = replace(
+            times,
+            status=asked["status"],
+            moved=asked["moved"],
+            restored=restored,
+            own_resource=where,
+            left_out=False,
+            title=asked.get("title", row.title),
+        )
         return aim_at_one(row, aimed, ZoneInfo(change["zone"]), server)
     return aim_at_nothing(rows, now)
 
 
-def own_conflicts(
+def own_meetings(
     recording: Recording, rows: Sequence[Row], target: Target, home: int | str | None
-) -> list[dict[str, Any]]:
-    """New sessions that would meet another of the same recording in their room, one of the two being moved by hand.
+) -> list[tuple[Row, dict[str, Any]]]:
+    """Conflicts within the recording: a new occurrence and another one on its resource, one of the two moved by hand.
 
-    `home` is the room of those that have none of their own.
+    As `find_conflicts` gives them. `home` is the resource of those that have none of their own.
     """
     changed = {row.id: row for row in target.rows}
     as_it_is = {row.id: row for row in rows if row.id not in target.dropped}
     scheduled = [row for row in (as_it_is | changed).values() if row.status == SCHEDULED]
     moved = [row for row in scheduled if row.moved]
-    new = {session for made in target.made for session, stays in made.sessions if stays}
+    new = {of for made in target.made for of, stays in made.occurrences if stays}
     return [
-        pair
+        (one, pair)
         for one in sorted(scheduled, key=lambda row: row.start)
         if one.id in new
         for pair in find_conflicts(
@@ -150,19 +178,20 @@ def own_conflicts(
             [
                 Booked(other.start, other.end, recording.document["title"], "lectern", recording.id, other.event_id)
                 for other in (scheduled if one.moved else moved)
-                if other.id != one.id and (other.room or home) == (one.room or home)
+                if other.id != one.id and (other.own_resource or home) == (one.own_resource or home)
             ],
         )
     ]
 
 
 def events_of(session: Session, recording_id: str) -> list[ScheduleEvent]:
+    """The recording's events in Kaltura, by number."""
     statement = select(ScheduleEvent).where(col(ScheduleEvent.recording_id) == recording_id)
     return list(session.execute(statement.order_by(col(ScheduleEvent.number))).scalars())
 
 
 def rows_of(session: Session, recording_id: str, events: Sequence[ScheduleEvent]) -> list[Row]:
-    """The recording's sessions by start, each with the number of its event."""
+    """The recording's occurrences by start, each with the number of its event."""
     numbers = {event.event_id: event.number for event in events}
     statement = select(Occurrence).where(col(Occurrence.booking_id) == recording_id).order_by(col(Occurrence.start))
     return [
@@ -176,7 +205,10 @@ def rows_of(session: Session, recording_id: str, events: Sequence[ScheduleEvent]
             restored=found.restored,
             event=numbers.get(found.series_id or found.event_id or 0),
             event_id=found.event_id,
-            room=found.resource_id if found.placed else None,
+            own_resource=found.resource_id if found.placed else None,
+            left_out=found.in_the_way is not None,
+            title=found.title,
+            planned_end=found.planned_end,
         )
         for found in session.execute(statement).scalars()
     ]
@@ -192,16 +224,18 @@ def _as_json(row: Row) -> dict[str, Any]:
         "moved": row.moved,
         "restored": row.restored,
         "event_id": row.event_id,
-        "room": row.room,
+        "room": row.own_resource,
+        "title": row.title,
+        "planned_end": row.planned_end and int(row.planned_end.timestamp()),
     }
 
 
 def _save_last_number(session: Session, context: Ctx) -> None:
-    """Before anything that bears one of the numbers is sent: whatever becomes of it, they are used up."""
+    """Uses the numbers up before anything that bears one of them is sent, whatever becomes of it."""
     values = {"of": context.subject, "last": context.result("state")["last_number"]}
     session.connection().execute(_USE_UP, values)
 
 
 STATE: Step[Any] = Step("state", lambda _context: [Call("state")], _decide, lanes=lanes, save=_save_last_number)
-# Who only takes things away waits for nobody else's recording; whoever comes after it finds the room free.
-STATE_OF_LESS: Step[Any] = replace(STATE, lanes=recording_lanes, passing=room_lanes)
+# Who only takes things away waits for nobody else's recording; whoever comes after it finds the resource free.
+STATE_OF_LESS: Step[Any] = replace(STATE, lanes=recording_lanes, lanes_without_waiting=resource_lanes)

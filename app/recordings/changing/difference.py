@@ -1,12 +1,12 @@
-"""What a change comes to: which sessions stay as they are, which go, and which events are to be made. Pure.
+"""What a change comes to: which occurrences stay as they are, which go, and which events are to be made. Pure.
 
     rows now ──┐
                ├── aim_at_document · aim_at_one · aim_at_nothing ──▶ Target
     wanted ────┘
 
-A session is known by its slot, the local date that the rule gives it: its id stays where the date stays. What somebody
-decided by hand for one session stays, and it does not matter whether the document said something else before or says
-it afterwards: only another decision about that session, or the end of the recording, takes it back.
+An occurrence is known by its slot, the local date that the rule gives it: its id stays where the date stays. What
+somebody decided by hand for one occurrence stays, and it does not matter whether the document said something else
+before or says it afterwards: only another decision about that occurrence, or the end of the recording, takes it back.
 
     by hand      the document has its date        excludes its date                  has its date no more
     ──────────   ──────────────────────────────   ────────────────────────────────   ─────────────────────────────
@@ -16,15 +16,16 @@ it afterwards: only another decision about that session, or the end of the recor
     cancelled    cancelled, at the rule's time    cancelled, at the rule's time      cancelled, at the time it has
     both         cancelled, at its own time       cancelled, at its own time         cancelled, at its own time
 
-"Both" is moved and cancelled. A retime changes the rule's time, a change of room takes along whatever is ahead. So
-each cell holds in the new room, too, and after any number of documents: a date that is excluded and then is not, or
-that goes and comes back, finds its session as it was decided. A moved session that was put into a room of its own stays
-in that room, wherever the recording goes. Two things come before all of this:
+"Both" is moved and cancelled. A retime changes the rule's time, a change of resource takes along whatever is ahead. So
+each cell holds on the new resource, too, and after any number of documents: a date that is excluded and then is not, or
+that goes and comes back, finds its occurrence as it was decided. A moved occurrence that was put on a resource of its
+own stays on that resource, wherever the recording goes. What was left out because something was in its way
+(`on_conflict: skip`) is tried again by each document. Two things come before all of this:
 
     begun                              untouched, whatever the document says
     its new time has passed already    untouched: better one recording too many than one too few
 
-What is scheduled at the same time in the same room stays in its event; all else leaves it, and gets a new one.
+What is scheduled at the same time on the same resource stays in its event; all else leaves it, and gets a new one.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -47,10 +48,11 @@ SCHEDULED, EXCLUDED, CANCELLED = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A session. `event` is the number of the schedule event that carries it, `event_id` its own id in Kaltura.
+    """An occurrence. `event` is the number of the schedule event that carries it, `event_id` its own id in Kaltura.
 
-    `moved` and `restored` are decisions by hand, as CANCELLED is. `room` is the resource that a moved one was put on by
-    hand; without one it is on the recording's.
+    Times are UTC. `moved` and `restored` are decisions by hand, as CANCELLED is. `own_resource` is Kaltura's id of the
+    resource that it was put on by hand; without one it is on the recording's. `left_out`: it is EXCLUDED only because
+    something was in its way. `title` is its own. `planned_end`: when it was to end, if that was moved while it ran.
     """
 
     id: str
@@ -62,26 +64,29 @@ class Row:
     restored: bool = False
     event: int | None = None
     event_id: int | None = None
-    room: int | None = None
+    own_resource: int | None = None
+    left_out: bool = False
+    title: str | None = None
+    planned_end: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An event to make, and of each session that it generates: whose it is (None: nobody's), and whether it stays.
+    """An event to make, and of each occurrence that it generates: whose it is (None: nobody's), and whether it stays.
 
-    `room`: its session's own, if that has one.
+    `own_resource`: that of its only occurrence, if that has one.
     """
 
     planned: PlannedEvent
-    sessions: tuple[tuple[str | None, bool], ...]
-    room: int | None = None
+    occurrences: tuple[tuple[str | None, bool], ...]
+    own_resource: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`rows` are the sessions ahead as they will be, without those that nothing touches; `dropped` are no more.
+    """`rows` are the occurrences ahead as they will be, without those that nothing touches; `dropped` are no more.
 
-    The sessions of `left` leave their events in Kaltura.
+    The occurrences of `left` leave their events in Kaltura.
     """
 
     rows: tuple[Row, ...]
@@ -98,18 +103,18 @@ def aim_at_document(
     server: ZoneInfo,
     now: datetime,
     *,
-    same_room: bool,
+    same_resource: bool,
     afresh: Collection[str] = (),
 ) -> Target:
-    """What a document's occurrences (`wanted`, all of them) make of a recording's rows.
+    """What a document makes of a recording's rows. `wanted` are all of the document's occurrences, `rule` and `tz` its
+    rule and zone; `server` is the zone of Kaltura's server.
 
-    `server` is the zone of Kaltura's server.
-    The sessions of `afresh` are made anew whatever stands in Kaltura for them.
+    The occurrences of `afresh` (ids) are made anew, whatever stands in Kaltura for them.
     """
 
     def stays(row: Row) -> bool:
-        in_its_room = same_room or row.room is not None
-        return in_its_room and row.status == SCHEDULED and row.id not in afresh
+        keeps_its_resource = same_resource or row.own_resource is not None
+        return keeps_its_resource and row.status == SCHEDULED and row.id not in afresh
 
     begun = {row.slot for row in rows if row.start <= now}
     ahead = {row.slot: row for row in rows if row.start > now}
@@ -125,8 +130,9 @@ def aim_at_document(
             untouched.add(before.id)
             continue
         pattern.append((occurrence, row, row == before and stays(row)))
-    dateless = [row for row in ahead.values() if _is_decided(row)]
-    kept = untouched | {row.id for _, row, is_kept in pattern if is_kept} | {row.id for row in dateless if stays(row)}
+    kept = untouched | {row.id for _, row, is_kept in pattern if is_kept}
+    kept |= {row.id for row in ahead.values() if _is_decided(row) and stays(row)}
+    dateless = [_tried_again(row) for row in ahead.values() if _is_decided(row)]
     left = {row.id for row in rows if row.start > now and row.status == SCHEDULED and row.id not in kept}
     made = [event for run in _runs(pattern) for event in _planned(run, rule, tz, server)]
     alone = [row for _, row, _ in pattern if row.moved] + dateless
@@ -147,7 +153,7 @@ def aim_at_nothing(rows: Sequence[Row], now: datetime) -> Target:
 
 
 def aim_at_one(row: Row, now_wanted: Row, tz: ZoneInfo, server: ZoneInfo) -> Target:
-    """What a change of one session makes of it: moved, cancelled or restored; nothing, if it is so already."""
+    """What a change of one occurrence makes of it: moved, cancelled or restored; nothing, if it is so already."""
     if row.status == now_wanted.status == SCHEDULED and _place(row) == _place(now_wanted):
         return Target((), frozenset(), frozenset(), ())
     left = frozenset({row.id}) if row.status == SCHEDULED else frozenset()
@@ -156,7 +162,7 @@ def aim_at_one(row: Row, now_wanted: Row, tz: ZoneInfo, server: ZoneInfo) -> Tar
 
 
 def _place(row: Row) -> tuple[datetime, datetime, int | None]:
-    return row.start, row.end, row.room
+    return row.start, row.end, row.own_resource
 
 
 def slot_of(occurrence: Occurrence) -> date:
@@ -174,12 +180,16 @@ def _as_wanted(before: Row | None, slot: date, occurrence: Occurrence) -> Row:
     if before is None:
         return Row(new_id("occ"), slot, occurrence.start, occurrence.end, status)
     if before.moved:
-        return before
+        return _tried_again(before)
     if before.status == CANCELLED:
         status = CANCELLED
     elif before.restored:
         status = SCHEDULED
-    return replace(before, start=occurrence.start, end=occurrence.end, status=status)
+    return replace(before, start=occurrence.start, end=occurrence.end, status=status, left_out=False)
+
+
+def _tried_again(row: Row) -> Row:
+    return replace(row, status=SCHEDULED, left_out=False) if row.left_out else row
 
 
 def _runs(pattern: Sequence[tuple[Occurrence, Row, bool]]) -> Iterator[list[tuple[Occurrence, Row]]]:
@@ -213,14 +223,14 @@ def _planned(
     for event in plan([occurrence for occurrence, _ in run], rule, tz, server):
         mine = [(occurrence, rows[occurrence.start]) for occurrence in event.occurrences]
         wanted = _trimmed(mine)
-        if wanted and len(wanted) < len(mine):  # the plan cut the run at a session that is not made
+        if wanted and len(wanted) < len(mine):  # the plan cut the run at an occurrence that is not made
             yield from _planned(wanted, rule, tz, server)
         elif wanted:
-            sessions = tuple((None if row.moved else row.id, _is_made(row)) for _, row in mine)
+            occurrences = tuple((None if row.moved else row.id, _is_made(row)) for _, row in mine)
             is_single = event.kind == "single"
-            yield Made(series_of_one(event.occurrences[0], tz, server) if is_single else event, sessions)
+            yield Made(series_of_one(event.occurrences[0], tz, server) if is_single else event, occurrences)
 
 
 def _made_alone(row: Row, tz: ZoneInfo, server: ZoneInfo) -> Made:
     local = row.start.astimezone(tz).replace(tzinfo=None, fold=0)
-    return Made(series_of_one(Occurrence(row.start, row.end, local), tz, server), ((row.id, True),), row.room)
+    return Made(series_of_one(Occurrence(row.start, row.end, local), tz, server), ((row.id, True),), row.own_resource)

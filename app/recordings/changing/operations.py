@@ -1,9 +1,10 @@
 """The operations on a recording: the steps of each, and what its end means to the recording.
 
-Each `…_ended` runs within the transaction that ends the chain.
+Each `…_ended` runs within the transaction that ends the chain, and tells its client of that.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -12,15 +13,18 @@ from sqlmodel import Session, col
 
 from app.chains.models import Chain, ChainStatus
 from app.chains.steps import Definition
+from app.chains.store import latest_chains
 from app.database.types import utc_now
 from app.kaltura.trips import Trips
+from app.notices.models import NoticeKind
 from app.recordings.changing.steps import CANCEL, CANCEL_ONE, CHANGE, CLEAR
 from app.recordings.changing.switching import SCHEDULE_TOGETHER
 from app.recordings.models import Recording, RecordingStatus
-from app.recordings.scheduling.accept import MAKING, OVER, hold, schedule_ended
-from app.recordings.scheduling.context import Tools
+from app.recordings.scheduling.accept import MAKING, OVER, lock_recording, schedule_ended
+from app.recordings.scheduling.context import Tools, instant
 from app.recordings.scheduling.steps import SCHEDULE
 from app.recordings.scheduling.sweep import SWEEP
+from app.recordings.telling import tell_end
 from app.resources.mirror import drift
 from app.resources.models import Occurrence
 
@@ -36,21 +40,28 @@ _WHY_IT_FAILED = (
 )
 
 
-def _change_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
+def _change_ended(
+    session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None, *, operation: str
+) -> None:
     """A refused change leaves the recording as it was; a stuck one waits for somebody to resume it."""
     if status == ChainStatus.STUCK:
         _set_unless_cancelling(session, subject, RecordingStatus.STUCK, error)
-        return
-    _set_unless_cancelling(session, subject, RecordingStatus.SCHEDULED, None)
-    if status == ChainStatus.SUCCEEDED:
+        kind = NoticeKind.RECORDING_STUCK
+    elif status == ChainStatus.SUCCEEDED:
+        _set_unless_cancelling(session, subject, RecordingStatus.SCHEDULED, None)
         drift.doubt(session, subject)
-    if status == ChainStatus.FAILED:
+        kind = NoticeKind.RECORDING_CHANGED
+    else:
+        _set_unless_cancelling(session, subject, RecordingStatus.SCHEDULED, None)
         _take_reference_back(session, subject)
         _show_again(session, subject)
+        _end_as_before(session, subject)
+        kind = NoticeKind.RECORDING_FAILED
+    tell_end(session, subject, kind, operation, error)
 
 
 def _take_reference_back(session: Session, subject: str) -> None:
-    """The reference that the recording had, unless somebody has taken it meanwhile."""
+    """Gives the recording the reference back that it had, unless another one has taken it meanwhile."""
     mine, other = col(Recording.reference_id), aliased(Recording)
     taken = select(col(other.id)).where(
         col(other.client) == col(Recording.client), col(other.active_reference) == mine, col(other.id) != subject
@@ -63,10 +74,19 @@ def _take_reference_back(session: Session, subject: str) -> None:
 
 
 def _show_again(session: Session, subject: str) -> None:
-    """What was to be cancelled, and is not; unless all of it is to be."""
+    """Shows encoders what was to be cancelled and is not, unless the whole recording is being cancelled."""
     alive = select(col(Recording.id)).where(col(Recording.id) == subject, col(Recording.status).not_in(OVER))
     withdrawn = (col(Occurrence.booking_id) == subject, col(Occurrence.withdrawn))
     session.execute(update(Occurrence).where(*withdrawn, alive.exists()).values(withdrawn=False))
+
+
+def _end_as_before(session: Session, subject: str) -> None:
+    """Where an occurrence was to be stopped or extended. If all is to be cancelled, it stays at its new end."""
+    asked = latest_chains(session, [subject])[subject].input["change"].get("occurrence", {})
+    was = asked.get("details", {}).get("was", {})
+    if "end" in was:
+        values = {"end": instant(was["end"]), "planned_end": asked["planned_end"] and instant(asked["planned_end"])}
+        session.execute(update(Occurrence).where(col(Occurrence.id) == asked["id"]).values(values))
 
 
 def _set_unless_cancelling(
@@ -80,20 +100,26 @@ def _set_unless_cancelling(
 
 
 def _cancel_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
+    kind = NoticeKind.RECORDING_CANCELLED
     values: dict[str, Any] = {"status": RecordingStatus.CANCELLED, "problem": None, "active_reference": None}
     if status == ChainStatus.STUCK:
+        kind = NoticeKind.RECORDING_STUCK
         values = {"status": RecordingStatus.STUCK, "problem": error}
     else:
         drift.doubt(session, subject)
     session.execute(update(Recording).where(col(Recording.id) == subject).values(updated_at=utc_now(), **values))
+    tell_end(session, subject, kind, "cancel", error)
 
 
 def _clear_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-    """The recording is as over as it was; that something could not be cleared stands in it."""
+    """The recording stays over. If something could not be cleared, its `problem` says so."""
+    kind = NoticeKind.RECORDING_STUCK
     if status != ChainStatus.STUCK:
         drift.doubt(session, subject)
         error = session.execute(_WHY_IT_FAILED, {"of": subject}).scalar_one_or_none()
+        kind = NoticeKind.RECORDING_FAILED if error else NoticeKind.RECORDING_CANCELLED
     session.execute(update(Recording).where(col(Recording.id) == subject).values(problem=error, updated_at=utc_now()))
+    tell_end(session, subject, kind, "clear", error)
 
 
 def _sweep_ended(_session: Session, _subject: str, _status: ChainStatus, _error: Mapping[str, Any] | None) -> None:
@@ -105,18 +131,33 @@ def _trips(tools: Tools) -> Trips:
 
 
 DEFINITIONS: Mapping[str, Definition[Tools]] = {
-    "schedule": Definition("schedule", SCHEDULE, schedule_ended, sweep="sweep", hold=hold, trips=_trips),
+    "schedule": Definition(
+        "schedule", SCHEDULE, schedule_ended, sweep="sweep", lock_subject=lock_recording, trips=_trips
+    ),
     "schedule_together": Definition(
-        "schedule_together", SCHEDULE_TOGETHER, schedule_ended, sweep="sweep", hold=hold, trips=_trips
+        "schedule_together",
+        SCHEDULE_TOGETHER,
+        partial(schedule_ended, operation="schedule_together"),
+        sweep="sweep",
+        lock_subject=lock_recording,
+        trips=_trips,
     ),
     **{
-        operation: Definition(operation, CHANGE, _change_ended, sweep="sweep", hold=hold, trips=_trips)
-        for operation in ("update", "move_occurrence", "restore_occurrence", "mend")
+        operation: Definition(
+            operation,
+            steps,
+            partial(_change_ended, operation=operation),
+            sweep="sweep",
+            lock_subject=lock_recording,
+            trips=_trips,
+        )
+        for operation, steps in (
+            *((each, CHANGE) for each in ("update", "move_occurrence", "restore_occurrence", "mend")),
+            *((each, CHANGE) for each in ("name_occurrence", "end_occurrence")),
+            ("cancel_occurrence", CANCEL_ONE),
+        )
     },
-    "cancel_occurrence": Definition(
-        "cancel_occurrence", CANCEL_ONE, _change_ended, sweep="sweep", hold=hold, trips=_trips
-    ),
-    "cancel": Definition("cancel", CANCEL, _cancel_ended, hold=hold, trips=_trips),
-    "clear": Definition("clear", CLEAR, _clear_ended, hold=hold, trips=_trips),
+    "cancel": Definition("cancel", CANCEL, _cancel_ended, lock_subject=lock_recording, trips=_trips),
+    "clear": Definition("clear", CLEAR, _clear_ended, lock_subject=lock_recording, trips=_trips),
     "sweep": Definition("sweep", SWEEP, _sweep_ended, trips=_trips),
 }

@@ -1,16 +1,16 @@
-"""What changes a recording: patches, cancellations, and what is done to one of its sessions.
+"""What changes a recording: patches, cancellations, and what is done to one of its occurrences.
 
 Every function works in its caller's transaction: it reads the recording, checks that it may be changed now, and begins
 a chain (app/recordings/changing/steps.py). What the chain will find is decided when it runs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement, select, update
 from sqlmodel import Session, col
 
 from app.access.keys import Client
@@ -18,16 +18,23 @@ from app.chains.models import Chain
 from app.chains.store import Store, latest_chains
 from app.database.types import utc_now
 from app.http.errors import ChainRunning, NotChangeable, PreconditionFailed, ReferenceInUse
+from app.recordings.changing.occurrences.coming_back import may_come_back
 from app.recordings.changing.operations import DEFINITIONS
-from app.recordings.changing.rooms import is_gone, own_rooms, placed
+from app.recordings.changing.placement import is_gone, own_resources, placed
 from app.recordings.changing.switching import SCHEDULE_TOGETHER, Party
 from app.recordings.document import equality
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft, resource_input, words
-from app.recordings.document.equality import room_meant, zone_for
+from app.recordings.document.equality import resource_meant, zone_for
 from app.recordings.models import Recording, RecordingStatus
-from app.recordings.scheduling.accept import Accepted, accept_document, add_recording, held, take_up
+from app.recordings.scheduling.accept import (
+    Accepted,
+    accept_document,
+    add_recording,
+    lock_and_reload,
+    resume_latest_chain,
+)
 from app.recordings.whose import Reference, by_reference, find
 from app.resources.mirror import drift
 from app.resources.models import Occurrence, OccurrenceStatus
@@ -36,7 +43,7 @@ SCHEDULED, CANCELLED = OccurrenceStatus.SCHEDULED, OccurrenceStatus.CANCELLED
 
 
 def etag(recording: Recording) -> str:
-    """Changes whenever anything of the recording does.
+    """The recording's ETag (RFC 9110, 8.8.3): another one whenever anything of the recording has changed.
 
     The version alone would do, were it not for backups: after one is put back, versions are given out again.
     """
@@ -49,6 +56,7 @@ def patched(recording: Recording, patch: Mapping[str, Any]) -> RecordingDocument
 
 
 def read_document(content: Mapping[str, Any]) -> RecordingDocument:
+    """Raises RequestValidationError, with pointers as of a request's body."""
     try:
         return RecordingDocument.model_validate(content)
     except ValidationError as error:
@@ -78,16 +86,18 @@ def change(
     *,
     party: Party | None = None,
 ) -> Accepted:
-    """Makes the recording what `document` says. `party`: it is changed together with others, or not at all.
+    """Makes a chain that makes the recording what `document` says; none if it is so already.
+
+    `party`: the recording is changed together with others, or not at all.
 
     A new `reference_id` is the recording's from now on, so that nobody else takes it while the chain runs. Raises
     ReferenceInUse, NothingAhead, and what `ensure_changeable` does.
     """
     ensure_changeable(session, recording)
-    if _says_the_same(session, recording, document, default_zone):
-        return as_it_is(session, recording)
+    if _changes_nothing(session, recording, document, default_zone):
+        return already_done(session, recording)
     before = RecordingDocument.model_validate(recording.document)
-    same_room = room_meant(before) == room_meant(document) and not is_gone(session, recording.resource_id)
+    same_resource = resource_meant(before) == resource_meant(document) and not is_gone(session, recording.resource_id)
     schedule = document.schedule(zone_for(recording, default_zone))
     ensure_ahead(schedule, utc_now(), recording)
     zone_name = schedule.zone.key
@@ -103,47 +113,51 @@ def change(
         **words(document),
         "categories": document.categories,
         "on_conflict": document.on_conflict,
-        "resource": None if same_room else _room_input(recording.id, resource_input(document), party),
+        "resource": None if same_resource else _resource_input(recording.id, resource_input(document), party),
         "together": list(party.items) if party else [],
         "change": {"document": document.model_dump(mode="json", exclude_unset=True), "zone": zone_name},
     }
     if party is None:
-        return begin_chain(session, store, recording, "update", given)
-    return begin_chain(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
+        return start_chain(session, store, recording, "update", given)
+    return start_chain(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
 
 
-def _says_the_same(session: Session, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
-    """Whether nothing is to be done. Of a resource that is gone an object may make another."""
-    is_same = equality.same(recording, document, default_zone)
-    if not is_same or not is_gone(session, recording.resource_id):
-        return is_same
+def _changes_nothing(session: Session, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
+    """Whether nothing is to be done. A document whose resource is gone may say the same, and mean another one now."""
+    if not equality.same(recording, document, default_zone) or may_come_back(session, recording):
+        return False
+    if not is_gone(session, recording.resource_id):
+        return True
     return resource_input(document) == resource_input(RecordingDocument.model_validate(recording.document))
 
 
-def _room_input(recording_id: str, asked: Mapping[str, Any], party: Party | None) -> Mapping[str, Any]:
-    """In a party the room that was found when it was planned: the lanes of all are named by then."""
+def _resource_input(recording_id: str, asked: Mapping[str, Any], party: Party | None) -> Mapping[str, Any]:
+    """The resource of a chain's input. In a party it is the one that was found when the batch was planned, since the
+    lanes of all are named by that."""
     found = party.found.get(recording_id) if party else None
     return {"id": found} if found is not None else asked
 
 
 def resume(session: Session, store: Store, client: Client, recording_id: str) -> Accepted:
-    """Takes a chain that is stuck or waiting up again; mends the drift of a recording that is scheduled, or over.
+    """Makes a chain that is stuck or waiting due at once; mends the drift of a recording that is scheduled, or over.
 
-    If the resource is gone, what lies ahead moves to the one that the document means now; so does a session whose own
-    resource is gone.
+    If the resource is gone, what lies ahead moves to the one that the document means now; so does an occurrence whose
+    own resource is gone.
     """
     recording = find(session, client, recording_id)
     found = drift.drift_of(session, [recording.id]).get(recording.id, [])
     extra = [one["event_id"] for one in found if one["kind"] == "extra"]
     is_over = recording.status in (RecordingStatus.CANCELLED, RecordingStatus.FAILED)
-    if is_over and extra and _latest(session, held(session, store, recording)).finished_at is not None:
-        return begin_chain(session, store, recording, "clear", _ending(session, recording, extra=extra))
+    if is_over and extra and _latest(session, lock_and_reload(session, store, recording)).finished_at is not None:
+        return start_chain(session, store, recording, "clear", _ending(session, recording, extra=extra))
     if recording.status != RecordingStatus.SCHEDULED or not found:
-        return take_up(session, store, recording)
-    held(session, store, recording)
+        return resume_latest_chain(session, store, recording)
+    lock_and_reload(session, store, recording)
     ensure_changeable(session, recording)
+    begun = _begun(session, [one["occurrence_id"] for one in found if one["kind"] == "moved"])
+    touched = begun | {one["occurrence_id"] for one in found if one["kind"] == "replaced"}
     for one in found:
-        if one["kind"] == "replaced":  # at its time, under another id: that is where it is now
+        if one["occurrence_id"] in touched:  # there under another id: that is where it is now
             mine = col(Occurrence.id) == one["occurrence_id"]
             session.execute(update(Occurrence).where(mine).values(event_id=one["event_id"]))
     document = RecordingDocument.model_validate(recording.document)
@@ -154,29 +168,53 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
         "categories": document.categories,
         "on_conflict": document.on_conflict,
         "resource": resource_input(document) if any(one["kind"] == "resource_gone" for one in found) else None,
-        "rooms": own_rooms(session, recording),
+        "rooms": own_resources(session, recording),
         "together": [],
         "change": {
             "document": recording.document,
             "zone": recording.time_zone,
             "afresh": homeless + [one["occurrence_id"] for one in found if one["kind"] in ("missing", "moved")],
             "homeless": homeless,
+            "touched": sorted(touched),
             "unlisted": [one["occurrence_id"] for one in found if one["kind"] == "unlisted"],
             "extra": extra,
         },
     }
-    return begin_chain(session, store, recording, "mend", given)
+    return start_chain(session, store, recording, "mend", given)
+
+
+def _begun(session: Session, occurrence_ids: Sequence[str]) -> set[str]:
+    """Those of the sessions that have begun: what they have of their own is set again where they are."""
+    begun = (col(Occurrence.id).in_(occurrence_ids), col(Occurrence.start) <= utc_now())
+    return set(session.execute(select(col(Occurrence.id)).where(*begun)).scalars())
 
 
 def put(session: Session, store: Store, document: RecordingDocument, draft: Draft, default_zone: str) -> Accepted:
-    """Makes the recording with the document's `reference_id`, or makes it what the document says."""
+    """Makes the recording with the document's `reference_id`, or makes that one what the document says."""
     recording = by_reference(session, draft.client, document.reference_id)
     if recording is None:
         return accept_document(session, store, draft, None)
-    return become(session, store, held(session, store, recording), document, default_zone)
+    return replace_document(session, store, lock_and_reload(session, store, recording), document, default_zone)
 
 
-def become(
+def post(session: Session, store: Store, draft: Draft, key: str | None, *, claim: bool) -> Accepted:
+    """Makes the document's recording, or finds the one that it made: of that, what was left out may come back.
+
+    A key is for one request alone: sent again, nothing more comes of it.
+    """
+    accepted = accept_document(session, store, draft, key, claim=claim)
+    if accepted.chain_started or key is not None:
+        return accepted
+    recording = by_reference(session, draft.client, draft.document.reference_id)
+    if recording is None or recording.id != accepted.recording_id or recording.status != RecordingStatus.SCHEDULED:
+        return accepted
+    lock_and_reload(session, store, recording)
+    if _latest(session, recording).finished_at is None or not may_come_back(session, recording):
+        return accepted
+    return change(session, store, recording, draft.document, draft.default_zone)
+
+
+def replace_document(
     session: Session,
     store: Store,
     recording: Recording,
@@ -185,28 +223,28 @@ def become(
     *,
     party: Party | None = None,
 ) -> Accepted:
-    """Makes a recording that is held what a whole document says: one that is stuck on the way there is taken up."""
+    """Makes a locked recording what a whole document says. A chain that is stuck on the way there is resumed."""
     latest = _latest(session, recording)
     if recording.status == RecordingStatus.STUCK and _aims_at(latest, recording, document, default_zone):
-        return take_up(session, store, recording)
+        return resume_latest_chain(session, store, recording)
     document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
-    if document_stays and _says_the_same(session, recording, document, default_zone):
-        return replace(as_it_is(session, recording), unchanged=True)
+    if document_stays and _changes_nothing(session, recording, document, default_zone):
+        return replace(already_done(session, recording), unchanged=True)
     return change(session, store, recording, document, default_zone, party=party)
 
 
-def make_together(session: Session, store: Store, draft: Draft, party: Party) -> Accepted:
-    """A new recording that goes where others of the party leave."""
+def create_in_party(session: Session, store: Store, draft: Draft, party: Party) -> Accepted:
+    """Makes a recording that goes where others of the party leave, with its chain. Raises NothingAhead."""
     add_recording(session, draft)
-    resource = _room_input(draft.recording_id, draft.input["resource"], party)
+    resource = _resource_input(draft.recording_id, draft.input["resource"], party)
     given = {**draft.input, "resource": resource, "together": list(party.items), "party": party.as_input()}
     names = [step.name for step in SCHEDULE_TOGETHER]
     chain_id = store.create(session, draft.recording_id, "schedule_together", names, given, party=party.id)
-    return Accepted(draft.recording_id, chain_id, begun=True, made=True)
+    return Accepted(draft.recording_id, chain_id, chain_started=True, recording_created=True)
 
 
 def _aims_at(chain: Chain, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
-    """Whether the document is the recording's when the chain has succeeded."""
+    """Whether the recording will be what the document says when the chain has succeeded."""
     if chain.operation != "update":
         return chain.operation != "cancel" and equality.same(recording, document, default_zone)
     change, schedule = chain.input["change"], document.schedule(zone_for(recording, default_zone))
@@ -214,7 +252,7 @@ def _aims_at(chain: Chain, recording: Recording, document: RecordingDocument, de
 
 
 def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
-    """Cancels what lies ahead. A chain that still runs is asked to stop; a cancellation that is stuck is taken up.
+    """Makes a chain that cancels what lies ahead. One that still runs is asked to stop; a stuck cancellation goes on.
 
     A failed recording, of which there is nothing to cancel, is listed no more.
     """
@@ -222,38 +260,41 @@ def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
         recording.listed = False
         session.add(recording)
     if recording.status in (RecordingStatus.CANCELLED, RecordingStatus.CANCELLING, RecordingStatus.FAILED):
-        return as_it_is(session, recording)
+        return already_done(session, recording)
     latest = _latest(session, recording)
     session.execute(
         update(Recording)
         .where(col(Recording.id) == recording.id)
         .values(status=RecordingStatus.CANCELLING, problem=None, updated_at=utc_now())
     )
-    withdraw(session, col(Occurrence.booking_id) == recording.id)
+    hide_from_encoders(session, col(Occurrence.booking_id) == recording.id)
     if latest.operation == "cancel":
-        store.take_up(session, latest.id)
-        return Accepted(recording.id, latest.id, begun=True)
+        store.make_due(session, latest.id)
+        return Accepted(recording.id, latest.id, chain_started=True)
     store.ask_to_stop(session, latest.id)
-    return begin_chain(session, store, recording, "cancel", _ending(session, recording))
+    return start_chain(session, store, recording, "cancel", _ending(session, recording))
 
 
 def _ending(session: Session, recording: Recording, **more: Any) -> dict[str, Any]:
-    rooms = own_rooms(session, recording)
-    return {"resource_id": recording.resource_id, "rooms": rooms, "change": {"cancel": True, **more}}
+    resources = own_resources(session, recording)
+    return {"resource_id": recording.resource_id, "rooms": resources, "change": {"cancel": True, **more}}
 
 
-def withdraw(session: Session, which: ColumnElement[bool]) -> None:
-    """From now on no encoder is shown these sessions, of those that lie ahead, however long their chain takes."""
+def hide_from_encoders(session: Session, which: ColumnElement[bool]) -> None:
+    """Hides those of the occurrences that lie ahead from encoders at once, however long their chain takes."""
     session.execute(update(Occurrence).where(which, col(Occurrence.start) > utc_now()).values(withdrawn=True))
 
 
-def as_it_is(session: Session, recording: Recording) -> Accepted:
-    return Accepted(recording.id, _latest(session, recording).id, begun=False)
+def already_done(session: Session, recording: Recording) -> Accepted:
+    return Accepted(recording.id, _latest(session, recording).id, chain_started=False)
 
 
-def guarded(session: Session, store: Store, client: Client, named: str | Reference, if_match: str | None) -> Recording:
-    """The recording, held, if the client's `If-Match` allows to change it (RFC 9110, 13.1.1)."""
-    recording = held(session, store, find(session, client, named))
+def lock_if_match(
+    session: Session, store: Store, client: Client, named: str | Reference, if_match: str | None
+) -> Recording:
+    """The recording, locked (`lock_and_reload`). Raises NotFound; PreconditionFailed if the client's `If-Match` is not
+    its ETag (RFC 9110, 13.1.1)."""
+    recording = lock_and_reload(session, store, find(session, client, named))
     allowed = {"*", etag(recording)}
     if if_match is not None and allowed.isdisjoint(tag.strip() for tag in if_match.split(",")):
         raise PreconditionFailed()
@@ -285,7 +326,7 @@ def _latest(session: Session, recording: Recording) -> Chain:
     return latest_chains(session, [recording.id])[recording.id]
 
 
-def begin_chain(
+def start_chain(
     session: Session,
     store: Store,
     recording: Recording,
@@ -295,4 +336,4 @@ def begin_chain(
 ) -> Accepted:
     names = [step.name for step in DEFINITIONS[operation].steps]
     chain_id = store.create(session, recording.id, operation, names, given, party=party)
-    return Accepted(recording.id, chain_id, begun=True)
+    return Accepted(recording.id, chain_id, chain_started=True)

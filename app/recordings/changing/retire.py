@@ -1,12 +1,12 @@
 """The end of a change, from which there is no way back: `switch → retire → remains → mend`.
 
 `switch` looks at the clock once, for all that follows: what has begun by then, or was to begin, stays as it was. Of
-recordings that are changed together all look at one moment, that of their verdict. SQL then shows the new sessions.
+recordings that are changed together all look at one moment, that of their verdict. SQL then shows the new occurrences.
 `retire` removes from Kaltura what they replace, `remains` cancels what still stands of a series that Kaltura has
-deleted or ended half-way, and `mend` cancels again what an update of a series brought back to
-life.
+deleted or ended half-way, and `mend` cancels again what an update of a series brought back to life, and sets again what
+it took from single occurrences (`occurrences/details.py`).
 
-What `retire` does with an event that sessions leave:
+What `retire` does with an event that occurrences leave:
 
     none stays that lies ahead or has begun    deleted, and its link with it
     all that stay are before all that leave    a series is ended after the last that stays
@@ -24,12 +24,13 @@ from sqlmodel import Session, col
 from app.chains.steps import Act, Call, Done, Outcome, Step, every
 from app.database.types import utc_now
 from app.kaltura.types import wire_recurrence
+from app.recordings.changing.occurrences.details import set_again
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import shown_words
 from app.recordings.document.equality import fingerprint
 from app.recordings.models import Recording, RecordingTag, ScheduleEvent
 from app.recordings.scheduling import own
-from app.recordings.scheduling.context import Ctx, Tools, instant, planned, room
+from app.recordings.scheduling.context import Ctx, Tools, chain_resource, instant, left_out, planned
 from app.recordings.scheduling.outcomes import GONE, outcome
 from app.recordings.scheduling.save_results import in_kaltura, save_entry, save_events
 from app.recurrence.server import as_sent
@@ -42,7 +43,7 @@ SCHEDULED = OccurrenceStatus.SCHEDULED
 
 
 def _late(context: Ctx) -> set[str]:
-    """Sessions that have begun by the switch, or were to begin by then: the change comes too late for them."""
+    """The ids of occurrences that have begun by the switch, or were to begin by then: the change comes too late."""
     now: int = context.result("switch")
     begun = {
         one["id"]
@@ -50,21 +51,21 @@ def _late(context: Ctx) -> set[str]:
         for one in event["sessions"]
         if one["status"] == SCHEDULED and one["start"] <= now
     }
-    return begun | {session for _, start, session in _made(context) if start <= now}
+    return begun | {of for _, start, of in _made(context) if start <= now}
 
 
 def _made(context: Ctx) -> list[tuple[str, int, str]]:
-    """Each session that gets a new event: the event's number, its start, its id."""
+    """`(event's number, start in epoch seconds, occurrence id)` of each occurrence that gets a new event."""
     return [
-        (number, start, session)
+        (number, start, occurrence_id)
         for number, event in planned(context).items()
-        for start, _, session, is_wanted in event["occurrences"]
+        for start, _, occurrence_id, is_wanted in event["occurrences"]
         if is_wanted
     ]
 
 
 def _save_switch(session: Session, context: Ctx) -> None:
-    """The recording, its sessions and its events as the change wants them, and its template entry if that is new."""
+    """The recording, its occurrences and its events as the change wants them, and its template entry if that is new."""
     _save_rows(session, context)
     if "events" in context.results:
         save_events(session, context)
@@ -80,17 +81,19 @@ def _save_switch(session: Session, context: Ctx) -> None:
 
 
 def _save_rows(session: Session, context: Ctx) -> None:
-    late, places = _late(context), in_kaltura(context)
+    late, places, out = _late(context), in_kaltura(context), left_out(context)
     rows = [
         {
-            **{name: value for name, value in row.items() if name != "room"},
+            **{name: value for name, value in row.items() if name not in ("room", "planned_end")},
             "start": instant(row["start"]),
             "end": instant(row["end"]),
             "slot": row["slot"] and date.fromisoformat(row["slot"]),
             "booking_id": context.subject,
-            "resource_id": row.get("room") or room(context),
+            "resource_id": row.get("room") or chain_resource(context),
             "placed": bool(row.get("room")),
             **({"withdrawn": False} if row["status"] == SCHEDULED else {}),
+            **({"status": OccurrenceStatus.EXCLUDED} if row["id"] in out else {}),
+            "in_the_way": out.get(row["id"]),
             **places.get(row["id"], {}),
         }
         for row in context.result("state")["rows"]
@@ -106,6 +109,10 @@ def _save_rows(session: Session, context: Ctx) -> None:
             session.execute(statement, some)
     dropped = set(context.result("state")["dropped"]) - late
     session.execute(delete(Occurrence).where(col(Occurrence.id).in_(dropped)))
+    asked = context.input["change"].get("occurrence", {})
+    if "title" in asked.get("details", {}):
+        named = update(Occurrence).where(col(Occurrence.id) == asked["id"])
+        session.execute(named.values(title=asked["details"]["title"]))
 
 
 def _save_document(session: Session, context: Ctx) -> None:
@@ -121,7 +128,7 @@ def _save_document(session: Session, context: Ctx) -> None:
         fingerprint=fingerprint(document, document.schedule(change["zone"])),
         time_zone=change["zone"],
         reference_id=document.reference_id,
-        resource_id=room(context),
+        resource_id=chain_resource(context),
     )
     shown = {**shown_words(document), "time_zone": change["zone"]}
     session.execute(update(Booking).where(col(Booking.id) == context.subject).values(shown))
@@ -144,17 +151,17 @@ def _retire_calls(context: Ctx) -> list[Call]:
     calls = [call for event in context.result("state")["old"] for call in _leave(event, left, now)]
     places = in_kaltura(context)
     for number, event_id in context.results.get("events", {}).items():
-        sessions = [session for of, _, session in _made(context) if of == number]
-        unwanted = [session for session in sessions if session in late]
-        if len(unwanted) == len(sessions):
+        mine = [occurrence_id for of, _, occurrence_id in _made(context) if of == number]
+        unwanted = [occurrence_id for occurrence_id in mine if occurrence_id in late]
+        if len(unwanted) == len(mine):
             calls.append(_delete(event_id))
         else:
-            calls += [_cancel(places[session]["event_id"]) for session in unwanted]
+            calls += [_cancel(places[occurrence_id]["event_id"]) for occurrence_id in unwanted]
     return calls + [_cancel(event_id) for event_id in context.input["change"].get("extra", ())]
 
 
 def _leave(event: Mapping[str, Any], left: set[str], now: int) -> list[Call]:
-    """What takes the sessions in `left` out of an event."""
+    """The calls that take the occurrences in `left` (ids) out of an event: see the table above."""
     scheduled = [one for one in event["sessions"] if one["status"] == SCHEDULED]
     leaving = [one for one in scheduled if one["id"] in left]
     if not leaving:
@@ -171,14 +178,14 @@ def _leave(event: Mapping[str, Any], left: set[str], now: int) -> list[Call]:
 
 
 def to_be_cancelled(context: Ctx) -> list[int]:
-    """The sessions that will be cancelled one by one, as it looks before anything is made."""
+    """The event ids that will be cancelled one by one, as it looks before anything is made."""
     state = context.result("state")
     calls = [call for one in state["old"] for call in _leave(one, set(state["left"]), state.get("decided_at", 0))]
     return [call.request["event_id"] for call in calls if call.key.startswith("cancel:")]
 
 
 def retire_questions(context: Ctx) -> list[Act]:
-    """What `remains` and `mend` are going to ask: about what is left of series when they are deleted or ended."""
+    """What `remains` and `mend` will ask, about what is left of series when they are deleted or ended."""
     client, keys = context.tools.kaltura, [call.key for call in _retire_calls(context)]
     return [
         *(partial(client.list_events, call.request["event_ids"]) for call in _remains(context, keys)),
@@ -211,7 +218,7 @@ def _retire(context: Ctx, call: Call) -> Outcome:
 
 
 def _save_retired(session: Session, context: Ctx) -> None:
-    """The events as they are now. A session that is not scheduled keeps no event that is gone."""
+    """Writes what became of the old events. An occurrence that is not scheduled keeps no event that is gone."""
     for key, ended in context.results["retire"].items():
         verb, _, event_id = key.partition(":")
         event = (col(ScheduleEvent.recording_id) == context.subject, col(ScheduleEvent.event_id) == int(event_id))
@@ -234,22 +241,22 @@ def _remains_calls(context: Ctx) -> list[Call]:
 
 
 def _remains(context: Ctx, retired: Iterable[str]) -> list[Call]:
-    """One for all sessions that went with a series, by their own ids: Kaltura may have left them standing."""
+    """One call for all occurrences that went with a series, by their own ids: Kaltura may have left them standing."""
     left = set(context.result("state")["left"]) - _late(context)
-    series, sessions = list[int](), list[tuple[int, int]]()
+    series, occurrences = list[int](), list[tuple[int, int]]()
     for key in retired:
         verb, _, event_id = key.partition(":")
         if verb != "cancel":
             series.append(int(event_id))
-            sessions += _went_with(context, int(event_id), left if verb == "end" else None)
-    if not sessions:
+            occurrences += _went_with(context, int(event_id), left if verb == "end" else None)
+    if not occurrences:
         return []
-    ids, starts = zip(*sessions, strict=True)
+    ids, starts = zip(*occurrences, strict=True)
     return [Call("remains", {"series": series, "event_ids": list(ids), "starts": sorted(set(starts))})]
 
 
 def _went_with(context: Ctx, series_id: int, only: set[str] | None) -> list[tuple[int, int]]:
-    """The occurrences of a series: `(event id, start)`. `only`: those of these sessions."""
+    """The occurrences of a series: `(event id, start)`. `only`: those of these occurrences."""
     old = [
         (one["event_id"], one["start"])
         for event in context.result("state")["old"]
@@ -281,18 +288,25 @@ def _mend_calls(context: Ctx) -> list[Call]:
 
 
 def _mends(context: Ctx, retired: Collection[str]) -> list[Call]:
-    """Every series that this chain updated: an update brings cancelled sessions whose times changed back to life."""
+    """A call for each series that this chain updated: that brings cancelled occurrences back whose times changed."""
     touched = {
         int(key.partition(":")[2])
         for key in (*context.results.get("words", ()), *retired)
         if key.startswith(("event:", "end:"))
     }
     gone = {int(key.partition(":")[2]) for key in retired if key.startswith("delete:")}
+    old = context.result("state")["old"]
+    if "cancel" in context.input["change"]:  # its end may have been moved by a chain that was stopped for this one
+        touched |= {event["event_id"] for event in old if _runs_to_an_own_end(event, context.result("switch"))}
     return [
         Call(f"mend:{event['event_id']}", {"event_id": event["event_id"]})
-        for event in context.result("state")["old"]
+        for event in old
         if event["kind"] == "series" and event["event_id"] in touched - gone
     ]
+
+
+def _runs_to_an_own_end(event: Mapping[str, Any], now: int) -> bool:
+    return any(one.get("planned_end") and max(one["planned_end"], one["end"]) > now for one in event["sessions"])
 
 
 @outcome(*GONE)
@@ -306,19 +320,18 @@ def _mend(context: Ctx, call: Call) -> Outcome:
         if one["status"] == SCHEDULED and one["id"] not in left
         for start in (one["start"], _sent_start(context, one))
     }
-    now = utc_now()
+    now, found = utc_now(), own.children(context, event_id)
     revived = [
-        child
-        for child in own.children(context, event_id)
-        if child.active and child.start > now and int(child.start.timestamp()) not in stays
+        child for child in found if child.active and child.start > now and int(child.start.timestamp()) not in stays
     ]
     for child in revived:
         own.cancel_event(context, child.id)
+    set_again(context, event, found)
     return Done(len(revived))
 
 
-def _sent_start(context: Ctx, session: Mapping[str, Any]) -> int:
-    start, _ = as_sent(instant(session["start"]), instant(session["end"]), context.tools.server_zone)
+def _sent_start(context: Ctx, occurrence: Mapping[str, Any]) -> int:
+    start, _ = as_sent(instant(occurrence["start"]), instant(occurrence["end"]), context.tools.server_zone)
     return int(start.timestamp())
 
 
@@ -346,9 +359,9 @@ RETIRE = Step(
     save=_save_retired,
     check=own.check,
     final=True,
-    together=every,
-    late=retire_questions,
+    independent=every,
+    prefetch_after=retire_questions,
 )
 REMAINS = Step("remains", _remains_calls, _cancel_remains, final=True)
-MEND = Step("mend", _mend_calls, _mend, check=own.check, final=True, together=every)
+MEND = Step("mend", _mend_calls, _mend, check=own.check, final=True, independent=every)
 ENDING: Sequence[Step[Tools]] = (SWITCH, RETIRE, REMAINS, MEND)

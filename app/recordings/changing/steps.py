@@ -1,14 +1,14 @@
 """The steps that change what stands in Kaltura for a recording: new first, old last.
 
     resource → state → ownership → conflicts → newest → categories → template_entry → words → assignments
-             → events → occurrences → exclusions → links → together → switch → retire → remains → mend
+             → events → occurrences → exclusions → details → links → together → switch → retire → remains → mend
 
-`state` takes the lanes, reads the recording's rows, and decides what the change comes to (`difference`).
-`ownership` makes sure that what stands in Kaltura under the recording's ids is its own (`scheduling/own.py`), and looks
-whether the template entry is still there: if not, `template_entry` makes another, and `words` gives it to the events
-that stay. Until `together` is done everything can be undone, and an undo touches only what this chain made; so a
-change that Kaltura refuses leaves the recording as it was. In `together` recordings that swap rooms wait for each other
-(`switching`). From `switch` on it only goes forward (`retire`).
+`state` takes the lanes, reads the recording's rows, and decides what the change comes to (`difference`). `ownership`
+makes sure that what stands in Kaltura under the recording's ids is its own (`scheduling/own.py`), and looks whether the
+template entry is still there: if not, `template_entry` makes another, and `words` gives it to the events that stay.
+`details` gives single occurrences what is their own. Until `together` is done everything can be undone, and an undo
+touches only what this chain made; so a change that Kaltura refuses leaves the recording as it was. In `together`
+recordings that swap resources wait for each other (`switching`). From `switch` on it only goes forward (`retire`).
 
     state → switch → retire → remains → mend → entry
 
@@ -29,12 +29,13 @@ from app.kaltura.client import KalturaClient
 from app.kaltura.errors import Refused
 from app.kaltura.types import NO_CONTENT, PENDING, entry_words, event_words
 from app.recordings.changing.decide import STATE, STATE_OF_LESS
+from app.recordings.changing.occurrences.details import DETAILS, set_again
 from app.recordings.changing.retire import ENDING, RETIRE, retire_questions, to_be_cancelled
 from app.recordings.changing.switching import GATHER, link
 from app.recordings.models import Recording
 from app.recordings.scheduling import own
-from app.recordings.scheduling.conflicts import CONFLICTS, room_questions
-from app.recordings.scheduling.context import Ctx, Tools, planned, room, template_entry
+from app.recordings.scheduling.conflicts import CONFLICTS, resource_questions
+from app.recordings.scheduling.context import Ctx, Tools, chain_resource, planned, template_entry
 from app.recordings.scheduling.events import EVENTS, NEWEST, OCCURRENCES, newest_question
 from app.recordings.scheduling.links import LINKS
 from app.recordings.scheduling.outcomes import GONE, NOT_OURS, at, outcome
@@ -73,7 +74,11 @@ def _make_sure(context: Ctx, call: Call) -> Outcome:
 
 def _before_anything_is_made(context: Ctx) -> list[Act]:
     """The questions of the next steps."""
-    return [*room_questions(context, room(context)), *newest_question(context), *category_questions(context)]
+    return [
+        *resource_questions(context, chain_resource(context)),
+        *newest_question(context),
+        *category_questions(context),
+    ]
 
 
 def _is_entry_gone(context: Ctx) -> bool:
@@ -139,7 +144,7 @@ def _word_calls(context: Ctx) -> list[Call]:
 
 
 def _surviving(context: Ctx) -> list[Mapping[str, Any]]:
-    """The old events that will be there afterwards: with a session that has begun, or one ahead that stays."""
+    """The old events that will be there afterwards: with an occurrence that has begun, or one ahead that stays."""
     state = context.result("state")
     return [
         event
@@ -162,7 +167,11 @@ def _write_words(context: Ctx, call: Call) -> Outcome:
 def _write_old_words(context: Ctx, call: Call, _made: str | None) -> Outcome:
     if call.key == "owner":
         return Done()
-    return _words(context, call, context.input["before"], context.input["template_entry_id"])
+    done = _words(context, call, context.input["before"], context.input["template_entry_id"])
+    for event in context.result("state")["old"]:
+        if call.key == f"event:{event['event_id']}":
+            set_again(context, event)
+    return done
 
 
 def _words(context: Ctx, call: Call, said: Mapping[str, Any], entry_id: str | None) -> Outcome:
@@ -170,11 +179,18 @@ def _words(context: Ctx, call: Call, said: Mapping[str, Any], entry_id: str | No
         owner = said["entry"]["owner"] or context.results["words"].get("owner")
         own.update_entry(context, call.request["id"], entry_words({**said["entry"], "owner": owner}))
         return Done()
-    changes = event_words(said["event"])
+    changes = event_words({**said["event"], **_own_title(context, call.request["id"])})
     if _is_entry_gone(context):
         changes["templateEntryId"] = entry_id
     own.update_event(context, call.request["id"], changes)
     return Done()
+
+
+def _own_title(context: Ctx, event_id: int) -> dict[str, str]:
+    """Of a single event, whose title is its only occurrence's; occurrences of a series keep their own."""
+    found = [one for event in context.result("state")["old"] for one in event["sessions"]]
+    title = next((one.get("title") for one in found if one["event_id"] == event_id), None)
+    return {"summary": title} if title else {}
 
 
 # assignments: those that the document gained are made, those that it lost are removed; others' stay
@@ -237,7 +253,7 @@ def _set_assignment(context: Ctx, call: Call, assigned: bool) -> None:
 
 
 def _entry_calls(context: Ctx) -> list[Call]:
-    """The template entry goes with the last of its sessions, if none was ever recorded."""
+    """The template entry goes with the last of its occurrences, if none was ever recorded."""
     now, state = context.result("switch"), context.result("state")
     begun = any(
         one["start"] <= now and one["status"] == OccurrenceStatus.SCHEDULED
@@ -270,18 +286,19 @@ def _save_entry(session: Session, context: Ctx) -> None:
 
 
 CHANGE: Sequence[Step[Tools]] = (
-    replace(RESOURCE, save=remember_resource, ahead=None),
+    replace(RESOURCE, save=remember_resource, prefetch=None),
     STATE,
-    Step("ownership", _ownership_calls, _make_sure, together=every, ahead=_before_anything_is_made),
+    Step("ownership", _ownership_calls, _make_sure, independent=every, prefetch=_before_anything_is_made),
     replace(CONFLICTS, lanes=None),
     NEWEST,
     Step("categories", _category_calls, _resolve),
     replace(TEMPLATE_ENTRY, calls=_entry_again_calls, save=None),
-    Step("words", _word_calls, _write_words, undo=_write_old_words, check=own.check, together="owner".__ne__),
-    Step("assignments", _assignment_calls, _assign, undo=_assign_back, check=own.check, together=every),
+    Step("words", _word_calls, _write_words, undo=_write_old_words, check=own.check, independent="owner".__ne__),
+    Step("assignments", _assignment_calls, _assign, undo=_assign_back, check=own.check, independent=every),
     replace(EVENTS, save=None),
     OCCURRENCES,
     EXCLUSIONS,
+    DETAILS,
     replace(LINKS, send=link, save=None),
     GATHER,
     *ENDING,
@@ -289,7 +306,7 @@ CHANGE: Sequence[Step[Tools]] = (
 CANCEL_ONE: Sequence[Step[Tools]] = [STATE_OF_LESS if step is STATE else step for step in CHANGE]
 CANCEL: Sequence[Step[Tools]] = (
     STATE_OF_LESS,
-    *(replace(step, late=_late_with_entry) if step is RETIRE else step for step in ENDING),
+    *(replace(step, prefetch_after=_late_with_entry) if step is RETIRE else step for step in ENDING),
     Step("entry", _entry_calls, _delete_entry, save=_save_entry, final=True),
 )
 CLEAR: Sequence[Step[Tools]] = (STATE_OF_LESS, *ENDING)

@@ -1,9 +1,9 @@
-"""Recordings that are changed together: of each other's rooms and times, so that either all are changed, or none.
+"""Recordings that are changed together: of each other's resources and times, so that either all are changed, or none.
 
-Two that swap rooms make what is new in the other's room while the other is still there. Before `switch`, behind which
-there is no way back, each waits in `together` for the others; there it is decided once for all (app/chains/parties.py).
-A new recording that goes where another one leaves waits there, too, and is seen by nobody before.
-The input of such a chain has `party`: `items`, `rooms` and `names` of Party.
+Two that swap resources make what is new on the other's resource while the other is still there. Before `switch`, behind
+which there is no way back, each waits in `together` for the others; there it is decided once for all
+(app/chains/parties.py). A new recording that goes where another one leaves waits there, too, and is seen by nobody
+before. The input of such a chain has "party": `Party.as_input()`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from app.chains.models import Chain
-from app.chains.parties import SECONDARY, Verdict, decide, look
-from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step
+from app.chains.parties import SECONDARY, Verdict, decide, standing_of
+from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step, every
 from app.chains.store import steps_of
 from app.recordings.changing.difference import SCHEDULED
 from app.recordings.document.fields import OnConflict
-from app.recordings.scheduling.context import Ctx, Tools, instant, room, wanted
+from app.recordings.scheduling.context import Ctx, Tools, chain_resource, instant, wanted
 from app.recordings.scheduling.links import LINKS
 from app.recordings.scheduling.outcomes import outcome
 from app.recordings.scheduling.save_results import save_links
@@ -37,25 +37,26 @@ MOST_LOOKS = 20.0  # a second, of all recordings that wait for each other
 class Party:
     """Recordings that are changed together, or not at all.
 
-    `items`: the place of each in the batch. `rooms`: all that they have and are to have, by id; `names` those that are
-    still to be made. `found`: the room that each recording is to have, where it is known.
+    `items`: the place of each recording in the batch, by its id. `resources`: the ids of all that they have and are to
+    have; `names` of those that are still to be made. `found`: recording id → id of the resource that it is to have.
     """
 
     id: str
     items: dict[str, int]
-    rooms: list[int]
+    resources: list[int]
     names: list[str]
     found: dict[str, int]
 
     def as_input(self) -> dict[str, Any]:
-        return {"items": self.items, "rooms": self.rooms, "names": self.names}
+        """`{"items", "rooms", "names"}`, as chains keep it."""
+        return {"items": self.items, "rooms": self.resources, "names": self.names}
 
 
 def link(context: Ctx, call: Call) -> Outcome:
-    """Does not enter a room that somebody is to leave who, as is known by now, stays."""
+    """The step `links` of a chain of a party: links nothing once the party is refused, since who was to leave stays."""
     if context.input.get("party"):
         with context.tools.database.read() as session:
-            standing = look(session, context.chain_id, TOGETHER)
+            standing = standing_of(session, context.chain_id, TOGETHER)
         refused = standing.refused or standing.verdict
         if refused:
             return _not_applied(context, refused)
@@ -64,10 +65,11 @@ def link(context: Ctx, call: Call) -> Outcome:
 
 @outcome()
 def _gather(context: Ctx, _call: Call) -> Outcome:
-    """`{"at": the moment of the verdict, in epoch seconds}`, if all may go on."""
+    """The step `together`: Done with `{"at": epoch seconds of the verdict}` if all may go on, Retry while one is not
+    there yet, Failed if one was refused."""
     database = context.tools.database
     with database.read() as session:
-        standing = look(session, context.chain_id, TOGETHER)
+        standing = standing_of(session, context.chain_id, TOGETHER)
     verdict = standing.verdict
     if standing.is_open:
         pause = max(2 * SOON, context.step_seconds / 4, standing.size / MOST_LOOKS)
@@ -88,20 +90,21 @@ def _not_applied(context: Ctx, verdict: Verdict) -> Failed:
 
 
 def _overtaken(session: Session, chain_ids: Sequence[str], at: int) -> Verdict | None:
-    """Time may have gone by: whose new sessions would meet one that has begun where it was to leave, and so stays."""
+    """The verdict against going, if an occurrence that was to leave has begun meanwhile, and so stays in the way of
+    another recording's."""
     contexts, now = _contexts(session, chain_ids), instant(at)
     running = [pair for one in contexts for pair in _running(one, now)]
     for one in contexts:
         ahead = [(start, end) for start, end in wanted(one) if start > now]
-        met = [other for where, other in running if where == room(one) and other.recording_id != one.subject]
-        if one.input["on_conflict"] == OnConflict.REJECT and find_conflicts(ahead, met):
+        met = [other for where, other in running if where == chain_resource(one) and other.recording_id != one.subject]
+        if one.input["on_conflict"] != OnConflict.ALLOW and find_conflicts(ahead, met):
             return {"go": False, "subject": one.subject, "code": "schedule_conflict"}
     return None
 
 
 def _running(context: Ctx, now: datetime) -> list[tuple[int, Booked]]:
-    """The recording's sessions that run, each with the room that it had before; a new one has none."""
-    sessions = [
+    """The recording's occurrences that run, each with the resource that it had before; a new one has none."""
+    occurrences = [
         (row.get("room") or context.input["resource_id"], instant(row["start"]), instant(row["end"]))
         for event in (context.result("state")["old"] if "state" in context.results else ())
         for row in event["sessions"]
@@ -109,7 +112,7 @@ def _running(context: Ctx, now: datetime) -> list[tuple[int, Booked]]:
     ]
     return [
         (where, Booked(start, end, None, "lectern", context.subject, None))
-        for where, start, end in sessions
+        for where, start, end in occurrences
         if start <= now < end
     ]
 
@@ -135,7 +138,11 @@ def _results(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 GATHER: Step[Tools] = Step(
-    TOGETHER, lambda context: [Call(TOGETHER)] if context.input.get("party") else [], _gather, announced=True, anew=True
+    TOGETHER,
+    lambda context: [Call(TOGETHER)] if context.input.get("party") else [],
+    _gather,
+    announced=True,
+    redo_after_stepping_aside=every,
 )
 SCHEDULE_TOGETHER: Sequence[Step[Tools]] = (
     *(replace(step, send=link, save=None) if step.name == LINKS.name else step for step in SCHEDULE),

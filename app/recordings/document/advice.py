@@ -52,7 +52,7 @@ class DocumentWarning(Out):
 
 
 def no_category(category: int | str) -> str:
-    """What a refusal says, whoever finds it out."""
+    """The sentence that refuses a category, whoever finds that out."""
     return (
         f"Kaltura has no category {category}."
         if isinstance(category, int)
@@ -63,7 +63,7 @@ def no_category(category: int | str) -> str:
 def about(
     document: RecordingDocument, schedule: Schedule, server_zone: ZoneInfo, asked_at: datetime
 ) -> list[DocumentWarning]:
-    """What there is to say of the document by itself. `server_zone` is the zone of Kaltura's server."""
+    """The warnings that follow from the document alone. `server_zone` is the zone of Kaltura's server."""
     words = document.model_dump(include={*_TEXTS, "tags"})
     return [*_about_times(document, schedule, server_zone, asked_at), *_about_words(words)]
 
@@ -71,7 +71,7 @@ def about(
 def about_kept(
     document: Mapping[str, Any], zone: str, server_zone: ZoneInfo, asked_at: datetime
 ) -> list[DocumentWarning]:
-    """The same of a document as recordings keep it. It is shown again and again, and is expanded once."""
+    """`about` for a document as a recording keeps it: shown again and again, so its occurrences are remembered."""
     times = json.dumps({name: value for name, value in document.items() if name not in _LONG})
     return [*_about_kept_times(times, zone, server_zone, asked_at), *_about_words(document)]
 
@@ -92,10 +92,12 @@ def _about_times(
 
 
 def span(exclusion: Exclusion) -> str:
+    """`2027-02-15`, or `2027-03-22 to 2027-03-26`."""
     return str(exclusion.first) if exclusion.first == exclusion.last else f"{exclusion.first} to {exclusion.last}"
 
 
 def anomaly(found: Occurrence) -> str | None:
+    """The sentence about a time that the clocks skip or repeat; None for any other."""
     if found.anomaly == "gap" and found.wanted:
         return (
             f"{found.wanted:%H:%M} does not exist on {_day(found.wanted)}: that session begins at {found.local:%H:%M}."
@@ -177,6 +179,7 @@ def _about_words(said: Mapping[str, Any]) -> Iterator[DocumentWarning]:
 
 
 def beyond(texts: Iterable[tuple[str, str | None]]) -> Iterator[DocumentWarning]:
+    """Of `(pointer, text)`: those with characters that Kaltura stores as question marks."""
     for pointer, text in texts:
         count = 0 if not text or text.isascii() else sum(ord(character) > _BEYOND for character in text)
         if count:

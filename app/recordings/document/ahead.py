@@ -8,10 +8,10 @@ from app.recordings.models import Recording
 
 
 def ensure_ahead(wanted: Schedule, now: datetime, before: Recording | None = None) -> None:
-    """Raises NothingAhead for a document whose last session is over.
+    """Raises NothingAhead for a document whose last occurrence is over.
 
     A recording that has it already, or is over itself (`before`), may still be given it: a new title shows on past
-    sessions. What still lies ahead is not ended this way; that is what DELETE is for.
+    occurrences. What still lies ahead is not ended this way; that is what DELETE is for.
     """
     if wanted.last_end > now or (before is not None and _schedule(before).last_end <= now):
         return

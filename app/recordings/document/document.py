@@ -173,7 +173,9 @@ class DocumentFields(BaseModel):
     )
     on_conflict: OnConflict = Field(
         OnConflict.REJECT,
-        description="`reject`: 409 with every conflict, and nothing is made. `allow`: scheduled anyway.",
+        description="`reject`: 409 with every conflict, and nothing is made. `allow`: scheduled anyway. `skip`: all is "
+        "scheduled but for the sessions in conflict, which are `excluded`, and come back when the document is sent "
+        "again and nothing is in their way any more; 409 if all of them are in conflict.",
         examples=["reject"],
     )
 

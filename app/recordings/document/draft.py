@@ -45,7 +45,10 @@ class Draft:
 
 
 def draft(client: str, document: RecordingDocument, default_zone: str, server_zone: ZoneInfo) -> Draft:
-    """`server_zone` is the zone of Kaltura's server. Raises RequestValidationError."""
+    """Works the document out for the client of this name. Raises RequestValidationError.
+
+    `default_zone` is that of a document without one, `server_zone` that of Kaltura's server.
+    """
     schedule = document.schedule(default_zone)
     recording_id, fingerprint, now = new_id("rec"), equality.fingerprint(document, schedule), utc_now()
     recording = {
@@ -147,12 +150,13 @@ def words(document: RecordingDocument) -> dict[str, dict[str, Any]]:
 
 
 def resource_input(document: RecordingDocument) -> dict[str, Any]:
-    """What the document asks for, as chains look for it."""
+    """`asked_resource` of the document."""
     return asked_resource(document.resource)
 
 
 def asked_resource(asked: int | str | NewResource) -> dict[str, Any]:
-    """`{"id"}`, or `{"system_name"}` with `name`, `description` and `kind` where it may be made."""
+    """A resource as chains look for it: `{"id"}`, or `{"system_name"}`, with `name`, `description` and `kind` where it
+    may be made."""
     if isinstance(asked, NewResource):
         return {
             "system_name": asked.system_name,
@@ -169,15 +173,16 @@ def resource_reference(document: RecordingDocument) -> tuple[int | str, bool]:
     return (asked.system_name, True) if isinstance(asked, NewResource) else (asked, False)
 
 
-def as_input(event: PlannedEvent, sessions: Sequence[tuple[str | None, bool]]) -> dict[str, Any]:
-    """A planned event as chains keep it. `sessions`: of each occurrence, whose it is and whether it is wanted."""
+def as_input(event: PlannedEvent, occurrences: Sequence[tuple[str | None, bool]]) -> dict[str, Any]:
+    """A planned event as chains keep it (app/recordings/scheduling/context.py). `occurrences`: for each that the event
+    generates its id, None for nobody's, and whether it is wanted."""
     return {
         "kind": event.kind,
         "start": int(event.start.timestamp()),
         "end": int(event.end.timestamp()),
         "recurrence": event.recurrence and dict(event.recurrence),
         "occurrences": [
-            [int(occurrence.start.timestamp()), int(occurrence.end.timestamp()), *session]
-            for occurrence, session in zip(event.occurrences, sessions, strict=True)
+            [int(occurrence.start.timestamp()), int(occurrence.end.timestamp()), *kept]
+            for occurrence, kept in zip(event.occurrences, occurrences, strict=True)
         ],
     }

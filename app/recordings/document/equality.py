@@ -21,8 +21,8 @@ from app.resources.naming import as_id
 _SETS = ("editors", "publishers", "related_entries")
 
 
-def room_meant(document: RecordingDocument) -> tuple[str, str]:
-    """What its reference to a resource means, as far as the document alone can say.
+def resource_meant(document: RecordingDocument) -> tuple[str, str]:
+    """What the document's reference to a resource means, as far as the document alone can say.
 
     An object adds only what it takes to make one that is not there.
     """
@@ -41,7 +41,7 @@ def canonical(document: RecordingDocument, schedule: Schedule) -> dict[str, Any]
     return said | {
         "tags": sorted(tag.casefold() for tag in document.tags),
         "categories": sorted(str(category).casefold() for category in document.categories),
-        "resource": room_meant(document),
+        "resource": resource_meant(document),
         "time_zone": same_clocks(schedule.zone),
         "start": schedule.start.isoformat(),
         "seconds": int(schedule.duration.total_seconds()),
@@ -61,7 +61,7 @@ def fits(kept: str, document: RecordingDocument, schedule: Schedule) -> bool:
 
 
 def same(recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
-    """Whether the document asks for what the recording is."""
+    """Whether the document asks for what the recording's own document asks for."""
     schedule = document.schedule(zone_for(recording, default_zone))
     if recording.fingerprint == fingerprint(document, schedule):
         return True
@@ -69,6 +69,7 @@ def same(recording: Recording, document: RecordingDocument, default_zone: str) -
 
 
 def same_documents(kept: Mapping[str, Any], kept_zone: str, document: RecordingDocument, schedule: Schedule) -> bool:
+    """Whether a document that was kept, with its zone, asks for the same as `document`, whose `schedule` is given."""
     before = RecordingDocument.model_validate(kept)
     return canonical(before, before.schedule(kept_zone)) == canonical(document, schedule)
 

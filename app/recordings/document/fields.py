@@ -1,4 +1,4 @@
-"""The parts of a recording's document, each with its own rules: room, recurrence, exclusions, words and people."""
+"""The parts of a recording's document, each with its own rules: resource, recurrence, exclusions, words and people."""
 
 import re
 from datetime import datetime, timedelta
@@ -42,13 +42,15 @@ class ResourceKind(StrEnum):
 
 
 class OnConflict(StrEnum):
-    """What happens when the resource is booked already: 409 and nothing is made, or scheduled anyway."""
+    """What happens when the resource is booked already: 409 and nothing is made; scheduled anyway; or all is scheduled
+    but for what is in conflict."""
 
     REJECT = "reject"
     ALLOW = "allow"
+    SKIP = "skip"
 
 
-# --- room --------------------------------------------------------------------------------------------------
+# --- resource ----------------------------------------------------------------------------------------------
 
 
 class NewResource(In):

@@ -1,6 +1,6 @@
 """`POST /recordings/preview`: what a document would come to. Makes nothing, reserves nothing, writes nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -19,12 +19,12 @@ from app.recordings.document.advice import DocumentWarning, WarningCode, about, 
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.document import RecordingDocument, Schedule
 from app.recordings.document.draft import resource_reference
-from app.recordings.document.fields import NewResource
+from app.recordings.document.fields import NewResource, OnConflict
 from app.recordings.whose import by_reference, discreet
 from app.recurrence.occurrences import Occurrence
 from app.recurrence.plan import describe, plan
 from app.recurrence.rules import WEEKDAYS
-from app.resources.conflicts import Booked, find_conflicts, known_bookings
+from app.resources.conflicts import Booked, find_conflicts, in_the_way, known_bookings
 from app.resources.lookup import in_kaltura, kaltura_answers, known_resources
 from app.resources.naming import SEVERAL, as_id, unknown
 
@@ -42,7 +42,8 @@ class PreviewOccurrence(Out):
     )
     status: Literal["scheduled", "excluded"] = Field(description="`excluded`: not recorded.", examples=["scheduled"])
     reason: str | None = Field(
-        description="What excluded it, or why it is not at the time of day that was asked for.",
+        description="What excluded it, what is in its way (`on_conflict: skip`), or why it is not at the time of day "
+        "that was asked for.",
         examples=["excluded by 2027-03-22 to 2027-03-26", None],
     )
 
@@ -88,13 +89,14 @@ def preview(
     with database.read() as session:
         conflicts = find_conflicts(wanted, _booked(session, resource_id, wanted, own))
         told = discreet(session, client.owns, conflicts)
+    out = _left_out(document, schedule, told)
     events = [
         event
         for event in plan(schedule.occurrences, schedule.rule, schedule.zone, server_zone)
-        if not all(one.excluded_by for one in event.occurrences)
+        if not all(one.excluded_by or one.start in out for one in event.occurrences)
     ]
     return Preview(
-        occurrences=[_shown(found, schedule) for found in schedule.occurrences],
+        occurrences=[_shown(found, schedule, out.get(found.start)) for found in schedule.occurrences],
         plan=describe(events),
         warnings=[*about(document, schedule, server_zone, now), *_about_reference(own), *about_kaltura],
         conflicts=told,
@@ -110,14 +112,24 @@ def _booked(
     return known_bookings(session, resource_id, first, last, but=[own] if own else [])
 
 
-def _shown(found: Occurrence, schedule: Schedule) -> PreviewOccurrence:
+def _left_out(
+    document: RecordingDocument, schedule: Schedule, conflicts: Sequence[Mapping[str, Any]]
+) -> dict[datetime, str]:
+    """What is in the way of each session that would be left out, by its start."""
+    if document.on_conflict != OnConflict.SKIP:
+        return {}
+    ordered = sorted(conflicts, key=lambda pair: str(pair["booked"]["start"]), reverse=True)
+    return {datetime.fromisoformat(pair["start"]): in_the_way(pair, schedule.zone) for pair in ordered}
+
+
+def _shown(found: Occurrence, schedule: Schedule, left_out: str | None) -> PreviewOccurrence:
     return PreviewOccurrence(
         start=found.start,
         end=found.end,
         local_start=found.start.astimezone(schedule.zone),
         weekday=WEEKDAYS[found.local.weekday()],
-        status="excluded" if found.excluded_by else "scheduled",
-        reason=f"excluded by {span(found.excluded_by)}" if found.excluded_by else anomaly(found),
+        status="excluded" if found.excluded_by or left_out else "scheduled",
+        reason=f"excluded by {span(found.excluded_by)}" if found.excluded_by else left_out or anomaly(found),
     )
 
 

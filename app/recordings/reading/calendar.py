@@ -1,5 +1,5 @@
-"""`/recordings/{id}/calendar.ics`: a recording's sessions for a calendar program; and links to it, for those that send
-no key (app/resources/feed/links.py)."""
+"""`/recordings/{id}/calendar.ics`: a recording's occurrences for a calendar program; and links to it, for those that
+send no key (app/resources/feed/links.py)."""
 
 from typing import Annotated
 

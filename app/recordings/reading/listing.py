@@ -23,7 +23,7 @@ from app.recordings.reading import queries
 from app.recordings.reading.views import RecordingView
 from app.resources.lookup import ever_known
 from app.resources.mirror.drift import with_drift
-from app.resources.models import Booking
+from app.resources.models import Booking, Occurrence, OccurrenceStatus
 
 
 def _in_whole_seconds(value: object) -> object:
@@ -60,7 +60,8 @@ async def filters(
         Query(description="Only those in this state; repeat it for several.", examples=[["scheduled", "stuck"]]),
     ] = None,
     resource: Annotated[
-        Line | None, Query(description="Only those on it: Kaltura id or system name.", examples=["EXTRON-100-ABC"])
+        Line | None,
+        Query(description="Only those with sessions on it: Kaltura id or system name.", examples=["EXTRON-100-ABC"]),
     ] = None,
     reference_id: Annotated[
         Line | None, Query(description="Only those with your id.", examples=["SIS-2026F-MATH123-01"])
@@ -137,7 +138,12 @@ def _wanted(session: Session, client: Client, filters: Filters) -> list[ColumnEl
         wanted.append(col(Recording.reference_id) == filters.reference_id)
     if filters.resource is not None:
         ids = [resource.id for resource in ever_known(session, filters.resource)]
-        wanted.append(col(Recording.resource_id).in_(ids))
+        placed = select(col(Occurrence.booking_id)).where(
+            col(Occurrence.resource_id).in_(ids),
+            col(Occurrence.placed),
+            col(Occurrence.status) != OccurrenceStatus.CANCELLED,
+        )
+        wanted.append(col(Recording.resource_id).in_(ids) | _ID.in_(placed))
     if filters.tag is not None:
         wanted.append(_ID.in_(select(col(RecordingTag.recording_id)).where(col(RecordingTag.tag) == filters.tag)))
     if filters.title is not None:

@@ -1,4 +1,4 @@
-"""How recordings are shown: many at once, with a fixed number of queries."""
+"""Reads what is shown of recordings: many at once, with a fixed number of queries."""
 
 import re
 from collections import defaultdict
@@ -19,7 +19,7 @@ from app.recordings.document.advice import DocumentWarning, WarningCode, about_k
 from app.recordings.models import Recording
 from app.recordings.reading.views import ChainView, OccurrenceView, RecordingView, StepView
 from app.resources.mirror.drift import drift_of
-from app.resources.models import Occurrence, OccurrenceStatus, Resource
+from app.resources.models import Occurrence, OccurrenceStatus, Resource, Upload
 
 RECORDING_ID = re.compile("rec_[0-9a-z]{26}")
 WANTED = (OccurrenceStatus.PLANNED, OccurrenceStatus.SCHEDULED)
@@ -49,9 +49,13 @@ _SHOWN = (
     # Much, and of interest to the chain alone. SQLModel types a class's attributes by their values.
     .options(defer(Chain.input))  # type: ignore[arg-type]
 )
-# Each session with its resource; with the recording's (`room`), before it is on any.
-_SESSIONS = select(Occurrence, Resource).outerjoin(
-    Resource, col(Resource.id) == func.coalesce(col(Occurrence.resource_id), bindparam("room", type_=BigInteger))
+# Each occurrence with its resource, which is the recording's (`usual`) before it is on any, and with what was uploaded.
+_OCCURRENCES = (
+    select(Occurrence, Resource, Upload)
+    .outerjoin(
+        Resource, col(Resource.id) == func.coalesce(col(Occurrence.resource_id), bindparam("usual", type_=BigInteger))
+    )
+    .outerjoin(Upload, and_(col(Upload.occurrence_id) == col(Occurrence.id), col(Upload.arrived)))
 )
 
 
@@ -75,11 +79,12 @@ def in_order(session: Session, ids: Sequence[str], server_zone: ZoneInfo) -> lis
 
 
 def view(session: Session, recording: Recording, server_zone: ZoneInfo) -> RecordingView:
+    """One recording as it is shown."""
     return views(session, shown(session, [recording.id]), server_zone)[0]
 
 
 def views(session: Session, found: Sequence[Shown], server_zone: ZoneInfo) -> list[RecordingView]:
-    """`server_zone` is the zone of Kaltura's server."""
+    """Recordings as they are shown, in this order. `server_zone` is the zone of Kaltura's server."""
     ids = [one.recording.id for one in found]
     drift = drift_of(session, ids)
     steps = steps_of(session, [one.chain.id for one in found])
@@ -99,7 +104,7 @@ def views(session: Session, found: Sequence[Shown], server_zone: ZoneInfo) -> li
                 "id": recording.id,
                 "status": recording.status,
                 "time_zone": recording.time_zone,
-                "resource": _room(recording, resource),
+                "resource": _resource(recording, resource),
                 "kaltura": {
                     "template_entry_id": recording.template_entry_id,
                     "events": events[recording.id],
@@ -141,34 +146,40 @@ def history(session: Session, recording: Recording) -> list[ChainView]:
 
 
 def chain(session: Session, chain_id: str) -> ChainView:
+    """One chain as it is shown, whoever's it is."""
     return _chain(session.get_one(Chain, chain_id), steps_of(session, [chain_id]))
 
 
 def occurrences(session: Session, recording: Recording) -> list[OccurrenceView]:
-    """Every session of the recording in order of time, excluded and cancelled ones too."""
-    here = _SESSIONS.where(col(Occurrence.booking_id) == recording.id).order_by(col(Occurrence.start))
-    rows = session.execute(here, {"room": recording.resource_id})
-    return [_occurrence(recording, row, resource) for row, resource in rows]
+    """Every occurrence of the recording in order of time, excluded and cancelled ones too."""
+    here = _OCCURRENCES.where(col(Occurrence.booking_id) == recording.id).order_by(col(Occurrence.start))
+    rows = session.execute(here, {"usual": recording.resource_id})
+    return [_occurrence(recording, *row) for row in rows]
 
 
 def occurrence(session: Session, recording: Recording, occurrence_id: str) -> OccurrenceView:
-    one = _SESSIONS.where(col(Occurrence.id) == occurrence_id)
-    row, resource = session.execute(one, {"room": recording.resource_id}).one()
-    return _occurrence(recording, row, resource)
+    one = _OCCURRENCES.where(col(Occurrence.id) == occurrence_id)
+    row = session.execute(one, {"usual": recording.resource_id}).one()
+    return _occurrence(recording, *row)
 
 
-def _occurrence(recording: Recording, row: Occurrence, resource: Resource | None) -> OccurrenceView:
+def _occurrence(
+    recording: Recording, row: Occurrence, resource: Resource | None, upload: Upload | None
+) -> OccurrenceView:
     status = ("past" if row.end <= utc_now() else "scheduled") if row.status in WANTED else row.status
     return OccurrenceView.model_validate(
         {
             "id": row.id,
+            "title": row.title or recording.document["title"],
             "start": row.start,
             "end": row.end,
             "local_start": row.start.astimezone(ZoneInfo(recording.time_zone)),
             "time_zone": recording.time_zone,
             "status": status,
+            "reason": row.in_the_way,
             "event_id": row.event_id,
-            "resource": _room(recording, resource),
+            "resource": _resource(recording, resource),
+            "recorded": upload and {"entry_id": upload.entry_id, "duration_seconds": upload.duration_seconds},
         }
     )
 
@@ -205,7 +216,7 @@ def _kaltura_id(row: StepState) -> int | str | None:
     return found if isinstance(found, int | str) else None
 
 
-def _room(recording: Recording, known: Resource | None) -> dict[str, Any]:
+def _resource(recording: Recording, known: Resource | None) -> dict[str, Any]:
     """The resource as Kaltura knows it; before it was asked, as the document names it."""
     if known:
         return {"id": known.id, "system_name": known.system_name, "name": known.name}

@@ -168,12 +168,25 @@ class RecordingPage(Page[RecordingView]):
     """A page of recordings, the latest first."""
 
 
+class RecordedView(Out):
+    """What an encoder has uploaded of a session."""
+
+    entry_id: str = Field(description="The media entry.", examples=["1_q7w2e9rt"])
+    duration_seconds: int | None = Field(
+        description="How long it is; null while Kaltura has not looked at it yet.", examples=[2987]
+    )
+
+
 class OccurrenceView(Out):
     """One session of a recording."""
 
     id: str = Field(
         description="Its id, the same for life, also when it is moved.",
         examples=["occ_01kantf3wqz6t4s8w2v1x0y9ab"],
+    )
+    title: str = Field(
+        description="What it is called: as the recording is, unless it was given a title of its own.",
+        examples=["MATH-123 Linear Algebra", "Guest: Dr. Vera Rubin"],
     )
     start: Instant = Field(description="When it begins, in UTC.", examples=["2027-01-13T14:00:00Z"])
     end: Instant = Field(description="When it ends, in UTC.", examples=["2027-01-13T14:50:00Z"])
@@ -182,13 +195,21 @@ class OccurrenceView(Out):
     )
     time_zone: str = Field(description="IANA name of that zone.", examples=["America/New_York"])
     status: Literal["scheduled", "cancelled", "excluded", "past"] = Field(
-        description="`scheduled`, `cancelled`, `excluded` (the document says that nothing is recorded then), "
-        "`past` (over).",
+        description="`scheduled`, `cancelled`, `excluded` (the document says that nothing is recorded then, or "
+        "something is in the way), `past` (over).",
         examples=["scheduled"],
+    )
+    reason: str | None = Field(
+        None,
+        description="What is in the way of one that `on_conflict: skip` left out, by the clocks of its zone.",
+        examples=[None, "in the way: 'Chemistry 101', 2027-01-20 09:30 to 10:20"],
     )
     event_id: int | None = Field(description="Kaltura's id of it; null while it is not there.", examples=[1336592])
     resource: RoomView = Field(
         description="The camera or encoder that records it: the recording's, unless it was put on another by hand."
+    )
+    recorded: RecordedView | None = Field(
+        description="The media entry that was uploaded of it, as far as Lectern has found one in Kaltura."
     )
 
 

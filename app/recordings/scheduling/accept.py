@@ -1,4 +1,4 @@
-"""A document is accepted: its recording and its chain are made, or found. Chains are taken up again.
+"""Accepts a document: makes its recording and its chain, or finds those that it made before. Resumes chains.
 
 Every function works in its caller's transaction and commits nothing.
 """
@@ -14,12 +14,14 @@ from app.chains.models import Chain, ChainStatus
 from app.chains.store import Claim, Store, latest_chains
 from app.database.types import utc_now
 from app.http.errors import IdempotencyKeyReused, NotFound, NothingToResume, ReferenceInUse
+from app.notices.models import NoticeKind
 from app.recordings.document import equality
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.draft import Draft
 from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, ScheduleEvent
 from app.recordings.retention import forget_failed
 from app.recordings.scheduling.steps import SCHEDULE
+from app.recordings.telling import tell_end
 from app.recordings.whose import by_reference
 from app.resources.models import Occurrence, OccurrenceStatus
 
@@ -38,16 +40,17 @@ _SCHEDULED = (
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A recording and the chain to wait for: `begun` by this request, with the recording if that is `made` by it.
+    """A recording and the chain to wait for.
 
-    `claim`: the chain is this process's from the start. `unchanged`: it is already what the request asks for, and
-    there is nothing to wait for.
+    `chain_started`: by this request. `recording_created`: by this request, too. `claim`: the chain belongs to this
+    process from the start. `unchanged`: the recording is already what the request asks for, and there is nothing to
+    wait for.
     """
 
     recording_id: str
     chain_id: str
-    begun: bool
-    made: bool = False
+    chain_started: bool
+    recording_created: bool = False
     claim: Claim | None = None
     unchanged: bool = False
 
@@ -61,7 +64,7 @@ def accept_document(session: Session, store: Store, draft: Draft, key: str | Non
     """
     before = _made_before(session, draft, key)
     if before is not None:
-        accepted = Accepted(before, latest_chains(session, [before])[before].id, begun=False)
+        accepted = Accepted(before, latest_chains(session, [before])[before].id, chain_started=False)
     else:
         accepted = _make(session, store, draft, claim)
     if key is not None and session.get(IdempotencyKey, (draft.client, key)) is None:
@@ -86,7 +89,7 @@ def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
 
 
 def add_recording(session: Session, draft: Draft) -> None:
-    """The recording's rows, for which a chain is to be begun. Raises NothingAhead."""
+    """Writes the rows of a new recording; whoever calls makes its chain. Raises NothingAhead."""
     ensure_ahead(draft.schedule, utc_now())
     forget_failed(session, draft.client, draft.document.reference_id)
     for table, rows in draft.rows:
@@ -98,63 +101,68 @@ def _make(session: Session, store: Store, draft: Draft, claim: bool) -> Accepted
     add_recording(session, draft)
     names = [step.name for step in SCHEDULE]
     if claim:
-        claimed = store.begin(session, draft.recording_id, "schedule", names, draft.input)
-        return Accepted(draft.recording_id, claimed.chain_id, begun=True, made=True, claim=claimed)
+        claimed = store.create_claimed(session, draft.recording_id, "schedule", names, draft.input)
+        return Accepted(draft.recording_id, claimed.chain_id, chain_started=True, recording_created=True, claim=claimed)
     chain_id = store.create(session, draft.recording_id, "schedule", names, draft.input)
-    return Accepted(draft.recording_id, chain_id, begun=True, made=True)
+    return Accepted(draft.recording_id, chain_id, chain_started=True, recording_created=True)
 
 
-def held(session: Session, store: Store, recording: Recording) -> Recording:
-    """The recording as it is now and stays until the end of this transaction, whatever its chain is doing."""
-    store.hold(session, recording.id)
+def lock_and_reload(session: Session, store: Store, recording: Recording) -> Recording:
+    """Locks the recording's chains and reads it again: until the end of this transaction it stays as it is now."""
+    store.lock_chains(session, recording.id)
     session.refresh(recording)
     return recording
 
 
-def take_up(session: Session, store: Store, recording: Recording) -> Accepted:
-    """Takes the latest chain of a recording, if it is stuck or waiting, up again, from its open step.
+def resume_latest_chain(session: Session, store: Store, recording: Recording) -> Accepted:
+    """Makes the latest chain of a recording due at once, if it is stuck or waiting: it goes on from its open step.
 
-    One that runs is waited for. Raises NothingToResume if it has ended.
+    One that runs is left to run. Raises NothingToResume if it has ended.
     """
-    held(session, store, recording)
+    lock_and_reload(session, store, recording)
     chain = latest_chains(session, [recording.id])[recording.id]
     if chain.finished_at is not None:
         raise NothingToResume()
-    taken = store.take_up(session, chain.id)
+    taken = store.make_due(session, chain.id)
     if taken and recording.status == RecordingStatus.STUCK:
         states = {**dict.fromkeys(MAKING, RecordingStatus.SCHEDULING), "cancel": RecordingStatus.CANCELLING}
         _set(session, recording.id, status=states.get(chain.operation, RecordingStatus.SCHEDULED), problem=None)
-    return Accepted(recording.id, chain.id, begun=taken)
+    return Accepted(recording.id, chain.id, chain_started=taken)
 
 
-def take_up_chain(session: Session, store: Store, chain_id: str) -> Accepted:
-    """The same for any chain, also one that is no recording's (a sweep). Raises NotFound, NothingToResume."""
+def resume_chain(session: Session, store: Store, chain_id: str) -> Accepted:
+    """`resume_latest_chain` for any chain, also a sweep's. Raises NotFound, NothingToResume."""
     chain = session.get(Chain, chain_id) if chain_id.isascii() and chain_id.isprintable() else None
     if chain is None:
         raise NotFound("There is no such chain.")
-    store.hold(session, chain.subject)
+    store.lock_chains(session, chain.subject)
     recording = session.get(Recording, chain.subject)
     if recording is not None and latest_chains(session, [recording.id])[recording.id].id == chain.id:
-        accepted = take_up(session, store, recording)
+        accepted = resume_latest_chain(session, store, recording)
     else:
-        accepted = Accepted(chain.subject, chain.id, begun=store.take_up(session, chain.id))
-    if not accepted.begun:
+        accepted = Accepted(chain.subject, chain.id, chain_started=store.make_due(session, chain.id))
+    if not accepted.chain_started:
         raise NothingToResume()
     return accepted
 
 
-def hold(session: Session, recording_id: str) -> None:
-    """Nobody else changes the recording until the end of this transaction; before its sessions, and all else of it."""
+def lock_recording(session: Session, recording_id: str) -> None:
+    """Locks the recording's row until the end of this transaction. To be called before other rows of it are locked."""
     session.connection().execute(_HOLD, {"of": recording_id})
 
 
-def schedule_ended(session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
-    """What the end of a `schedule` chain means to its recording. One that is cancelled meanwhile stays so."""
+def schedule_ended(
+    session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None, *, operation: str = "schedule"
+) -> None:
+    """Writes the end of a chain that makes a recording into it, unless it is cancelled, or being cancelled."""
     if status == ChainStatus.SUCCEEDED:
         session.connection().execute(_SCHEDULED, {"of": subject, "at": utc_now()})
+        kind = NoticeKind.RECORDING_SCHEDULED
     elif status == ChainStatus.STUCK:
         _set(session, subject, status=RecordingStatus.STUCK, problem=error)
+        kind = NoticeKind.RECORDING_STUCK
     else:
+        kind = NoticeKind.RECORDING_FAILED
         _set(session, subject, status=RecordingStatus.FAILED, problem=error, active_reference=None)
         gone = update(Recording).where(col(Recording.id) == subject).values(template_entry_id=None)
         session.execute(gone)
@@ -164,6 +172,7 @@ def schedule_ended(session: Session, subject: str, status: ChainStatus, error: M
             .values(status=OccurrenceStatus.CANCELLED, event_id=None, series_id=None)
         )
         session.execute(delete(ScheduleEvent).where(col(ScheduleEvent.recording_id) == subject))
+    tell_end(session, subject, kind, operation, error)
 
 
 def _set(session: Session, recording_id: str, **values: Any) -> None:

@@ -1,6 +1,6 @@
-"""The step that asks what is in the way of a recording's sessions, before anything is made."""
+"""The step `conflicts`: what is booked at the times of a recording's occurrences, before anything is made."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -11,63 +11,131 @@ from app.database.database import Database
 from app.database.types import utc_now
 from app.kaltura import types as kaltura
 from app.kaltura.client import KalturaClient
+from app.recordings.document.fields import OnConflict
 from app.recordings.models import Recording
-from app.recordings.scheduling.context import Ctx, booked, planned, room, room_of, together, wanted
+from app.recordings.scheduling.context import (
+    Ctx,
+    booked,
+    chain_resource,
+    event_resource,
+    party_members,
+    planned,
+    skips,
+    wanted,
+    wanted_occurrences,
+)
 from app.recordings.scheduling.events import draft, newest_question
 from app.recordings.scheduling.lanes import lanes
 from app.recordings.scheduling.outcomes import conflict, outcome
 from app.recordings.scheduling.template_entry import category_questions
 from app.recordings.whose import discreet
-from app.resources.conflicts import Booked, at_their_times, find_conflicts, known_bookings
+from app.recurrence.occurrences import zone
+from app.resources.conflicts import (
+    Booked,
+    at_their_times,
+    find_conflicts,
+    first_conflicts,
+    in_the_way,
+    known_bookings,
+)
 from app.resources.mirror.doubts import still_there
 from app.resources.whole_list import everything
 
 
 def _conflict_calls(context: Ctx) -> list[Call]:
-    if not wanted(context) or context.input["on_conflict"] == "allow":
+    if not wanted(context) or context.input["on_conflict"] == OnConflict.ALLOW:
         return []
-    return [Call("resource"), Call("blackout")]
+    return [Call("skip")] if skips(context) else [Call("resource"), Call("blackout")]
 
 
-def room_questions(context: Ctx, resource_id: int) -> list[Act]:
-    """What is going to be asked about this room, if it is the one."""
+def resource_questions(context: Ctx, resource_id: int) -> list[Act]:
+    """What this step will ask about the resource, if it is that one in the end: for a step before it to ask ahead."""
     if not _conflict_calls(context):
         return []
     client = context.tools.kaltura
     return [
         partial(everything, client, resource_id, *_span(context)),
-        partial(client.get_conflicts, [resource_id], _any_session(context), kind="blackout"),
+        partial(client.get_conflicts, [resource_id], _span_candidate(context), kind="blackout"),
     ]
 
 
 @outcome()
 def _check_conflicts(context: Ctx, call: Call) -> Outcome:
-    """What is booked on the resource in Kaltura and by Lectern itself; or a blackout, which belongs to no resource."""
-    client = context.tools.kaltura
+    """Done, or Failed with each conflict: with a booking on the resource, or with a blackout, which is on none."""
+    if call.key == "skip":
+        return _leave_out(context)
     if call.key != "resource":  # an older version asked for the blackouts of each event
-        met = client.get_conflicts([room(context)], _any_session(context), kind="blackout")
-        return refusal(context, find_conflicts(wanted(context), map(booked, met))) or Done()
+        return refusal(context, find_conflicts(wanted(context), _blackouts(context))) or Done()
     pairs = list[dict[str, Any]]()
-    for resource_id in sorted({room_of(context, number) for number in planned(context)}):
-        sessions = wanted(context, resource_id)
-        span = sessions[0][0], max(end for _, end in sessions)
-        there = in_the_room(context.tools.database, client, resource_id, span, but=together(context))
-        pairs += find_conflicts(sessions, there)
+    for resource_id in _resources(context):
+        pairs += find_conflicts(wanted(context, resource_id), _there(context, resource_id))
     return refusal(context, pairs) or Done()
 
 
+def _resources(context: Ctx) -> list[int]:
+    return sorted({event_resource(context, number) for number in planned(context)})
+
+
+def _there(context: Ctx, resource_id: int) -> list[Booked]:
+    """What is on the resource while the chain's sessions there are to be."""
+    times = wanted(context, resource_id)
+    span = times[0][0], max(end for _, end in times)
+    return bookings_on(context.tools.database, context.tools.kaltura, resource_id, span, but=party_members(context))
+
+
+def _blackouts(context: Ctx) -> list[Booked]:
+    met = context.tools.kaltura.get_conflicts([chain_resource(context)], _span_candidate(context), kind="blackout")
+    return [booked(event) for event in met]
+
+
+def _leave_out(context: Ctx) -> Outcome:
+    """`{"left_out": {occurrence id: what is in its way, in words}}`; a refusal if nothing would be left.
+
+    A change is refused only for what it would take away: what was left out before, stays so.
+    """
+    blackouts, out = _blackouts(context), dict[str, dict[str, Any]]()
+    for resource_id in _resources(context):
+        out |= met_occurrences(context, resource_id, [*_there(context, resource_id), *blackouts])
+    if out.keys() == {session for _, _, session in wanted_occurrences(context)} and not _may_be_empty(context, out):
+        return refusal(context, list(out.values())) or Done()
+    return Done({"left_out": in_words(context, out)})
+
+
+def _may_be_empty(context: Ctx, out: Collection[str]) -> bool:
+    if "state" not in context.results:
+        return False
+    state = context.result("state")
+    return bool(state["stays"]) or set(out) <= set(state["out_before"])
+
+
+def met_occurrences(context: Ctx, resource_id: int, there: Iterable[Booked]) -> dict[str, dict[str, Any]]:
+    """Those of the chain's sessions in a room that meet something: their ids, and each one's first conflict."""
+    found = wanted_occurrences(context, resource_id)
+    met = first_conflicts([(start, end) for start, end, _ in found], there)
+    return {found[place][2]: pair for place, pair in met.items()}
+
+
+def in_words(context: Ctx, out: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """What is in the way of each session, as the recording's client may know it."""
+    with context.tools.database.read() as session:
+        recording = session.get_one(Recording, context.subject)
+        told = discreet(session, lambda other: other == recording.client, list(map(dict, out.values())))
+    where = zone(recording.time_zone)
+    return {one: in_the_way(pair, where) for one, pair in zip(out, told, strict=True)}
+
+
 def _span(context: Ctx) -> tuple[datetime, datetime]:
-    sessions = wanted(context)
-    return sessions[0][0], max(end for _, end in sessions)
+    times = wanted(context)
+    return times[0][0], max(end for _, end in times)
 
 
-def _any_session(context: Ctx) -> kaltura.EventDraft:
-    """A candidate as long as all sessions together: one question finds all blackouts (docs/decisions/0025)."""
+def _span_candidate(context: Ctx) -> kaltura.EventDraft:
+    """A candidate as long as all occurrences together: one question finds all blackouts (docs/decisions/0025)."""
     start, end = _span(context)
     return replace(draft(context, next(iter(planned(context)))), start=start, end=end, recurrence=None)
 
 
-def in_the_room(
+def bookings_on(
     database: Database,
     client: KalturaClient,
     resource_id: int,
@@ -76,8 +144,10 @@ def in_the_room(
     but: Collection[str],
     besides: Iterable[kaltura.Event] = (),
 ) -> list[Booked]:
-    """What is booked on the resource within the span, but for these recordings: Lectern's own by SQL, others' by
-    Kaltura, and what is given `besides`."""
+    """What is booked on the resource within the span (UTC): Lectern's own by SQL, others' by Kaltura's list.
+
+    `but`: ids of recordings to leave out. `besides`: events to add, such as blackouts. Raises KalturaError.
+    """
     listed = everything(client, resource_id, *span)
     with database.read() as session:
         known = known_bookings(session, resource_id, *span, but=but)
@@ -85,13 +155,13 @@ def in_the_room(
     # Those of others are in Kaltura, or are no more; its list may leave some out.
     left_out = {one.event_id for one in known if one.event_id and one not in own} - {event.id for event in listed}
     unlisted = still_there(client, resource_id, sorted(left_out), utc_now())[0] if left_out else []
-    events = [*listed, *unlisted, *besides]
+    events = {event.id: event for event in (*listed, *unlisted, *besides)}
     told = {one.event_id for one in own}
-    return [*own, *_of_others(database, (event for event in events if event.id not in told), but)]
+    return [*own, *_of_others(database, (event for event in events.values() if event.id not in told), but)]
 
 
 def refusal(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:
-    """The refusal, in which other clients' recordings are not named."""
+    """A Failed that tells of the conflicts, without naming other clients' recordings; None without conflicts."""
     if not pairs:
         return None
     with context.tools.database.read() as session:
@@ -100,8 +170,8 @@ def refusal(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:
 
 
 def others(context: Ctx, events: Iterable[kaltura.Event]) -> list[Booked]:
-    """Of Kaltura's events those that this chain has to mind."""
-    return _of_others(context.tools.database, events, together(context))
+    """Kaltura's events but for those of `party_members`."""
+    return _of_others(context.tools.database, events, party_members(context))
 
 
 def _of_others(database: Database, events: Iterable[kaltura.Event], but: Collection[str]) -> list[Booked]:
@@ -116,7 +186,7 @@ CONFLICTS = Step(
     _conflict_calls,
     _check_conflicts,
     lanes=lanes,
-    anew=True,
-    together=every,
-    ahead=lambda context: [*newest_question(context), *category_questions(context)],
+    redo_after_stepping_aside=lambda context: not skips(context),  # what was left out stays so; each link looks again
+    independent=every,
+    prefetch=lambda context: [*newest_question(context), *category_questions(context)],
 )

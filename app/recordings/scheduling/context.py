@@ -2,13 +2,15 @@
 
 A chain plans its events either when its document is accepted (`schedule`: they are its input), or in its `state` step
 (changes: they are that step's result). Either way they are `{number: {"kind", "start", "end", "recurrence",
-"occurrences": [[start, end, occurrence id | None, wanted]]}}`, times in epoch seconds, and `room` where that is not the
-chain's (a session has one of its own). An event's times are those that are sent, an occurrence's those that are wanted:
-in the hour that Kaltura's server repeats they differ. The number ends the event's `referenceId` but for a token
-(app/resources/references.py); number 0 is the template entry's.
+"occurrences": [[start, end, occurrence id | None, wanted]]}}`, times in epoch seconds. An event whose only occurrence
+was put on another resource than the recording's has that one's id as "room", too.
+
+An event's times are those that are sent, an occurrence's those that are wanted: in the hour that Kaltura's server
+repeats they differ. The number ends the event's `referenceId` but for a token (app/resources/references.py); number 0
+is the template entry's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +20,7 @@ from app.chains.steps import Context
 from app.database.database import Database
 from app.kaltura.client import KalturaClient
 from app.kaltura.types import Event
+from app.recordings.document.fields import OnConflict
 from app.resources.conflicts import Booked
 from app.resources.references import recording_of
 
@@ -35,40 +38,75 @@ Ctx = Context[Tools]
 
 
 def planned(context: Ctx) -> Mapping[str, Mapping[str, Any]]:
-    """The events that this chain makes, by number."""
+    """The events that this chain makes, by number, a decimal string. What something is in the way of is not wanted."""
     source = context.result("state") if "state" in context.results else context.input
     events: Mapping[str, Mapping[str, Any]] = source["events"]
-    return events
+    return _without(events, out) if (out := left_out(context)) else events
+
+
+def _without(events: Mapping[str, Mapping[str, Any]], out: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    found = {
+        number: {
+            **event,
+            "occurrences": [
+                [start, end, session, is_wanted and session not in out]
+                for start, end, session, is_wanted in event["occurrences"]
+            ],
+        }
+        for number, event in events.items()
+    }
+    return {number: event for number, event in found.items() if any(one for *_, one in event["occurrences"])}
+
+
+def skips(context: Ctx) -> bool:
+    return bool(context.input.get("on_conflict") == OnConflict.SKIP)
+
+
+def left_out(context: Ctx) -> Mapping[str, str]:
+    """The sessions that are left out because something is in their way, by id: what that is, in words."""
+    if not skips(context):
+        return {}
+    found = dict[str, str]()
+    for step in ("state", "conflicts", "links"):
+        for result in context.results.get(step, {}).values():
+            if isinstance(result, Mapping):
+                found |= result.get("left_out", {})
+    return found
 
 
 def generated(event: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """What Kaltura is to make of a planned event: start and end of each of its sessions there."""
+    """What Kaltura is to generate of a planned event: start and end of each occurrence, in epoch seconds."""
     if len(event["occurrences"]) == 1:
         return [(event["start"], event["end"])]
     return [(start, end) for start, end, *_ in event["occurrences"]]
 
 
-def wanted(context: Ctx, in_room: int | None = None) -> list[tuple[datetime, datetime]]:
-    """What the chain's events will record, sorted: their sessions that are wanted, or those of them in one room."""
+def wanted(context: Ctx, on_resource: int | None = None) -> list[tuple[datetime, datetime]]:
+    """Start and end (UTC) of the wanted occurrences of the chain's events, sorted; if it is named, on that resource."""
+    return [(start, end) for start, end, _ in wanted_occurrences(context, on_resource)]
+
+
+def wanted_occurrences(context: Ctx, on_resource: int | None = None) -> list[tuple[datetime, datetime, str]]:
+    """The same, each with its id."""
     return sorted(
-        (instant(start), instant(end))
+        (instant(start), instant(end), session)
         for number, event in planned(context).items()
-        if in_room is None or room_of(context, number) == in_room
-        for start, end, _, is_wanted in event["occurrences"]
+        if on_resource is None or event_resource(context, number) == on_resource
+        for start, end, session, is_wanted in event["occurrences"]
         if is_wanted
     )
 
 
-def room(context: Ctx) -> int:
+def chain_resource(context: Ctx) -> int:
     """Kaltura's id of the resource: found by this chain, or known before where it does not change."""
     found: int = context.result("resource")["id"] if context.results.get("resource") else context.input["resource_id"]
     return found
 
 
-def room_of(context: Ctx, number: str) -> int:
-    """Where a planned event is to be: in its session's own room, if it has one."""
+def event_resource(context: Ctx, number: str) -> int:
+    """Kaltura's id of the resource of a planned event: its occurrence's own one, else the chain's."""
     own: int | None = planned(context)[number].get("room")
-    return room(context) if own is None else own
+    return chain_resource(context) if own is None else own
 
 
 def newest(context: Ctx) -> int:
@@ -78,14 +116,14 @@ def newest(context: Ctx) -> int:
 
 
 def template_entry(context: Ctx) -> str | None:
-    """Its id, None before it is made."""
+    """The template entry's id in Kaltura; None before it is made."""
     made = context.results.get("template_entry")
     found: str | None = context.result("template_entry") if made else context.input.get("template_entry_id")
     return found
 
 
-def together(context: Ctx) -> frozenset[str]:
-    """The recordings whose sessions are in nobody's way: this one, and those that are changed at once with it."""
+def party_members(context: Ctx) -> frozenset[str]:
+    """The recordings whose bookings are no conflict: the chain's own, and those that are changed together with it."""
     return frozenset({context.subject, *context.input.get("together", ())})
 
 
@@ -97,8 +135,10 @@ def booked(event: Event) -> Booked:
 
 
 def instant(seconds: int) -> datetime:
+    """Epoch seconds as an aware time in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def shown(seconds: int) -> str:
+    """Epoch seconds as RFC 3339, with `Z`."""
     return instant(seconds).isoformat().replace("+00:00", "Z")

@@ -40,11 +40,13 @@ def _newest_calls(context: Ctx) -> list[Call]:
 
 
 def newest_question(context: Ctx) -> list[Act]:
+    """What the step `newest` will ask: for a step before it to ask ahead."""
     return [context.tools.kaltura.newest_event_id] if planned(context) else []
 
 
 @outcome()
 def look_for_newest(context: Ctx, _call: Call) -> Outcome:
+    """`{"event_id"}` of Kaltura's newest event; what this chain makes has a higher id."""
     return Done({"event_id": context.tools.kaltura.newest_event_id()})
 
 
@@ -62,6 +64,7 @@ def _reference(context: Ctx, number: str) -> str:
 
 
 def draft(context: Ctx, number: str) -> kaltura.EventDraft:
+    """A planned event as it is sent to Kaltura."""
     event = planned(context)[number]
     return kaltura.EventDraft(
         **context.input["event"],
@@ -89,7 +92,7 @@ def _find_event(context: Ctx, call: Call) -> Outcome | None:
 
 
 def unseen(client: KalturaClient, reference_id: str, ids: range) -> Iterator[int]:
-    """The active events with exactly this reference among these ids, whether the index has seen them or not."""
+    """The ids of active events with exactly this reference among `ids`, also of those that the index never saw."""
     for first in range(0, len(ids), PAGE):
         for event in client.list_events(ids[first : first + PAGE]):
             if event.reference_id == reference_id and event.active and event.recurrence_type != kaltura.OCCURRENCE:
@@ -141,7 +144,7 @@ def _read_back(context: Ctx, call: Call) -> Outcome:
 def _indexed(
     client: KalturaClient, event: Mapping[str, Any], event_id: int, reference_id: str
 ) -> Sequence[kaltura.Event]:
-    """What lists of a room can show."""
+    """The series' occurrences as the index knows them, which is what lists of a resource can show."""
     if event["kind"] == "series":
         return client.list_children(event_id)
     found = [one for one in client.find_events(reference_id) if one.id == event_id]
@@ -180,8 +183,8 @@ def _differs(expected: Sequence[tuple[int, int]], got: Sequence[Sequence[int]]) 
     )
 
 
-NEWEST: Step[Tools] = Step("newest", _newest_calls, look_for_newest, ahead=category_questions)
+NEWEST: Step[Tools] = Step("newest", _newest_calls, look_for_newest, prefetch=category_questions)
 EVENTS: Step[Tools] = Step(
-    "events", _event_calls, _make_event, _find_event, _delete_event, save=save_events, together=every
+    "events", _event_calls, _make_event, _find_event, _delete_event, save=save_events, independent=every
 )
-OCCURRENCES: Step[Tools] = Step("occurrences", _each_event, _read_back, together=every)
+OCCURRENCES: Step[Tools] = Step("occurrences", _each_event, _read_back, independent=every)

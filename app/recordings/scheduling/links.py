@@ -1,40 +1,53 @@
-"""The step that puts a recording's events on their room, and looks whether the room's list shows all their sessions.
+"""The step that puts a recording's events on their resource, and looks whether the resource's list shows all their
+occurrences.
 
     link each event ─▶ look at the list ─┬─ all are there ──▶ done
                             ▲            └─ some stay away ─▶ unlink their events and link them again ─┐
                             └────────────────────────── three times, then it fails ────────────────────┘
 
-Kaltura may put an event on a room by halves: its search engine then never lists the rest of its sessions there, and no
-conflict is found with them. No change of event or link heals that, and ALREADY_EXISTS is no proof of the contrary; but
-deleting the link and adding it again does.
+Kaltura may put an event on a resource by halves: its search engine then never lists the rest of its occurrences there,
+and no conflict is found with them. No change of event or link heals that, and ALREADY_EXISTS is no proof of the
+contrary; but deleting the link and adding it again does.
 
 Links need no `referenceId`: what these calls do is harmless to repeat, from the beginning.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
 from app.chains.steps import Act, Call, Done, Failed, Outcome, Retry, Step
 from app.kaltura.types import Event, EventDraft
+from app.recordings.document.fields import OnConflict
 from app.recordings.scheduling import own
-from app.recordings.scheduling.conflicts import others, refusal
-from app.recordings.scheduling.context import Ctx, instant, planned, room, room_of, shown, wanted
+from app.recordings.scheduling.conflicts import in_words, met_occurrences, others, refusal
+from app.recordings.scheduling.context import (
+    Ctx,
+    chain_resource,
+    event_resource,
+    instant,
+    planned,
+    shown,
+    skips,
+    wanted_occurrences,
+)
 from app.recordings.scheduling.events import draft
 from app.recordings.scheduling.outcomes import outcome
-from app.resources.conflicts import find_conflicts
+from app.resources.conflicts import Booked, find_conflicts
 from app.resources.whole_list import everything
 
 LINKED = {"SCHEDULE_EVENT_RESOURCE_ALREADY_EXISTS"}
 AGAIN = 3  # times that an event is linked again
 # The index may lag. So often is looked again before an event is linked again; it is no failure before so many seconds.
 LOOKS, INDEX_LAG = 3, 60.0
+TAKEN_THEN = "in the way: another booking, when this session was to be put on its resource"
 
 
 def _link_calls(context: Ctx) -> list[Call]:
     """`<event's number>`: link it. `listed:<n>`: look, after linking it n times again. `again:<n>`: link it again."""
     links = [
-        Call(number, {"event_id": event_id, "resource_id": room_of(context, number)})
+        Call(number, {"event_id": event_id, "resource_id": event_resource(context, number)})
         for number, event_id in context.results["events"].items()
     ]
     if not _expected(context):
@@ -54,34 +67,65 @@ def _send(context: Ctx, call: Call) -> Outcome:
 
 
 def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
-    """Asks for conflicts once more, which reserves the resource for this session for five seconds, and links."""
-    client, resource_id = context.tools.kaltura, _room_of_event(context, event_id)
-    if context.input["on_conflict"] != "allow":
-        met = _conflicts(context, event_id)
+    """Asks for conflicts once more and links: asking reserves the resource for five seconds (exchanges 365 to 376)."""
+    client, resource_id, out = context.tools.kaltura, _resource_linked_to(context, event_id), dict[str, str]()
+    number = next((one for one, made in context.results["events"].items() if made == event_id), None)
+    if context.input["on_conflict"] != OnConflict.ALLOW:
+        met = others(context, _conflicts(context, event_id))
+        if number and skips(context):
+            out = _leave_out(context, number, met)
         # Kaltura's answers on excluded days are dropped: nothing is recorded then.
-        refused = refusal(context, find_conflicts(_sessions(context, resource_id), others(context, met)))
+        stay = [(start, end) for start, end, session in _linked_times(context, resource_id) if session not in out]
+        refused = refusal(context, find_conflicts(stay, met))
         if refused:
             return refused
     if again:
         own.remove_link(context, event_id, resource_id)
     client.add_link(event_id, resource_id)
-    return Done()
+    return Done({"left_out": out} if out else None)
+
+
+def _leave_out(context: Ctx, number: str, met: Sequence[Booked]) -> dict[str, str]:
+    """Cancels those of an event's sessions that meet something by now, and were free when it was made. None, if that
+    would be all of them: an event is not left without a session.
+
+    What an earlier try has cancelled is left out too, also if nothing is in its way any more.
+    """
+    event_id, where = context.results["events"][number], event_resource(context, number)
+    carried = {
+        session: child
+        for (child, *_), (*_, session, is_wanted) in zip(
+            context.results["occurrences"][number], planned(context)[number]["occurrences"], strict=True
+        )
+        if is_wanted
+    }
+    out = {one: pair for one, pair in met_occurrences(context, where, met).items() if one in carried}
+    children = own.children(context, event_id) if planned(context)[number]["kind"] == "series" else []
+    gone = {child.id for child in children if not child.active}
+    before = {one: TAKEN_THEN for one, child in carried.items() if child in gone}
+    if len(out.keys() | before.keys()) == len(carried):
+        return {}
+    for one in out:
+        own.cancel_event(context, carried[one])
+    return before | in_words(context, out)
 
 
 def _conflicts(context: Ctx, event_id: int) -> list[Event]:
     candidate = _candidate(context, event_id)
-    return context.tools.kaltura.get_conflicts([_room_of_event(context, event_id)], candidate, event_id, kind="both")
+    return context.tools.kaltura.get_conflicts(
+        [_resource_linked_to(context, event_id)], candidate, event_id, kind="both"
+    )
 
 
 def link_questions(context: Ctx) -> list[Act]:
     """What is going to be asked right before the links."""
-    if context.input["on_conflict"] == "allow":
+    if context.input["on_conflict"] == OnConflict.ALLOW:
         return []
     return [partial(_conflicts, context, event_id) for event_id in context.results["events"].values()]
 
 
 def _look(context: Ctx, number: int) -> Outcome:
-    """The ids of the events that are to be linked again, since the list leaves out sessions of them for long."""
+    """The ids of the events that are to be linked again, since the list leaves out occurrences of them for long."""
     if number and not context.results["links"][f"listed:{number - 1}"]:
         return Done([])
     expected = _expected(context)
@@ -105,20 +149,24 @@ def _look(context: Ctx, number: int) -> Outcome:
 
 
 def _link_again(context: Ctx, number: int) -> Outcome:
+    out = dict[str, str]()
     for event_id in context.results["links"][f"listed:{number - 1}"]:
         linked = _link(context, event_id, again=True)
         if not isinstance(linked, Done):
             return linked
-    return Done()
+        out |= (linked.result or {}).get("left_out", {})
+    return Done({"left_out": out} if out else None)
 
 
 def _missing(context: Ctx) -> list[Event]:
-    """The sessions, by start, that stand in Kaltura's database and are left out by their room's list."""
+    """The occurrences, by start, that stand in Kaltura's database and are left out by their resource's list."""
     client, expected = context.tools.kaltura, _expected(context)
     missing = list[Event]()
     for where, (first, last) in _spans(context).items():
         listed = {event.id for event in everything(client, where, first, last)}
-        left_out = [event_id for event_id, one in expected.items() if one.room == where and event_id not in listed]
+        left_out = [
+            event_id for event_id, one in expected.items() if one.resource_id == where and event_id not in listed
+        ]
         # What somebody has cancelled or moved away meanwhile, the list rightly leaves out.
         missing += [
             event
@@ -129,10 +177,10 @@ def _missing(context: Ctx) -> list[Event]:
 
 
 def _spans(context: Ctx) -> dict[int, tuple[datetime, datetime]]:
-    """From the first to the last session that each room's list must show."""
+    """From the first to the last occurrence that each resource's list must show."""
     times: dict[int, list[int]] = {}
     for one in _expected(context).values():
-        times.setdefault(one.room, []).extend((one.start, one.end))
+        times.setdefault(one.resource_id, []).extend((one.start, one.end))
     return {where: (instant(min(found)), instant(max(found))) for where, found in sorted(times.items())}
 
 
@@ -141,18 +189,18 @@ def _list_question(context: Ctx) -> list[Act]:
 
 
 class Expected(NamedTuple):
-    """A session that the list of its room must show: by the event that is linked there."""
+    """An occurrence that the list of its resource must show: by the event that is linked there."""
 
     linked: int
     start: int
     end: int
-    room: int
+    resource_id: int
 
 
 def _expected(context: Ctx) -> dict[int, Expected]:
-    """What the rooms' lists must show, by the session's event id."""
+    """What the resources' lists must show, by the occurrence's event id."""
     made = {
-        event_id: Expected(context.results["events"][number], start, end, room_of(context, number))
+        event_id: Expected(context.results["events"][number], start, end, event_resource(context, number))
         for number, occurrences in context.results.get("occurrences", {}).items()
         for (event_id, start, end), (*_, is_wanted) in zip(
             occurrences, planned(context)[number]["occurrences"], strict=True
@@ -163,11 +211,11 @@ def _expected(context: Ctx) -> dict[int, Expected]:
 
 
 def _unlisted(context: Ctx) -> dict[int, Expected]:
-    """The same of sessions that stay as they are, and were found to be left out by the list (drift)."""
+    """The same of occurrences that stay as they are, and were found to be left out by the list (drift)."""
     named = set(context.input.get("change", {}).get("unlisted", ()))
     if not named:
         return {}
-    state, here = context.result("state"), room(context)
+    state, here = context.result("state"), chain_resource(context)
     stays = here == context.input["resource_id"]
     return {
         one["event_id"]: Expected(event["event_id"], one["start"], one["end"], one.get("room") or here)
@@ -177,15 +225,19 @@ def _unlisted(context: Ctx) -> dict[int, Expected]:
     }
 
 
-def _room_of_event(context: Ctx, event_id: int) -> int:
-    made = (room_of(context, number) for number, one in context.results["events"].items() if one == event_id)
-    return next(made, None) or next(one.room for one in _unlisted(context).values() if one.linked == event_id)
+def _resource_linked_to(context: Ctx, event_id: int) -> int:
+    made = (event_resource(context, number) for number, one in context.results["events"].items() if one == event_id)
+    return next(made, None) or next(one.resource_id for one in _unlisted(context).values() if one.linked == event_id)
 
 
-def _sessions(context: Ctx, in_room: int) -> list[tuple[datetime, datetime]]:
-    """All that are linked there, sorted."""
-    stay = [(instant(one.start), instant(one.end)) for one in _unlisted(context).values() if one.room == in_room]
-    return sorted(wanted(context, in_room) + stay)
+def _linked_times(context: Ctx, resource_id: int) -> list[tuple[datetime, datetime, str]]:
+    """All that are linked there, sorted; those that stay as they are without an id."""
+    stay = [
+        (instant(one.start), instant(one.end), "")
+        for one in _unlisted(context).values()
+        if one.resource_id == resource_id
+    ]
+    return sorted([*wanted_occurrences(context, resource_id), *stay])
 
 
 def _candidate(context: Ctx, event_id: int) -> EventDraft:
@@ -205,4 +257,4 @@ def _candidate(context: Ctx, event_id: int) -> EventDraft:
 
 
 # Nothing to undo: a link goes with its event (exchanges 473, 499).
-LINKS = Step("links", _link_calls, _send, check=own.check, together=str.isdecimal, late=_list_question)
+LINKS = Step("links", _link_calls, _send, check=own.check, independent=str.isdecimal, prefetch_after=_list_question)

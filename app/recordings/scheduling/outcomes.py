@@ -1,4 +1,4 @@
-"""Kaltura's errors, and what is in the way of a document, as outcomes of a step."""
+"""Kaltura's errors as outcomes of a step (app/chains/steps.py), and refusals of Lectern's own."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
@@ -39,7 +39,9 @@ class Ignored(Exception):  # noqa: N818
 
 
 def outcome(*done: str) -> Callable[[Callable[..., Outcome | None]], Callable[..., Any]]:
-    """Translates Kaltura's errors into outcomes; a refusal with a code of `done` says that it is done already.
+    """For a step's function: what it raises of Kaltura's errors becomes an outcome.
+
+    A refusal with one of the codes `done` says that what is asked for is so already, and is Done.
 
     `NOT_OURS` among them: what somebody else has under the id by now is not there any more, for an undo.
     """
@@ -93,10 +95,12 @@ def _ignored(found: Ignored) -> Failed:
 
 
 def at(code: str, pointer: str, detail: str, **more: Any) -> Failed:
+    """A refusal that names a place in the document by a JSON pointer (RFC 6901)."""
     return Failed({"code": code, "detail": detail, "errors": [{"pointer": pointer, "detail": detail}], **more})
 
 
 def conflict(pairs: Sequence[Mapping[str, Any]]) -> Failed | None:
+    """The refusal for these conflicts, as `find_conflicts` gives them; None if there are none."""
     if not pairs:
         return None
     detail = f"{len(pairs)} conflict(s). Choose another time or room, or send on_conflict: allow to schedule it anyway."

@@ -6,7 +6,7 @@ series'. All ids of a step are read together, in its `check`; a run of a chain r
 itself never. What is somebody else's by now raises Foreign. What is not there any more is left for the call to find.
 
 Kaltura may be stopped half-way in deleting a series: the series is gone then, and its occurrences stand, active and
-on their room. They show no `referenceId` of a series that is not there; they are the recording's if they are where
+on their resource. They show no `referenceId` of a series that is not there; they are the recording's if they are where
 it knows that occurrences of that series were. Who deletes a series looks for them, by the ids that are known.
 """
 
@@ -27,11 +27,11 @@ _PLAIN = re.compile(r"[A-Za-z0-9](?: ?[A-Za-z0-9.,:()/-]){0,99}")
 
 @outcome()
 def check(context: Ctx, calls: Sequence[Call]) -> Outcome:
-    """The check of a step whose calls change or remove something: their `event_id`, `entry_id` or `id`.
+    """The `check` of steps that change or remove something: reads what calls name by `event_id`, `entry_id` or `id`.
 
-    An event's is a number, an entry's a text. A call that names none is checked by what it goes by here.
+    An event's id is a number, an entry's a text. Of a call that names none, the functions here check what it changes.
     """
-    context.seen.update(_made_here(context))
+    context.seen.update(_done_in_this_run(context))
     about = [call.request.get("event_id") or call.request.get("entry_id") or call.request.get("id") for call in calls]
     make_sure(context, [one for one in about if isinstance(one, int)])
     for entry_id in dict.fromkeys(one for one in about if isinstance(one, str)):
@@ -43,7 +43,7 @@ def check(context: Ctx, calls: Sequence[Call]) -> Outcome:
 
 
 def make_sure(context: Ctx, event_ids: Iterable[int]) -> None:
-    """All of them are the recording's own, or not there. Raises Foreign."""
+    """Reads these events in one call. Raises Foreign unless each is the recording's own, or not there."""
     unread = sorted(set(event_ids) - context.seen)
     unclear = [event for event in context.tools.kaltura.list_events(unread) if not _bears(context, event)]
     if unclear:
@@ -57,6 +57,7 @@ def make_sure(context: Ctx, event_ids: Iterable[int]) -> None:
 
 
 def update_event(context: Ctx, event_id: int, changes: Mapping[str, object]) -> None:
+    """`changes` under Kaltura's names. Raises Foreign; Ignored if Kaltura then shows something else."""
     make_sure(context, [event_id])
     shown = context.tools.kaltura.update_event(event_id, changes)
     recurrence = changes.get("recurrence")
@@ -70,20 +71,21 @@ def update_event(context: Ctx, event_id: int, changes: Mapping[str, object]) -> 
 
 
 def cancel_event(context: Ctx, event_id: int) -> None:
+    """A single event or an occurrence. Harmless to repeat. Raises Foreign."""
     make_sure(context, [event_id])
     if context.tools.kaltura.cancel_event(event_id).status != CANCELLED:
         raise Ignored(f"Kaltura says that it has cancelled event {event_id}, and shows it as it was.")
 
 
 def delete_event(context: Ctx, event_id: int) -> None:
-    """A single event or a series. Whether its occurrences went with it is another question: `cancel_left`."""
+    """A single event or a series. Its occurrences may be left standing: `cancel_left`. Raises Foreign."""
     make_sure(context, [event_id])
     if context.tools.kaltura.delete_event(event_id).status != DELETED:
         raise Ignored(f"Kaltura says that it has deleted event {event_id}, and shows it as it was.")
 
 
 def remove_link(context: Ctx, event_id: int, resource_id: int) -> None:
-    """Takes an event off a resource. Harmless to repeat."""
+    """Takes an event off a resource. Harmless to repeat. Raises Foreign."""
     make_sure(context, [event_id])
     try:
         context.tools.kaltura.remove_link(event_id, resource_id)
@@ -120,7 +122,7 @@ def cancel_left(
 
 
 def children(context: Ctx, series_id: int) -> list[Event]:
-    """A series' occurrences, which are the recording's own as it is."""
+    """The occurrences of a series of the recording's own. Raises Foreign."""
     make_sure(context, [series_id])
     found = context.tools.kaltura.list_children(series_id)
     context.seen.update(child.id for child in found)
@@ -131,7 +133,7 @@ def children(context: Ctx, series_id: int) -> list[Event]:
 
 
 def read_entry(context: Ctx, entry_id: str) -> Entry | None:
-    """As it is now; None when it is gone. Raises Foreign."""
+    """The template entry as it is now; None when it is gone. Raises Foreign."""
     found = context.tools.kaltura.get_entry(entry_id)
     if found is not None and recording_of(found.reference_id) != _recording(context):
         raise Foreign([entry_id])
@@ -140,6 +142,7 @@ def read_entry(context: Ctx, entry_id: str) -> Entry | None:
 
 
 def update_entry(context: Ctx, entry_id: str, words: Mapping[str, object]) -> None:
+    """`words` are an EntryDraft's. Raises Foreign; Ignored if Kaltura then shows others."""
     _make_sure_of_entry(context, entry_id)
     shown = context.tools.kaltura.update_entry(entry_id, words)
     if _is_ignored(words.get("name"), shown.name):
@@ -147,6 +150,7 @@ def update_entry(context: Ctx, entry_id: str, words: Mapping[str, object]) -> No
 
 
 def delete_entry(context: Ctx, entry_id: str) -> None:
+    """Raises Foreign."""
     _make_sure_of_entry(context, entry_id)
     context.tools.kaltura.delete_entry(entry_id)
 
@@ -172,11 +176,13 @@ def complete_entry(
 
 
 def add_category(context: Ctx, entry_id: str, category_id: int) -> None:
+    """Raises Foreign."""
     _make_sure_of_entry(context, entry_id)
     context.tools.kaltura.add_category(entry_id, category_id)
 
 
 def remove_category(context: Ctx, entry_id: str, category_id: int) -> None:
+    """Raises Foreign."""
     _make_sure_of_entry(context, entry_id)
     context.tools.kaltura.remove_category(entry_id, category_id)
 
@@ -224,13 +230,13 @@ def _known_starts(context: Ctx) -> Mapping[int, Collection[int]]:
     return known
 
 
-def _made_here(context: Ctx) -> set[int | str]:
+def _done_in_this_run(context: Ctx) -> set[int | str]:
     """The ids that this very run has made, or has read back of what it made."""
     made = set[int | str]()
-    for step, key in context.made_here:
+    for step, key in context.done_in_this_run:
         if step in ("template_entry", "events"):
             made.add(context.results[step][key])
-        elif step == "occurrences" and ("events", key) in context.made_here:
+        elif step == "occurrences" and ("events", key) in context.done_in_this_run:
             made.update(event_id for event_id, *_ in context.results[step][key])
     return made
 

@@ -1,15 +1,15 @@
-"""What the steps of a `schedule` chain have found out, written into SQL within the transactions that finish them.
+"""The `save` functions of the steps: they write what a step has found out into SQL, in the transaction that ends it.
 
 Its statements run for every recording and are built once: building one costs more than running it.
 """
 
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlmodel import Session, SQLModel
 
 from app.database.types import utc_now
-from app.recordings.scheduling.context import Ctx, planned, room
+from app.recordings.scheduling.context import Ctx, chain_resource, left_out, planned
 from app.resources.lookup import remember
 from app.resources.models import OccurrenceStatus, Resource
 
@@ -18,10 +18,10 @@ _RECORDING, _BOOKING, _OCCURRENCE, _EVENT = (
 )
 
 
-_SAVE_ROOM = (
+_SAVE_RESOURCE = (
     update(_RECORDING)
     .where(_RECORDING.c.id == bindparam("of"))
-    .values(resource_id=bindparam("room"), updated_at=bindparam("at"))
+    .values(resource_id=bindparam("resource"), updated_at=bindparam("at"))
 )
 _SAVE_ENTRY = [
     update(table).where(table.c.id == bindparam("of")).values(template_entry_id=bindparam("entry"))
@@ -30,6 +30,7 @@ _SAVE_ENTRY = [
 
 
 def remember_resource(session: Session, context: Ctx) -> None:
+    """The resource as Kaltura shows it."""
     found = [
         Resource(**{name: value for name, value in one.items() if name != "made"}, seen_at=utc_now())
         for one in context.results["resource"].values()
@@ -39,12 +40,14 @@ def remember_resource(session: Session, context: Ctx) -> None:
 
 
 def save_resource(session: Session, context: Ctx) -> None:
+    """The resource, and that the recording is on it."""
     remember_resource(session, context)
-    values = {"of": context.subject, "room": room(context), "at": utc_now()}
-    session.connection().execute(_SAVE_ROOM, values)
+    values = {"of": context.subject, "resource": chain_resource(context), "at": utc_now()}
+    session.connection().execute(_SAVE_RESOURCE, values)
 
 
 def save_entry(session: Session, context: Ctx) -> None:
+    """The template entry's id."""
     for statement in _SAVE_ENTRY:
         session.connection().execute(statement, {"of": context.subject, "entry": context.result("template_entry")})
 
@@ -54,6 +57,23 @@ _FORGET_EVENTS = delete(_EVENT).where(
 )
 
 _SAVE_EVENT = insert(_EVENT)
+_LEAVE_OUT = (
+    update(_OCCURRENCE)
+    .where(_OCCURRENCE.c.id == bindparam("of"))
+    .values(status=OccurrenceStatus.EXCLUDED, in_the_way=bindparam("words"))
+)
+_EXTENT = (
+    update(_RECORDING)
+    .where(_RECORDING.c.id == bindparam("of"))
+    .values(
+        {
+            name: select(of(_OCCURRENCE.c[column]))
+            .where(_OCCURRENCE.c.booking_id == bindparam("of"), _OCCURRENCE.c.status == OccurrenceStatus.SCHEDULED)
+            .scalar_subquery()
+            for name, of, column in (("first_start", func.min, "start"), ("last_end", func.max, "end"))
+        }
+    )
+)
 _SAVE_LINK = (
     update(_OCCURRENCE)
     .where(_OCCURRENCE.c.id == bindparam("of"))
@@ -62,7 +82,7 @@ _SAVE_LINK = (
 
 
 def save_events(session: Session, context: Ctx) -> None:
-    """All that the chain has made; over what was saved before some of it was made anew."""
+    """The events that the chain has made; instead of those that were saved before some were made anew."""
     if context.again:
         numbers = [int(number) for number in context.results["events"]]
         session.connection().execute(_FORGET_EVENTS, {"of": context.subject, "numbers": numbers})
@@ -82,26 +102,32 @@ def save_events(session: Session, context: Ctx) -> None:
 
 
 def save_links(session: Session, context: Ctx) -> None:
-    """From now on everybody sees its sessions: on the resource, each with its event in Kaltura."""
+    """From now on everybody sees its occurrences: on the resource, each with its event in Kaltura."""
     stay = {
-        session_id for event in planned(context).values() for *_, session_id, wanted in event["occurrences"] if wanted
+        occurrence_id
+        for event in planned(context).values()
+        for *_, occurrence_id, wanted in event["occurrences"]
+        if wanted
     }
     rows = [
         {
-            "of": session_id,
-            "new_resource_id": room(context),
+            "of": occurrence_id,
+            "new_resource_id": chain_resource(context),
             "new_event_id": place["event_id"],
             "new_series_id": place["series_id"],
-            "new_status": OccurrenceStatus.SCHEDULED if session_id in stay else OccurrenceStatus.EXCLUDED,
+            "new_status": OccurrenceStatus.SCHEDULED if occurrence_id in stay else OccurrenceStatus.EXCLUDED,
         }
-        for session_id, place in in_kaltura(context).items()
+        for occurrence_id, place in in_kaltura(context).items()
     ]
     if rows:
         session.connection().execute(_SAVE_LINK, rows)
+    if out := left_out(context):
+        session.connection().execute(_LEAVE_OUT, [{"of": one, "words": words} for one, words in out.items()])
+        session.connection().execute(_EXTENT, {"of": context.subject})
 
 
 def in_kaltura(context: Ctx) -> dict[str, dict[str, Any]]:
-    """Where in Kaltura each occurrence of the chain's events is, by its id."""
+    """Occurrence id → `{"id", "event_id", "series_id"}`, of the chain's events; `series_id` None of a single event."""
     found = {}
     for number, made in context.results.get("occurrences", {}).items():
         parent = context.results["events"][number]

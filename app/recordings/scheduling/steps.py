@@ -25,7 +25,7 @@ from app.kaltura.errors import Refused
 from app.kaltura.types import Resource
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.scheduling import own
-from app.recordings.scheduling.conflicts import CONFLICTS, room_questions
+from app.recordings.scheduling.conflicts import CONFLICTS, resource_questions
 from app.recordings.scheduling.context import Ctx, Tools, planned
 from app.recordings.scheduling.events import EVENTS, NEWEST, OCCURRENCES, newest_question
 from app.recordings.scheduling.lanes import making_lanes
@@ -47,6 +47,12 @@ _WANTED = select(func.coalesce(_ASKED["id"].as_string(), _ASKED["system_name"].a
 
 # resource
 
+TAKEN_TRIES = 3
+TAKEN = (
+    "Kaltura says that this system name is taken, and has no resource of this name: most likely one has it whose name "
+    "differs in an accent. Name that one as it is written there: GET /resources lists them."
+)
+
 
 @outcome()
 def _find_or_make_resource(context: Ctx, call: Call) -> Outcome:
@@ -62,9 +68,11 @@ def _find_or_make_resource(context: Ctx, call: Call) -> Outcome:
         try:
             made = client.add_resource(asked["kind"], asked["name"], asked["system_name"], asked["description"])
         except Refused as refusal:
-            if refusal.code == "SYSTEM_NAME_ALREADY_EXISTS":
+            if refusal.code != "SYSTEM_NAME_ALREADY_EXISTS":
+                raise
+            if context.failures < TAKEN_TRIES:
                 return Retry("somebody made this resource just now", 1.0)
-            raise
+            return at("refused_by_kaltura", "/resource", TAKEN, kaltura_code=refusal.code)
         return Done({**_as_result(made), "made": True})
     return Done(_as_result(found[0]))
 
@@ -113,11 +121,11 @@ def _names(made: Mapping[str, Any]) -> set[str]:
 
 
 def _before_anything_is_made(context: Ctx) -> list[Act]:
-    """The questions of the next steps; about the room by the id that SQL knows, if it knows one."""
+    """The questions of the next steps; about the resource by the id that SQL knows, if it knows one."""
     asked = context.input["resource"]
     with context.tools.database.read() as session:
         known = known_resources(session, asked.get("id") or asked["system_name"])
-    about = room_questions(context, known[0].id) if len(known) == 1 else []
+    about = resource_questions(context, known[0].id) if len(known) == 1 else []
     return [*about, *newest_question(context), *category_questions(context)]
 
 
@@ -144,12 +152,12 @@ RESOURCE: Step[Tools] = Step(
     lambda c: [Call("resource", c.input["resource"])] if c.input["resource"] else [],
     _find_or_make_resource,
     undo=_remove_resource,
-    leaves=lambda found: bool(found and found.get("made")),
+    needs_undo=lambda found: bool(found and found.get("made")),
     lanes=making_lanes,
     save=save_resource,
-    ahead=_before_anything_is_made,
+    prefetch=_before_anything_is_made,
 )
-EXCLUSIONS = Step("exclusions", _exclusion_calls, _cancel, check=own.check, together=every, ahead=link_questions)
+EXCLUSIONS = Step("exclusions", _exclusion_calls, _cancel, check=own.check, independent=every, prefetch=link_questions)
 
 SCHEDULE: Sequence[Step[Tools]] = (
     RESOURCE,

@@ -101,6 +101,6 @@ def _remove(context: Ctx, call: Call) -> Outcome:
 
 SWEEP: Sequence[Step[Tools]] = (
     Step("newest", lambda _context: [Call("newest")], look_for_newest),
-    Step("look", _look_calls, _look, together=every),
-    Step("remove", _remove_calls, _remove, check=own.check, together=every),
+    Step("look", _look_calls, _look, independent=every),
+    Step("remove", _remove_calls, _remove, check=own.check, independent=every),
 )

@@ -1,1 +1,1 @@
-"""What encoders poll: a resource's next sessions, mostly from memory."""
+"""What encoders poll: a resource's next occurrences, mostly from memory."""

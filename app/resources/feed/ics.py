@@ -1,8 +1,8 @@
 """Calendars (RFC 5545) as capture agents and lecturers' programs read them.
 
-One VEVENT for each session and no rule, all times in UTC: what reads these knows neither RRULE nor VTIMEZONE. `UID` is
-the session's own for life; `DTSTAMP` and `LAST-MODIFIED` are when what is shown of it last changed, so that the same
-schedule is the same bytes.
+One VEVENT for each occurrence and no rule, all times in UTC: what reads these knows neither RRULE nor VTIMEZONE. `UID`
+is the occurrence's own for life; `DTSTAMP` and `LAST-MODIFIED` are when what is shown of it last changed, so that the
+same schedule is the same bytes.
 """
 
 import re
@@ -18,7 +18,7 @@ from app.resources.feed.etags import digest, matches
 from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 
 MEDIA_TYPE = "text/calendar; charset=utf-8"
-Sessions = Iterable[tuple[Occurrence, Booking]]
+Bookings = Iterable[tuple[Occurrence, Booking]]
 
 # What Python, and with it many a reader, takes for the end of a line, and what RFC 5545 (3.1) has in no text. icalendar
 # sees to CR and LF alone.
@@ -26,10 +26,12 @@ _BREAK = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-def calendar(name: str, sessions: Sessions, places: dict[int, str], *, truncated: bool = False) -> bytes:
-    """A VCALENDAR of sessions; `places` are the names of resources, for those that say of no location or are elsewhere.
+def calendar(name: str, occurrences: Bookings, places: dict[int, str], *, truncated: bool = False) -> bytes:
+    """A VCALENDAR of occurrences; `places` are the names of resources, for those that say of no location or are
+    elsewhere.
 
-    An empty one is a calendar too. One that is `truncated` says so, to programs and to people: there are more sessions.
+    An empty one is a calendar too. One that is `truncated` says so, to programs and to people: there are more
+    occurrences.
     """
     made = icalendar.Calendar()
     made.add("prodid", "-//Lectern//Schedule//EN")
@@ -39,13 +41,13 @@ def calendar(name: str, sessions: Sessions, places: dict[int, str], *, truncated
     if truncated:
         made.add("x-lectern-truncated", "TRUE")
         made.add("x-wr-caldesc", icalendar.vText("Not all: there are more sessions. Ask for a shorter time."))
-    for occurrence, booking in sessions:
+    for occurrence, booking in occurrences:
         made.add_component(_event(occurrence, booking, places.get(occurrence.resource_id or 0)))
     return bytes(made.to_ical())
 
 
 def recording_calendar(session: Session, booking_id: str) -> bytes:
-    """All sessions of a recording that are on a resource, those that are over too; cancelled ones are not there.
+    """All occurrences of a recording that are on a resource, those that are over too; cancelled ones are not there.
 
     Raises NotFound.
     """
@@ -79,10 +81,10 @@ def _event(occurrence: Occurrence, booking: Booking, place: str | None) -> icale
     event.add("last-modified", changed_at)
     event.add("dtstart", occurrence.start)
     event.add("dtend", occurrence.end)
-    event.add("summary", _text(booking.title))
+    event.add("summary", _text(occurrence.title or booking.title))
     if booking.description:
         event.add("description", _text(booking.description))
-    said = None if occurrence.placed else booking.location  # which is about the usual room
+    said = None if occurrence.placed else booking.location  # which is about the usual resource
     if where := said or place or booking.location:
         event.add("location", _text(where))
     if booking.contact:

@@ -1,4 +1,4 @@
-"""Answers kept in memory, by the address that they were given at."""
+"""The feed's answers in memory, by the address that they were given at; only so many."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ Key = tuple[bytes, bytes]
 
 @dataclass(slots=True)
 class Answer:
-    """What `reference` in the path means, and what is shown of it as long as `version` is its version, and `until`.
+    """What is shown of the resource that `reference` means: true until its version is another, or the time is `until`.
 
     `etag` is without its quotes. `names` is what the reference was last looked up in. `content` is a calendar's bytes,
     or what a JSON answer is made around.
@@ -38,7 +38,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Memory:
-    """The longest unused ones go first: their content, later they themselves."""
+    """At most so many answers. Of those unused for longest first the content goes, later the answer."""
 
     most_answers: int = MOST_ANSWERS
     most_bytes: int = MOST_BYTES

@@ -38,7 +38,7 @@ class Cursor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What was asked for. Without `start` it begins now, without `end` it is 14 days long.
+    """The query of a poll. Without `start` it begins now, without `end` it is 14 days long.
 
     `tags`: only what has any of them, in whatever case; all, if there are none. `end_named`: what `end` is called where
     it was asked for.
@@ -52,7 +52,7 @@ class Window:
     end_named: str = "to"
 
     def at(self, now: datetime) -> tuple[datetime, datetime]:
-        """Where it begins and ends. Raises InvalidDocument where it ends first."""
+        """Its begin and end (UTC), asked at `now`. Raises InvalidDocument if the end is not after the begin."""
         start = self.start or now
         end = self.end or start + WINDOW
         if end < start:
@@ -85,7 +85,7 @@ class Content:
 
 
 def page(session: Session, resource_id: int, window: Window, now: datetime) -> Page:
-    """The occurrences that an encoder has to do with, that touch the window and have not ended, by start."""
+    """The scheduled occurrences of the resource that touch the window and have not ended, by start; from SQL alone."""
     start, end = window.at(now)
     after = max(start, now)
     here = (
@@ -163,7 +163,7 @@ def _shown(occurrence: Occurrence, booking: Booking, now: datetime) -> UpcomingO
         uid=occurrence.id,
         status="recording_now" if occurrence.start <= now else "upcoming",
         kind="live" if booking.kind == "live" else "recording",
-        title=booking.title,
+        title=occurrence.title or booking.title,
         description=booking.description,
         start=occurrence.start,
         end=occurrence.end,

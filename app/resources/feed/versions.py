@@ -74,7 +74,7 @@ class Versions:
         self._looker.shutdown(wait=False)
 
     async def look(self, within: float = LOOK_EVERY) -> None:
-        """Afterwards, what is known here was true less than `within` seconds ago."""
+        """Looks if need be: afterwards, what is known here was true less than `within` seconds ago."""
         if self._is_fresh(within):
             return
         async with self._looking:
@@ -92,18 +92,18 @@ class Versions:
             self._swept = began if sweep else self._swept
 
     def expire(self) -> None:
-        """What is known here may be too old: the next one who wants to know looks."""
+        """Makes the next `look` ask the database, however young the last one is."""
         self._not_before = time.monotonic()
 
     def _is_fresh(self, within: float) -> bool:
         return self._looked > self._not_before and time.monotonic() - self._looked < within
 
     def named(self, reference: str) -> Sequence[Known]:
-        """The resources that a path names. None where that is not known here: Kaltura has to be asked."""
+        """The resources that a path names; none where that is not known here, and Kaltura has to be asked."""
         return meant(reference, self._by_id, self._by_name)
 
     def is_id(self, reference: str) -> bool:
-        """Whether it is the id of a resource, or could be one that was never seen here."""
+        """Whether `reference` is the id of a resource, or a number that may be one: not all are known here."""
         number = as_id(reference)
         if number is None:
             return False

@@ -1,4 +1,4 @@
-"""What Kaltura has on a resource, held against what SQL says of it. Pure functions over rows and events.
+"""Compares what Kaltura has on a resource with what SQL says of it. Pure functions over rows and events.
 
     events of Kaltura ─┬─ Lectern's own, of a recording on this resource ──▶ `differences`: drift
                        ├─ of a recording that a chain is working on ──▶ left alone
@@ -31,13 +31,14 @@ class DriftKind(StrEnum):
     REPLACED = "replaced"  # Kaltura has it at its time, under another id
     UNLISTED = "unlisted"  # Kaltura has it, and its search engine leaves it out of the resource's list
     EXTRA = "extra"  # Kaltura has one that Lectern has cancelled, excluded or never asked for
-    RESOURCE_GONE = "resource_gone"  # of a whole recording: the resource of sessions ahead is not in Kaltura any more
+    RESOURCE_GONE = "resource_gone"  # of a whole recording: a resource of occurrences ahead is gone from Kaltura
     TEMPLATE_ENTRY_GONE = "template_entry_gone"  # of a whole recording: nor is its template entry
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`found` is what Kaltura has, None where it has nothing; `occurrence_id` is None for an event nobody wants."""
+    """Where Kaltura is not as SQL wants it. `found` is what Kaltura has, None where it has nothing; `occurrence_id` is
+    None for an event that nobody wants."""
 
     kind: DriftKind
     booking_id: str
@@ -99,7 +100,7 @@ def differences(
 ) -> list[Difference]:
     """Where Kaltura differs from what Lectern wants on the resource from now on.
 
-    `zones` are the bookings', `server` is that of Kaltura's server, which has sessions in its repeated hour wider.
+    `zones` are the bookings', `server` is that of Kaltura's server, which has occurrences in its repeated hour wider.
     `unlisted` are ids of events that the resource's list leaves out.
     """
     rows: dict[str, list[Occurrence]] = defaultdict(list)
@@ -151,7 +152,7 @@ def _differences(
 
 
 def _instead(row: Occurrence, events: Iterable[Event], where: ZoneInfo, server: ZoneInfo) -> Event | None:
-    """The event that took a session's place: at its very time, else on its day."""
+    """The event that took an occurrence's place: at its very time, else on its day."""
     slot = row.slot or row.start.astimezone(where).date()
     at_its_time = {event.id for event in events if agrees(_times(event), _times(row), server)}
     candidates = [event for event in events if event.id in at_its_time or _day(event, where) == slot]
@@ -176,10 +177,10 @@ def follow(
     default: ZoneInfo,
     unsure: Collection[str] = (),
 ) -> Plan:
-    """`rows` are the resource's occurrences of others as SQL has them, `events` those that Kaltura has.
+    """What makes SQL's bookings and occurrences of others (`rows`) those that Kaltura has on the resource (`events`).
 
-    An event whose series names no zone is in `default`. What no encoder records is there too: it keeps the room. Rows
-    in `unsure` that have no event stay as they are.
+    An event whose series names no zone is in `default`. What no encoder records is there too: it keeps the resource.
+    Rows in `unsure` that have no event stay as they are.
     """
     bookings: dict[str, Booking] = {}
     added, changed, kept = [], [], set[str]()

@@ -1,14 +1,14 @@
-"""Lists that are not believed as they are.
+"""Checks Kaltura's list of a resource against its database before it is believed.
 
 What Kaltura lists of a resource is its search engine's word, and that may be late or wrong, in passing or for good:
 it leaves out what is there, and counts what is no more. Its database is asked by ids, which is never late (exchange
 698).
 
-    a session ahead that SQL knows is not in the list ──▶ is it in the database, active, and on the resource?
+    an occurrence ahead that SQL knows is not in the list ──▶ is it in the database, active, and on the resource?
         no ──▶ it is gone        yes ──▶ it keeps its place, and the list is odd by one
     the list shows fewer than its total says ──▶ it is odd by as many
     it is odd ──▶ what was linked to the resource lately is looked for in the database, too
-    what stands there cannot be read ──▶ it is left out; a session that SQL knows stays as it was
+    what stands there cannot be read ──▶ it is left out; an occurrence that SQL knows stays as it was
 
 What an odd list shows is followed all the same: each of it is in the database. But it may leave out something that
 cannot be named here; so it does not count as a look, and the next one comes within seconds. A list that is as odd
@@ -26,7 +26,7 @@ from app.kaltura.types import OCCURRENCE, SERIES, SINGLE, Event
 from app.resources.models import Occurrence, OccurrenceStatus
 
 LOOKS, LONG = 4, 20.0  # odd lists that are not believed, and for how many seconds at least
-MOST_ASKED = 4 * PAGE_SIZE  # sessions, the next ones, that are asked for in one look; the others wait for theirs
+MOST_ASKED = 4 * PAGE_SIZE  # occurrences, the next ones, that are asked for in one look; the others wait for theirs
 
 
 LATELY = timedelta(hours=1)  # before the last look that counted; clocks differ
@@ -59,9 +59,11 @@ def look_closer(
     now: datetime,
     looked: datetime | None,
 ) -> Seen:
-    """The list, and what it leaves out of `rows`, which are those of nobody's chain. Raises KalturaError.
+    """What is on the resource, by its list, and by the database what that leaves out of `rows`. Raises KalturaError.
 
-    `looked`: when the last look was that counted. Four calls for each 500 sessions that have vanished, at most, and
+    `rows`: what SQL has there, but for recordings that a chain works on.
+
+    `looked`: when the last look was that counted. Four calls for each 500 occurrences that have vanished, at most, and
     about ten where the list is odd.
     """
     there, unread = {event.id for event in listed}, {one.id for one in listed.odd}
@@ -104,8 +106,8 @@ def look_closer(
 def still_there(
     client: KalturaClient, resource_id: int, event_ids: Sequence[int], now: datetime
 ) -> tuple[list[Event], set[int]]:
-    """Those of at most 500 events that are active, ahead, and on the resource, by Kaltura's database, whatever it
-    lists; and those of which one cannot tell."""
+    """Of at most 500 events, those that Kaltura's database has active, ahead and on the resource; and the ids of those
+    that cannot be read, of which one cannot tell. Raises KalturaError."""
     listed = client.list_events(event_ids, lenient=True)
     found = [
         event for event in listed if event.active and event.end > now and event.recurrence_type in (SINGLE, OCCURRENCE)

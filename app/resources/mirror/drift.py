@@ -1,12 +1,12 @@
 """Drift in SQL: where Kaltura has something else than Lectern scheduled, because somebody changed it there.
 
-Of sessions, each refresh replaces what is known of its resource. What two refreshes in a row have seen is confirmed:
+Of occurrences, each refresh replaces what is known of its resource. What two refreshes in a row have seen is confirmed:
 one alone may have been misled by an index that lags behind; what a list leaves out is confirmed when the list is
 believed (app/resources/mirror/doubts.py). When a chain of a recording has succeeded, what was seen
 before is not confirmed any more: the chain may have mended it.
 
 Of whole recordings (their resource or their template entry is gone), each round replaces what the one before it had.
-What was seen holds as long as sessions ahead are on that resource, or need that entry.
+What was seen holds as long as occurrences ahead are on that resource, or need that entry.
 """
 
 from collections import defaultdict
@@ -78,7 +78,7 @@ def write(
     *,
     lasting: bool,
 ) -> None:
-    """What a refresh has found, instead of what the one before it had; but for recordings that chains work on.
+    """Replaces the drift of a resource by what a refresh has `found`, but for the `busy` recordings.
 
     `lasting`: its list is believed, so what that leaves out is left out for good.
     """
@@ -99,9 +99,9 @@ def write(
 def write_whole(
     session: Session, kind: DriftKind, found: Mapping[tuple[int, str], str | None], busy: Busy, now: datetime
 ) -> None:
-    """What a round has found of whole recordings, instead of what the one before it had.
+    """Replaces the drift of one kind, about whole recordings, by what a round has `found`, but for the `busy` ones.
 
-    `found`: by resource and recording, which template entry is gone, if it is about that. Asked twice already.
+    `found`: (resource id, recording id) → the template entry that is gone, if it is about that. It is confirmed.
     """
     known = {
         (row.resource_id, row.booking_id): row
@@ -129,20 +129,20 @@ def write_whole(
 
 
 def doubt(session: Session, booking_id: str) -> None:
-    """A chain of the recording has succeeded: what it has mended is to be shown no more, and the rest soon again."""
+    """Hides the recording's drift until it is seen again: a chain has succeeded, and may have mended it."""
     if session.connection().execute(_DOUBT, {"of": booking_id}).rowcount:
         session.connection().execute(_LOOK, {"of": booking_id})
 
 
 def counted(session: Session) -> tuple[dict[str, int], int]:
-    """How much confirmed drift there is of each kind, and how many recordings have some."""
+    """Confirmed drift: how much of each kind, and how many recordings have some."""
     asked = {"now": utc_now()}
     kinds = {row[0]: row[1] for row in session.execute(_KINDS, asked)}
     return kinds, session.execute(_RECORDINGS, asked).scalar_one()
 
 
 def with_drift(now: datetime) -> Select[str]:
-    """The ids of recordings that have confirmed drift."""
+    """The query for the ids of recordings that have confirmed drift."""
     return _DRIFTED.params(now=now)
 
 

@@ -39,16 +39,17 @@ class Freshness:
 
 
 def interval(wanted: int, per_second: float) -> float:
-    """Seconds between two looks at a resource, where so many are asked for."""
+    """Seconds between two looks at a resource, when `wanted` resources are asked for."""
     return max(EVERY, wanted / Budget(per_second).rate)
 
 
 def longest(wanted: int, per_second: float) -> timedelta:
-    """The age from which on a copy is stale, though no look has failed."""
+    """The age at which a copy is stale though no look has failed, when `wanted` resources are asked for."""
     return max(STALE_AFTER, timedelta(seconds=2 * interval(wanted, per_second)))
 
 
 def freshness(session: Session, now: datetime, per_second: float) -> Freshness:
+    """`per_second`: refreshes of all processes together, at most."""
     wanted, oldest = session.execute(select(func.count(), func.min(_MIRROR.c.as_of)).where(ASKED)).one()
     failed, as_of = _MIRROR.c.failure.is_not(None), _MIRROR.c.as_of
     stale = or_(

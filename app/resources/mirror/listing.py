@@ -1,8 +1,8 @@
 """The list of all resources, by which ids and names mean what Kaltura says now.
 
-A device that is replaced under its name, two names that are swapped, a room that is renamed: no path, document, key or
-filter is answered from a row that this list has outdated. What is missing in it is asked for by id before it is
-believed to be gone; what stands there and cannot be read stays as it was. A recording with sessions ahead on a
+A device that is replaced under its name, two names that are swapped, a resource that is renamed: no path, document, key
+or filter is answered from a row that this list has outdated. What is missing in it is asked for by id before it is
+believed to be gone; what stands there and cannot be read stays as it was. A recording with occurrences ahead on a
 resource that is gone has drift.
 """
 
@@ -43,7 +43,10 @@ _LOST = (
 
 
 def read(database: Database, client: KalturaClient, busy: Busy, now: datetime) -> Write:
-    """Asks for all resources. Raises KalturaError, and NotBelieved where Kaltura had some and lists none."""
+    """Asks Kaltura for all resources, and returns what writes them.
+
+    Raises KalturaError; NotBelieved if SQL has some and Kaltura lists none.
+    """
     with database.read() as session:
         before = set(session.execute(_THERE).scalars())
     listed = client.list_resources(lenient=True)

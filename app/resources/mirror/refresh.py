@@ -201,12 +201,12 @@ class Mirror:
         self.clock = clock
 
     def ask(self, resource_ids: Collection[int]) -> None:
-        """Somebody wants to see them: they stay fresh for an hour from now. Those that were left alone are due."""
+        """Keeps these resources fresh for an hour from now. Those that nobody had asked for are due at once."""
         with self._database.write() as session:
             session.connection().execute(_ASK, [{"of": resource_id} for resource_id in sorted(resource_ids)])
 
     def claim(self) -> Claim | None:
-        """The resource that has waited longest, if one is due and the budget is not spent."""
+        """Claims the resource that has waited longest; None if none is due, or the budget is spent."""
         budget = self._budget
         values = {"by": self._owner, "span": budget.span, "allowed": budget.allowed, "first": budget.first}
         with self._database.write() as session:
@@ -214,7 +214,7 @@ class Mirror:
         return Claim(*row) if row else None
 
     def give_back(self, claim: Claim) -> None:
-        """Nothing came of it, and it is soon due again."""
+        """Gives up a claim of which nothing came: the resource is soon due again."""
         with self._database.write() as session:
             session.connection().execute(
                 update(_MIRROR)
@@ -223,14 +223,14 @@ class Mirror:
             )
 
     def claim_some(self) -> list[Claim]:
-        """Up to TOGETHER of those that are due, within the budget, to be refreshed together."""
+        """Claims up to TOGETHER resources that are due, within the budget."""
         found = list[Claim]()
         while len(found) < TOGETHER and (claim := self.claim()) is not None:
             found.append(claim)
         return found
 
     def refresh_together(self, client: KalturaClient, claims: Sequence[Claim]) -> None:
-        """As `refresh` does, of each by itself; what they ask of Kaltura goes in one request.
+        """`refresh` for each of them; what they ask of Kaltura goes in one request.
 
         Those that failed last time go alone: Kaltura may die of one of them, and then all that go with it are lost.
         """

@@ -38,7 +38,10 @@ _GONE = select(col(Drift.template_entry_id)).where(col(Drift.kind) == DriftKind.
 
 
 def read(database: Database, client: KalturaClient, busy: Busy, now: datetime) -> Write:
-    """Asks for the entries of all recordings that have sessions ahead. Raises KalturaError."""
+    """Asks Kaltura for the entries of all recordings that have occurrences ahead. Returns what writes their drift.
+
+    Raises KalturaError.
+    """
     with database.read() as session:
         needed = {row.template_entry_id for row in session.execute(_NEEDED, {"now": now})}
         gone = needed.intersection(session.execute(_GONE).scalars())  # they do not come back

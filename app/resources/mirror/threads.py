@@ -60,7 +60,7 @@ class Refreshers:
                 thread.join(timeout)
 
     def ask(self, resource_id: int | None = None) -> None:
-        """Somebody wants to see this resource, or to know what resources there are. Costs nothing worth mentioning."""
+        """Notes, in memory, that somebody wants to see this resource; without one, the list of all."""
         with self._asking:
             self._asked.update([] if resource_id is None else [resource_id])
             self._wanted = True

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 
 from httpx2 import Response
 
-from tests.recordings.changing.scene import Scene, begun, to_come
+from app.database.types import utc_now
+from tests.recordings.changing.scene import TODAY, Scene, begun, to_come
 from tests.service import Json, Lectern, found, utc
 
 CHANNEL = "Canvas>site>channels>1234"
@@ -28,8 +31,20 @@ def _delete_entry(scene: Scene) -> Response:
     return scene.cancel(25)
 
 
+def _take_the_other_room(scene: Scene) -> Response:
+    """Somebody books in Kaltura itself, when a session would be there two hours later; a session is cancelled too."""
+    kaltura, start = scene.service.kaltura, int(scene.start(20, hours=2).timestamp())
+    booked: Json = kaltura.add_event(summary="Faculty", startDate=start, endDate=start + 3600)
+    rooms = kaltura("schedule_scheduleResource", "list", filter={"systemNameEqual": scene.other})["objects"]
+    kaltura.link(booked["id"], rooms[0]["id"])
+    return scene.cancel(25)
+
+
 WORDS = {"title": "New", "owner": "lecturer2", "categories": [CHANNEL]}
 CANCEL, MOVE = (lambda scene: scene.cancel(25)), (lambda scene: scene.move(20, start=scene.local(20, hours=5)))
+TITLE: Act = lambda scene: scene.move(20, title="Guest")  # noqa: E731
+EXTEND: Act = lambda scene: scene.move(TODAY, duration_minutes=90)  # noqa: E731
+RUNNING = partial(begun, ahead=timedelta(minutes=-10))
 PUT: Act = lambda scene: scene.move(20, resource=scene.other)  # noqa: E731
 CASES = {
     "words": Case(
@@ -115,6 +130,47 @@ CASES = {
         ("scheduleEvent.update", "scheduleEvent.delete"),
         prepare=(MOVE,),
     ),
+    "all but what is in conflict": Case(
+        lambda scene: scene.patch(resource=scene.other, start=scene.local(hours=2), on_conflict="skip"),
+        (*("scheduleEvent.add", *["scheduleEvent.cancel"] * 3, "scheduleEventResource.add", "scheduleEvent.update"),),
+        prepare=(_take_the_other_room,),
+    ),
+    "title": Case(TITLE, ("scheduleEvent.update",)),
+    "title back": Case(lambda scene: scene.move(20, title=None), ("scheduleEvent.update",), prepare=(TITLE,)),
+    "title and move": Case(
+        lambda scene: scene.move(20, start=scene.local(20, hours=5), title="Guest"),
+        ("scheduleEvent.add", "scheduleEvent.update", "scheduleEventResource.add", "scheduleEvent.cancel"),
+    ),
+    "retime of what has a title": Case(
+        lambda scene: scene.patch(start=scene.local(hours=2)),
+        (
+            *("scheduleEvent.add", "scheduleEvent.cancel", "scheduleEvent.update"),
+            *("scheduleEventResource.add", "scheduleEvent.update"),
+        ),
+        prepare=(TITLE,),
+    ),
+    "extend": Case(EXTEND, ("scheduleEvent.update",), begin=RUNNING),
+    "stop": Case(
+        lambda scene: scene.move(TODAY, duration_minutes=40, title="Short"),
+        ("scheduleEvent.update",),
+        prepare=(EXTEND,),
+        begin=RUNNING,
+    ),
+    "words of what was extended": Case(
+        lambda scene: scene.patch(title="New"),
+        ("media.update", "scheduleEvent.update", "scheduleEvent.update"),
+        prepare=(EXTEND,),
+        begin=RUNNING,
+    ),
+    "room of what was extended": Case(
+        lambda scene: scene.patch(resource=scene.other, title="New"),
+        (
+            *("media.update", "scheduleEvent.update", "scheduleEvent.add", "scheduleEvent.cancel"),
+            *("scheduleEventResource.add", "scheduleEvent.update", "scheduleEvent.update"),
+        ),
+        prepare=(EXTEND,),
+        begin=RUNNING,
+    ),
     "cancel before it begins": Case(
         lambda scene: scene.service.client.delete(scene.path),
         ("scheduleEvent.delete", "media.delete"),
@@ -131,6 +187,7 @@ def prepared(service: Lectern, case: Case, settle: Callable[[], object] = lambda
         settle()
         scene.until_settled()
     scene.look()
+    scene.before = [one for one in scene.before if one.end <= utc_now()]  # what runs may be changed
     return scene
 
 
@@ -149,17 +206,24 @@ def picture(scene: Scene) -> Json:
     numbers = {one["id"]: one["referenceId"].split("-")[2] for one in events}
     entries = [one for one in state["entries"] if str(one.get("referenceId", "")).startswith(f"lectern-{scene.id}-0-")]
     known = {one["id"] for one in scene.uids}
+    titles = {one["id"]: one.get("summary") for one in events}
     return {
         "recording": {name: shown[name] for name in ("status", "title", "owner", "categories", "occurrence_count")},
         "events": [(event["kind"], event["occurrences"]) for event in shown["kaltura"]["events"]],
         "series": sorted((numbers[one["id"]], one["summary"]) for one in events if "parentId" not in one),
         "sessions": [
-            (one.start - first, one.end - first, numbers[one.event_id], one.status, [roles[name] for name in one.rooms])
+            (
+                *(one.start - first, one.end - first, numbers[one.event_id], one.status),
+                *([roles[name] for name in one.rooms], titles[one.event_id]),
+            )
             for one in ahead
         ],
         "entries": [(one["name"], one["userId"], one["categories"]) for one in entries],
         "rows": [
-            (one["id"] in known, one["status"], utc(one["start"]) - first, roles[one["resource"]["system_name"]])
+            (
+                *(one["id"] in known, one["status"], utc(one["start"]) - first, utc(one["end"]) - first),
+                *(roles[one["resource"]["system_name"]], one["title"], one["reason"]),
+            )
             for one in rows
         ],
     }

@@ -266,7 +266,7 @@ def test_every_recording_is_held_before_anything_is_begun(
     service: Lectern, scenes: list[Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No chain of it comes to a checkpoint between what is read and what is decided by it."""
-    held, create, hold = list[str](), Store.create, Store.hold
+    held, create, hold = list[str](), Store.create, Store.lock_chains
 
     def noted(store: Store, session: Session, subject: str) -> None:
         held.append(subject)
@@ -277,7 +277,7 @@ def test_every_recording_is_held_before_anything_is_begun(
             assert subject in held
         return create(store, session, subject, *given, **more)
 
-    monkeypatch.setattr(Store, "hold", noted)
+    monkeypatch.setattr(Store, "lock_chains", noted)
     monkeypatch.setattr(Store, "create", begun)
     found(send(service, *((scene, {"title": "New"}) for scene in scenes)))
     assert set(held) >= {scene.id for scene in scenes}

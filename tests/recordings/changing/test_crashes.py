@@ -153,6 +153,7 @@ REFUSED = {
     [
         *("room", "retime", "exclusions", "move again", "restore"),
         *("another room", "back from another room", "a room, but for one session"),
+        *("title and move", "retime of what has a title", "room of what was extended", "all but what is in conflict"),
     ],
 )
 def test_rows_1_and_2_killed_at_any_moment_of_its_undoing_everything_is_as_before(

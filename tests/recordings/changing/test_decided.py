@@ -7,7 +7,7 @@ import pytest
 from app.recordings.changing.decide import aim
 from app.recordings.changing.difference import CANCELLED, EXCLUDED, SCHEDULED, Row
 from app.recurrence.server import STEADY
-from tests.recordings.changing.sessions import NOW, WEEKLY, ZONE, aimed, applied, as_rows, at, schedule
+from tests.recordings.changing.occurrences import NOW, WEEKLY, ZONE, aimed, applied, as_rows, at, schedule
 
 DAY, UID = "2027-01-27", "occ_2027-01-27"
 USUAL, LATER = {"start": "2027-01-11T09:00:00"}, {"start": "2027-01-11T10:30:00"}
@@ -42,19 +42,19 @@ def by_hand(rows: list[Row], act: str) -> list[Row]:
         "status": CANCELLED if act == "cancel" else SCHEDULED,
         "moved": row.moved or act == "move",
     }
-    return applied(rows, aim({"occurrence": asked, "zone": ZONE.key}, rows, NOW, STEADY, same_room=True))
+    return applied(rows, aim({"occurrence": asked, "zone": ZONE.key}, rows, NOW, STEADY, same_resource=True))
 
 
-def said(rows: list[Row], *, same_room: bool = True, **changes: Any) -> list[Row]:
+def said(rows: list[Row], *, same_resource: bool = True, **changes: Any) -> list[Row]:
     """The rows after a document, each scheduled one in an event that stays or in one that is made."""
-    target = aimed(rows, schedule(**changes), same_room=same_room)
-    made = [session for event in target.made for session, stays in event.sessions if stays]
+    target = aimed(rows, schedule(**changes), same_resource=same_resource)
+    made = [session for event in target.made for session, stays in event.occurrences if stays]
     before, final = {row.id: row for row in rows}, applied(rows, target)
     for row in final:
         was = before.get(row.id)
         stays = was is not None and was.status == SCHEDULED and row.id not in target.left
         assert made.count(row.id) == (row.status == SCHEDULED and not stays)
-        assert same_room or row.start <= NOW or not (stays and row.status == SCHEDULED)
+        assert same_resource or row.start <= NOW or not (stays and row.status == SCHEDULED)
     return final
 
 
@@ -71,39 +71,41 @@ def shown(row: Row | None) -> tuple[str, str] | None:
     return None if row is None else (row.status, f"{row.start.astimezone(ZONE):%m-%d %H:%M}")
 
 
-@pytest.mark.parametrize("same_room", [True, False], ids=["the same room", "another room"])
+@pytest.mark.parametrize("same_resource", [True, False], ids=["the same room", "another room"])
 @pytest.mark.parametrize("time", [USUAL, LATER], ids=["the same time", "another time"])
 @pytest.mark.parametrize("says", SAYS)
 @pytest.mark.parametrize("decided", DECISIONS)
-def test_a_decision_before_the_document_stays(decided: str, says: str, time: dict[str, Any], same_room: bool) -> None:
+def test_a_decision_before_the_document_stays(
+    decided: str, says: str, time: dict[str, Any], same_resource: bool
+) -> None:
     rows = as_rows(schedule())
     for act in DECISIONS[decided]:
         rows = by_hand(rows, act)
     start = time["start"][11:16]
-    rows = said(rows, same_room=same_room, **time, **SAYS[says])
+    rows = said(rows, same_resource=same_resource, **time, **SAYS[says])
     assert shown(mine(rows)) == expected(decided, says, start, "09:00")
     if decided == "nothing":
         return
-    rows = said(rows, same_room=same_room, **time)  # and its date comes back
+    rows = said(rows, same_resource=same_resource, **time)  # and its date comes back
     assert shown(mine(rows)) == expected(decided, "has it", start, "09:00")
 
 
-@pytest.mark.parametrize("same_room", [True, False], ids=["the same room", "another room"])
+@pytest.mark.parametrize("same_resource", [True, False], ids=["the same room", "another room"])
 @pytest.mark.parametrize("time", [USUAL, LATER], ids=["the same time", "another time"])
 @pytest.mark.parametrize("says", SAYS)
 @pytest.mark.parametrize("decided", DECISIONS)
 def test_a_decision_about_an_excluded_session_stays(
-    decided: str, says: str, time: dict[str, Any], same_room: bool
+    decided: str, says: str, time: dict[str, Any], same_resource: bool
 ) -> None:
     """First the holiday, then the decision, then another document."""
     rows = as_rows(schedule(**SAYS["excludes it"]))
     for act in DECISIONS[decided]:
         rows = by_hand(rows, act)
     start = time["start"][11:16]
-    rows = said(rows, same_room=same_room, **time, **SAYS[says])
+    rows = said(rows, same_resource=same_resource, **time, **SAYS[says])
     assert shown(mine(rows)) == expected(decided, says, start, "09:00")
     if decided != "nothing":
-        rows = said(rows, same_room=same_room, **time, **SAYS["excludes it"])
+        rows = said(rows, same_resource=same_resource, **time, **SAYS["excludes it"])
         assert shown(mine(rows)) == expected(decided, "excludes it", start, "09:00")
 
 
@@ -125,6 +127,6 @@ def test_a_decision_without_a_date_is_kept_once_and_in_its_room() -> None:
     rows = said(by_hand(as_rows(schedule()), "move"), **SAYS["has it no more"])
     again = aimed(rows, schedule(**SAYS["has it no more"]))
     assert (again.left, again.dropped, again.made) == (frozenset[str](), frozenset[str](), ())
-    other = aimed(rows, schedule(**SAYS["has it no more"]), same_room=False)
+    other = aimed(rows, schedule(**SAYS["has it no more"]), same_resource=False)
     assert UID in other.left
-    assert [event.sessions for event in other.made if len(event.sessions) == 1] == [((UID, True),)]
+    assert [event.occurrences for event in other.made if len(event.occurrences) == 1] == [((UID, True),)]

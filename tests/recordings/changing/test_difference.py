@@ -8,7 +8,7 @@ import pytest
 
 from app.recordings.changing.difference import CANCELLED, EXCLUDED, SCHEDULED, aim_at_nothing, aim_at_one
 from app.recurrence.server import STEADY
-from tests.recordings.changing.sessions import (
+from tests.recordings.changing.occurrences import (
     FIRST_AHEAD,
     NOW,
     WEEKLY,
@@ -44,16 +44,16 @@ def test_a_retime_moves_all_that_lies_ahead_into_one_new_series_and_keeps_their_
     assert [row.id for row in target.rows] == AHEAD
     assert {f"{row.start.astimezone(ZONE):%H:%M}" for row in target.rows} == {"10:30"}
     assert target.left == set(AHEAD)
-    assert [made.sessions for made in target.made] == [tuple((one, True) for one in AHEAD)]
+    assert [made.occurrences for made in target.made] == [tuple((one, True) for one in AHEAD)]
 
 
-@pytest.mark.parametrize("same_room", [True, False])
-def test_what_has_begun_is_never_touched(same_room: bool) -> None:
+@pytest.mark.parametrize("same_resource", [True, False])
+def test_what_has_begun_is_never_touched(same_resource: bool) -> None:
     running = at("2027-01-22T09:20:00")
-    target = aimed(ROWS, schedule(**LATER, duration_minutes=10), now=running, same_room=same_room)
+    target = aimed(ROWS, schedule(**LATER, duration_minutes=10), now=running, same_resource=same_resource)
     begun = {row.id for row in ROWS[: FIRST_AHEAD + 1]}
     assert begun.isdisjoint({row.id for row in target.rows} | target.left | target.dropped)
-    assert begun.isdisjoint(session for made in target.made for session, _ in made.sessions)
+    assert begun.isdisjoint(session for made in target.made for session, _ in made.occurrences)
 
 
 def test_another_length_is_another_time() -> None:
@@ -64,7 +64,7 @@ def test_another_length_is_another_time() -> None:
 def test_a_session_whose_new_time_has_passed_already_stays_as_it_was() -> None:
     """At 08:00 the lecture is put to 07:00: today's at 09:00 is recorded all the same."""
     morning = at("2027-01-22T08:00:00")
-    target = aimed(ROWS, schedule(start="2027-01-11T07:00:00"), now=morning, same_room=False)
+    target = aimed(ROWS, schedule(start="2027-01-11T07:00:00"), now=morning, same_resource=False)
     today = "occ_2027-01-22"
     assert today not in {row.id for row in target.rows} | target.left | target.dropped
     assert target.left == set(AHEAD) - {today}
@@ -117,18 +117,18 @@ def test_a_document_that_begins_earlier_makes_no_sessions_in_the_past() -> None:
 
 
 def test_another_room_takes_all_that_lies_ahead() -> None:
-    target = aimed(ROWS, schedule(), same_room=False)
+    target = aimed(ROWS, schedule(), same_resource=False)
     assert (target.left, [row.id for row in target.rows]) == (frozenset(AHEAD), AHEAD)
-    assert [len(made.sessions) for made in target.made] == [len(AHEAD)]
+    assert [len(made.occurrences) for made in target.made] == [len(AHEAD)]
 
 
 def test_a_moved_session_goes_to_the_new_room_at_its_own_time() -> None:
     rows = moved(ROWS, "2027-01-27", "2027-01-28T15:00:00", "2027-01-28T16:00:00")
-    target = aimed(rows, schedule(), same_room=False)
+    target = aimed(rows, schedule(), same_resource=False)
     assert target.left == set(AHEAD)
     series, alone = target.made
-    assert ("occ_2027-01-27", True) not in series.sessions
-    assert (starts(target)[1], alone.sessions) == (["01-28 15:00"], (("occ_2027-01-27", True),))
+    assert ("occ_2027-01-27", True) not in series.occurrences
+    assert (starts(target)[1], alone.occurrences) == (["01-28 15:00"], (("occ_2027-01-27", True),))
 
 
 # What was done to single sessions stays done
@@ -140,8 +140,8 @@ def test_a_cancelled_session_stays_cancelled_and_the_series_goes_through_it() ->
     assert (row.status, f"{row.start.astimezone(ZONE):%H:%M}") == (CANCELLED, "10:30")
     assert row.id not in target.left
     (series,) = target.made
-    assert (row.id, False) in series.sessions
-    assert len(series.sessions) == len(AHEAD)
+    assert (row.id, False) in series.occurrences
+    assert len(series.occurrences) == len(AHEAD)
 
 
 @pytest.mark.parametrize("change", [LATER, {"duration_minutes": 10}, {}], ids=["retimed", "shorter", "the same"])
@@ -150,13 +150,13 @@ def test_a_moved_session_stays_where_it_is(change: dict[str, Any]) -> None:
     target = aimed(rows, schedule(**change))
     mine = next(row for row in rows if row.moved)
     assert mine in target.rows
-    assert mine.id not in target.left | {session for made in target.made for session, _ in made.sessions}
+    assert mine.id not in target.left | {session for made in target.made for session, _ in made.occurrences}
     assert len(target.made) == (1 if change else 0)
 
 
 def test_a_session_moved_ahead_from_a_date_that_is_past_stays_too() -> None:
     rows = moved(ROWS, "2027-01-20", "2027-01-28T15:00:00", "2027-01-28T16:00:00")
-    target = aimed(rows, schedule(), same_room=False)
+    target = aimed(rows, schedule(), same_resource=False)
     assert "occ_2027-01-20" in target.left
     assert starts(target)[-1] == ["01-28 15:00"]
     assert next(row for row in target.rows if row.id == "occ_2027-01-20").moved
@@ -172,10 +172,10 @@ def test_a_session_moved_into_the_past_s_place_is_not_made_again() -> None:
 
 def test_a_moved_and_cancelled_session_stays_both() -> None:
     rows = cancelled(moved(ROWS, "2027-01-27", "2027-01-28T15:00:00", "2027-01-28T16:00:00"), "2027-01-27")
-    target = aimed(rows, schedule(**LATER), same_room=False)
+    target = aimed(rows, schedule(**LATER), same_resource=False)
     row = next(row for row in target.rows if row.id == "occ_2027-01-27")
     assert (row.status, row.moved, row.start) == (CANCELLED, True, at("2027-01-28T15:00:00"))
-    assert row.id not in {session for made in target.made for session, stays in made.sessions if stays}
+    assert row.id not in {session for made in target.made for session, stays in made.occurrences if stays}
 
 
 # Exclusions
@@ -192,7 +192,7 @@ def test_an_excluded_date_leaves_its_event() -> None:
 def test_a_date_that_is_excluded_no_more_gets_an_event_of_its_own_and_keeps_its_id() -> None:
     target = aimed(as_rows(schedule(**HOLIDAY)), schedule())
     assert (target.left, starts(target)) == (NONE, [["01-27 09:00"]])
-    assert target.made[0].sessions == (("occ_2027-01-27", True),)
+    assert target.made[0].occurrences == (("occ_2027-01-27", True),)
 
 
 def test_dates_next_to_each_other_share_an_event() -> None:
@@ -210,7 +210,7 @@ def test_an_exclusion_survives_a_retime() -> None:
 def test_an_exclusion_at_an_end_of_what_is_made_is_left_out() -> None:
     ends = {"exclude": ["2027-01-22", "2027-02-05"]}
     (series,) = aimed(as_rows(schedule(**ends)), schedule(**ends, **LATER)).made
-    assert all(stays for _, stays in (series.sessions[0], series.sessions[-1]))
+    assert all(stays for _, stays in (series.occurrences[0], series.occurrences[-1]))
 
 
 def test_a_cancelled_session_stays_cancelled_while_its_date_is_excluded_and_afterwards() -> None:
@@ -233,9 +233,9 @@ def test_a_cancelled_session_stays_cancelled_while_its_date_is_excluded_and_afte
 def test_a_session_at_a_clock_change_is_made_as_a_series_too(start: str, day: str, instant: str) -> None:
     """A single event would be refused beside the one that it replaces: Kaltura checks those of one template."""
     daily = schedule(start=start, recurrence={"frequency": "daily", "count": 4})
-    made = aimed(as_rows(daily), daily, same_room=False).made
+    made = aimed(as_rows(daily), daily, same_resource=False).made
     assert {one.planned.kind for one in made} == {"series"}
-    alone = next(one for one in made if one.sessions == ((f"occ_2027-{day}", True),))
+    alone = next(one for one in made if one.occurrences == ((f"occ_2027-{day}", True),))
     assert alone.planned.start.isoformat() == instant.replace("Z", "+00:00")
     for one in made:
         expected = [(int(seen.start.timestamp()), int(seen.end.timestamp())) for seen in one.planned.occurrences]
@@ -251,7 +251,7 @@ def test_a_moved_session_leaves_its_event_and_gets_a_series_of_one() -> None:
     target = aim_at_one(row, wanted, ZONE, STEADY)
     assert (target.rows, target.left, target.dropped) == ((wanted,), frozenset({row.id}), NONE)
     (made,) = target.made
-    assert (made.planned.kind, made.sessions, len(made.planned.occurrences)) == ("series", ((row.id, True),), 1)
+    assert (made.planned.kind, made.occurrences, len(made.planned.occurrences)) == ("series", ((row.id, True),), 1)
 
 
 @pytest.mark.parametrize(

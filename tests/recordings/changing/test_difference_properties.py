@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.recordings.changing.difference import CANCELLED, EXCLUDED, SCHEDULED, Row, Target, slot_of
 from app.recordings.document.document import RecordingDocument, Schedule
-from tests.recordings.changing.sessions import aimed, applied, as_rows
+from tests.recordings.changing.occurrences import aimed, applied, as_rows
 from tests.recurrence.support import generated, intervals
 
 # The two zones change their clocks twice within the months from which documents are drawn, the times lie in it.
@@ -77,8 +77,8 @@ def is_decided(row: Row) -> bool:
 
 
 def aim(scene: Scene) -> Target:
-    rows, after, now, same_room = scene
-    return aimed(rows, after, now=now, same_room=same_room)
+    rows, after, now, same_resource = scene
+    return aimed(rows, after, now=now, same_resource=same_resource)
 
 
 @given(scenes())
@@ -88,7 +88,7 @@ def test_what_has_begun_is_not_touched(scene: Scene) -> None:
     target = aim(scene)
     begun = {row.id for row in rows if row.start <= now}
     touched = {row.id for row in target.rows} | target.left | target.dropped
-    assert begun.isdisjoint(touched | {session for made in target.made for session, _ in made.sessions})
+    assert begun.isdisjoint(touched | {session for made in target.made for session, _ in made.occurrences})
 
 
 @given(scenes())
@@ -130,11 +130,11 @@ def test_a_session_is_as_the_document_says_unless_it_was_changed_by_hand(scene: 
 @given(scenes(), st.data())
 @settings(max_examples=100, deadline=None)
 def test_what_was_decided_by_hand_outlives_any_number_of_documents(scene: Scene, data: st.DataObject) -> None:
-    rows, after, now, same_room = scene
+    rows, after, now, same_resource = scene
     decided = {row.id: row for row in rows if is_decided(row) and row.start > now}
     final = rows
     for one in (after, data.draw(documents(after.zone.key)), after):
-        final = applied(final, aimed(final, one, now=now, same_room=same_room))
+        final = applied(final, aimed(final, one, now=now, same_resource=same_resource))
     for row in final:
         if was := decided.get(row.id):
             assert (row.status, row.moved, row.restored) == (was.status, was.moved, was.restored)
@@ -145,9 +145,9 @@ def test_what_was_decided_by_hand_outlives_any_number_of_documents(scene: Scene,
 @given(scenes())
 @settings(max_examples=100, deadline=None)
 def test_what_is_scheduled_is_in_one_event_that_stays_or_is_made(scene: Scene) -> None:
-    rows, _, now, same_room = scene
+    rows, _, now, same_resource = scene
     target = aim(scene)
-    made = Counter(session for one in target.made for session, stays in one.sessions if stays)
+    made = Counter(session for one in target.made for session, stays in one.occurrences if stays)
     before = {row.id: row for row in rows}
     assert max(made.values(), default=1) == 1
     assert target.left <= {row.id for row in rows if row.start > now and row.status == SCHEDULED}
@@ -158,7 +158,7 @@ def test_what_is_scheduled_is_in_one_event_that_stays_or_is_made(scene: Scene) -
         elif row.start > now:
             assert stays != (row.id in made)
             assert not stays or (row.start, row.end) == (before[row.id].start, before[row.id].end)
-        if stays and row.start > now and not same_room:
+        if stays and row.start > now and not same_resource:
             assert row.id not in {each.id for each in target.rows}  # its new time has passed: it stays in its room
 
 
@@ -170,11 +170,11 @@ def test_kaltura_makes_of_the_events_what_is_wanted_and_what_is_to_be_cancelled(
     times = {row.id: (row.start, row.end) for row in applied(rows, target)}
     for made in target.made:
         assert made.planned.kind == "series"
-        assert len(made.planned.occurrences) == len(made.sessions)
+        assert len(made.planned.occurrences) == len(made.occurrences)
         assert generated(made.planned) == intervals(made.planned.occurrences)
-        assert made.sessions[0][1]
-        assert made.sessions[-1][1]
-        for occurrence, (session, stays) in zip(made.planned.occurrences, made.sessions, strict=True):
+        assert made.occurrences[0][1]
+        assert made.occurrences[-1][1]
+        for occurrence, (session, stays) in zip(made.planned.occurrences, made.occurrences, strict=True):
             assert not stays or times[str(session)] == (occurrence.start, occurrence.end)
 
 

@@ -40,6 +40,17 @@ def test_it_is_recorded_there_and_not_here(scene: Scene) -> None:
     scene.holds()
 
 
+def test_the_recording_is_found_in_the_list_of_either_room(scene: Scene) -> None:
+    def listed(room: str) -> list[str]:
+        return [one["id"] for one in scene.service.get("/recordings", resource=room)["items"]]
+
+    assert listed(scene.other) == []
+    put(scene)
+    assert listed(scene.room) == listed(scene.other) == [scene.id]
+    found(scene.cancel(20))
+    assert listed(scene.other) == []
+
+
 @pytest.mark.parametrize("named", ["id", "name", "another case", "object"])
 def test_the_room_is_named_as_a_document_names_it(scene: Scene, named: str) -> None:
     ids = {one["systemName"]: one["id"] for one in scene.service.sandbox.state()["resources"]}

@@ -76,9 +76,11 @@ def test_what_is_over_or_runs_is_not_moved_nor_anything_into_the_past(service: L
     scene = begun(service, ahead=timedelta(minutes=-10))
     for number in (0, TODAY):
         problem(scene.move(number, start=scene.local(40)), 409, "occurrence_over")
-        problem(scene.cancel(number), 409, "occurrence_over")
+    problem(scene.cancel(0), 409, "occurrence_over")
+    problem(scene.move(0, title="Late"), 409, "occurrence_over")
     assert "over: it ended at" in problem(scene.move(0, duration_minutes=50), 409, "occurrence_over")["detail"]
-    assert "running: it began at" in problem(scene.move(TODAY, duration_minutes=90), 409, "occurrence_over")["detail"]
+    moved = scene.move(TODAY, start=scene.local(TODAY, hours=2), duration_minutes=90)
+    assert "running: it began at" in problem(moved, 409, "occurrence_over")["detail"]
     problem(scene.move(20, start=scene.local(3)), 409, "occurrence_over")
     assert service.writes() == []
     scene.holds()

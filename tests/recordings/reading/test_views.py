@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from app.recordings.document.document import EXAMPLE, RecordingDocument
-from app.recordings.reading.views import HistoryPage, OccurrenceView, RecordingView, RoomView
+from app.recordings.reading.views import HistoryPage, OccurrenceView, RecordedView, RecordingView, RoomView
 
 AT = datetime(2026, 11, 22, 14, 3, 7, tzinfo=UTC)
 STEP: dict[str, Any] = {
@@ -93,6 +93,7 @@ def test_an_occurrence_has_its_time_twice() -> None:
     start = datetime(2027, 1, 13, 14, tzinfo=UTC)
     view = OccurrenceView(
         id="occ_1",
+        title="MATH-123",
         start=start,
         end=start.replace(minute=50),
         local_start=start.astimezone(ZoneInfo("America/New_York")),
@@ -100,14 +101,18 @@ def test_an_occurrence_has_its_time_twice() -> None:
         status="scheduled",
         event_id=1336592,
         resource=RoomView(id=562931, system_name="EXTRON-100-ABC", name="Hall 1"),
+        recorded=RecordedView(entry_id="1_q7w2e9rt", duration_seconds=2987),
     )
     assert view.model_dump(mode="json") == {
+        "recorded": {"entry_id": "1_q7w2e9rt", "duration_seconds": 2987},
         "id": "occ_1",
+        "title": "MATH-123",
         "start": "2027-01-13T14:00:00Z",
         "end": "2027-01-13T14:50:00Z",
         "local_start": "2027-01-13T09:00:00-05:00",
         "time_zone": "America/New_York",
         "status": "scheduled",
+        "reason": None,
         "event_id": 1336592,
         "resource": {"id": 562931, "system_name": "EXTRON-100-ABC", "name": "Hall 1"},
     }

@@ -182,3 +182,12 @@ def test_a_session_that_expires_in_the_middle_is_renewed_once(service: Lectern) 
     service.sandbox.watch = expire
     service.made()
     assert service.calls().count("appToken.startSession") == 1
+
+
+def test_a_name_that_kaltura_takes_for_another_s_is_refused_and_not_tried_for_a_day(service: Lectern) -> None:
+    """A database may compare names without their accents: what is taken is not what is found."""
+    service.fault("error", RESOURCE, "add", code="SYSTEM_NAME_ALREADY_EXISTS")
+    shown = problem(service.schedule(example(resource={"system_name": "CAFE-1"})), 422, "refused_by_kaltura")
+    assert pointers(shown) == ["/resource"]
+    assert "GET /resources" in shown["detail"]
+    assert service.left() == NOTHING

@@ -18,7 +18,7 @@ from app.resources.mirror.refresh import EVERY, FIRST_PER_SECOND, INTEREST, Clai
 from app.resources.mirror.threads import Refreshers
 from app.resources.models import Mirror as Row
 from app.resources.models import Occurrence, Resource
-from app.resources.rounds import ENTRIES, RESOURCES, RoundClaim
+from app.resources.rounds import ENTRIES, RESOURCES, UPLOADS, RoundClaim
 from app.sandbox.seed.seed import RESOURCE_ID
 from tests.resources.mirrored import OTHER_ROOM, Room, room_of
 from tests.service import eventually
@@ -312,8 +312,8 @@ def test_nor_does_it_cost_a_round_its_lease(room: Room) -> None:
     room.rounds.ask()
     claim = room.rounds.claim()
     assert claim is not None
-    other = room.rounds.claim()
-    assert {claim.name, other and other.name} == {RESOURCES, ENTRIES}
+    others = [room.rounds.claim() for _ in range(2)]
+    assert {claim.name, *(other and other.name for other in others)} == {RESOURCES, ENTRIES, UPLOADS}
     room.rounds.give_back(claim)
     assert room.rounds.claim() == RoundClaim(claim.name, claim.fence + 1)
     room.rounds.give_back(claim)  # it is somebody else's by now

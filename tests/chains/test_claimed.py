@@ -34,10 +34,10 @@ def all_are(house: House, status: ChainStatus) -> Callable[[], bool]:
 def test_it_is_run_without_asking_the_database_for_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Store, "claim", lambda _store: None)
     with working(house, 2) as workers:
-        claims = [house.begin(str(number)) for number in range(5)]
+        claims = [house.create_claimed(str(number)) for number in range(5)]
         assert statuses(house) == [ChainStatus.RUNNING] * 5
         for claim in claims:
-            workers.take(claim)
+            workers.run_claimed(claim)
         until(all_are(house, ChainStatus.SUCCEEDED))
     assert house.world.count("make") == Counter(dict.fromkeys(house.world.count("make"), 5))
 
@@ -45,9 +45,9 @@ def test_it_is_run_without_asking_the_database_for_it(house: House, monkeypatch:
 def test_there_is_room_for_as_many_as_there_are_idle_workers(house: House, held: threading.Event) -> None:
     with working(house, 2) as workers:
         until(lambda: workers.spare)
-        workers.take(house.begin("one"))
+        workers.run_claimed(house.create_claimed("one"))
         assert workers.spare
-        workers.take(house.begin("two"))
+        workers.run_claimed(house.create_claimed("two"))
         assert not workers.spare
         held.set()
         until(all_are(house, ChainStatus.SUCCEEDED))
@@ -58,8 +58,8 @@ def test_there_is_room_for_as_many_as_there_are_idle_workers(house: House, held:
 def test_its_lease_is_kept_while_it_waits_for_a_worker(house: House, held: threading.Event) -> None:
     house.lease = 0.6
     with working(house, 1) as workers:
-        workers.take(house.begin("one"))
-        workers.take(house.begin("two"))
+        workers.run_claimed(house.create_claimed("one"))
+        workers.run_claimed(house.create_claimed("two"))
         time.sleep(2 * house.lease)
         assert house.store("other").claim() is None
         held.set()
@@ -68,9 +68,9 @@ def test_its_lease_is_kept_while_it_waits_for_a_worker(house: House, held: threa
 
 def test_a_stop_gives_it_back(house: House, held: threading.Event) -> None:
     with working(house, 1) as workers:
-        workers.take(house.begin("one"))
+        workers.run_claimed(house.create_claimed("one"))
         until(lambda: workers.running)
-        workers.take(house.begin("two"))
+        workers.run_claimed(house.create_claimed("two"))
         stopping = threading.Thread(target=workers.stop, args=(SOON,))
         stopping.start()
         until(workers.stopping)
@@ -90,14 +90,14 @@ def test_those_that_are_due_are_looked_for_meanwhile(house: House, monkeypatch: 
         end = time.monotonic() + SOON
         while house.chain(due).status != ChainStatus.SUCCEEDED:
             assert time.monotonic() < end
-            workers.take(house.begin(f"other-{others}"))
+            workers.run_claimed(house.create_claimed(f"other-{others}"))
             others += 1
             time.sleep(0.05)
 
 
 def test_when_its_process_dies_another_takes_it_over(house: House) -> None:
     """Before anything was sent, or noted."""
-    house.begin()
+    house.create_claimed()
     assert house.store("other").claim() is None
     house.let_time_pass()
     assert house.run("other")

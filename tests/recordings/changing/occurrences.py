@@ -47,9 +47,9 @@ def as_rows(wanted: Schedule) -> list[Row]:
 
 
 def aimed(
-    rows: list[Row], wanted: Schedule, *, now: datetime = NOW, same_room: bool = True, server: ZoneInfo = STEADY
+    rows: list[Row], wanted: Schedule, *, now: datetime = NOW, same_resource: bool = True, server: ZoneInfo = STEADY
 ) -> Target:
-    return aim_at_document(rows, wanted.occurrences, wanted.rule, wanted.zone, server, now, same_room=same_room)
+    return aim_at_document(rows, wanted.occurrences, wanted.rule, wanted.zone, server, now, same_resource=same_resource)
 
 
 def applied(rows: list[Row], target: Target) -> list[Row]:
@@ -57,7 +57,7 @@ def applied(rows: list[Row], target: Target) -> list[Row]:
     carried = {
         session: 1000 + number
         for number, made in enumerate(target.made)
-        for session, _ in made.sessions
+        for session, _ in made.occurrences
         if session is not None
     }
     changed = {row.id: replace(row, event=carried.get(row.id, row.event)) for row in target.rows}
@@ -87,7 +87,7 @@ def starts(target: Target) -> list[list[str]]:
     return [
         [
             f"{occurrence.start.astimezone(ZONE):%m-%d %H:%M}"
-            for occurrence, (_, stays) in zip(made.planned.occurrences, made.sessions, strict=True)
+            for occurrence, (_, stays) in zip(made.planned.occurrences, made.occurrences, strict=True)
             if stays
         ]
         for made in target.made

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from app.chains.models import ChainStatus
-from app.chains.steps import MOST_TOGETHER, Call, Done, Step, every
+from app.chains.steps import MAX_CALLS_AT_ONCE, Call, Done, Step, every
 from tests.chains.test_crashes import ENDS, SCRIPTS, Moments, is_right
 from tests.chains.world import LOST, STEPS, Crash, House, Watched, World, refused, retry
 
 TOGETHER: tuple[Step[World], ...] = tuple(
-    replace(step, together=every) if step.name in ("parts", "ties") else step for step in STEPS
+    replace(step, independent=every) if step.name in ("parts", "ties") else step for step in STEPS
 )
 TRIP = ("a", "b", "c")
 
@@ -114,47 +114,51 @@ def test_the_longest_pause_that_is_asked_for_is_made(house: House, watched: Watc
 def test_no_more_go_together_than_a_trip_has_parts(house: House, watched: Watched) -> None:
     trips = list[int]()
 
-    def side_by_side(acts: Sequence[Any], ahead: Sequence[Any] = (), late: Sequence[Any] = ()) -> list[Any]:
+    def side_by_side(
+        acts: Sequence[Any], prefetch: Sequence[Any] = (), prefetch_after: Sequence[Any] = ()
+    ) -> list[Any]:
         trips.append(len(acts))
         return [act() for act in acts]
 
-    many = [Call(str(number)) for number in range(MOST_TOGETHER + 3)]
-    house.steps = (Step("many", lambda _context: many, lambda _context, _call: Done(), together=every),)
+    many = [Call(str(number)) for number in range(MAX_CALLS_AT_ONCE + 3)]
+    house.steps = (Step("many", lambda _context: many, lambda _context, _call: Done(), independent=every),)
     house.trips = side_by_side
     house.create("one")
     house.run()
-    assert trips == [MOST_TOGETHER, 3]
+    assert trips == [MAX_CALLS_AT_ONCE, 3]
 
 
 def test_questions_ahead_go_with_the_last_of_them(house: House, watched: Watched) -> None:
     asked = list[tuple[int, int, int]]()
 
-    def side_by_side(acts: Sequence[Any], ahead: Sequence[Any] = (), late: Sequence[Any] = ()) -> list[Any]:
-        asked.append((len(acts), len(ahead), len(late)))
+    def side_by_side(
+        acts: Sequence[Any], prefetch: Sequence[Any] = (), prefetch_after: Sequence[Any] = ()
+    ) -> list[Any]:
+        asked.append((len(acts), len(prefetch), len(prefetch_after)))
         return [act() for act in acts]
 
-    many = [Call(str(number)) for number in range(MOST_TOGETHER + 1)]
+    many = [Call(str(number)) for number in range(MAX_CALLS_AT_ONCE + 1)]
     house.steps = (
         Step(
             "many",
             lambda _context: [*many, Call("last")],
             lambda _context, _call: Done(),
-            together=str.isdecimal,
-            ahead=lambda _context: [lambda: None],
-            late=lambda _context: [lambda: None, lambda: None],
+            independent=str.isdecimal,
+            prefetch=lambda _context: [lambda: None],
+            prefetch_after=lambda _context: [lambda: None, lambda: None],
         ),
     )
     house.trips = side_by_side
     house.create("one")
     house.run()
-    assert asked == [(MOST_TOGETHER, 0, 0), (1, 1, 2), (1, 0, 0)]
+    assert asked == [(MAX_CALLS_AT_ONCE, 0, 0), (1, 1, 2), (1, 0, 0)]
 
 
 def test_questions_that_cannot_be_put_keep_no_chain_from_its_end(house: House, watched: Watched) -> None:
     def mistake(_context: Any) -> list[Any]:
         raise ZeroDivisionError
 
-    house.steps = tuple(replace(step, ahead=mistake) if step.name == "parts" else step for step in TOGETHER)
+    house.steps = tuple(replace(step, prefetch=mistake) if step.name == "parts" else step for step in TOGETHER)
     house.create("one", "room")
     assert house.run()
     assert house.world.is_built()

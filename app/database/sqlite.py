@@ -1,0 +1,127 @@
+"""What is SQLite's own: how a file is opened, and how writes share its one lock.
+
+A write begins with BEGIN IMMEDIATE and waits its turn in a line of this process. Measured: deferred transactions that
+upgrade from reading to writing fail in spite of `busy_timeout`, immediate ones do not; and SQLite's own waiting polls
+with growing pauses, which a line does not.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+
+from app.database.files import owners_alone
+from app.database.turns import Line
+
+READ_ONLY = "lectern_read_only"
+"""The execution option of connections that only read."""
+
+
+def sqlite_engine(url: str, timeout: float) -> Engine:
+    """Its connections keep what they commit, and wait for `timeout` seconds at most for each other and other processes.
+
+    A connection with the option READ_ONLY begins with BEGIN, every other one with BEGIN IMMEDIATE.
+    """
+    engine = create_engine(
+        url, pool_size=64, pool_use_lifo=True, max_overflow=0, pool_timeout=timeout, hide_parameters=True
+    )
+
+    file, opening = engine.url.database or "", threading.Lock()
+
+    @event.listens_for(engine, "do_connect")
+    def _open(dialect: Dialect, record: object, arguments: object, more: object) -> None:
+        if file and not file.startswith((":", "file:")):
+            with opening:
+                owners_alone(Path(file))
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # BEGIN is ours, below
+        _write_ahead(connection, timeout)
+        # FULL: a power cut under NORMAL may lose a commit, and a lost checkpoint is a second entry in Kaltura.
+        for pragma in ("synchronous=FULL", f"busy_timeout={timeout * 1000:.0f}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        # What one has read is worthless as soon as another has written, and each would keep 2 MB of it.
+        connection.execute("PRAGMA cache_size=-512")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        read_only = connection.get_execution_options().get(READ_ONLY)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _write_ahead(connection: sqlite3.Connection, timeout: float) -> None:
+    """Two that make a write-ahead log of one new file are in each other's way, and SQLite waits for neither."""
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
+
+
+class Writes:
+    """SQLite's writes: one after another, and those that would wait for each other's fsync are committed with one.
+
+        the first      BEGIN ── its statements ──┬─ nobody waits ───────────────────────▶ COMMIT
+                                                 └─ lets all who wait now go first ─────▶ COMMIT, for all
+        each other     SAVEPOINT ── its statements ── RELEASE ── waits for that COMMIT
+
+    Each is still whole or not at all, and durable when it ends; it may see what those before it in its group have
+    written, and ends in their error when the group cannot be committed.
+    """
+
+    def __init__(self, engine: Engine, line: Line) -> None:
+        self._engine = engine
+        self._line = line
+        self._group: tuple[Connection, Future[None]] | None = None
+
+    @contextmanager
+    def transaction(self, timeout: float) -> Iterator[Connection]:
+        """Waits for its turn for `timeout` seconds at most. Raises SQLAlchemy's TimeoutError, or OperationalError."""
+        with self._line.turn(timeout):
+            if self._group is None:
+                with self._lead() as connection:
+                    yield connection
+                return
+            connection, committed = self._group
+            self._check(connection)
+            with connection.begin_nested():
+                yield connection
+        committed.result()
+
+    @contextmanager
+    def _lead(self) -> Iterator[Connection]:
+        committed = Future[None]()
+        try:
+            with self._engine.begin() as connection:
+                self._group = connection, committed
+                try:
+                    yield connection
+                    self._line.step_back()
+                    self._check(connection)
+                finally:
+                    self._group = None
+        except BaseException as error:
+            committed.set_exception(error)
+            raise
+        committed.set_result(None)
+
+    @staticmethod
+    def _check(connection: Connection) -> None:
+        """After some errors, of a full disk for one, SQLite has rolled back the transaction by itself."""
+        driver = connection.connection.driver_connection
+        if driver is None or not driver.in_transaction:
+            raise OperationalError(None, None, sqlite3.OperationalError("the transaction was rolled back"))

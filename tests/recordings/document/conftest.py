@@ -1,0 +1,13 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import Databases
+from tests.service import Lectern, lectern
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Lectern]:
+    """One service for all that leave nothing behind."""
+    with databases.one() as url, lectern(tmp_path_factory.mktemp("preview"), database_url=url) as running:
+        yield running
