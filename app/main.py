@@ -79,6 +79,10 @@ from app.sandbox.seed.seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER
 from app.sandbox.simulator import Sandbox
 from app.sandbox.transport import SandboxTransport
 from app.settings import Settings, networks_of
+from app.terms.answering import Terms
+from app.terms.applying.applier import Applier, Means
+from app.terms.planning.making import Planner
+from app.terms.router import router as terms
 from app.webhooks import people
 from app.webhooks.deliverers import Deliverers
 from app.webhooks.exchange import SECONDS, Sender
@@ -220,6 +224,18 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
     retention = Retention(database, settings.keep_days)
+    applier = Applier(
+        Means(
+            database,
+            store,
+            owner,
+            settings.term_chains or max(1, settings.workers // 2),
+            workers.nudge,
+            kaltura.client,
+            settings.time_zone,
+            server_zone,
+        )
+    )
     fan_out = FanOut(database, store, max(1, settings.workers // 2), workers.nudge)
     threads = Threads()
     listening = Listening(database, threads)
@@ -255,6 +271,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         workers.start()
         refreshers.start()
         retention.start()
+        applier.start()
         fan_out.start()
         listening.start()
         deliverers.start()
@@ -264,6 +281,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
             log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
         yield
         # In threads of asyncio's: those of requests may all be waiting for Kaltura.
+        await asyncio.to_thread(applier.stop, MIRROR_STOP_SECONDS)
         await asyncio.to_thread(fan_out.stop, MIRROR_STOP_SECONDS)
         ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
         await asyncio.to_thread(refreshers.stop, MIRROR_STOP_SECONDS)
@@ -314,6 +332,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second, findings)
     )
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads)
+    planner = Planner(database, app.state.kaltura, settings.time_zone)
+    app.state.terms = Terms(database, threads, planner, applier)
     app.state.calendars = Calendars(database, threads, fan_out)
     app.include_router(references)  # first: a reference may look like any other address
     app.include_router(recordings)
@@ -322,6 +342,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.include_router(chains)
     app.include_router(resources)
     app.include_router(calendar_links)
+    app.include_router(terms)
     app.include_router(campus_calendars)
     app.include_router(notices)
     app.include_router(findings_router)

@@ -28,6 +28,8 @@ class Recording(SQLModel, table=True):
     `version` is raised by the database (a trigger, migration 0005) with each change of the row. `last_number` is the
     highest number that a change gave an event of it, also one that is gone or was undone: none is given twice.
 
+    `term`, `section` and `meeting` say which meeting of a declared timetable it is of, if it is of one (app/terms).
+
     A failed one is not `listed` any more when a client has deleted it, or has sent its document once more.
 
     `campus` are the days of its calendars that its sessions may meet, as it follows them
@@ -39,6 +41,7 @@ class Recording(SQLModel, table=True):
         Index("ix_recording_first_start", "first_start", "id"),
         Index("ix_recording_updated_at", "updated_at", "id"),
         Index("ix_recording_last_end", "last_end"),
+        Index("ix_recording_term", "client", "term"),
     )
 
     id: str = Field(primary_key=True)
@@ -59,6 +62,9 @@ class Recording(SQLModel, table=True):
     version: int = Field(default=1, sa_type=BigInteger)
     last_number: int = 0
     listed: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    term: str | None = None
+    section: str | None = None
+    meeting: str | None = None
     campus: list[Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 

@@ -6,6 +6,7 @@ a chain (app/recordings/changing/steps.py). What the chain will find is decided 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -49,7 +50,12 @@ def etag(recording: Recording) -> str:
 
     The version alone would do, were it not for backups: after one is put back, versions are given out again.
     """
-    return f'"{recording.version:x}-{int(recording.updated_at.timestamp() * 1_000_000):x}"'
+    return etag_of(recording.version, recording.updated_at)
+
+
+def etag_of(version: int, updated_at: datetime) -> str:
+    """The same of columns alone."""
+    return f'"{version:x}-{int(updated_at.timestamp() * 1_000_000):x}"'
 
 
 def patched(recording: Recording, patch: Mapping[str, Any]) -> RecordingDocument:

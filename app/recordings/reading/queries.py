@@ -118,6 +118,9 @@ def views(session: Session, found: Sequence[Shown], server_zone: ZoneInfo) -> li
                     ),
                     *_about_resource(steps.get(chain.id, ())),
                 ],
+                "term": recording.term,
+                "section": recording.section,
+                "meeting": recording.meeting,
                 "created_at": recording.created_at,
                 "updated_at": recording.updated_at,
             }

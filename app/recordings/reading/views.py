@@ -160,6 +160,11 @@ class RecordingView(Out, DocumentFields, Standing):
         "they were so when it was asked for.",
         examples=[[]],
     )
+    term: str | None = Field(None, description="The term that keeps it, if one does.", examples=["2027S"])
+    section: str | None = Field(None, description="The section of the term that it is of.", examples=["20005"])
+    meeting: str | None = Field(
+        None, description="The meeting of the section, if the timetable names one.", examples=["1"]
+    )
     created_at: Instant = Field(description="When it was asked for.", examples=["2026-11-22T14:03:07Z"])
     updated_at: Instant = Field(description="When it last changed.", examples=["2026-11-22T14:03:08Z"])
 
