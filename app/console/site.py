@@ -1,0 +1,10 @@
+"""Every page and form of the console, put into the application."""
+
+from fastapi import FastAPI
+
+from app.console.frame import add_pages
+from app.console.signing import signing
+
+
+def add_console(app: FastAPI) -> None:
+    add_pages(app, signing)
