@@ -46,7 +46,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= words.FILTERS
-    made.globals |= {"state_of": words.state_of, "file": _file}
+    made.globals |= {"state_of": words.state_of, "kind_of": words.kind_of, "file": _file}
     return made
 
 

@@ -3,8 +3,9 @@
 from fastapi import FastAPI
 
 from app.console.frame import add_pages
+from app.console.pages import pages
 from app.console.signing import signing
 
 
 def add_console(app: FastAPI) -> None:
-    add_pages(app, signing)
+    add_pages(app, signing, pages)

@@ -84,6 +84,11 @@ def state_of(name: str) -> Markup:
     return Markup('<span class="state {}"><span aria-hidden="true">{}</span> {}</span>').format(*state)
 
 
+def kind_of(name: str) -> str:
+    """A state's class in the style sheet."""
+    return STATES[name].kind if name in STATES else "other"
+
+
 def plain(name: str) -> str:
     """A name of a program's in words: `template_entry` is `template entry`."""
     return name.replace("_", " ")
