@@ -1,9 +1,8 @@
 """What stands around every page: its templates, its headers, and how problems are told within it."""
 
 import hashlib
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from functools import cache
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,6 +33,14 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+TOLD = {
+    "precondition_failed": {"title": "It has changed meanwhile"},
+    "unauthorized": {"title": "Sign in first"},
+    "forbidden": {"title": "Not with this key"},
+}
+"""What is said of a problem instead of what a program is told."""
 
 
 @cache
@@ -86,14 +93,16 @@ def go(address: str) -> Response:
 
 def trouble(request: Request, problem: Problem) -> Response:
     """A problem, as a page. What the API's answer says of it is said here, too."""
-    answer = page(request, "problem.html", problem.status, problem=problem.document(), name=_name(problem.status))
+    answer = page(
+        request,
+        "problem.html",
+        problem.status,
+        problem={**problem.document(), **TOLD.get(problem.code, {})},
+        back=getattr(request.state, "back", None),
+    )
     if problem.retry_after is not None:
         answer.headers["Retry-After"] = str(problem.retry_after)
     return answer
-
-
-def _name(status: int) -> str:
-    return HTTPStatus(status).phrase
 
 
 class PageRoute(APIRoute):
@@ -128,15 +137,8 @@ def _to_sign_in(request: Request) -> Response:
     return go(f"/console/sign-in{back}")
 
 
-def router() -> APIRouter:
-    return APIRouter(prefix="/console", route_class=PageRoute, include_in_schema=False)
-
-
 def add_pages(app: FastAPI, *routers: APIRouter) -> None:
     """Serves these pages, and their files."""
     for each in routers:
         app.include_router(each)
     app.mount("/static/console", Assets(directory=FILES), name="console")
-
-
-Values = Mapping[str, Any]

@@ -4,19 +4,20 @@ import json
 from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from app.console import one, search, words
-from app.console.axis import style_sheet
-from app.console.frame import HEADERS, go, page, page_or_not_modified, router
+from app.console import words
+from app.console.frame import HEADERS, PageRoute, go, page, page_or_not_modified
 from app.console.people import Anyone, Reader, Viewer
-from app.console.room import week_of
-from app.console.today import today
+from app.console.views import one, search
+from app.console.views.axis import style_sheet
+from app.console.views.room import week_of
+from app.console.views.today import today
 from app.http.threads import Reading
 from app.recordings.document.document import EXAMPLE
 
-pages = router()
+pages = APIRouter(prefix="/console", route_class=PageRoute, include_in_schema=False)
 Day = Annotated[date | None, Query(ge=date(2000, 1, 1), le=date(2099, 12, 31))]
 
 

@@ -2,13 +2,13 @@
 
 import re
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app.access import sessions
-from app.console.frame import go, page, router
+from app.console.frame import PageRoute, go, page
 from app.console.people import COOKIE, Anyone, Posted, count_stranger, fields_of, person_of
 
-signing = router()
+signing = APIRouter(prefix="/console", route_class=PageRoute, include_in_schema=False)
 _OURS = re.compile(r"/console(?:[/?][!-\[\]-~]*)?")  # no backslash, which browsers take for a slash
 
 

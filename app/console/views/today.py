@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from app.access.keys import Client
-from app.console.axis import Axis, Bar, Seen, axis_for, lanes, sessions
 from app.console.people import Person
+from app.console.views.axis import Axis, Bar, Seen, axis_for, lanes, sessions
 from app.database.types import utc_now
 from app.findings.encoders import SILENT
 from app.findings.finding import Finding

@@ -6,9 +6,9 @@ from functools import partial
 
 from fastapi import Request
 
-from app.console.axis import Axis, Bar, axis_for, lanes, sessions
 from app.console.people import Person
-from app.console.today import how_it_is
+from app.console.views.axis import Axis, Bar, axis_for, lanes, sessions
+from app.console.views.today import how_it_is
 from app.database.database import Database
 from app.database.types import utc_now
 from app.findings.finding import Finding
