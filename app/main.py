@@ -29,6 +29,7 @@ from app.chains.engine import Engine
 from app.chains.pauses import Pauses
 from app.chains.store import Store, unfinished
 from app.chains.worker import Workers
+from app.console.site import add_console
 from app.database import counters
 from app.database.account import Account, account_of, take
 from app.database.database import Database
@@ -314,6 +315,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.settings = settings
     app.state.keys = keys
     app.state.strangers = Rates(door.STRANGERS_PER_MINUTE)
+    app.state.counted = Rates(settings.requests_per_minute) if settings.requests_per_minute else None
     app.state.database = database
     app.state.workers = workers
     app.state.mirror = mirror
@@ -361,12 +363,15 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.include_router(metrics_router(metrics.registry))
     problems.add_handlers(app)
     problems.add_schema(app)
+    docs.add_front(app, docs=settings.docs, console=settings.console)
+    if settings.console:
+        add_console(app)
     if settings.docs:
         docs.add_docs(app)
     app.add_middleware(Paths)
     app.add_middleware(headers.Head)
     app.add_middleware(limits.BodyLimit)
-    app.add_middleware(door.Door, keys=keys, settings=settings)
+    app.add_middleware(door.Door, keys=keys, counted=app.state.counted)
     app.add_middleware(requests.Requests, count=metrics.request)
     app.add_middleware(
         Shortcut,

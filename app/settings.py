@@ -87,6 +87,7 @@ class Settings(BaseSettings):
         "`/healthz`, `/readyz` and `/metrics` answer to all.",
     )
     docs: bool = Field(True, description="Whether `/docs`, `/static` and `/openapi.json` are served.")
+    console: bool = Field(True, description="Whether `/console`, the pages for people, is served.")
     workers: int = Field(8, ge=1, le=64, description="Chains run at once in this process.")
     term_chains: int | None = Field(
         None,
