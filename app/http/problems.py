@@ -1,6 +1,7 @@
 """How problems are answered, whoever met them, and what they look like in the OpenAPI document."""
 
 from functools import cache
+from html import escape
 from typing import Any
 
 import structlog
@@ -16,6 +17,7 @@ from starlette.exceptions import HTTPException
 from app.database.database import unavailable
 from app.http.errors import (
     CATALOGUE,
+    WAITING,
     BadRequest,
     DatabaseUnavailable,
     Internal,
@@ -209,3 +211,16 @@ def add_schema(app: FastAPI) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def table() -> str:
+    """The catalogue as docs/errors.md shows it, by status and code."""
+    kinds = sorted(CATALOGUE.values(), key=lambda kind: (kind.status, kind.code))
+    waits = "In a step of a chain: it is not done yet, and is tried again at its `next_attempt_at`."
+    rows = [
+        "| `code` | status | when it comes | what to do |",
+        "| --- | --- | --- | --- |",
+        *(f"| `{kind.code}` | {kind.status} | {kind.when} | {escape(kind.advice, quote=False)} |" for kind in kinds),
+        f"| `{WAITING}` | | {waits} | Nothing; its `detail` says what is in the way. |",
+    ]
+    return "\n".join(rows)
