@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,9 +26,10 @@ from tests.service import Lectern, found, lectern
 DEVICE = Client("device", resources=frozenset({"room"}))
 
 
-def polled(database: Database) -> dict[int, object]:
+def polled(database: Database) -> dict[int, datetime]:
     with database.read() as session:
-        return {row.resource_id: row.polled_at for row in session.execute(select(Encoder)).scalars()}
+        rows = session.execute(select(Encoder)).scalars()
+        return {row.resource_id: row.polled_at for row in rows if row.polled_at}
 
 
 def encoder(service: Lectern) -> dict[str, str | None]:
