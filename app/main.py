@@ -15,25 +15,28 @@ import httpx
 import structlog
 from fastapi import Depends, FastAPI
 from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import col
 from starlette.concurrency import run_in_threadpool
 
 from app.access import door
 from app.access.keys import Client, Keys
 from app.access.rates import Rates
 from app.access.scopes import Scope
+from app.calendars.accepting import Calendars
+from app.calendars.fan_out import FanOut
+from app.calendars.router import router as campus_calendars
 from app.chains.engine import Engine
 from app.chains.pauses import Pauses
 from app.chains.store import Store, unfinished
 from app.chains.worker import Workers
+from app.console.site import add_console
 from app.database import counters
 from app.database.account import Account, account_of, take
 from app.database.database import Database
 from app.database.migrating import migrate
-from app.findings.finding import Finding
 from app.findings.looking import Findings
 from app.findings.router import router as findings_router
-from app.findings.watch import Watch
+from app.findings.watch import Watch, cleared, raised
 from app.http import docs, errors, headers, hosts, limits, parameters, problems, requests
 from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
@@ -44,9 +47,7 @@ from app.kaltura.observing import Observe, Permissions, outcome_of, unobserved
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import Http, http_client
 from app.notices.listening import Listening
-from app.notices.models import NoticeKind
 from app.notices.router import router as notices
-from app.notices.telling import tell
 from app.operations import health, readiness
 from app.operations.gauges import Gauges
 from app.operations.metrics import Metrics
@@ -76,6 +77,10 @@ from app.sandbox.seed.seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER
 from app.sandbox.simulator import Sandbox
 from app.sandbox.transport import SandboxTransport
 from app.settings import Settings, networks_of
+from app.terms.answering import Terms
+from app.terms.applying.applier import Applier, Means
+from app.terms.planning.making import Planner
+from app.terms.router import router as terms
 from app.webhooks import people
 from app.webhooks.deliverers import Deliverers
 from app.webhooks.exchange import SECONDS, Sender
@@ -217,6 +222,19 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
     retention = Retention(database, settings.keep_days)
+    applier = Applier(
+        Means(
+            database,
+            store,
+            owner,
+            settings.term_chains or max(1, settings.workers // 2),
+            workers.nudge,
+            kaltura.client,
+            settings.time_zone,
+            server_zone,
+        )
+    )
+    fan_out = FanOut(database, store, max(1, settings.workers // 2), workers.nudge)
     threads = Threads()
     listening = Listening(database, threads)
     notify = settings.notify.get_secret_value()
@@ -233,7 +251,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     )
     client = kaltura.client()
     ask = readiness.Asking(client, kaltura.permissions)
-    watch = Watch(database, findings, raised=_raised, cleared=_cleared, before=(signs.write_if_due, ask))
+    watch = Watch(database, findings, raised=raised, cleared=cleared, before=(signs.write_if_due, ask))
 
     @cache
     def prepare() -> None:
@@ -251,6 +269,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         workers.start()
         refreshers.start()
         retention.start()
+        applier.start()
+        fan_out.start()
         listening.start()
         deliverers.start()
         watch.start()
@@ -259,6 +279,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
             log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
         yield
         # In threads of asyncio's: those of requests may all be waiting for Kaltura.
+        await asyncio.to_thread(applier.stop, MIRROR_STOP_SECONDS)
+        await asyncio.to_thread(fan_out.stop, MIRROR_STOP_SECONDS)
         ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
         await asyncio.to_thread(refreshers.stop, MIRROR_STOP_SECONDS)
         await asyncio.to_thread(retention.stop, MIRROR_STOP_SECONDS)
@@ -290,6 +312,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.settings = settings
     app.state.keys = keys
     app.state.strangers = Rates(door.STRANGERS_PER_MINUTE)
+    app.state.counted = Rates(settings.requests_per_minute) if settings.requests_per_minute else None
     app.state.database = database
     app.state.workers = workers
     app.state.mirror = mirror
@@ -308,6 +331,9 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second, findings)
     )
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads)
+    planner = Planner(database, app.state.kaltura, settings.time_zone)
+    app.state.terms = Terms(database, threads, planner, applier)
+    app.state.calendars = Calendars(database, threads, fan_out)
     app.include_router(references)  # first: a reference may look like any other address
     app.include_router(recordings)
     app.include_router(occurrences)
@@ -315,6 +341,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.include_router(chains)
     app.include_router(resources)
     app.include_router(calendar_links)
+    app.include_router(terms)
+    app.include_router(campus_calendars)
     app.include_router(notices)
     app.include_router(findings_router)
     app.include_router(
@@ -332,12 +360,15 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.include_router(metrics_router(metrics.registry))
     problems.add_handlers(app)
     problems.add_schema(app)
+    docs.add_front(app, docs=settings.docs, console=settings.console)
+    if settings.console:
+        add_console(app)
     if settings.docs:
         docs.add_docs(app)
     app.add_middleware(Paths)
     app.add_middleware(headers.Head)
     app.add_middleware(limits.BodyLimit)
-    app.add_middleware(door.Door, keys=keys, settings=settings)
+    app.add_middleware(door.Door, keys=keys, counted=app.state.counted)
     app.add_middleware(requests.Requests, count=metrics.request)
     app.add_middleware(
         Shortcut,
@@ -360,17 +391,3 @@ def _who(keys: Keys, feed: Feed, scope: Mapping[str, Any], resource_id: int) -> 
         return None
     known = feed.versions.resources[resource_id]
     return client if client.may_see(resource_id, known.system_name, feed.versions.is_id) else None
-
-
-def _raised(session: Session, found: Finding) -> None:
-    _tell_of(session, NoticeKind.FINDING_RAISED, found)
-
-
-def _cleared(session: Session, found: Finding) -> None:
-    _tell_of(session, NoticeKind.FINDING_CLEARED, found)
-
-
-def _tell_of(session: Session, kind: NoticeKind, found: Finding) -> None:
-    """What is nobody's own is told to those who see all."""
-    subject = found.subject.recording_id or found.key
-    tell(session, kind, found.client or None, subject, found.model_dump(mode="json", exclude={"key", "client"}))

@@ -87,7 +87,15 @@ class Settings(BaseSettings):
         "`/healthz`, `/readyz` and `/metrics` answer to all.",
     )
     docs: bool = Field(True, description="Whether `/docs`, `/static` and `/openapi.json` are served.")
+    console: bool = Field(True, description="Whether `/console`, the pages for people, is served.")
     workers: int = Field(8, ge=1, le=64, description="Chains run at once in this process.")
+    term_chains: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Chains that plans of terms are applied with at once, in this process; half of the workers if left "
+        "out.",
+    )
     one_cpu: bool = Field(
         True,
         description="Whether the process keeps to one CPU, the one that the system finds best at the moment. Its "

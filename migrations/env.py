@@ -11,7 +11,8 @@ import app.chains.models
 import app.database.account
 import app.findings.models
 import app.recordings.models
-import app.resources.models  # noqa: F401 - for their tables
+import app.resources.models
+import app.terms.models  # noqa: F401 - for their tables
 from app.database.types import UtcDateTime
 
 

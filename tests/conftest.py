@@ -46,7 +46,7 @@ NOT_QUICK = (
     ),
 )
 
-for part in ("chains", "resources", "recordings", "findings", "notices", "webhooks"):
+for part in ("chains", "resources", "recordings", "findings", "notices", "webhooks", "terms"):
     import_module(f"app.{part}.models")
 
 

@@ -28,8 +28,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "notices": BASE,
     "resources": BASE | {"kaltura", "recurrence"},
     "recordings": BASE | {"kaltura", "recurrence", "chains", "resources", "notices"},
+    "terms": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "calendars", "notices"},
+    "calendars": BASE | {"recurrence", "chains", "resources", "recordings"},
     "webhooks": BASE | {"notices"},
-    "findings": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings"},
+    "findings": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "notices"},
+    "console": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "findings"},
     "migrations": {"database"},  # a migration describes its own tables, and models go on without it
 }
 KNOWS_EVERYTHING = {"main", "cli", "operations"}
@@ -39,8 +42,11 @@ FLOORS: dict[str, list[str]] = {
                   "encoders", "mirror", "feed", "router", "links_router"],
     "recordings": ["models", "whose", "telling", "retention", "document", "reading", "scheduling", "changing",
                    "accepting", "parameters", "router", "references_router", "occurrences_router", "chains_router"],
+    "terms": ["models", "meetings", "reading", "comparing", "keeping", "schemas", "planning", "applying", "showing",
+              "answering", "router"],
     "findings": ["schemas", "kinds", "finding", "models", "recordings", "differences", "encoders", "service",
                  "looking", "watch", "listing", "router"],
+    "calendars": ["days", "schemas", "ics", "reading", "keeping", "preview", "fan_out", "accepting", "router"],
 }  # fmt: skip
 MAX_FILES = 12  # beside each other in a folder; `__init__.py` is none
 
@@ -60,7 +66,10 @@ WAIT_FOR_A_CHAIN = {
     "patch /recordings/{}/occurrences/{}",
     "delete /recordings/{}/occurrences/{}",
     "post /recordings/{}/occurrences/{}/restore",
+    "put /calendars/{}",
+    "post /calendars/{}/preview",  # its body may take a second to be read
 }
+WAIT_FOR_A_PLAN = {"post /terms/{}/plans"}
 WAIT_FOR_A_NOTICE = {"get /notices"}
 WAIT_FOR_KALTURA = {
     *("post /recordings/preview", "get /resources", "get /resources/{}", "put /resources/{}/state"),
@@ -267,7 +276,7 @@ def test_endpoints_are_sync_but_for_those_that_wait_or_answer_from_memory() -> N
         for endpoint, function in endpoints(path)
         if isinstance(function, ast.AsyncFunctionDef)
     }
-    waiting = WAIT_FOR_A_CHAIN | WAIT_FOR_A_NOTICE | WAIT_FOR_KALTURA
+    waiting = WAIT_FOR_A_CHAIN | WAIT_FOR_A_PLAN | WAIT_FOR_A_NOTICE | WAIT_FOR_KALTURA
     assert asynchronous == waiting | ANSWER_FROM_MEMORY | ANSWER_WHATEVER_THE_THREADS_DO
 
 

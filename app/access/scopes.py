@@ -9,4 +9,5 @@ class Scope(StrEnum):
     RECORDINGS_READ = "recordings:read"
     RECORDINGS_WRITE = "recordings:write"
     SCHEDULE_READ = "schedule:read"
+    CALENDARS_WRITE = "calendars:write"
     ADMIN = "admin"

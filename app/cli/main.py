@@ -16,6 +16,7 @@ import typer
 
 from app.cli import account, keys, webhooks
 from app.cli.database import opened
+from app.cli.term.commands import app as term
 from app.cli.trouble import in_a_sentence, stoppable
 from app.cli.watch import watch
 from app.sandbox.server import serve as serve_sandbox
@@ -59,6 +60,7 @@ def _settings(**given: Any) -> "Settings":
 main.add_typer(keys.commands(_settings), name="keys")
 main.add_typer(account.commands(_settings), name="account")
 main.add_typer(webhooks.commands(_settings), name="webhooks")
+main.add_typer(term, name="term")
 main.command()(watch)
 
 

@@ -4,7 +4,8 @@
     ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
     ├── Conflict 409
     │   ├── ReferenceInUse · ScheduleConflict · AmbiguousResource · ChainRunning · NothingToResume
-    │   └── NotChangeable · OccurrenceOver · Cancelled · NotOurs · BatchRefused
+    │   ├── NotChangeable · OccurrenceOver · Cancelled · NotOurs · BatchRefused · CalendarInUse
+    │   └── PlanNotReady · PlanBlocked · PlanSuperseded · PlanExpired · ApplyRunning
     ├── PreconditionFailed 412
     ├── PayloadTooLarge 413 · UnsupportedMediaType 415
     ├── InvalidDocument 422
@@ -159,6 +160,45 @@ class BatchRefused(Conflict):
     advice = "This recording is as it was. Mend the other change, and send both again."
 
 
+class PlanNotReady(Conflict):
+    code, title = "plan_not_ready", "This plan is not there to be applied"
+    when = "The plan is still being made, or nothing of what was sent could be read."
+    advice = "Look at the plan: wait until it is made, or mend what its problem says and send the declaration again."
+
+
+class PlanBlocked(Conflict):
+    """`guards` are those that block it and were not allowed, as the plan shows them."""
+
+    code, title = "plan_blocked", "A guard blocks this plan"
+    when = "A plan of a term is to be applied that a guard blocks. Nothing was changed."
+    advice = "Look at the plan. If it is right, apply it with the guards' names in `allow`."
+
+
+class PlanSuperseded(Conflict):
+    code, title = "plan_superseded", "A later plan of this term was applied"
+    when = "A plan of a term is to be applied, or resumed, after a later one. Nothing was changed."
+    advice = "Make a new plan."
+
+
+class PlanExpired(Conflict):
+    code, title = "plan_expired", "This plan is too old"
+    when = "A plan of a term is to be applied more than 24 hours after it was made. Nothing was changed."
+    advice = "Make a new plan."
+
+
+class ApplyRunning(Conflict):
+    code, title = "apply_running", "Another plan of this term is being applied"
+    when = "A plan of a term is to be applied while another one is. Nothing was changed."
+    advice = "Wait until the other one is done, or stop it."
+    retry_after = 5
+
+
+class CalendarInUse(Conflict):
+    code, title = "calendar_in_use", "Recordings name this calendar"
+    when = "A calendar is to be taken away that a recording names which did not fail and was not cancelled."
+    advice = "Take its name out of their `calendars` first, or say no days in it."
+
+
 class PreconditionFailed(Problem):
     status, code, title = 412, "precondition_failed", "The recording is not as your If-Match says"
     when = "Somebody changed the recording after you read the `ETag` that you sent as `If-Match`."
@@ -173,8 +213,8 @@ class NothingToResume(Conflict):
 
 class PayloadTooLarge(Problem):
     status, code, title = 413, "payload_too_large", "The body is too large"
-    when = "The body has more than 256 KiB."
-    advice = "Send at most 256 KiB."
+    when = "The body has more than 256 KiB; a term's declaration more than 16 MiB, or more than 20,000 meetings."
+    advice = "Send at most 256 KiB; of a term's declaration 16 MiB."
 
 
 class UnsupportedMediaType(Problem):

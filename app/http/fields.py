@@ -238,6 +238,10 @@ class Words:
     without: str = ""
 
     def read(self, value: str) -> str:
+        clean = value.strip()
+        plain = value.isascii() and value.isprintable() and not any(char in value for char in self.without)
+        if plain and self.least <= len(clean) and len(value) <= self.max_bytes:
+            return clean  # nothing of what follows could be wrong with it, and nearly all texts are like it
         if _SURROGATE.search(value):
             raise broken("must be valid Unicode, without lone surrogates")
         size = len(value.encode())

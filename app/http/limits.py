@@ -1,5 +1,7 @@
 """How much a request may bring, and what is refused before anything looks at it."""
 
+import re
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.errors import BadRequest, HeadersTooLarge, PayloadTooLarge, Problem, TooManyConnections, render
@@ -8,6 +10,7 @@ from app.http.requests import NO_ROUTE, Count, method_of
 
 MAX_HEAD = 16 * 1024  # bytes of address and headers; a browser behind two proxies sends a tenth of it
 MAX_BODY = 256 * 1024  # bytes; holds the longest description, 65,535 bytes, also with most of it escaped
+STREAMED = re.compile(r"/terms/[^/]+/plans")  # where an operation reads its body itself, as a stream
 DRAINED = 1024 * 1024  # bytes read and dropped of a body that is too large, so that its sender sees the answer
 
 
@@ -18,7 +21,7 @@ class BodyLimit:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or (scope["method"] == "POST" and STREAMED.fullmatch(scope["path"])):
             await self.app(scope, receive, send)
             return
         body, size, more = b"", 0, True

@@ -60,6 +60,10 @@ def _invalid(errors: list[dict[str, str]]) -> InvalidDocument:
     return InvalidDocument(f"{len(errors)} mistake(s), each with its place in errors.", errors=errors)
 
 
+def from_validation(error: RequestValidationError) -> Problem:
+    return _invalid(_with_places(error))
+
+
 def _allowed(request: Request) -> str:
     """The methods that an address takes. Starlette names those of the first route that matches alone."""
     route = request.scope.get("route")  # none: the page and static files
@@ -76,7 +80,7 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _validation(_request: Request, error: RequestValidationError) -> Response:
         # FastAPI hands on the bytes of a body that does not claim to be JSON.
-        return render(UnsupportedMediaType() if isinstance(error.body, bytes) else _invalid(_with_places(error)))
+        return render(UnsupportedMediaType() if isinstance(error.body, bytes) else from_validation(error))
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
@@ -193,6 +197,10 @@ def add_schema(app: FastAPI) -> None:
         document = make()
         schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
         document["components"]["schemas"] |= schema.pop("$defs") | {"Problem": schema}
+        for operation in [one for path in document["paths"].values() for one in path.values()]:
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                # Of a body that an operation reads by itself.
+                document["components"]["schemas"] |= content["schema"].pop("$defs", {})
         document["components"]["examples"] = {
             code: {"summary": kind.title, "value": example(kind)} for code, kind in sorted(CATALOGUE.items())
         }

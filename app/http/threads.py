@@ -7,6 +7,7 @@
     feed      2       an encoder's schedule that is put together anew
     health    1       `/metrics`; `/readyz` is worked out elsewhere, once for all who ask (app/http/requests.py)
     kaltura   6       what may wait for Kaltura; 3 for one key
+    planning  2       a term's plan that is being made
 
 Whoever finds no place stands in line, without a thread and without a connection, for `PATIENCE` at most; then it is
 `Busy`. Whoever has a place waits for nobody else's: all places together are fewer than the threads there are (AnyIO has
@@ -73,6 +74,7 @@ class Threads:
         self.feed = Places(2)
         self.health = Places(1)
         self.kaltura = Places(6, each=3)
+        self.planning = Places(2, patient=True)
         self._asking = set[asyncio.Timeout]()
         self._stopping = False
 

@@ -157,7 +157,7 @@ def _findings(session: Session, per_second: float, confirms: bool = True) -> Ite
     if len(found) > MOST:
         yield Finding(False, f"there are {len(found) - MOST} more findings", "GET /findings lists them.")
     if not found:
-        yield Finding(True, "there is nothing that a person should look at")
+        yield Finding(True, "nothing is stuck, and there is nothing else that a person should look at")
 
 
 def _writing_to(database: Database) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ from app.recordings.changing import batch, one_occurrence, requests
 from app.recordings.changing.batch_schemas import Batch, Outcome
 from app.recordings.changing.final_state import Planned
 from app.recordings.document import draft as drafts
+from app.recordings.document.campus import NOTHING, Campus, newest
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.preview import Preview, preview
 from app.recordings.models import Recording, RecordingStatus
@@ -67,7 +68,7 @@ class Acceptance:
     async def schedule(self, client: Client, document: RecordingDocument, key: str | None, wait: float) -> Response:
         """201 with a new recording, 200 with one that was there, 202 with one that goes on, or its problem."""
         # Refused before anything is written.
-        draft = drafts.draft(client.name, document, self.default_zone, self.server_zone)
+        draft = await self._draft(client, document)
 
         def accept(session: Session) -> Accepted:
             return requests.post(session, self.store, draft, key, claim=self.workers.spare)
@@ -139,10 +140,18 @@ class Acceptance:
 
     async def put(self, client: Client, document: RecordingDocument, wait: float) -> Response:
         """201 with a new recording, 200 with a changed one, 204 for one that is as the document says."""
-        draft = drafts.draft(client.name, document, self.default_zone, self.server_zone)
+        draft = await self._draft(client, document)
         return await self._run(
             client, lambda session: requests.put(session, self.store, document, draft, self.default_zone), wait
         )
+
+    async def _draft(self, client: Client, document: RecordingDocument) -> drafts.Draft:
+        campus = await self.threads.reading.run(self._campus, document) if document.calendars else NOTHING
+        return drafts.draft(client.name, document, self.default_zone, self.server_zone, campus)
+
+    def _campus(self, document: RecordingDocument) -> Campus:
+        with self.database.read() as session:
+            return newest(session, document)
 
     async def preview(self, client: Client, kaltura: KalturaClient, document: RecordingDocument) -> Preview:
         """What the document would come to. Writes nothing."""

@@ -28,7 +28,12 @@ class Recording(SQLModel, table=True):
     `version` is raised by the database (a trigger, migration 0005) with each change of the row. `last_number` is the
     highest number that a change gave an event of it, also one that is gone or was undone: none is given twice.
 
+    `term`, `section` and `meeting` say which meeting of a declared timetable it is of, if it is of one (app/terms).
+
     A failed one is not `listed` any more when a client has deleted it, or has sent its document once more.
+
+    `campus` are the days of its calendars that its sessions may meet, as it follows them
+    (app/recordings/document/campus.py).
     """
 
     __table_args__ = (
@@ -36,6 +41,7 @@ class Recording(SQLModel, table=True):
         Index("ix_recording_first_start", "first_start", "id"),
         Index("ix_recording_updated_at", "updated_at", "id"),
         Index("ix_recording_last_end", "last_end"),
+        Index("ix_recording_term", "client", "term"),
     )
 
     id: str = Field(primary_key=True)
@@ -56,6 +62,10 @@ class Recording(SQLModel, table=True):
     version: int = Field(default=1, sa_type=BigInteger)
     last_number: int = 0
     listed: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    term: str | None = None
+    section: str | None = None
+    meeting: str | None = None
+    campus: list[Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class RecordingTag(SQLModel, table=True):
@@ -79,6 +89,37 @@ class ScheduleEvent(SQLModel, table=True):
     kind: str
     occurrences: int
     recurrence: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+
+
+class Calendar(SQLModel, table=True):
+    """Campus days under a name, which documents say. Recordings read them; only app/calendars writes them.
+
+    `version` is the database's own number (app/database/counters.py): whatever says other days has a higher one.
+    `days`: `[{"name", "from", "to", "meets_as"}]`, in order of their dates, null where there is nothing to say.
+    """
+
+    name: str = Field(primary_key=True)
+    title: str | None = None
+    version: int = Field(sa_type=BigInteger)
+    days: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    updated_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
+
+
+class RecordingCalendar(SQLModel, table=True):
+    """A calendar that a recording's document names, and which version of it the recording follows.
+
+    `tried` is the version that a chain of the fan-out was last begun for, and `chain_id` that chain: whoever is behind,
+    and was tried already, is not tried again before the calendar changes, or is sent once more.
+    """
+
+    __tablename__ = "recording_calendar"
+    __table_args__ = (Index("ix_recording_calendar_version", "calendar", "version"),)
+
+    recording_id: str = Field(primary_key=True, foreign_key="recording.id")
+    calendar: str = Field(primary_key=True)
+    version: int = Field(sa_type=BigInteger)
+    tried: int | None = Field(default=None, sa_type=BigInteger)
+    chain_id: str | None = None
 
 
 class IdempotencyKey(SQLModel, table=True):

@@ -21,7 +21,14 @@ from app.chains.models import Chain, ChainStep, Lane
 from app.database.database import Database
 from app.database.types import database_now, utc_now
 from app.notices.reading import forget as forget_notices
-from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, RecordingTag, ScheduleEvent
+from app.recordings.models import (
+    IdempotencyKey,
+    Recording,
+    RecordingCalendar,
+    RecordingStatus,
+    RecordingTag,
+    ScheduleEvent,
+)
 from app.resources.models import Booking, Drift, Occurrence
 
 log = structlog.get_logger(__name__)
@@ -99,6 +106,7 @@ def _forget(session: Session, ids: Sequence[str], *still: ColumnElement[bool]) -
         (ChainStep, col(ChainStep.chain_id).in_(chains)),
         (Chain, col(Chain.subject).in_(subjects)),
         (RecordingTag, col(RecordingTag.recording_id).in_(gone)),
+        (RecordingCalendar, col(RecordingCalendar.recording_id).in_(gone)),
         (ScheduleEvent, col(ScheduleEvent.recording_id).in_(gone)),
         (Drift, col(Drift.booking_id).in_(gone)),
         (Occurrence, col(Occurrence.booking_id).in_(gone)),

@@ -8,7 +8,7 @@
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import cache, partial
@@ -65,7 +65,7 @@ class Occurrence:
     """One occurrence. `start` and `end` are UTC, `end` is `start` plus the duration in elapsed seconds.
 
     `local` is the wall-clock time (naive) that results, `wanted` the one that was asked for where a gap moved it.
-    `added`: the recurrence has no such occurrence, an inclusion alone does.
+    `added`: the recurrence has no such occurrence, an inclusion alone does, or a make-up day, whose words are `reason`.
     """
 
     start: datetime
@@ -75,6 +75,7 @@ class Occurrence:
     excluded_by: Exclusion | None = None
     wanted: datetime | None = None
     added: bool = False
+    reason: str | None = None
 
 
 def zone(name: str) -> ZoneInfo:
@@ -171,6 +172,18 @@ def occurrences(
     if len(found) > MAX_OCCURRENCES:
         raise RuleError("", TOO_MANY)
     return tuple(found[instant] for instant in sorted(found))
+
+
+def also_excluded(
+    found: Sequence[Occurrence], exclude: Sequence[Exclusion], but: Collection[date] = ()
+) -> tuple[Occurrence, ...]:
+    """The same sessions; those that nothing excludes yet are excluded by these, except on the dates of `but`."""
+    excluded = excluding(exclude)
+    return tuple(
+        one if one.excluded_by or day in but else replace(one, excluded_by=excluded(day))
+        for one in found
+        for day in [(one.wanted or one.local).date()]
+    )
 
 
 def usual_days(start: datetime, rule: Rule | Collection[date] | None) -> set[date]:

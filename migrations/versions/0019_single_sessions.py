@@ -1,7 +1,7 @@
 """What is said of single occurrences: a title, an end that was moved, and what is in the way of one that is left out.
 
 Revision ID: 0019
-Revises: 0017
+Revises: 0018
 """
 
 # ruff: noqa: S608 - no value in these statements comes from outside
@@ -11,7 +11,7 @@ from alembic import op
 from app.database.types import UtcDateTime
 
 revision = "0019"
-down_revision = "0017"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 

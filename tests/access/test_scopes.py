@@ -16,6 +16,7 @@ from tests.keys import bearer, key, revoke
 from tests.service import Lectern, lectern, problem
 
 READ, WRITE, SCHEDULE, ADMIN = "recordings:read", "recordings:write", "schedule:read", "admin"
+CALENDARS = "calendars:write"
 
 NEEDS: dict[str, str | None] = {
     "GET /recordings": READ,
@@ -49,6 +50,11 @@ NEEDS: dict[str, str | None] = {
     "POST /resources/{id}/calendar-link": SCHEDULE,
     "DELETE /resources/{id}/calendar-link": SCHEDULE,
     "GET /calendar-links/{token}.ics": None,  # the address is the key
+    "GET /calendars": READ,
+    "GET /calendars/{name}": READ,
+    "PUT /calendars/{name}": CALENDARS,
+    "POST /calendars/{name}/preview": CALENDARS,  # it shows what a change would come to for everybody
+    "DELETE /calendars/{name}": CALENDARS,
     "GET /healthz": None,
     "GET /readyz": None,
     "GET /metrics": READ,  # counts alone: a monitoring system need not be an admin
@@ -59,10 +65,11 @@ HOLDS: dict[str, set[str]] = {
     "reader": {READ},
     "writer": {WRITE},
     "reader and writer": {READ, WRITE},
+    "registrar": {CALENDARS},
     "encoder": {SCHEDULE},
     "narrowed encoder": {SCHEDULE},
-    "admin": {READ, WRITE, SCHEDULE, ADMIN},
-    "given": {READ, WRITE, SCHEDULE, ADMIN},  # in LECTERN_API_KEYS
+    "admin": {READ, WRITE, SCHEDULE, CALENDARS, ADMIN},
+    "given": {READ, WRITE, SCHEDULE, CALENDARS, ADMIN},  # in LECTERN_API_KEYS
 }
 GIVEN = "given-key-0123456789abcdef0123456789"
 DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi/openapi.json").read_text(encoding="utf-8"))
@@ -86,6 +93,7 @@ def sent(service: Lectern) -> dict[str, dict[str, str]]:
         "reader": key(service, "r", READ),
         "writer": key(service, "w", WRITE),
         "reader and writer": key(service, "rw", READ, WRITE),
+        "registrar": key(service, "c", CALENDARS),
         "encoder": key(service, "e", SCHEDULE),
         "narrowed encoder": key(service, "n", SCHEDULE, resources=["extron-100-abc"]),
         "admin": key(service, "a", ADMIN),
@@ -103,7 +111,7 @@ def ask(service: Lectern, operation: str, headers: dict[str, str]) -> Response:
     """Whoever may is told that there is no such recording, or that the document is empty. Kaltura stays as it is."""
     method, path = operation.split(" ")
     values = {"id": "EXTRON-100-ABC" if "resources" in path else "rec_0", "occurrence_id": "occ_0"}
-    values |= {"reference_id": "r", "token": "t"}
+    values |= {"reference_id": "r", "token": "t", "name": "c"}
     body: Any = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
     return service.client.request(method, path.format_map(values), headers=headers, **body)
 

@@ -45,6 +45,7 @@ from app.recordings.changing.final_state import NamedResources, Planned, conflic
 from app.recordings.changing.switching import Party
 from app.recordings.document import draft as drafts
 from app.recordings.document.ahead import ensure_ahead
+from app.recordings.document.campus import newest, schedule_on
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft
 from app.recordings.document.equality import resource_meant, same, zone_for
@@ -229,7 +230,9 @@ def _planned(asking: _Asking, change: BatchChange) -> Planned:
 
 
 def _planned_new(asking: _Asking, document: RecordingDocument) -> Planned:
-    draft = drafts.draft(asking.client.name, document, asking.default_zone, asking.server_zone)
+    with asking.database.read() as session:
+        campus = newest(session, document)
+    draft = drafts.draft(asking.client.name, document, asking.default_zone, asking.server_zone, campus)
     ensure_ahead(draft.schedule, asking.now)
     resource = asking.resources.of(document)
     added = sorted((one.start, one.end) for one in draft.schedule.wanted if one.end > asking.now)
@@ -241,15 +244,17 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
     now = asking.now
     with asking.database.read() as session:
         rows = rows_of(session, recording.id, events_of(session, recording.id))
+        campus = newest(session, document)
     stays = resource_meant(document) == resource_meant(RecordingDocument.model_validate(recording.document))
     resource = recording.resource_id if stays else asking.resources.of(document)
-    schedule = document.schedule(zone_for(recording, asking.default_zone))
+    schedule = schedule_on(document, zone_for(recording, asking.default_zone), campus)
     is_same = same(recording, document, asking.default_zone)
     if not is_same:
         ensure_ahead(schedule, now, recording)
     wanted = {
         "document": document.model_dump(mode="json", exclude_unset=True),
         "zone": schedule.zone.key,
+        "campus": campus.within(schedule).as_json(),
     }
     same_resource = resource == recording.resource_id
     target = aim(wanted, rows, now, asking.server_zone, same_resource=same_resource)

@@ -19,6 +19,7 @@ from sqlmodel import Session, SQLModel, col
 from app.chains.steps import Call, Done, Outcome, Step
 from app.database.types import utc_now
 from app.recordings.changing.difference import SCHEDULED, Made, Row, Target, aim_at_document, aim_at_nothing, aim_at_one
+from app.recordings.document.campus import Campus
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import as_input
 from app.recordings.document.fields import OnConflict
@@ -30,6 +31,7 @@ from app.recurrence.occurrences import zone
 from app.resources.conflicts import Booked, find_conflicts, in_the_way
 from app.resources.models import Occurrence
 
+_ANY_ZONE = ZoneInfo("UTC")  # of Kaltura's server: it says how sessions are sent, and not which
 _RECORDING = SQLModel.metadata.tables["recording"]
 _USE_UP = (
     update(_RECORDING)
@@ -123,7 +125,8 @@ def aim(
     recording's resource.
     """
     if "document" in change:
-        wanted = RecordingDocument.model_validate(change["document"]).schedule(change["zone"])
+        schedule = RecordingDocument.model_validate(change["document"]).schedule(change["zone"])
+        wanted = Campus.read(change.get("campus")).on(schedule)
         return aim_at_document(
             rows,
             wanted.occurrences,
@@ -155,6 +158,18 @@ def aim(
         )
         return aim_at_one(row, aimed, ZoneInfo(change["zone"]), server)
     return aim_at_nothing(rows, now)
+
+
+def touches(change: Mapping[str, Any], rows: Sequence[Row], now: datetime) -> bool:
+    """Whether a document (`change`) asks for anything else than the occurrences that there are, where they are.
+
+    What was left out because something is in its way is none of it: it comes back when somebody asks for that.
+    """
+    target = aim(change, rows, now, _ANY_ZONE, same_resource=True)
+    known, out = set(rows), {row.id for row in rows if row.left_out}
+    made = {occurrence for one in target.made for occurrence, stays in one.occurrences if stays}
+    changed = {row.id for row in target.rows if row not in known}
+    return bool(target.left or target.dropped or (made | changed) - out)
 
 
 def own_meetings(

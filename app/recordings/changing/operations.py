@@ -152,7 +152,7 @@ DEFINITIONS: Mapping[str, Definition[Tools]] = {
             trips=_trips,
         )
         for operation, steps in (
-            *((each, CHANGE) for each in ("update", "move_occurrence", "restore_occurrence", "mend")),
+            *((each, CHANGE) for each in ("update", "calendar", "move_occurrence", "restore_occurrence", "mend")),
             *((each, CHANGE) for each in ("name_occurrence", "end_occurrence")),
             ("cancel_occurrence", CANCEL_ONE),
         )

@@ -6,6 +6,7 @@ a chain (app/recordings/changing/steps.py). What the chain will find is decided 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -18,12 +19,14 @@ from app.chains.models import Chain
 from app.chains.store import Store, latest_chains
 from app.database.types import utc_now
 from app.http.errors import ChainRunning, NotChangeable, PreconditionFailed, ReferenceInUse
+from app.recordings.changing.decide import events_of, rows_of, touches
 from app.recordings.changing.occurrences.coming_back import may_come_back
 from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.changing.placement import is_gone, own_resources, placed
 from app.recordings.changing.switching import SCHEDULE_TOGETHER, Party
 from app.recordings.document import equality
 from app.recordings.document.ahead import ensure_ahead
+from app.recordings.document.campus import follow, is_behind, look_up, newest, note_tried, schedule_on
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft, resource_input, words
 from app.recordings.document.equality import resource_meant, zone_for
@@ -47,7 +50,12 @@ def etag(recording: Recording) -> str:
 
     The version alone would do, were it not for backups: after one is put back, versions are given out again.
     """
-    return f'"{recording.version:x}-{int(recording.updated_at.timestamp() * 1_000_000):x}"'
+    return etag_of(recording.version, recording.updated_at)
+
+
+def etag_of(version: int, updated_at: datetime) -> str:
+    """The same of columns alone."""
+    return f'"{version:x}-{int(updated_at.timestamp() * 1_000_000):x}"'
 
 
 def patched(recording: Recording, patch: Mapping[str, Any]) -> RecordingDocument:
@@ -95,12 +103,12 @@ def change(
     """
     ensure_changeable(session, recording)
     if _changes_nothing(session, recording, document, default_zone):
-        return already_done(session, recording)
+        return catch_up(session, store, recording) or already_done(session, recording)
     before = RecordingDocument.model_validate(recording.document)
     same_resource = resource_meant(before) == resource_meant(document) and not is_gone(session, recording.resource_id)
-    schedule = document.schedule(zone_for(recording, default_zone))
+    campus = newest(session, document, hold=True)
+    schedule = schedule_on(document, zone_for(recording, default_zone), campus)
     ensure_ahead(schedule, utc_now(), recording)
-    zone_name = schedule.zone.key
     if document.reference_id != recording.active_reference:
         other = by_reference(session, recording.client, document.reference_id)
         if other is not None:
@@ -115,11 +123,45 @@ def change(
         "on_conflict": document.on_conflict,
         "resource": None if same_resource else _resource_input(recording.id, resource_input(document), party),
         "together": list(party.items) if party else [],
-        "change": {"document": document.model_dump(mode="json", exclude_unset=True), "zone": zone_name},
+        "change": {
+            "document": document.model_dump(mode="json", exclude_unset=True),
+            "zone": schedule.zone.key,
+            "campus": campus.within(schedule).as_json(),
+        },
     }
     if party is None:
         return start_chain(session, store, recording, "update", given)
     return start_chain(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
+
+
+def catch_up(session: Session, store: Store, recording: Recording) -> Accepted | None:
+    """Makes a chain that makes a locked recording, at rest, follow its calendars as they are now.
+
+    None if no occurrence of it is touched: it follows them already, or does from now on.
+    """
+    if not is_behind(session, recording.id):
+        return None
+    document = RecordingDocument.model_validate(recording.document)
+    campus = look_up(session, document.calendars).within(document.schedule(recording.time_zone))
+    change = {"document": recording.document, "zone": recording.time_zone, "campus": campus.as_json()}
+    rows = rows_of(session, recording.id, events_of(session, recording.id))
+    if not touches(change, rows, utc_now()):
+        follow(session, recording.id, campus)
+        return None
+    given = {**_as_before(recording, document), "resource": None, "together": [], "change": change}
+    accepted = start_chain(session, store, recording, "calendar", given)
+    note_tried(session, recording.id, campus, accepted.chain_id)
+    return accepted
+
+
+def _as_before(recording: Recording, document: RecordingDocument) -> dict[str, Any]:
+    """What a chain is given of a document that stays as it is."""
+    return {
+        **common_input(recording, document),
+        **words(document),
+        "categories": document.categories,
+        "on_conflict": document.on_conflict,
+    }
 
 
 def _changes_nothing(session: Session, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
@@ -139,7 +181,8 @@ def _resource_input(recording_id: str, asked: Mapping[str, Any], party: Party | 
 
 
 def resume(session: Session, store: Store, client: Client, recording_id: str) -> Accepted:
-    """Makes a chain that is stuck or waiting due at once; mends the drift of a recording that is scheduled, or over.
+    """Makes a chain that is stuck or waiting due at once; mends the drift of a recording that is scheduled, or over, or
+    brings it up to its calendars.
 
     If the resource is gone, what lies ahead moves to the one that the document means now; so does an occurrence whose
     own resource is gone.
@@ -150,9 +193,9 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
     is_over = recording.status in (RecordingStatus.CANCELLED, RecordingStatus.FAILED)
     if is_over and extra and _latest(session, lock_and_reload(session, store, recording)).finished_at is not None:
         return start_chain(session, store, recording, "clear", _ending(session, recording, extra=extra))
-    if recording.status != RecordingStatus.SCHEDULED or not found:
-        return resume_latest_chain(session, store, recording)
     lock_and_reload(session, store, recording)
+    if recording.status != RecordingStatus.SCHEDULED or not found:
+        return _catch_up_at_rest(session, store, recording) or resume_latest_chain(session, store, recording)
     ensure_changeable(session, recording)
     begun = _begun(session, [one["occurrence_id"] for one in found if one["kind"] == "moved"])
     touched = begun | {one["occurrence_id"] for one in found if one["kind"] == "replaced"}
@@ -161,18 +204,17 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
             mine = col(Occurrence.id) == one["occurrence_id"]
             session.execute(update(Occurrence).where(mine).values(event_id=one["event_id"]))
     document = RecordingDocument.model_validate(recording.document)
+    campus = look_up(session, document.calendars).within(document.schedule(recording.time_zone))
     homeless = [one.id for one in placed(session, recording) if is_gone(session, one.resource_id)]
     given = {
-        **common_input(recording, document),
-        **words(document),
-        "categories": document.categories,
-        "on_conflict": document.on_conflict,
+        **_as_before(recording, document),
         "resource": resource_input(document) if any(one["kind"] == "resource_gone" for one in found) else None,
         "rooms": own_resources(session, recording),
         "together": [],
         "change": {
             "document": recording.document,
             "zone": recording.time_zone,
+            "campus": campus.as_json(),
             "afresh": homeless + [one["occurrence_id"] for one in found if one["kind"] in ("missing", "moved")],
             "homeless": homeless,
             "touched": sorted(touched),
@@ -229,8 +271,15 @@ def replace_document(
         return resume_latest_chain(session, store, recording)
     document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
     if document_stays and _changes_nothing(session, recording, document, default_zone):
-        return replace(already_done(session, recording), unchanged=True)
+        caught_up = _catch_up_at_rest(session, store, recording)
+        return caught_up or replace(already_done(session, recording), unchanged=True)
     return change(session, store, recording, document, default_zone, party=party)
+
+
+def _catch_up_at_rest(session: Session, store: Store, recording: Recording) -> Accepted | None:
+    """`catch_up`, if the recording may be changed now. Else it is done later, by whoever looks for what is behind."""
+    at_rest = recording.status == RecordingStatus.SCHEDULED and _latest(session, recording).next_attempt_at is None
+    return catch_up(session, store, recording) if at_rest else None
 
 
 def create_in_party(session: Session, store: Store, draft: Draft, party: Party) -> Accepted:

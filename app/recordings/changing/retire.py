@@ -25,6 +25,7 @@ from app.chains.steps import Act, Call, Done, Outcome, Step, every
 from app.database.types import utc_now
 from app.kaltura.types import wire_recurrence
 from app.recordings.changing.occurrences.details import set_again
+from app.recordings.document.campus import Campus, follow
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import shown_words
 from app.recordings.document.equality import fingerprint
@@ -130,6 +131,8 @@ def _save_document(session: Session, context: Ctx) -> None:
         reference_id=document.reference_id,
         resource_id=chain_resource(context),
     )
+    if "campus" in change:  # a chain that an older version began says nothing of calendars
+        follow(session, context.subject, Campus.read(change["campus"]), context.chain_id)
     shown = {**shown_words(document), "time_zone": change["zone"]}
     session.execute(update(Booking).where(col(Booking.id) == context.subject).values(shown))
     session.execute(delete(RecordingTag).where(col(RecordingTag.recording_id) == context.subject))

@@ -1,7 +1,7 @@
 """What a document may not mean as it says it: warnings, in previews and in every answer that shows a recording."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from app.http.fields import Out
+from app.recordings.document.campus import followed, kept_days
 from app.recordings.document.document import RecordingDocument, Schedule
 from app.recordings.document.fields import as_inclusion
+from app.recordings.models import Recording
 from app.recurrence.occurrences import Exclusion, Occurrence, excluding, is_fixed
 from app.recurrence.server import as_sent
 
@@ -72,17 +74,26 @@ def about(
 
 
 def about_kept(
-    document: Mapping[str, Any], zone: str, server_zone: ZoneInfo, asked_at: datetime
+    document: Mapping[str, Any],
+    campus: Sequence[Mapping[str, Any]] | None,
+    zone: str,
+    server_zone: ZoneInfo,
+    asked_at: datetime,
 ) -> list[DocumentWarning]:
-    """`about` for a document as a recording keeps it: shown again and again, so its occurrences are remembered."""
+    """`about` for a document, and campus days, as a recording keeps them: shown again and again, so its occurrences are
+    remembered."""
     times = json.dumps({name: value for name, value in document.items() if name not in _LONG})
-    return [*_about_kept_times(times, zone, server_zone, asked_at), *_about_words(document)]
+    days = json.dumps(campus)
+    return [*_about_kept_times(times, days, zone, server_zone, asked_at), *_about_words(document)]
 
 
 @lru_cache(maxsize=4096)
-def _about_kept_times(text: str, zone: str, server_zone: ZoneInfo, asked_at: datetime) -> tuple[DocumentWarning, ...]:
+def _about_kept_times(
+    text: str, days: str, zone: str, server_zone: ZoneInfo, asked_at: datetime
+) -> tuple[DocumentWarning, ...]:
     document = RecordingDocument.model_validate_json(text)
-    return tuple(_about_times(document, document.schedule(zone), server_zone, asked_at))
+    schedule = kept_days(json.loads(days)).on(document.schedule(zone))
+    return tuple(_about_times(document, schedule, server_zone, asked_at))
 
 
 def _about_times(
@@ -98,6 +109,20 @@ def _about_times(
 def span(exclusion: Exclusion) -> str:
     """`2027-02-15`, or `2027-03-22 to 2027-03-26`."""
     return str(exclusion.first) if exclusion.first == exclusion.last else f"{exclusion.first} to {exclusion.last}"
+
+
+def reason_of(exclusion: Exclusion) -> str:
+    """What excluded a session, for people."""
+    return exclusion.reason or f"excluded by {span(exclusion)}"
+
+
+def reasons(recording: Recording) -> dict[tuple[date, bool], str]:
+    """What excludes the recording's sessions (True), or adds them, by their local dates, for people."""
+    return {
+        ((one.wanted or one.local).date(), one.excluded_by is not None): why
+        for one in followed(recording).occurrences
+        if (why := reason_of(one.excluded_by) if one.excluded_by else one.reason)
+    }
 
 
 def anomaly(found: Occurrence) -> str | None:
@@ -181,7 +206,7 @@ def _about_server(schedule: Schedule, server: ZoneInfo) -> Iterator[DocumentWarn
 
 def _about_zone(document: RecordingDocument, schedule: Schedule) -> Iterator[DocumentWarning]:
     if is_fixed(schedule.zone):
-        offset = schedule.wanted[0].start.astimezone(schedule.zone).isoformat()[-6:]
+        offset = schedule.occurrences[0].start.astimezone(schedule.zone).isoformat()[-6:]
         detail = (
             f"The clocks of {schedule.zone.key} never change: it is always at {offset}. If the room's do, name its "
             "place, like America/New_York."

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from app.http.fields import In, Line, OptionalLine, OptionalText, Words, broken_at
 from app.http.times import LocalTime
 from app.recordings.document.fields import (
+    Calendars,
     Categories,
     DateRange,
     Dates,
@@ -192,6 +193,12 @@ class DocumentFields(BaseModel):
         "recorded. They do not count towards `count`.",
         examples=[DATES["include"]],
     )
+    calendars: Calendars = Field(
+        [],
+        description="Names of calendars (`/calendars`): nothing is recorded on their days either. When a calendar "
+        "changes, the recording does.",
+        examples=[["campus-2027"]],
+    )
     on_conflict: OnConflict = Field(
         OnConflict.REJECT,
         description="`reject`: 409 with every conflict, and nothing is made. `allow`: scheduled anyway. `skip`: all is "
@@ -216,13 +223,13 @@ class Schedule:
 
     @property
     def wanted(self) -> list[Occurrence]:
-        """Those that are not excluded; at least one."""
+        """Those that are not excluded; at least one, unless calendars exclude them all."""
         return [occurrence for occurrence in self.occurrences if not occurrence.excluded_by]
 
     @property
     def last_end(self) -> datetime:
-        """When the last of those ends that are not excluded (UTC)."""
-        return max(occurrence.end for occurrence in self.wanted)
+        """When the last of those ends that are not excluded (UTC); the last of all, if there are none."""
+        return max(occurrence.end for occurrence in self.wanted or self.occurrences)
 
 
 class RecordingDocument(In, DocumentFields):

@@ -15,6 +15,7 @@ from sqlmodel import SQLModel
 from app.database.types import new_id, utc_now
 from app.kaltura.types import CLASSIFICATIONS
 from app.recordings.document import equality
+from app.recordings.document.campus import Campus, as_kept, following_rows, schedule_on
 from app.recordings.document.document import RecordingDocument, Schedule
 from app.recordings.document.fields import NewResource
 from app.recordings.models import RecordingStatus
@@ -22,8 +23,9 @@ from app.recurrence.occurrences import Occurrence as Planned
 from app.recurrence.plan import PlannedEvent, plan
 from app.resources.models import OccurrenceStatus
 
-_RECORDING, _BOOKING, _TAG, _OCCURRENCE = (
-    SQLModel.metadata.tables[name] for name in ("recording", "booking", "recording_tag", "occurrence")
+_RECORDING, _BOOKING, _TAG, _CALENDAR, _OCCURRENCE = (
+    SQLModel.metadata.tables[name]
+    for name in ("recording", "booking", "recording_tag", "recording_calendar", "occurrence")
 )
 
 
@@ -44,12 +46,14 @@ class Draft:
     input: Mapping[str, Any]
 
 
-def draft(client: str, document: RecordingDocument, default_zone: str, server_zone: ZoneInfo) -> Draft:
+def draft(client: str, document: RecordingDocument, default_zone: str, server_zone: ZoneInfo, campus: Campus) -> Draft:
     """Works the document out for the client of this name. Raises RequestValidationError.
 
-    `default_zone` is that of a document without one, `server_zone` that of Kaltura's server.
+    `default_zone` is that of a document without one, `server_zone` that of Kaltura's server; `campus` is what the
+    document's calendars say.
     """
-    schedule = document.schedule(default_zone)
+    schedule = schedule_on(document, default_zone, campus)
+    campus = campus.within(schedule)
     recording_id, fingerprint, now = new_id("rec"), equality.fingerprint(document, schedule), utc_now()
     recording = {
         "id": recording_id,
@@ -62,6 +66,7 @@ def draft(client: str, document: RecordingDocument, default_zone: str, server_zo
         "time_zone": schedule.zone.key,
         "first_start": schedule.wanted[0].start,
         "last_end": schedule.last_end,
+        "campus": as_kept(campus),
         "created_at": now,
         "updated_at": now,
     }
@@ -73,7 +78,11 @@ def draft(client: str, document: RecordingDocument, default_zone: str, server_zo
     }
     tags = [{"recording_id": recording_id, "tag": tag} for tag in document.tags]
     occurrences = [_occurrence(recording_id, occurrence) for occurrence in schedule.occurrences]
-    rows = ((_RECORDING, [recording]), (_BOOKING, [booking]), (_TAG, tags), (_OCCURRENCE, occurrences))
+    follows = following_rows(recording_id, campus)
+    rows = (
+        *((_RECORDING, [recording]), (_BOOKING, [booking])),
+        *((_TAG, tags), (_CALENDAR, follows), (_OCCURRENCE, occurrences)),
+    )
     events = plan(schedule.occurrences, schedule.rule, schedule.zone, server_zone)
     ids = {row["start"]: row["id"] for row in occurrences}
     given = schedule_input(document, events, ids)

@@ -18,7 +18,7 @@ from app.recurrence.occurrences import Exclusion, Inclusion, same_clocks
 from app.recurrence.rules import with_defaults
 from app.resources.naming import as_id
 
-_SETS = ("editors", "publishers", "related_entries")
+_SETS = ("calendars", "editors", "publishers", "related_entries")
 
 
 def resource_meant(document: RecordingDocument) -> tuple[str, str]:

@@ -269,6 +269,23 @@ _DateOrExtra = Annotated[
 Inclusions = Annotated[list[_DateOrExtra], Field(max_length=366), each_once(lambda item: as_inclusion(item).day)]
 
 
+# --- calendars ---------------------------------------------------------------------------------------------
+
+
+def read_calendar(name: str) -> str:
+    if not _CALENDAR.fullmatch(name):
+        raise broken("must be 1 to 64 of a to z, 0 to 9, dot, underscore and hyphen, the first a letter or a digit")
+    return name
+
+
+_CALENDAR = re.compile("[a-z0-9][a-z0-9._-]{0,63}")
+
+CalendarName = Annotated[
+    str, AfterValidator(read_calendar), Field(json_schema_extra={"pattern": f"^{_CALENDAR.pattern}$"})
+]
+Calendars = Annotated[list[CalendarName], Field(max_length=10, json_schema_extra={"uniqueItems": True}), each_once()]
+
+
 # --- words and people --------------------------------------------------------------------------------------
 
 

@@ -15,8 +15,9 @@ from app.http.fields import Out
 from app.http.times import Instant, ZonedTime
 from app.kaltura.client import KalturaClient
 from app.kaltura.types import Category
-from app.recordings.document.advice import DocumentWarning, WarningCode, about, anomaly, beyond, no_category, span
+from app.recordings.document.advice import DocumentWarning, WarningCode, about, anomaly, beyond, no_category, reason_of
 from app.recordings.document.ahead import ensure_ahead
+from app.recordings.document.campus import newest, schedule_on
 from app.recordings.document.document import RecordingDocument, Schedule
 from app.recordings.document.draft import resource_reference
 from app.recordings.document.fields import NewResource, OnConflict
@@ -82,10 +83,10 @@ def preview(
 
     `server_zone` is the zone of Kaltura's server.
     """
-    schedule = document.schedule(default_zone)
-    wanted = [(found.start, found.end) for found in schedule.wanted]
     with database.read() as session:
+        schedule = schedule_on(document, default_zone, newest(session, document))
         alive = by_reference(session, client.name, document.reference_id)
+    wanted = [(found.start, found.end) for found in schedule.wanted]
     ensure_ahead(schedule, now, alive)
     own = alive.id if alive else None
     resource_id, about_kaltura = _resource(database, kaltura, document)
@@ -141,8 +142,8 @@ def _shown(found: Occurrence, schedule: Schedule, left_out: str | None) -> Previ
 
 def _reason(found: Occurrence) -> str | None:
     if found.excluded_by:
-        return f"excluded by {found.excluded_by.reason or span(found.excluded_by)}"
-    return anomaly(found) or ("included" if found.added else None)
+        return reason_of(found.excluded_by)
+    return anomaly(found) or found.reason or ("included" if found.added else None)
 
 
 def _about_reference(own: str | None) -> Iterator[DocumentWarning]:

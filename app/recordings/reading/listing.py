@@ -49,6 +49,7 @@ class Filters:
     title: str | None = None
     owner: str | None = None
     drift: bool | None = None
+    term: str | None = None
     begins_before: datetime | None = None
     ends_after: datetime | None = None
     updated_since: datetime | None = None
@@ -74,6 +75,7 @@ async def filters(
     drift: Annotated[
         bool | None, Query(description="`true`: only those with drift; `false`: only those without.", examples=[True])
     ] = None,
+    term: Annotated[Line | None, Query(description="Only those of this term.", examples=["2027S"])] = None,
     after: Annotated[
         Moment | None,
         Query(alias="from", description="Only those that end after it.", examples=["2027-01-13T00:00:00Z"]),
@@ -89,7 +91,7 @@ async def filters(
 ) -> Filters:
     return Filters(
         tuple(status or ()),
-        *(resource, reference_id, tag, title, owner, drift),
+        *(resource, reference_id, tag, title, owner, drift, term),
         begins_before=before,
         ends_after=after,
         updated_since=updated_since,
@@ -129,13 +131,17 @@ def page(
 
 
 def _wanted(session: Session, client: Client, filters: Filters) -> list[ColumnElement[bool]]:
-    wanted: list[ColumnElement[bool]] = []
-    if not client.sees_all:
-        wanted.append(col(Recording.client) == client.name)
+    wanted: list[ColumnElement[bool]] = [
+        col(getattr(Recording, column)) == value
+        for column, value in (
+            ("client", None if client.sees_all else client.name),
+            ("reference_id", filters.reference_id),
+            ("term", filters.term),
+        )
+        if value is not None
+    ]
     if filters.status:
         wanted.append(col(Recording.status).in_(filters.status))
-    if filters.reference_id is not None:
-        wanted.append(col(Recording.reference_id) == filters.reference_id)
     if filters.resource is not None:
         ids = [resource.id for resource in ever_known(session, filters.resource)]
         placed = select(col(Occurrence.booking_id)).where(

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from app.chains.models import Chain, StepState
 from app.chains.store import steps_of
 from app.database.types import utc_now
 from app.http.errors import WAITING, problem
-from app.recordings.document.advice import DocumentWarning, WarningCode, about_kept
+from app.recordings.document.advice import DocumentWarning, WarningCode, about_kept, reasons
 from app.recordings.models import Recording
 from app.recordings.reading.views import ChainView, OccurrenceView, RecordingView, StepView
 from app.resources.mirror.drift import drift_of
@@ -113,9 +113,14 @@ def views(session: Session, found: Sequence[Shown], server_zone: ZoneInfo) -> li
                 "problem": problem(recording.problem).document() if recording.problem else None,
                 "drift": drift.get(recording.id, []),
                 "warnings": [
-                    *about_kept(recording.document, recording.time_zone, server_zone, recording.created_at),
+                    *about_kept(
+                        recording.document, recording.campus, recording.time_zone, server_zone, recording.created_at
+                    ),
                     *_about_resource(steps.get(chain.id, ())),
                 ],
+                "term": recording.term,
+                "section": recording.section,
+                "meeting": recording.meeting,
                 "created_at": recording.created_at,
                 "updated_at": recording.updated_at,
             }
@@ -153,18 +158,22 @@ def chain(session: Session, chain_id: str) -> ChainView:
 def occurrences(session: Session, recording: Recording) -> list[OccurrenceView]:
     """Every occurrence of the recording in order of time, excluded and cancelled ones too."""
     here = _OCCURRENCES.where(col(Occurrence.booking_id) == recording.id).order_by(col(Occurrence.start))
-    rows = session.execute(here, {"usual": recording.resource_id})
-    return [_occurrence(recording, *row) for row in rows]
+    rows, why = session.execute(here, {"usual": recording.resource_id}), reasons(recording)
+    return [_occurrence(recording, why, *row) for row in rows]
 
 
 def occurrence(session: Session, recording: Recording, occurrence_id: str) -> OccurrenceView:
     one = _OCCURRENCES.where(col(Occurrence.id) == occurrence_id)
     row = session.execute(one, {"usual": recording.resource_id}).one()
-    return _occurrence(recording, *row)
+    return _occurrence(recording, reasons(recording), *row)
 
 
 def _occurrence(
-    recording: Recording, row: Occurrence, resource: Resource | None, upload: Upload | None
+    recording: Recording,
+    why: Mapping[tuple[date, bool], str],
+    row: Occurrence,
+    resource: Resource | None,
+    upload: Upload | None,
 ) -> OccurrenceView:
     status = ("past" if row.end <= utc_now() else "scheduled") if row.status in WANTED else row.status
     return OccurrenceView.model_validate(
@@ -176,7 +185,7 @@ def _occurrence(
             "local_start": row.start.astimezone(ZoneInfo(recording.time_zone)),
             "time_zone": recording.time_zone,
             "status": status,
-            "reason": row.in_the_way,
+            "reason": row.in_the_way or (row.slot and why.get((row.slot, status == OccurrenceStatus.EXCLUDED))),
             "event_id": row.event_id,
             "resource": _resource(recording, resource),
             "recorded": upload and {"entry_id": upload.entry_id, "duration_seconds": upload.duration_seconds},

@@ -160,6 +160,11 @@ class RecordingView(Out, DocumentFields, Standing):
         "they were so when it was asked for.",
         examples=[[]],
     )
+    term: str | None = Field(None, description="The term that keeps it, if one does.", examples=["2027S"])
+    section: str | None = Field(None, description="The section of the term that it is of.", examples=["20005"])
+    meeting: str | None = Field(
+        None, description="The meeting of the section, if the timetable names one.", examples=["1"]
+    )
     created_at: Instant = Field(description="When it was asked for.", examples=["2026-11-22T14:03:07Z"])
     updated_at: Instant = Field(description="When it last changed.", examples=["2026-11-22T14:03:08Z"])
 
@@ -201,8 +206,9 @@ class OccurrenceView(Out):
     )
     reason: str | None = Field(
         None,
-        description="What is in the way of one that `on_conflict: skip` left out, by the clocks of its zone.",
-        examples=[None, "in the way: 'Chemistry 101', 2027-01-20 09:30 to 10:20"],
+        description="What excluded it, what is in the way of one that `on_conflict: skip` left out, or the make-up day "
+        "that it is held on; null for all others.",
+        examples=["campus-2027: Spring break", None, "in the way: 'Chemistry 101', 2027-01-20 09:30 to 10:20"],
     )
     event_id: int | None = Field(description="Kaltura's id of it; null while it is not there.", examples=[1336592])
     resource: RoomView = Field(

@@ -17,6 +17,7 @@ from app.http.errors import IdempotencyKeyReused, NotFound, NothingToResume, Ref
 from app.notices.models import NoticeKind
 from app.recordings.document import equality
 from app.recordings.document.ahead import ensure_ahead
+from app.recordings.document.campus import newest
 from app.recordings.document.draft import Draft
 from app.recordings.models import IdempotencyKey, Recording, RecordingStatus, ScheduleEvent
 from app.recordings.retention import forget_failed
@@ -90,6 +91,7 @@ def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
 
 def add_recording(session: Session, draft: Draft) -> None:
     """Writes the rows of a new recording; whoever calls makes its chain. Raises NothingAhead."""
+    newest(session, draft.document, hold=True)  # its calendars are still there, and stay until this is committed
     ensure_ahead(draft.schedule, utc_now())
     forget_failed(session, draft.client, draft.document.reference_id)
     for table, rows in draft.rows:

@@ -99,6 +99,7 @@ def test_an_occurrence_has_its_time_twice() -> None:
         local_start=start.astimezone(ZoneInfo("America/New_York")),
         time_zone="America/New_York",
         status="scheduled",
+        reason=None,
         event_id=1336592,
         resource=RoomView(id=562931, system_name="EXTRON-100-ABC", name="Hall 1"),
         recorded=RecordedView(entry_id="1_q7w2e9rt", duration_seconds=2987),

@@ -1,0 +1,68 @@
+"""The way of a calendar through a request: read, said and committed, waited for, answered."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from fastapi import Response
+
+from app.access.keys import Client
+from app.calendars import keeping
+from app.calendars.days import Said
+from app.calendars.fan_out import FanOut
+from app.calendars.preview import preview
+from app.calendars.reading import Body, read
+from app.calendars.schemas import CalendarPreview, Progress
+from app.database.database import Database
+from app.database.types import utc_now
+from app.http.threads import Threads
+
+LOOK_EVERY = 0.2  # seconds between two looks whether all recordings follow
+LOOK_AGAIN = "5"  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Calendars:
+    database: Database
+    threads: Threads
+    fan_out: FanOut
+
+    async def put(self, name: str, body: Body, wait: float) -> Response:
+        """200 once every recording follows, or has failed to; 202 while some are still being changed."""
+        said = await self.threads.writing.run(self._say, name, body)
+        self.fan_out.wake()
+        until = time.monotonic() + wait
+        while time.monotonic() < until and not self.fan_out.stopping:
+            if _is_over(await self.threads.ending.run(self._progress, name)):
+                break
+            await asyncio.sleep(LOOK_EVERY)
+        return await self.threads.ending.run(self._answer, name, said)
+
+    def _say(self, name: str, body: Body) -> Said:
+        said = read(body, utc_now().date())
+        with self.database.write(f"calendar {name}") as session:
+            keeping.say(session, name, said)
+        return said
+
+    def _progress(self, name: str) -> Progress:
+        with self.database.read() as session:
+            return keeping.progress_of(session, name)
+
+    def _answer(self, name: str, said: Said) -> Response:
+        with self.database.read() as session:
+            view = keeping.answer(session, name, said)
+        status, headers = (200, {}) if _is_over(view) else (202, {"Retry-After": LOOK_AGAIN})
+        headers["Location"] = f"/calendars/{name}"
+        return Response(view.model_dump_json(by_alias=True), status, headers, media_type="application/json")
+
+    async def preview(self, client: Client, name: str, body: Body) -> CalendarPreview:
+        return await self.threads.reading.run(self._preview, client, name, body)
+
+    def _preview(self, client: Client, name: str, body: Body) -> CalendarPreview:
+        said, now = read(body, utc_now().date()), utc_now()
+        with self.database.read() as session:
+            return preview(session, client.owns, name, said, now)
+
+
+def _is_over(progress: Progress) -> bool:
+    return progress.done + progress.failed >= progress.recordings

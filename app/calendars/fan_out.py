@@ -1,0 +1,180 @@
+"""What a calendar says reaches the recordings that name it: the thread that brings up whoever is behind.
+
+Each recording keeps which version of its calendars it follows. One that is behind is changed by a chain of its own, if
+a session that lies ahead is touched; else only its version is written. A recording on which a chain is at work is left
+for later, and one that was tried for this version, and could not be changed, until the calendar changes or is sent once
+more. So nothing is lost by a `kill -9`, and nothing is done twice, whoever looks, and however many.
+
+One process of several looks at a time. Chains are begun a few at once, so that no other recording waits behind them.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, SQLModel, col
+
+from app.chains.models import Chain, ChainStatus
+from app.chains.store import Store
+from app.database.database import Database
+from app.database.deadlocks import again_if_crossed
+from app.database.types import database_now
+from app.http.errors import ChainRunning, NotChangeable
+from app.recordings.changing import requests
+from app.recordings.document.campus import look_up, note_tried
+from app.recordings.models import Calendar, Recording, RecordingCalendar, RecordingStatus
+from app.recordings.scheduling.accept import lock_and_reload
+
+log = structlog.get_logger(__name__)
+
+POLL = 1.0  # seconds between two looks for a recording that is behind
+PAUSE = 0.05  # seconds until it is looked whether one of its chains has ended
+TURN = 5.0  # seconds for which one process goes on
+LEASE = 15.0  # seconds after which another takes over from one that died
+PORTION = 50  # recordings that are looked up at once
+AFTER_FAILURE = 2.0  # seconds of rest when the database does not answer
+
+_UPKEEP = SQLModel.metadata.tables["upkeep"]
+_NAME = "calendars"
+_BEHIND = (
+    select(col(RecordingCalendar.recording_id))
+    .distinct()
+    .join(Calendar, col(Calendar.name) == col(RecordingCalendar.calendar))
+    .join(Recording, col(Recording.id) == col(RecordingCalendar.recording_id))
+    .where(
+        col(RecordingCalendar.version) < col(Calendar.version),
+        col(RecordingCalendar.tried).is_(None) | (col(RecordingCalendar.tried) < col(Calendar.version)),
+        col(Recording.status) == RecordingStatus.SCHEDULED,
+        col(RecordingCalendar.recording_id) > bindparam("after"),
+    )
+    .order_by(col(RecordingCalendar.recording_id))
+    .limit(bindparam("most"))
+)
+_AT_WORK = select(col(Chain.id)).where(
+    col(Chain.id).in_(bindparam("of", expanding=True)), col(Chain.status).in_((ChainStatus.QUEUED, ChainStatus.RUNNING))
+)
+_RELEASE = update(_UPKEEP).where(_UPKEEP.c.name == _NAME).values(due_at=0.0)
+
+
+class FanOut:
+    """The thread of a process that brings recordings up to their calendars, `at_once` chains at a time.
+
+    `nudge` tells the workers that there is a chain.
+    """
+
+    def __init__(self, database: Database, store: Store, at_once: int, nudge: Callable[[], None]) -> None:
+        self._database = database
+        self._store = store
+        self._at_once = at_once
+        self._nudge = nudge
+        self._begun = set[str]()  # chains of this process that were at work when it last looked
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="calendars", daemon=True)
+        dialect = sqlite if database.is_sqlite else postgresql
+        new = dialect.insert(_UPKEEP).values(name=_NAME, due_at=database_now() + LEASE)
+        self._claim = new.on_conflict_do_update(
+            index_elements=["name"],
+            set_={"due_at": database_now() + LEASE},
+            where=_UPKEEP.c.due_at <= database_now(),
+        ).returning(_UPKEEP.c.name)
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """A calendar has changed."""
+        self._wake.set()
+
+    def stop(self, timeout: float) -> None:
+        self._stop.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def run(self) -> int:
+        """Brings up who is behind, if nobody else does. How many chains were begun for that."""
+        if not self._behind("", 1):
+            return 0
+        with self._database.write() as session:
+            if session.connection().execute(self._claim).first() is None:
+                return 0
+        try:
+            return self._bring_up()
+        finally:
+            with self._database.write() as session:
+                session.connection().execute(_RELEASE)
+
+    def _bring_up(self) -> int:
+        until, after, count = time.monotonic() + TURN, "", 0
+        while found := self._behind(after, PORTION):
+            for recording_id in found:
+                while self._is_full():
+                    if self._stop.wait(PAUSE) or time.monotonic() > until:
+                        return count
+                if self._stop.is_set() or time.monotonic() > until:
+                    return count
+                count += self._catch_up(recording_id)
+            after = found[-1]
+        return count
+
+    def _behind(self, after: str, most: int) -> list[str]:
+        with self._database.read() as session:
+            return list(session.execute(_BEHIND, {"after": after, "most": most}).scalars())
+
+    def _is_full(self) -> bool:
+        """A chain that waits for Kaltura, or for its room, is not counted: it keeps nobody from work."""
+        if len(self._begun) >= self._at_once:
+            with self._database.read() as session:
+                self._begun = set(session.execute(_AT_WORK, {"of": list(self._begun)}).scalars())
+        return len(self._begun) >= self._at_once
+
+    def _catch_up(self, recording_id: str) -> bool:
+        """Whether a chain was begun."""
+        chain_id = again_if_crossed(lambda: self._begin(recording_id))
+        if chain_id is None:
+            return False
+        log.info("follows", recording_id=recording_id, chain_id=chain_id)
+        self._begun.add(chain_id)
+        self._nudge()
+        return True
+
+    def _begin(self, recording_id: str) -> str | None:
+        with self._database.write() as session:
+            found = session.get(Recording, recording_id)
+            if found is None:
+                return None
+            recording = lock_and_reload(session, self._store, found)
+            try:
+                requests.ensure_changeable(session, recording)
+                accepted = requests.catch_up(session, self._store, recording)
+            except (ChainRunning, NotChangeable):
+                return None  # later
+            except RequestValidationError as error:  # kept by an older version, which took what this one does not
+                log.error("cannot_follow", recording_id=recording_id, errors=len(error.errors()))
+                self._give_up(session, recording)
+                return None
+            return accepted.chain_id if accepted else None
+
+    def _give_up(self, session: Session, recording: Recording) -> None:
+        note_tried(session, recording.id, look_up(session, recording.document.get("calendars", [])), None)
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            self._wake.wait(POLL)
+            self._wake.clear()
+            try:
+                if not self._stop.is_set():
+                    self.run()
+            except SQLAlchemyError as error:
+                log.error("cannot_follow", kind=type(error).__name__)
+                self._stop.wait(AFTER_FAILURE)

@@ -1,0 +1,227 @@
+"""text/calendar (RFC 5545) as a registrar exports it: which of its events are campus days.
+
+    an event       is cancelled? ──▶ left out
+                   has times? ─────▶ left out, with a warning if its category counts
+                   X-LECTERN-MEETS-AS ──▶ a make-up day
+                   no named category? ──▶ left out
+                   else ─────▶ nothing is recorded on its dates
+
+Its dates are those of DTSTART, RRULE and RDATE without EXDATE, and without those that another event with its UID and a
+RECURRENCE-ID replaces: from a year ago to five years ahead. `DTEND` is the day after the last.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
+from itertools import takewhile
+from typing import Any
+
+from dateutil.rrule import rrule, rrulestr
+from fastapi.exceptions import RequestValidationError
+from icalendar import Calendar, Component
+
+from app.calendars.days import Ignored, Named, Reason, Said, Warned
+from app.recurrence.rules import WEEKDAYS
+
+BEFORE, AHEAD = timedelta(days=366), timedelta(days=5 * 366)
+MAX_EVENTS = 5000
+MAX_LOOKS = 500_000  # days that all rules of a file may look at: a second or two
+A_YEAR = 366  # days: dateutil may look at as many before the first, and after the last
+MAX_TOLD = 1000  # of what is left out
+FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+
+
+class Unreadable(Exception):  # noqa: N818
+    """An event has dates that cannot be read."""
+
+
+class _Beyond(Exception):  # noqa: N818
+    """A rule has been walked past all that matters."""
+
+
+class _Months(tuple[int, ...]):
+    """A rule's months, which dateutil asks about each day that it looks at, one after the other: `left` of them.
+
+    It looks at UNTIL only when a date comes out, so a rule that yields none would be walked to the year 9999.
+    """
+
+    left: int
+
+    def __contains__(self, month: object) -> bool:
+        self.left -= 1
+        if self.left < 0:
+            raise _Beyond
+        return super().__contains__(month)
+
+
+def read(content: bytes, categories: Sequence[str], today: date) -> Said:
+    """The days of the events in these categories, of all if none is named. Raises RequestValidationError."""
+    file = _calendar(content)
+    events = file.walk("VEVENT")
+    if len(events) > MAX_EVENTS:
+        raise _refused(f"must have at most {MAX_EVENTS:,} events, and has {len(events):,}")
+    counted = {category.casefold() for category in categories}
+    replaced = _replaced(events)
+    looks = 0
+    days, ignored, warnings = list[Named](), list[Ignored](), list[Warned]()
+    for event in events:
+        name = _text(event, "SUMMARY")
+        try:
+            why, spans = _left_out(event, counted), list(_spans(event, replaced, today))
+        except (Unreadable, ValueError, TypeError, AttributeError, OverflowError):
+            detail = f"The dates of {name or 'an event without a name'} cannot be read: it excludes nothing."
+            warnings.append(Warned("unreadable", detail))
+            ignored.append(Ignored(name, None, None, "unreadable"))
+            continue
+        looks += _days_walked(event, today)
+        if looks > MAX_LOOKS:
+            raise _refused("takes too long to work out: let its rules begin later, or send fewer of them")
+        if why is None:
+            days += [Named(name, first, last, _meets_as(event)) for first, last in spans]
+            continue
+        ignored += [Ignored(name, first, last, why) for first, last in spans]
+        if why == "not_a_whole_day" and spans and _counts(event, counted):
+            when = " and ".join(str(first) for first, _ in spans[:2]) + (" and later" if len(spans) > 2 else "")
+            detail = f"{name or 'An event without a name'}, on {when}, is not a whole day: it excludes nothing."
+            warnings.append(Warned("partial_day", detail))
+    return Said(_text(file, "X-WR-CALNAME"), tuple(days), tuple(ignored[:MAX_TOLD]), tuple(warnings[:MAX_TOLD]))
+
+
+def _calendar(content: bytes) -> Component:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _refused(f"must be UTF-8: byte {error.start + 1} of the body is not") from None
+    try:
+        found = Calendar.from_ical(text)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        raise _refused("must be one calendar by RFC 5545, from BEGIN:VCALENDAR to END:VCALENDAR") from None
+    if not isinstance(found, Component) or found.name != "VCALENDAR":
+        raise _refused("must be one calendar by RFC 5545, from BEGIN:VCALENDAR to END:VCALENDAR")
+    return found
+
+
+def _left_out(event: Component, counted: set[str]) -> Reason | None:
+    if (_text(event, "STATUS") or "").upper() == "CANCELLED":
+        return "cancelled"
+    if isinstance(_value(event, "DTSTART"), datetime):
+        return "not_a_whole_day"
+    return None if _meets_as(event) or _counts(event, counted) else "category"
+
+
+def _counts(event: Component, counted: set[str]) -> bool:
+    """Whether it is in one of the categories that count: in any, if none is named."""
+    return not counted or not counted.isdisjoint(one.strip().casefold() for one in _categories(event))
+
+
+def _categories(event: Component) -> Iterator[str]:
+    found = event.get("CATEGORIES", [])
+    for group in found if isinstance(found, list) else [found]:
+        yield from map(str, getattr(group, "cats", [group]))
+
+
+def _meets_as(event: Component) -> str | None:
+    """Raises Unreadable for what is no weekday."""
+    said = (_text(event, "X-LECTERN-MEETS-AS") or "").upper()
+    if said and said not in WEEKDAYS:
+        raise Unreadable
+    return said or None
+
+
+def _replaced(events: Sequence[Component]) -> Mapping[str, set[date]]:
+    """Of each UID, the dates of which an event of its own says what becomes of them."""
+    found = defaultdict[str, set[date]](set)
+    for event in events:
+        with suppress(ValueError):  # it is told as unreadable, in its turn
+            one = _value(event, "RECURRENCE-ID")
+            if isinstance(one, date):
+                found[_text(event, "UID") or ""].add(_day(one))
+    return found
+
+
+def _spans(event: Component, replaced: Mapping[str, set[date]], today: date) -> Iterator[tuple[date, date]]:
+    """Each time that it takes place: its first and last date, within what is looked at. Raises Unreadable."""
+    start = _value(event, "DTSTART")
+    if not isinstance(start, date):
+        raise Unreadable
+    first, more = _day(start), _length(event, start) - timedelta(days=1)
+    earliest, latest = today - BEFORE - more, today + AHEAD
+    gone = set() if event.get("RECURRENCE-ID") else replaced.get(_text(event, "UID") or "", set())
+    for day in sorted(_dates(event, first, latest) - gone):
+        if earliest <= day <= latest:
+            yield day, day + more
+
+
+def _days_walked(event: Component, today: date) -> int:
+    """How many days its rules look at, about."""
+    start = _value(event, "DTSTART")
+    days = (today + AHEAD - _day(start)).days if isinstance(start, date) else 0
+    return max(days, 0) * len(_listed(event, "RRULE"))
+
+
+def _length(event: Component, start: date) -> timedelta:
+    """Whole days, at least one. `DTEND` is the day after the last; that of a timed event is on its last."""
+    end, duration = _value(event, "DTEND"), _value(event, "DURATION")
+    if isinstance(end, date):
+        length = _day(end) - _day(start) + timedelta(days=isinstance(start, datetime))
+    else:
+        length = duration if isinstance(duration, timedelta) else timedelta(days=1)
+    return max(timedelta(days=length.days), timedelta(days=1))
+
+
+def _dates(event: Component, first: date, latest: date) -> set[date]:
+    """The dates on which it begins, up to the latest, and perhaps some later ones."""
+    found = {first}
+    for one in _listed(event, "RRULE"):
+        found |= _yielded(one.to_ical().decode(), first, latest)
+    found |= {_day(one.dt[0] if isinstance(one.dt, tuple) else one.dt) for one in _several(event, "RDATE")}
+    return found - {_day(one.dt) for one in _several(event, "EXDATE")}
+
+
+def _several(event: Component, name: str) -> Iterator[Any]:
+    for group in _listed(event, name):
+        yield from group.dts
+
+
+def _yielded(text: str, first: date, latest: date) -> set[date]:
+    if not text.upper().partition("FREQ=")[2].startswith(FREQUENCIES):
+        raise Unreadable
+    rule = rrulestr(text, dtstart=_at_midnight(first), ignoretz=True)
+    if not isinstance(rule, rrule):
+        raise Unreadable
+    months = _Months(getattr(rule, "_bymonth", None) or range(1, 13))
+    months.left = max((latest - first).days, 0) + A_YEAR
+    setattr(rule, "_bymonth", months)  # noqa: B010 - dateutil has no other way to bound a walk
+    found = set[date]()
+    with suppress(_Beyond):
+        for moment in takewhile(lambda moment: moment.date() <= latest, rule):
+            found.add(moment.date())
+    return found
+
+
+def _listed(event: Component, name: str) -> list[Any]:
+    found = event.get(name, [])
+    return found if isinstance(found, list) else [found]
+
+
+def _value(event: Component, name: str) -> object:
+    return getattr(event.get(name), "dt", None)
+
+
+def _text(component: Component, name: str) -> str | None:
+    """One line, as far as it is shown; None if there is none."""
+    said = " ".join("".join(c if c.isprintable() else " " for c in str(component.get(name, ""))).split())
+    return said.encode()[:256].decode(errors="ignore") or None
+
+
+def _day(moment: date) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
+
+
+def _at_midnight(day: date) -> datetime:
+    return datetime.combine(day, time())
+
+
+def _refused(rule: str) -> RequestValidationError:
+    return RequestValidationError([{"type": "rule", "loc": ("body",), "ctx": {"rule": rule}}])

@@ -1,0 +1,141 @@
+"""Calendars in SQL: said, read, taken away, and how far each has come to the recordings that name it.
+
+Every function works in its caller's transaction.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlmodel import Session, col
+
+from app.calendars.days import Ignored, Said, Warned
+from app.calendars.schemas import (
+    CalendarAnswer,
+    CalendarPage,
+    CalendarSummary,
+    CalendarView,
+    CalendarWarning,
+    DayView,
+    IgnoredView,
+    Progress,
+)
+from app.chains.models import Chain, ChainStatus
+from app.database import counters
+from app.database.types import utc_now
+from app.http.errors import CalendarInUse, NotFound
+from app.recordings.models import Calendar, Recording, RecordingCalendar, RecordingStatus
+
+COUNTER = "calendars"
+OVER = (RecordingStatus.FAILED, RecordingStatus.CANCELLED)
+
+_AT_REST = or_(col(RecordingCalendar.chain_id).is_(None), col(Chain.finished_at).is_not(None))
+_BEHIND = col(RecordingCalendar.version) < col(Calendar.version)
+_DONE = and_(~_BEHIND, _AT_REST)
+_FAILED = or_(
+    and_(_BEHIND, col(RecordingCalendar.tried) == col(Calendar.version), _AT_REST),
+    col(Chain.status) == ChainStatus.STUCK,
+)
+
+
+def say(session: Session, name: str, said: Said) -> None:
+    """The calendar says this from now on, and nothing else. The same once more tries again where it failed."""
+    days = [day.as_json() for day in said.days]
+    before = session.get(Calendar, name, with_for_update=True)
+    if before is None:
+        session.add(Calendar(name=name, title=said.title, version=counters.count(session, COUNTER), days=days))
+        return
+    if before.days == days:
+        _try_again(session, name)
+    if (before.title, before.days) != (said.title, days):
+        version = before.version if before.days == days else counters.count(session, COUNTER)
+        before.title, before.days, before.version, before.updated_at = said.title, days, version, utc_now()
+        session.add(before)
+
+
+def _try_again(session: Session, name: str) -> None:
+    busy = select(col(Chain.id)).where(
+        col(Chain.id) == col(RecordingCalendar.chain_id), col(Chain.finished_at).is_(None)
+    )
+    of_it = (col(RecordingCalendar.calendar) == name, ~busy.exists())
+    session.execute(update(RecordingCalendar).where(*of_it).values(tried=None, chain_id=None))
+
+
+def remove(session: Session, name: str) -> None:
+    """Raises NotFound, and CalendarInUse while a recording names it that did not fail and was not cancelled."""
+    there = session.get(Calendar, name, with_for_update=True)
+    if there is None:
+        raise NotFound("There is no such calendar.")
+    named = _progress(session, [name]).get(name)
+    if named is not None:
+        raise CalendarInUse(f"{named.recordings} recording(s) name this calendar.")
+    session.delete(there)
+
+
+def page(session: Session) -> CalendarPage:
+    found = session.execute(select(Calendar).order_by(col(Calendar.name))).scalars().all()
+    progress = _progress(session, [one.name for one in found])
+    return CalendarPage(items=[CalendarSummary(**_summary(one, progress.get(one.name))) for one in found])
+
+
+def view(session: Session, name: str) -> CalendarView:
+    """Raises NotFound."""
+    return CalendarView(**_whole(session, name))
+
+
+def answer(session: Session, name: str, said: Said) -> CalendarAnswer:
+    """What was said of it, and how it stands now. Raises NotFound, if somebody has taken it away meanwhile."""
+    return CalendarAnswer(**_whole(session, name), ignored=ignored(said.ignored), warnings=warnings(said.warnings))
+
+
+def progress_of(session: Session, name: str) -> Progress:
+    return _progress(session, [name]).get(name) or Progress(recordings=0, done=0, failed=0)
+
+
+def ignored(found: Sequence[Ignored]) -> list[IgnoredView]:
+    return [IgnoredView(name=one.name, first=one.first, last=one.last, reason=one.reason) for one in found]
+
+
+def warnings(found: Sequence[Warned]) -> list[CalendarWarning]:
+    return [CalendarWarning(code=one.code, detail=one.detail) for one in found]
+
+
+def _whole(session: Session, name: str) -> dict[str, Any]:
+    found = session.get(Calendar, name)
+    if found is None:
+        raise NotFound("There is no such calendar.")
+    days = [DayView.model_validate(day) for day in found.days]
+    return {**_summary(found, _progress(session, [name]).get(name)), "days": days}
+
+
+def _summary(calendar: Calendar, progress: Progress | None) -> dict[str, Any]:
+    return {
+        "name": calendar.name,
+        "title": calendar.title,
+        "version": calendar.version,
+        "first": min((day["from"] for day in calendar.days), default=None),
+        "last": max((day["to"] for day in calendar.days), default=None),
+        "updated_at": calendar.updated_at,
+        **(progress or Progress(recordings=0, done=0, failed=0)).model_dump(),
+    }
+
+
+def _progress(session: Session, names: Sequence[str]) -> dict[str, Progress]:
+    """Of each calendar that a recording names which did not fail and was not cancelled."""
+    name = col(RecordingCalendar.calendar)
+    statement = (
+        select(name, func.count(), _count(_DONE), _count(_FAILED))
+        .join(Calendar, col(Calendar.name) == name)
+        .join(Recording, col(Recording.id) == col(RecordingCalendar.recording_id))
+        .outerjoin(Chain, col(Chain.id) == col(RecordingCalendar.chain_id))
+        .where(name.in_(names), col(Recording.status).not_in(OVER))
+        .group_by(name)
+    )
+    return {
+        calendar: Progress(recordings=count, done=done, failed=failed)
+        for calendar, count, done, failed in session.execute(statement)
+    }
+
+
+def _count(which: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((which, 1), else_=0))

@@ -1,0 +1,107 @@
+"""What a calendar would come to, recording by recording. Changes nothing."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from app.calendars.days import Said
+from app.calendars.keeping import ignored, warnings
+from app.calendars.schemas import CalendarPreview, DayView, SessionView, TouchedView
+from app.recordings.changing.decide import aim, events_of, rows_of
+from app.recordings.changing.difference import SCHEDULED, Row, slot_of
+from app.recordings.document.campus import Campus, CampusDay, look_up
+from app.recordings.document.document import RecordingDocument
+from app.recordings.models import Recording, RecordingCalendar, RecordingStatus
+from app.recordings.reading.views import RoomView
+from app.recurrence.occurrences import zone
+from app.resources.models import Resource
+
+FOLLOWING = (RecordingStatus.SCHEDULED, RecordingStatus.STUCK, RecordingStatus.SCHEDULING)
+
+_ANY_ZONE = zone("UTC")  # of Kaltura's server: it says how sessions are sent, and not which
+
+
+def preview(session: Session, owns: Callable[[str], bool], name: str, said: Said, now: datetime) -> CalendarPreview:
+    """What the calendar `name` would drop and restore, did it say this."""
+    statement = (
+        select(Recording, Resource)
+        .join(RecordingCalendar, col(RecordingCalendar.recording_id) == col(Recording.id))
+        .outerjoin(Resource, col(Resource.id) == col(Recording.resource_id))
+        .where(col(RecordingCalendar.calendar) == name, col(Recording.status).in_(FOLLOWING))
+        .order_by(col(Recording.first_start), col(Recording.id))
+    )
+    days = tuple(CampusDay(name, day.first, day.last, day.name, day.meets_as) for day in said.days)
+    found = session.execute(statement).all()
+    touched = [
+        one
+        for recording, resource in found
+        if (one := _touched(session, recording, resource, name, days, now, told=owns(recording.client)))
+    ]
+    return CalendarPreview(
+        recordings=len(found),
+        touched=len(touched),
+        dropped=sum(len(one.dropped) for one in touched),
+        restored=sum(len(one.restored) for one in touched),
+        items=touched,
+        days=[DayView(name=day.name, first=day.first, last=day.last, meets_as=day.meets_as) for day in said.days],
+        ignored=ignored(said.ignored),
+        warnings=warnings(said.warnings),
+    )
+
+
+def _touched(
+    session: Session,
+    recording: Recording,
+    resource: Resource | None,
+    name: str,
+    days: tuple[CampusDay, ...],
+    now: datetime,
+    *,
+    told: bool,
+) -> TouchedView | None:
+    document = RecordingDocument.model_validate(recording.document)
+    others = look_up(session, [other for other in document.calendars if other != name])
+    schedule = document.schedule(recording.time_zone)
+    campus = Campus({}, (*others.days, *days)).within(schedule)
+    change = {"document": recording.document, "zone": recording.time_zone, "campus": campus.as_json()}
+    rows = {row.id: row for row in rows_of(session, recording.id, events_of(session, recording.id))}
+    target = aim(change, list(rows.values()), now, _ANY_ZONE, same_resource=True)
+    after = {row.id: row for row in target.rows}
+    gone = [rows[one] for one in target.dropped if rows[one].status == SCHEDULED]
+    gone += [rows[one] for one, row in after.items() if one in rows and _is_held(rows[one]) and not _is_held(row)]
+    back = [
+        row
+        for one, row in after.items()
+        if _is_held(row) and not (one in rows and (_is_held(rows[one]) or rows[one].left_out))
+    ]
+    if not gone and not back:
+        return None
+    why = {
+        slot_of(one): one.excluded_by.reason for one in campus.on(schedule).occurrences if one.excluded_by is not None
+    }
+    return TouchedView(
+        recording_id=recording.id if told else None,
+        reference_id=recording.reference_id if told else None,
+        title=recording.document["title"] if told else None,
+        resource=RoomView(
+            id=recording.resource_id,
+            system_name=resource.system_name if resource else None,
+            name=resource.name if resource else None,
+        ),
+        dropped=[_shown(row, why.get(row.slot) if row.slot else None) for row in sorted(gone, key=_by_start)],
+        restored=[_shown(row, None) for row in sorted(back, key=_by_start)],
+    )
+
+
+def _is_held(row: Row) -> bool:
+    return row.status == SCHEDULED
+
+
+def _by_start(row: Row) -> datetime:
+    return row.start
+
+
+def _shown(row: Row, reason: str | None) -> SessionView:
+    return SessionView(start=row.start, end=row.end, reason=reason)

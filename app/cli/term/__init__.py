@@ -1,0 +1,1 @@
+"""`lectern term`: a timetable is planned and applied, over HTTP."""

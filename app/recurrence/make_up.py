@@ -1,0 +1,67 @@
+"""Make-up days: a Tuesday that meets as a Monday. Pure.
+
+    the weekday that it meets as    its own weekday      on that date
+    ─────────────────────────────   ──────────────────   ─────────────────────────────
+    the rule names it               the rule names it    held, as ever
+    the rule names it               it does not          held, added
+    it does not                     the rule names it    excluded
+    it does not                     it does not          nothing, as ever
+
+That goes for weekly rules, from their start to their end, in weeks that the rule does not skip; other sessions are on
+the dates that somebody gave them.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from app.recurrence.occurrences import Exclusion, Occurrence, occurrences
+from app.recurrence.rules import WEEKDAYS, Rule, with_defaults
+
+
+@dataclass(frozen=True, slots=True)
+class MakeUp:
+    """A local date, the weekday ("MO") that it meets as, and what people are told of it."""
+
+    day: date
+    weekday: str
+    reason: str
+
+
+def made_up(
+    found: Sequence[Occurrence],
+    rule: Rule | None,
+    start: datetime,
+    tz: ZoneInfo,
+    duration: timedelta,
+    days: Sequence[MakeUp],
+    but: Collection[date] = (),
+) -> tuple[Occurrence, ...]:
+    """The sessions (`found`, ascending) of a rule that begins at `start` (naive) as make-up days have them.
+
+    Nothing is changed on the dates of `but`, nor is anything held that is excluded already.
+    """
+    by_date = {(one.wanted or one.local).date(): one for one in found}
+    if rule is None or rule.frequency != "weekly":
+        return tuple(found)
+    rule = with_defaults(rule, start.date())
+    last = rule.until or max(day for day, one in by_date.items() if not one.added)
+    named = {day.weekday for day in rule.days}
+    for make_up in days:
+        day, there = make_up.day, by_date.get(make_up.day)
+        if day in but or not start.date() <= day <= last or WEEKDAYS[day.weekday()] == make_up.weekday:
+            continue
+        held = make_up.weekday in named and _is_in_a_week_of(rule, start.date(), day)
+        if held and there is None:
+            (one,) = occurrences(datetime.combine(day, start.time()), tz, duration, None)
+            by_date[day] = replace(one, added=True, reason=make_up.reason)
+        elif not held and there is not None and not there.excluded_by:
+            by_date[day] = replace(there, excluded_by=Exclusion(day, day, make_up.reason))
+    return tuple(sorted(by_date.values(), key=lambda one: one.start))
+
+
+def _is_in_a_week_of(rule: Rule, first: date, day: date) -> bool:
+    """Whether the rule, which began on `first`, meets in the week of that day."""
+    back = (first.weekday() - WEEKDAYS.index(rule.week_start)) % 7
+    return (day - first + timedelta(days=back)).days // 7 % rule.interval == 0

@@ -1,0 +1,1 @@
+"""Terms: a client's whole timetable, declared, compared, planned and applied."""

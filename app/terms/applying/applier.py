@@ -1,0 +1,311 @@
+"""The thread of a process that carries out applies: one process of several has each, by a lease.
+
+    pending ──▶ begun, with its chain, a few at once ──▶ done · stale · conflict · failed
+       └── in order: what makes room for others, changes, what is new, the other cancellations
+
+Whatever happens to the process, the next one finds what has begun by its chain, and begins what has not.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, SQLModel, col
+
+from app.chains.models import Chain, ChainStatus
+from app.chains.store import Store
+from app.database.database import Database
+from app.database.deadlocks import again_if_crossed
+from app.database.types import database_now, utc_now
+from app.http.errors import BatchRefused, Internal, InvalidDocument, Problem
+from app.kaltura.client import KalturaClient
+from app.notices.models import NoticeKind
+from app.notices.telling import tell
+from app.terms.applying import carrying, together
+from app.terms.models import Apply, ApplyStatus, Outcome, Plan, PlanItem
+
+log = structlog.get_logger(__name__)
+
+POLL = 1.0  # seconds between two looks for an apply
+PAUSE = 0.05  # seconds between two looks at its chains
+LEASE = 15.0  # seconds after which another process takes over
+AFTER_FAILURE = 2.0  # seconds of rest when the database does not answer
+WAITERS = 8  # times as many chains as run at once may wait for Kaltura, or for a room
+LOOKED_AT = 200  # items that are looked at to find one that may begin
+
+_APPLY = SQLModel.metadata.tables["term_apply"]
+_ITEM = SQLModel.metadata.tables["term_item"]
+_WAITS = select(_ITEM.c.n).where(_ITEM.c.plan_id == _APPLY.c.plan_id, _ITEM.c.outcome == Outcome.WAITING).exists()
+_OPEN = or_(_APPLY.c.status == ApplyStatus.RUNNING, and_(_APPLY.c.status == ApplyStatus.STOPPED, _WAITS))
+_CLAIM = (
+    update(_APPLY)
+    .where(
+        _APPLY.c.id.in_(
+            select(_APPLY.c.id)
+            .where(_OPEN, or_(_APPLY.c.lease_until <= database_now(), _APPLY.c.owner == bindparam("by")))
+            .with_for_update(skip_locked=True)
+            .cte("open")
+            .select()
+        )
+    )
+    .values(owner=bindparam("by"), lease_until=database_now() + LEASE)
+    .returning(_APPLY.c.id)
+)
+_AT_WORK = (ChainStatus.QUEUED, ChainStatus.RUNNING, ChainStatus.UNDOING)
+_UNDER_WAY = (*_AT_WORK, ChainStatus.WAITING)
+_NOT_DONE = (Outcome.STALE, Outcome.CONFLICT, Outcome.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What items are carried out with. `at_once`: chains of all applies together; `nudge` tells the workers of one."""
+
+    database: Database
+    store: Store
+    owner: str
+    at_once: int
+    nudge: Callable[[], None]
+    client: Callable[[], KalturaClient]
+    default_zone: str
+    server_zone: ZoneInfo
+
+
+class Applier:
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._database = means.database
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="terms", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """A plan is to be applied."""
+        self._wake.set()
+
+    def stop(self, timeout: float) -> None:
+        self._stop.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def _work(self) -> None:
+        kaltura = self._means.client()
+        try:
+            while not self._stop.is_set():
+                try:
+                    busy = self.turn(kaltura)
+                except SQLAlchemyError as error:
+                    log.error("cannot_apply", kind=type(error).__name__)
+                    self._stop.wait(AFTER_FAILURE)
+                    continue
+                self._wake.wait(PAUSE if busy else POLL)
+                self._wake.clear()
+        finally:
+            kaltura.close()
+
+    def turn(self, kaltura: KalturaClient) -> bool:
+        """Looks at what has begun, and begins more. Returns whether there is anything to do."""
+        mine = self._claim()
+        for apply_id in mine:
+            if self._stop.is_set():
+                break
+            self._settle(apply_id)
+            self._begin_some(apply_id, kaltura)
+            self._finish(apply_id)
+        return bool(mine)
+
+    def _claim(self) -> list[str]:
+        with self._database.read() as session:
+            if session.execute(select(_APPLY.c.id).where(_OPEN).limit(1)).first() is None:
+                return []
+        with self._database.write() as session:
+            return list(session.connection().execute(_CLAIM, {"by": self._means.owner}).scalars())
+
+    # --- what has begun -------------------------------------------------------------------------------------
+
+    def _settle(self, apply_id: str) -> None:
+        with self._database.read() as session:
+            ended = [
+                n for n, status in self._begun(session, apply_id) if status not in (*_AT_WORK, ChainStatus.WAITING)
+            ]
+        if ended:
+            again_if_crossed(lambda: self._end(apply_id, ended))
+
+    def _begun(self, session: Session, apply_id: str) -> list[tuple[int, ChainStatus]]:
+        rows = session.execute(
+            select(col(PlanItem.n), col(Chain.status))
+            .join(Apply, col(Apply.plan_id) == col(PlanItem.plan_id))
+            .join(Chain, col(Chain.id) == col(PlanItem.chain_id))
+            .where(col(Apply.id) == apply_id, col(PlanItem.outcome) == Outcome.WAITING)
+        )
+        return [(n, status) for n, status in rows]
+
+    def _end(self, apply_id: str, ended: Sequence[int]) -> None:
+        with self._database.write() as session:
+            apply = session.get_one(Apply, apply_id)
+            for n in ended:
+                item = session.get_one(PlanItem, (apply.plan_id, n))
+                if item.outcome == Outcome.WAITING and item.chain_id is not None:
+                    carrying.end(session, item, session.get_one(Chain, item.chain_id))
+
+    # --- what is to begin -----------------------------------------------------------------------------------
+
+    def _begin_some(self, apply_id: str, kaltura: KalturaClient) -> None:
+        while not self._stop.is_set():
+            with self._database.read() as session:
+                apply = session.get_one(Apply, apply_id)
+                if apply.status != ApplyStatus.RUNNING or self._is_full(session, apply_id):
+                    return
+                found = self._next(session, apply)
+            if not found:
+                return
+            items, refused = found
+            if refused is not None:
+                self._refuse(items, refused)
+                continue
+            with self._refusals(items):
+                if items[0].party is not None:
+                    self._begin_party(apply, items, kaltura)
+                else:
+                    self._begin_one(apply, items[0])
+
+    def _is_full(self, session: Session, apply_id: str) -> bool:
+        """A chain that waits for Kaltura, or for its room, keeps nobody from work, unless there are many of them."""
+        begun = [status for _, status in self._begun(session, apply_id)]
+        at_once = self._means.at_once
+        return sum(status in _AT_WORK for status in begun) >= at_once or len(begun) >= WAITERS * at_once
+
+    def _next(self, session: Session, apply: Apply) -> tuple[list[PlanItem], Problem | None] | None:
+        """The items that begin next: one, or those of one group; or one that cannot, with why."""
+        pending = (col(PlanItem.plan_id) == apply.plan_id, col(PlanItem.outcome) == Outcome.PENDING)
+        in_turn = select(PlanItem).where(*pending).order_by(col(PlanItem.rank), col(PlanItem.n)).limit(LOOKED_AT)
+        for item in session.execute(in_turn).scalars():
+            needed = self._needed(session, item)
+            if any(outcome in _NOT_DONE for outcome in needed):
+                return [item], BatchRefused("What was to make room for it was not done.")
+            if all(outcome == Outcome.DONE for outcome in needed):
+                if item.party is None:
+                    return [item], None
+                of = select(PlanItem).where(*pending, col(PlanItem.party) == item.party).order_by(col(PlanItem.n))
+                return list(session.execute(of).scalars()), None
+        return None
+
+    def _needed(self, session: Session, item: PlanItem) -> list[str | None]:
+        after = (item.work or {})["after"]
+        if not after:
+            return []
+        which = (col(PlanItem.plan_id) == item.plan_id, col(PlanItem.n).in_(after))
+        return list(session.execute(select(col(PlanItem.outcome)).where(*which)).scalars())
+
+    def _begin_one(self, apply: Apply, item: PlanItem) -> None:
+        means = self._means
+        draft = carrying.draft_of(means.database, item, apply.client, means.default_zone, means.server_zone)
+
+        def act(session: Session, there: Sequence[PlanItem]) -> None:
+            carrying.begin(session, means.store, apply, there[0], draft, means.default_zone)
+
+        self._write(apply, [item], act)
+
+    def _begin_party(self, apply: Apply, items: Sequence[PlanItem], kaltura: KalturaClient) -> None:
+        means = self._means
+        changes = together.planned(means.database, kaltura, apply, items, means.default_zone, means.server_zone)
+
+        def act(session: Session, there: Sequence[PlanItem]) -> None:
+            together.begin(session, means.store, apply, there, changes, means.default_zone)
+
+        self._write(apply, items, act)
+
+    def _write(
+        self, apply: Apply, items: Sequence[PlanItem], act: Callable[[Session, Sequence[PlanItem]], None]
+    ) -> None:
+        def once() -> None:
+            with self._database.write(apply.client) as session:
+                if there := self._still(session, apply, items):
+                    act(session, there)
+
+        again_if_crossed(once)
+        self._means.nudge()
+
+    @contextmanager
+    def _refusals(self, items: Sequence[PlanItem]) -> Iterator[None]:
+        """What is wrong with items is kept with them, and stops no other."""
+        try:
+            yield
+        except carrying.Stale as stale:
+            self._refuse(items, stale)
+        except RequestValidationError as error:
+            self._refuse(items, _invalid(error))
+        except Problem as refusal:
+            self._refuse(items, refusal)
+        except SQLAlchemyError:
+            raise
+        except Exception:
+            log.exception("cannot_begin", plan_id=items[0].plan_id, n=items[0].n)
+            self._refuse(items, Internal())
+
+    def _still(self, session: Session, apply: Apply, items: Sequence[PlanItem]) -> list[PlanItem]:
+        """The items as they are now, if all are still to be begun: another process may have thought it is its turn."""
+        there = [session.get_one(PlanItem, (one.plan_id, one.n)) for one in items]
+        running = session.get_one(Apply, apply.id).status == ApplyStatus.RUNNING
+        return there if running and all(one.outcome == Outcome.PENDING for one in there) else []
+
+    def _refuse(self, items: Sequence[PlanItem], why: "Problem | carrying.Stale") -> None:
+        error = why.document() if isinstance(why, Problem) else {"code": "stale", "detail": why.detail}
+        with self._database.write() as session:
+            for item in items:
+                there = session.get_one(PlanItem, (item.plan_id, item.n))
+                if there.outcome == Outcome.PENDING:
+                    carrying.refuse(session, there, error)
+
+    # --- the end --------------------------------------------------------------------------------------------
+
+    def _finish(self, apply_id: str) -> None:
+        with self._database.read() as session:
+            if not self._is_over(session, apply_id):
+                return
+        with self._database.write() as session:
+            apply = session.get_one(Apply, apply_id)
+            if apply.status != ApplyStatus.RUNNING or not self._is_over(session, apply_id):
+                return
+            apply.status, apply.finished_at, apply.owner = ApplyStatus.DONE, utc_now(), None
+            session.add(apply)
+            session.flush()
+            plan = session.get_one(Plan, apply.plan_id)
+            data = {"term": apply.term, "plan_id": plan.id, "apply_id": apply.id, "counts": counts(session, plan.id)}
+            tell(session, NoticeKind.TERM_APPLIED, apply.client, f"term:{apply.term}", data)
+        log.info("applied", apply_id=apply_id)
+
+    def _is_over(self, session: Session, apply_id: str) -> bool:
+        open_items = (
+            select(col(PlanItem.n))
+            .join(Apply, col(Apply.plan_id) == col(PlanItem.plan_id))
+            .where(col(Apply.id) == apply_id, col(PlanItem.outcome).in_((Outcome.PENDING, Outcome.WAITING)))
+            .limit(1)
+        )
+        return session.execute(open_items).first() is None
+
+
+def counts(session: Session, plan_id: str) -> dict[str, int]:
+    """What became of the plan's items, by outcome."""
+    rows = session.execute(
+        select(col(PlanItem.outcome), func.count())
+        .where(col(PlanItem.plan_id) == plan_id, col(PlanItem.outcome).is_not(None))
+        .group_by(col(PlanItem.outcome))
+    )
+    found = {row[0]: row[1] for row in rows}
+    return {str(outcome): found.get(outcome, 0) for outcome in Outcome}
+
+
+def _invalid(error: RequestValidationError) -> InvalidDocument:
+    first = error.errors()[0]
+    detail = first.get("ctx", {}).get("rule") or first.get("msg") or InvalidDocument.advice
+    return InvalidDocument(str(detail))

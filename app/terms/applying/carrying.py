@@ -1,0 +1,171 @@
+"""One item of a plan is begun, and ends. Each is one transaction with its chain's beginning, or with what came of it.
+
+So whoever is killed has done an item or has not: it is never begun twice, and none is lost.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, update
+from sqlmodel import Session, col
+
+from app.chains.models import Chain, ChainStatus
+from app.chains.store import Store
+from app.database.database import Database
+from app.database.types import new_id, utc_now
+from app.http.errors import (
+    BatchRefused,
+    Cancelled,
+    ChainRunning,
+    NotChangeable,
+    NotFound,
+    ReferenceInUse,
+    ScheduleConflict,
+    Stuck,
+)
+from app.recordings.changing import requests
+from app.recordings.document import draft as drafts
+from app.recordings.document.campus import newest
+from app.recordings.document.draft import Draft
+from app.recordings.models import Recording
+from app.recordings.scheduling.accept import Accepted, accept_document, lock_and_reload
+from app.terms.comparing.items import Kind
+from app.terms.models import Apply, Outcome, PlanItem, TermMeeting
+
+STALE = (NotFound.code, ChainRunning.code, NotChangeable.code, ReferenceInUse.code, Cancelled.code, "stale")
+CONFLICTS = (ScheduleConflict.code, BatchRefused.code)
+
+
+class Stale(Exception):  # noqa: N818
+    """The recording is not as it was when the plan was made."""
+
+    detail = "It is not as it was when the plan was made. Nothing of it was changed: the next plan will see to it."
+
+
+def draft_of(database: Database, item: PlanItem, client: str, default_zone: str, server_zone: ZoneInfo) -> Draft | None:
+    """What a new recording comes to, worked out before a transaction begins. Raises RequestValidationError."""
+    if item.kind != Kind.CREATE or item.work is None:
+        return None
+    document = requests.read_document(item.work["document"])
+    with database.read() as session:
+        campus = newest(session, document)
+    return drafts.draft(client, document, default_zone, server_zone, campus)
+
+
+def begin(session: Session, store: Store, apply: Apply, item: PlanItem, draft: Draft | None, default_zone: str) -> None:
+    """Begins an item by itself; it has its outcome if no chain is needed. Raises Stale, Problem."""
+    work = item.work or {}
+    if draft is not None:
+        accepted = accept_document(session, store, draft, None)
+        if not accepted.recording_created and _is_kept(session, accepted.recording_id):
+            raise Stale
+        _keep(session, apply, item, accepted.recording_id, adopted=not accepted.recording_created)
+        note_begun(session, item, accepted)
+        return
+    recording = unchanged(session, store, item)
+    if item.kind == Kind.CANCEL:
+        accepted = requests.cancel(session, store, recording)
+        _end(session, work["known"])
+        note_begun(session, item, accepted)
+    elif item.kind == Kind.ADOPT:
+        if work["known"] is not None:
+            _end(session, work["known"])
+        _keep(session, apply, item, recording.id, adopted=True)
+        item.outcome = Outcome.DONE
+    elif work["document"] is None:
+        rewrite(session, item)
+        item.outcome = Outcome.DONE
+    else:
+        accepted = requests.change(session, store, recording, requests.read_document(work["document"]), default_zone)
+        note_begun(session, item, accepted)
+        if not accepted.chain_started:
+            rewrite(session, item)
+    session.add(item)
+
+
+def unchanged(session: Session, store: Store, item: PlanItem) -> Recording:
+    """The item's recording, locked. Raises Stale if it has changed since the plan was made."""
+    found = session.get(Recording, item.recording_id)
+    if found is None:
+        raise Stale
+    recording = lock_and_reload(session, store, found)
+    if requests.etag(recording) != (item.work or {})["etag"]:
+        raise Stale
+    return recording
+
+
+def note_begun(session: Session, item: PlanItem, accepted: Accepted) -> None:
+    item.recording_id, item.chain_id = accepted.recording_id, accepted.chain_id
+    item.outcome = Outcome.WAITING if accepted.chain_started else Outcome.DONE
+    session.add(item)
+
+
+def end(session: Session, item: PlanItem, chain: Chain) -> bool:
+    """Writes what came of the item's chain, if it has ended. Returns whether it has."""
+    if chain.status == ChainStatus.SUCCEEDED:
+        if item.kind in (Kind.CHANGE, Kind.REKEY):
+            rewrite(session, item)
+        item.outcome = Outcome.DONE
+    elif chain.status == ChainStatus.FAILED:
+        refuse(session, item, chain.error or {"code": Cancelled.code, "detail": Cancelled.advice})
+    elif chain.status == ChainStatus.STUCK:
+        refuse(session, item, chain.error or {"code": Stuck.code, "detail": Stuck.advice}, keeps=True)
+    else:
+        return False
+    session.add(item)
+    return True
+
+
+def refuse(session: Session, item: PlanItem, error: Mapping[str, Any], *, keeps: bool = False) -> None:
+    """The item is not done. What the term keeps of it is as before; of a new recording nothing, unless it `keeps`."""
+    code = str(error["code"])
+    item.outcome = Outcome.STALE if code in STALE else Outcome.CONFLICT if code in CONFLICTS else Outcome.FAILED
+    item.problem = {"code": code, "detail": str(error.get("detail") or "")}
+    if item.kind == Kind.CREATE and item.recording_id is not None and not keeps:
+        kept = (col(TermMeeting.recording_id) == item.recording_id, col(TermMeeting.ended_at).is_(None))
+        session.execute(update(TermMeeting).where(*kept).values(ended_at=utc_now()))
+    session.add(item)
+
+
+def rewrite(session: Session, item: PlanItem) -> None:
+    """What the term keeps is what was declared."""
+    work = item.work or {}
+    keeps = work["keeps"]
+    session.execute(update(TermMeeting).where(col(TermMeeting.id) == work["known"]).values(**keeps))
+    _mark(session, item.recording_id, keeps["sections"], keeps["meeting"])
+
+
+def _keep(session: Session, apply: Apply, item: PlanItem, recording_id: str, *, adopted: bool) -> None:
+    keeps, now = (item.work or {})["keeps"], utc_now()
+    session.add(
+        TermMeeting(
+            id=new_id("mtg"),
+            client=apply.client,
+            term=apply.term,
+            recording_id=recording_id,
+            adopted=adopted,
+            last_seen_at=now,
+            **keeps,
+        )
+    )
+    session.flush()
+    _mark(session, recording_id, keeps["sections"], keeps["meeting"], term=apply.term)
+    item.recording_id = recording_id
+
+
+def _mark(
+    session: Session, recording_id: str | None, sections: Sequence[str], meeting: str | None, **more: str
+) -> None:
+    """The recording says of which section and meeting it is."""
+    values = {"section": sections[0] if sections else None, "meeting": meeting, **more}
+    session.execute(update(Recording).where(col(Recording.id) == recording_id).values(**values))
+
+
+def _is_kept(session: Session, recording_id: str) -> bool:
+    kept = (col(TermMeeting.recording_id) == recording_id, col(TermMeeting.ended_at).is_(None))
+    return session.execute(select(col(TermMeeting.id)).where(*kept)).first() is not None
+
+
+def _end(session: Session, known: str) -> None:
+    session.execute(update(TermMeeting).where(col(TermMeeting.id) == known).values(ended_at=utc_now()))

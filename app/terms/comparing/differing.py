@@ -1,0 +1,105 @@
+"""What a changed declaration changes of a recording's document: what was declared anew, and nobody has changed by hand.
+
+The timetable says what it said before, or something new; only what is new reaches the recording. Where somebody has
+changed that very thing by hand meanwhile, it stays as they have it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+TIMES = "times"
+ROOM = "room"
+_UNITS = {
+    TIMES: ("start", "end", "duration_minutes", "recurrence", "exclude", "include", "time_zone", "calendars"),
+    ROOM: ("resource", "location"),
+}
+_UNIT_OF = {name: unit for unit, names in _UNITS.items() for name in names}
+_LISTS = {"tags", "categories", "editors", "publishers"}
+
+
+@dataclass(slots=True)
+class Difference:
+    """`document` is what the recording is to say. `kept` are the fields that stay as somebody changed them by hand."""
+
+    document: dict[str, Any]
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+    def touches(self, *units: str) -> bool:
+        return any(change["field"] in units for change in self.changes)
+
+
+def difference(now: Mapping[str, Any], declared: Mapping[str, Any], wanted: Mapping[str, Any]) -> Difference:
+    """All three are documents as recordings keep them: as it is, as it was declared, as it is declared now."""
+    found = Difference(dict(now))
+    for unit in dict.fromkeys(_UNIT_OF.get(name, name) for name in (*declared, *wanted) if name != "reference_id"):
+        before, after, is_now = (_part(document, unit) for document in (declared, wanted, now))
+        if before == after or is_now == after:
+            continue
+        if _decided(is_now, unit) != _decided(before, unit):
+            found.kept.append(unit)
+            continue
+        for name in _UNITS.get(unit, (unit,)):
+            found.document.pop(name, None)
+        found.document |= after
+        found.changes.append({"field": unit, "from": _told(before, unit), "to": _told(after, unit)})
+    return found
+
+
+def adopted(now: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """What counts as declared of a recording that a term takes over, and whether it is what is declared already.
+
+    Where it is not, what it says now counts, so that the next plan changes it.
+    """
+    declared, same = dict[str, Any](), True
+    for unit in dict.fromkeys(_UNIT_OF.get(name, name) for name in wanted):
+        mine, its = _part(wanted, unit), _part(now, unit)
+        same = same and mine == its
+        declared |= its
+    return declared, same
+
+
+def same_slot(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two documents are on one resource at the same times."""
+    return one["resource"] == other["resource"] and _part(one, TIMES) == _part(other, TIMES)
+
+
+def _part(document: Mapping[str, Any], unit: str) -> dict[str, Any]:
+    return {name: document[name] for name in _UNITS.get(unit, (unit,)) if name in document}
+
+
+def _decided(part: Mapping[str, Any], unit: str) -> object:
+    """What of it somebody may have decided by hand: a room's name in words goes with the room."""
+    return part.get("resource") if unit == ROOM else dict(part)
+
+
+def _told(part: Mapping[str, Any], unit: str) -> object:
+    if unit == TIMES:
+        return in_words(part)
+    if unit == ROOM:
+        resource = part.get("resource")
+        return resource.get("system_name") if isinstance(resource, Mapping) else resource
+    return part.get(unit, [] if unit in _LISTS else None)
+
+
+def in_words(times: Mapping[str, Any]) -> str:
+    """`MO WE FR 09:00, 50 minutes, 2027-01-11 to 2027-04-30`."""
+    day, _, clock = str(times.get("start", "")).partition("T")
+    rule = times.get("recurrence")
+    length = f"{times['duration_minutes']} minutes" if "duration_minutes" in times else f"until {times.get('end')}"
+    words = [f"{clock[:5]}, {length}"]
+    if isinstance(rule, Mapping) and "dates" in rule:
+        words.append(", ".join(rule["dates"]))
+    elif isinstance(rule, Mapping):
+        every = f" every {rule['interval']} weeks" if rule.get("interval", 1) > 1 else ""
+        words[0] = f"{' '.join(rule.get('days', ()))}{every} {words[0]}"
+        words.append(f"{day} to {rule.get('until') or ''}")
+    else:
+        words.append(day)
+    gaps = [gap if isinstance(gap, str) else f"{gap['from']} to {gap['to']}" for gap in times.get("exclude", ())]
+    if gaps:
+        words.append(f"without {', '.join(gaps)}")
+    if times.get("calendars"):
+        words.append(f"by {', '.join(times['calendars'])}")
+    return ", ".join(words)

@@ -1,0 +1,96 @@
+"""Which declared meeting is which that the term keeps, within a section: pure.
+
+The first of these that fits, never the position: the same hash; its own id; room, days, times and dates; days and
+times; room and days; the only two that are left. What is not recorded comes after what is, in each of them: of sections
+that share a recording, one that leaves it does not take it along.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from app.terms.comparing.known import Known, days_of, slot_of, times_of
+from app.terms.meetings.rows import Meeting
+
+Word = tuple[Callable[[Meeting], str | None], Callable[[Known], str | None]]
+
+_WORDS: tuple[Word, ...] = (
+    (lambda meeting: meeting.hash, lambda known: known.hash),
+    (lambda meeting: meeting.meeting, lambda known: known.meeting),
+    (slot_of, lambda known: known.slot),
+    (times_of, lambda known: known.times),
+    (days_of, lambda known: known.days),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """`pairs` are by the place of the meeting in the declaration; `left` are those that nothing declared is."""
+
+    pairs: dict[int, Known]
+    left: list[Known]
+
+
+def match(meetings: Sequence[Meeting], known: Sequence[Known]) -> Matched:
+    matching = _Matching(meetings, known)
+    for mine, its in _WORDS:
+        matching.by_word(mine, its)
+    for skipped in (False, True):
+        matching.by_what_is_left(skipped)
+    return Matched(matching.pairs, [one for one in known if one.id not in matching.taken])
+
+
+class _Matching:
+    def __init__(self, meetings: Sequence[Meeting], known: Sequence[Known]) -> None:
+        self._meetings = meetings
+        self._of = defaultdict[str, list[Known]](list)
+        for one in known:
+            for section in one.sections or ("",):
+                self._of[section].append(one)
+        self.pairs: dict[int, Known] = {}
+        self.taken = set[str]()
+        there = (place for place, meeting in enumerate(meetings) if any(map(self._of.get, _keys(meeting))))
+        self._open = sorted(there, key=lambda place: meetings[place].skip is not None)
+
+    def by_word(self, mine: Callable[[Meeting], str | None], its: Callable[[Known], str | None]) -> None:
+        for place in self._open:
+            word = mine(self._meetings[place])
+            found = next((one for one in self._candidates(place) if word and its(one) == word), None)
+            if found:
+                self._take(place, found)
+        self._open = [place for place in self._open if place not in self.pairs]
+
+    def by_what_is_left(self, skipped: bool) -> None:
+        claims = defaultdict[str, list[tuple[int, Known]]](list)
+        for place in self._open:
+            left = self._candidates(place)
+            if (self._meetings[place].skip is not None) is skipped and len(left) == 1 and left[0].sections:
+                claims[left[0].id].append((place, left[0]))
+        for places in claims.values():
+            if len(places) == 1:
+                self._take(*places[0])
+        self._open = [place for place in self._open if place not in self.pairs]
+
+    def _candidates(self, place: int) -> list[Known]:
+        found = {one.id: one for section in _keys(self._meetings[place]) for one in self._of.get(section, ())}
+        return [one for one in found.values() if one.id not in self.taken]
+
+    def _take(self, place: int, one: Known) -> None:
+        self.pairs[place] = one
+        self.taken.add(one.id)
+
+
+def _keys(meeting: Meeting) -> tuple[str, ...]:
+    return meeting.sections or ("",)
+
+
+def rekeyed(meetings: Sequence[Meeting], new: Iterable[int], gone: Iterable[Known]) -> dict[int, Known]:
+    """Meetings of sections that are new, in the very slot of one whose sections are gone, if there is one such each."""
+    by_slot = defaultdict[str, list[Known]](list)
+    for one in gone:
+        by_slot[one.slot].append(one)
+    at = defaultdict[str, list[int]](list)
+    for place in new:
+        if slot := slot_of(meetings[place]):
+            at[slot].append(place)
+    return {places[0]: by_slot[slot][0] for slot, places in at.items() if len(places) == 1 and len(by_slot[slot]) == 1}

@@ -1,0 +1,74 @@
+"""Terms and their settings: set, shown, and who has opted out. A term belongs to the client that made it."""
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from app.database.types import utc_now
+from app.http.errors import NotFound
+from app.recordings.document.campus import look_up
+from app.terms.meetings.settings import TermSettings
+from app.terms.models import Plan, Term, TermMeeting
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+Who = Literal["instructors", "sections"]
+
+
+def find_term(session: Session, client: str, name: str) -> Term:
+    """Raises NotFound."""
+    found = session.get(Term, (client, name)) if re.match(NAME, name) else None
+    if found is None:
+        raise NotFound("There is no such term.")
+    return found
+
+
+def put(session: Session, client: str, name: str, settings: TermSettings) -> bool:
+    """Makes the term, or sets it anew. Returns whether it is new. Raises RequestValidationError."""
+    known = look_up(session, settings.calendars).versions
+    unknown = [place for place, calendar in enumerate(settings.calendars) if calendar not in known]
+    if unknown:
+        rule = "is not the name of a calendar that is known here: see GET /calendars"
+        where = ("body", "calendars", unknown[0])
+        raise RequestValidationError([{"type": "rule", "loc": where, "ctx": {"rule": rule}}])
+    said = settings.model_dump(mode="json", exclude_unset=True)
+    term = session.get(Term, (client, name))
+    if term is None:
+        session.add(Term(client=client, name=name, settings=said))
+        return True
+    term.settings, term.updated_at = said, utc_now()
+    session.add(term)
+    return False
+
+
+def opt(session: Session, client: str, name: str, who: Who, key: str, *, out: bool) -> None:
+    """Somebody, or a section, is not to be recorded; or is again. The next plan says what comes of it."""
+    term = find_term(session, client, name)
+    settings = dict(term.settings)
+    opted = dict(settings.get("opt_outs") or {})
+    there: Sequence[str] = [one for one in opted.get(who, ()) if one.casefold() != key.casefold()]
+    opted[who] = [*there, key] if out else list(there)
+    settings["opt_outs"] = opted
+    try:
+        TermSettings.model_validate(settings)
+    except ValueError:
+        rule = "must be the id of a person or a section, and there may be 20,000 of each"
+        raise RequestValidationError([{"type": "rule", "loc": ("path", "id"), "ctx": {"rule": rule}}]) from None
+    term.settings, term.updated_at = settings, utc_now()
+    session.add(term)
+
+
+def kept(session: Session, client: str, name: str) -> tuple[int, str | None]:
+    """How many recordings the term keeps, and its latest plan."""
+    mine = (col(TermMeeting.client) == client, col(TermMeeting.term) == name, col(TermMeeting.ended_at).is_(None))
+    number = session.execute(select(func.count()).select_from(TermMeeting).where(*mine)).scalar_one()
+    latest = (
+        select(col(Plan.id))
+        .where(col(Plan.client) == client, col(Plan.term) == name)
+        .order_by(col(Plan.number).desc())
+        .limit(1)
+    )
+    return number, session.execute(latest).scalar_one_or_none()

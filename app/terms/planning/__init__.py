@@ -1,0 +1,1 @@
+"""Plans are made, kept and shown."""

@@ -1,0 +1,185 @@
+"""CSV files as rows of cells: their encoding, their dialect, and what in them is no row.
+
+The dialect and the header are found at once: in the first twenty lines, for each delimiter, the line in which at least
+three known columns appear. So a title above the header, or `sep=;`, does no harm, and a file of another kind is
+refused.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+from app.terms.meetings.errors import CannotReadError
+from app.terms.meetings.profiles import plain_name
+from app.terms.reading.objects import cut_off
+
+DELIMITERS = (",", ";", "\t", "|")
+HEADER_WITHIN = 20
+LEAST_COLUMNS = 3
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
+_FORMULA = re.compile(r'="([^"]*)"')  # how spreadsheets keep the zeros of a number
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of the file. `number` is its first line, from 1. `ignored` says why it is none of the table's.
+
+    `broken` says why its cells cannot be told apart.
+    """
+
+    number: int
+    cells: list[str]
+    ignored: str | None = None
+    broken: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The columns by their plain names, and every line before and after them, as often as they are asked for."""
+
+    columns: dict[str, int]
+    lines: Callable[[], Iterator[Line]]
+
+
+def decoded(body: bytes, charset: str | None) -> str:
+    """The text: UTF-16 by its mark; strict UTF-8; else what the caller says; else cp1252. Raises CannotReadError.
+
+    A UTF-8 mark may stand before bytes that are not UTF-8: it is dropped.
+    """
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        charsets = ["utf-16"]
+    else:
+        body = body.removeprefix(b"\xef\xbb\xbf")
+        charsets = ["utf-8", _said(charset) or "cp1252"]
+    for name in charsets:
+        try:
+            return body.decode(name)
+        except (UnicodeDecodeError, UnicodeError):
+            continue
+    raise CannotReadError(
+        "encoding", "The file is in another encoding than UTF-8 and Windows-1252: name it, as in charset=iso-8859-2."
+    )
+
+
+def _said(charset: str | None) -> str | None:
+    """The caller's charset. Raises CannotReadError if it is none for texts."""
+    if not charset or plain_name(charset) in {"utf8", "usascii", "ascii"}:
+        return None
+    try:
+        "".encode(charset)
+    except (LookupError, ValueError):
+        raise CannotReadError("encoding", "charset is not the name of an encoding that is known here.") from None
+    return charset
+
+
+def table(text: str, known: Set[str], comment: str | None) -> Table:
+    """Raises CannotReadError if no header is found."""
+    header, delimiter, before = _header(text, known)
+    names = [plain_name(cell) for cell in header]
+    while names and not names[-1]:
+        names.pop()
+    twice = sorted({name for name in names if name in known and names.count(name) > 1})
+    if twice:
+        raise CannotReadError("columns", f"The header names a column twice: {', '.join(twice)}.")
+    columns = {name: index for index, name in enumerate(names) if name}
+    return Table(columns, partial(_lines, text, delimiter, names, before, comment))
+
+
+def _header(text: str, known: Set[str]) -> tuple[list[str], str, int]:
+    """The header's cells, the delimiter, and how many lines stand above it."""
+    lines = list(islice(_physical(text), HEADER_WITHIN))
+    best: tuple[int, list[str], str, int] | None = None
+    for number, line in enumerate(lines):
+        for delimiter in DELIMITERS:
+            try:
+                cells = next(csv.reader([line], delimiter=delimiter), [])
+            except csv.Error:
+                continue
+            count = len({plain_name(cell) for cell in cells} & known)
+            if count >= LEAST_COLUMNS and (best is None or count > best[0]):
+                best = count, cells, delimiter, number
+        if best:
+            return best[1], best[2], best[3]
+    raise CannotReadError(
+        "no_header",
+        f"None of the first {HEADER_WITHIN} lines has three columns of this profile. See whether it is the right "
+        "profile, and whether the file has its header.",
+    )
+
+
+def _lines(text: str, delimiter: str, names: list[str], before: int, comment: str | None) -> Iterator[Line]:
+    """Raises CannotReadError for a file that was cut off: its last row is too short, and has no line end."""
+    last: Line | None = None
+    for line in _rows(text, delimiter, names, before, comment):
+        if last:
+            yield last
+        last = line
+    if last and last.ignored is None and len(last.cells) < len(names) and not text.endswith(("\n", "\r")):
+        raise cut_off()
+    if last:
+        yield last
+
+
+def _rows(text: str, delimiter: str, names: list[str], before: int, comment: str | None) -> Iterator[Line]:
+    source = _physical(text)
+    for number, line in enumerate(islice(source, before), 1):
+        yield Line(number, [], ignored="before_header" if line.strip() else "blank")
+    next(source)  # the header
+    above = before + 1
+    reader = csv.reader(source, delimiter=delimiter, strict=True)
+    while True:
+        number = above + reader.line_num + 1
+        try:
+            cells = [_clean(cell) for cell in next(reader)]
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Line(number, [], broken=_broken(str(error), number))
+            continue
+        while len(cells) > len(names) and not cells[-1]:
+            cells.pop()
+        ignored = _ignored(cells, names, comment)
+        yield Line(number, cells, ignored, None if len(cells) == len(names) or ignored else _count(cells, len(names)))
+
+
+def _physical(text: str) -> Iterator[str]:
+    """The lines with their ends. `splitlines` would also split at characters that a cell may have."""
+    return (found[0] for found in _LINE.finditer(text))
+
+
+def _broken(error: str, number: int) -> str:
+    """What the csv module says of a row that it cannot tell apart. Raises CannotReadError if the file ends in it."""
+    if "unexpected end of data" in error:
+        raise CannotReadError(
+            "truncated",
+            f"The file ends within the quotation marks that line {number} opens: it was cut off, or one is missing. "
+            "Nothing of it was taken.",
+        )
+    if "field larger" in error:
+        return "A cell has more than 131,072 characters: perhaps a quotation mark is missing."
+    return "A quotation mark stands where none may be: write it twice, and the cell in quotes."
+
+
+def _count(cells: list[str], width: int) -> str:
+    which = "Put cells that have the delimiter in them into quotes." if len(cells) > width else "Fill the row up."
+    return f"The row has {len(cells)} cells, and the header has {width}. {which}"
+
+
+def _clean(cell: str) -> str:
+    if cell.startswith("=") and (found := _FORMULA.fullmatch(cell)):
+        cell = found[1]
+    return cell.strip()
+
+
+def _ignored(cells: list[str], names: list[str], comment: str | None) -> str | None:
+    if not any(cells):
+        return "blank"
+    if comment and cells[0].startswith(comment):
+        return "comment"
+    if plain_name(cells[0]) == names[0] and [plain_name(cell) for cell in cells[: len(names)]] == names:
+        return "header_again"
+    return "noise" if len(cells) == 1 and len(names) > 1 and not cells[0].isalnum() else None

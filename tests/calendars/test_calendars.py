@@ -1,0 +1,131 @@
+"""Calendars over HTTP: said, shown, named by documents, taken away."""
+
+import pytest
+
+from tests.calendars.campus import NAME, day, held, reasons, say, section, send, sessions
+from tests.calendars.test_ics import FILE
+from tests.keys import bearer, key
+from tests.service import Lectern, found, pointers, problem
+
+
+def test_a_calendar_says_what_it_was_told(service: Lectern) -> None:
+    said = say(
+        service,
+        {"name": "Spring break", "from": day(3), "to": day(3, 4)},
+        day(1),
+        {"name": "Monday schedule", "date": day(1, 1), "meets_as": "MO"},
+        title="Campus",
+    )
+    assert said["days"] == [
+        {"name": None, "from": day(1), "to": day(1), "meets_as": None},
+        {"name": "Monday schedule", "from": day(1, 1), "to": day(1, 1), "meets_as": "MO"},
+        {"name": "Spring break", "from": day(3), "to": day(3, 4), "meets_as": None},
+    ]
+    assert (said["ignored"], said["warnings"]) == ([], [])
+    assert (said["recordings"], said["done"], said["failed"]) == (0, 0, 0)
+    assert (said["first"], said["last"], said["title"]) == (day(1), day(3, 4), "Campus")
+    told = {"ignored", "warnings"}
+    assert service.get(f"/calendars/{NAME}") == {name: one for name, one in said.items() if name not in told}
+    (listed,) = service.get("/calendars")["items"]
+    assert listed == {name: one for name, one in said.items() if name not in told | {"days"}}
+
+
+def test_a_version_is_new_when_other_days_are_said_and_only_then(service: Lectern) -> None:
+    first = say(service, day(1), title="One")
+    assert say(service, day(1), title="One") == first
+    assert say(service, day(1), title="Another")["version"] == first["version"]
+    assert say(service, day(2))["version"] > first["version"]
+
+
+def test_a_file_is_a_calendar_too(service: Lectern) -> None:
+    said = found(send(service, FILE, categories="Holiday,Break"))
+    assert "Spring break - no classes" in {one["name"] for one in said["days"]}
+    assert {one["reason"] for one in said["ignored"]} == {"cancelled", "category", "not_a_whole_day"}
+
+
+def test_a_document_is_excluded_by_its_calendars_as_by_itself(service: Lectern) -> None:
+    say(service, {"name": "Spring break", "from": day(3), "to": day(3, 4)})
+    document = section("ROOM-1", exclude=[day(1)])
+    shown = found(service.client.post("/recordings/preview", json=document))
+    assert {one["start"][:10]: one["reason"] for one in shown["occurrences"] if one["status"] == "excluded"} == {
+        day(1): f"excluded by {day(1)}",
+        day(3): "campus: Spring break",
+    }
+    recording = service.made(document)
+    assert recording["calendars"] == [NAME]
+    assert recording["occurrence_count"] == 6
+    assert held(service, recording) == [day(week) for week in (0, 2, 4, 5, 6, 7)]
+    assert sessions(service, recording)[day(3)] == "excluded"
+    assert reasons(service, recording)[day(3)] == "campus: Spring break"
+    assert service.get(f"/calendars/{NAME}")["done"] == 1
+
+
+@pytest.mark.parametrize("path", ["/recordings", "/recordings/preview"])
+def test_an_unknown_calendar_is_pointed_at(service: Lectern, path: str) -> None:
+    say(service)
+    refused = problem(
+        service.client.post(path, json=section("ROOM-1", calendars=[NAME, "other"])), 422, "invalid_document"
+    )
+    assert pointers(refused) == ["/calendars/1"]
+
+
+def test_calendars_that_leave_nothing_are_pointed_at(service: Lectern) -> None:
+    say(service, {"from": day(0), "to": day(9)})
+    refused = problem(service.schedule(section("ROOM-1")), 422, "invalid_document")
+    assert pointers(refused) == ["/calendars"]
+
+
+def test_a_calendar_that_is_named_stays(service: Lectern) -> None:
+    say(service)
+    recording = service.made(section("ROOM-1"))
+    problem(service.client.delete(f"/calendars/{NAME}"), 409, "calendar_in_use")
+    found(service.client.delete(f"/recordings/{recording['id']}"))
+    assert service.client.delete(f"/calendars/{NAME}").status_code == 204
+    problem(service.client.get(f"/calendars/{NAME}"), 404, "not_found")
+    problem(service.client.delete(f"/calendars/{NAME}"), 404, "not_found")
+
+
+def test_what_is_said_is_checked(service: Lectern) -> None:
+    for body, pointer in (
+        ({"days": [{"name": "x"}]}, "/days/0/date"),
+        ({"days": [{"from": day(1)}]}, "/days/0/to"),
+        ({"days": [{"date": day(1), "to": day(2)}]}, "/days/0/date"),
+        ({"days": [{"from": day(2), "to": day(1)}]}, "/days/0/to"),
+        ({"days": [{"from": day(1), "to": day(2), "meets_as": "MO"}]}, "/days/0/meets_as"),
+        ({"days": [{"date": day(1), "meets_as": "Monday"}]}, "/days/0/meets_as"),
+        ({"days": [{"from": "2027-01-01", "to": "2030-01-01"}]}, "/days"),
+        ({"days": "2027-01-01"}, "/days"),
+        ({}, "/days"),
+        ({"days": [], "holidays": []}, "/holidays"),
+    ):
+        refused = problem(service.client.put(f"/calendars/{NAME}", json=body), 422, "invalid_document")
+        assert pointers(refused) == [pointer], refused
+    problem(service.client.put("/calendars/Campus", json={"days": []}), 422, "invalid_document")
+    problem(service.client.put(f"/calendars/{NAME}?categories=x", json={"days": []}), 422, "invalid_document")
+    problem(service.client.put(f"/calendars/{NAME}", content=b"{"), 415, "unsupported_media_type")
+    json = {"Content-Type": "application/json"}
+    problem(service.client.put(f"/calendars/{NAME}", content=b"{", headers=json), 422, "invalid_document")
+    assert service.get("/calendars")["items"] == []
+
+
+def test_calendars_are_the_campus_s_and_what_they_touch_is_told_to_its_owner(service: Lectern) -> None:
+    """The registrar sees that sessions of others would go, where and when, and not which they are."""
+    say(service, day(1))
+    recording = service.made(section("ROOM-1"))
+    registrar = bearer(key(service, "registrar", "calendars:write", "recordings:read"))
+    body = {"days": [{"name": "Snow", "date": day(2)}]}
+    shown = found(service.client.post(f"/calendars/{NAME}/preview", json=body, headers=registrar))
+    assert (shown["recordings"], shown["touched"], shown["dropped"], shown["restored"]) == (1, 1, 1, 1)
+    (item,) = shown["items"]
+    assert (item["recording_id"], item["title"], item["resource"]["name"]) == (None, None, "ROOM-1")
+    assert [(one["start"][:10], one["reason"]) for one in item["dropped"]] == [(day(2), "campus: Snow")]
+    assert [one["start"][:10] for one in item["restored"]] == [day(1)]
+    admin = bearer(key(service, "admin", "admin"))
+    told = found(service.client.post(f"/calendars/{NAME}/preview", json=body, headers=admin))
+    assert told["items"][0]["recording_id"] == recording["id"]
+    assert sessions_as(service, recording, admin)[day(2)] == "scheduled"
+
+
+def sessions_as(service: Lectern, recording: dict[str, str], headers: dict[str, str]) -> dict[str, str]:
+    shown = found(service.client.get(f"/recordings/{recording['id']}/occurrences", headers=headers))
+    return {one["local_start"][:10]: one["status"] for one in shown["items"]}

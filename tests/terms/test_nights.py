@@ -1,0 +1,206 @@
+"""A term from its first import on: what is new, changed, gone, and what somebody decided by hand between."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.service import found, problem
+from tests.terms.campus import Registrar, add_rooms, but, campus, counts, section
+
+A, B = section("A"), section("B", "SCI 210")
+NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def registrar(tmp_path: Path) -> Iterator[Registrar]:
+    with campus(tmp_path) as registrar:
+        registrar.set()
+        yield registrar
+
+
+def test_a_first_import_makes_a_recording_of_each_meeting(registrar: Registrar) -> None:
+    plan = registrar.plan([A, B])
+    assert (plan["status"], counts(plan)) == ("ready", {"create": 2})
+    assert plan["sessions"] == {"added": 32, "moved": 0, "cancelled": 0, "soon": 0}
+    done = registrar.apply(plan)
+    assert done["counts"] == {"pending": 0, "waiting": 0, "done": 2, "stale": 0, "conflict": 0, "failed": 0}
+    made = registrar.recordings()
+    assert sorted((one["section"], one["term"], one["status"]) for one in made) == [
+        ("A", "2027S", "scheduled"),
+        ("B", "2027S", "scheduled"),
+    ]
+    assert [one["occurrence_count"] for one in made] == [16, 16]
+    assert registrar.items(plan)[0]["outcome"] == "done"
+
+
+def test_the_same_again_is_nothing_to_do_and_asks_kaltura_nothing(registrar: Registrar) -> None:
+    registrar.applied([A, B])
+    registrar.service.calls()
+    plan = registrar.plan([A, B])
+    assert (plan["status"], counts(plan)) == ("nothing_to_do", {"unchanged": 2})
+    registrar.apply(plan)
+    assert registrar.service.writes() == []
+
+
+def test_a_change_is_shown_and_made(registrar: Registrar) -> None:
+    registrar.applied([A, B])
+    plan = registrar.plan([but(A, start="10:00", end="10:50"), B])
+    assert counts(plan) == {"change": 1, "unchanged": 1}
+    assert plan["sessions"]["moved"] == 16
+    (item,) = registrar.items(plan, kind="change")
+    assert [change["field"] for change in item["changes"]] == ["times"]
+    registrar.apply(plan)
+    (made,) = [one for one in registrar.recordings() if one["section"] == "A"]
+    assert made["start"] == "2027-01-12T10:00:00"
+    assert registrar.plan([but(A, start="10:00", end="10:50"), B])["status"] == "nothing_to_do"
+
+
+def test_what_is_cancelled_is_cancelled_and_frees_its_place(registrar: Registrar) -> None:
+    registrar.applied([A])
+    plan = registrar.plan([{**A, "status": "cancelled"}, section("C")])
+    assert counts(plan) == {"cancel": 1, "create": 1}
+    assert plan["sessions"]["cancelled"] == 16
+    registrar.apply(plan)
+    assert sorted((one["section"], one["status"]) for one in registrar.recordings()) == [
+        ("A", "cancelled"),
+        ("C", "scheduled"),
+    ]
+
+
+def test_what_is_missing_is_cancelled_after_a_night_and_not_before(registrar: Registrar) -> None:
+    registrar.applied([A, B])
+    plan = registrar.plan_at(NOW, [A])
+    assert (plan["status"], counts(plan)) == ("nothing_to_do", {"unchanged": 1, "missing": 1})
+    registrar.ended(registrar.begin_at(NOW, plan))
+    assert counts(registrar.plan_at(NOW + timedelta(hours=19), [A])) == {"unchanged": 1, "missing": 1}
+    later = registrar.plan_at(NOW + timedelta(hours=24), [A])
+    assert (later["status"], counts(later)) == ("ready", {"unchanged": 1, "cancel": 1})
+    assert counts(registrar.plan_at(NOW + timedelta(hours=24), [A, B])) == {"unchanged": 2}
+    assert counts(registrar.plan_at(NOW + timedelta(hours=24), [A], complete=False)) == {"unchanged": 1}
+
+
+def test_a_section_that_comes_back_is_not_missing_any_more(registrar: Registrar) -> None:
+    registrar.applied([A, B])
+    registrar.ended(registrar.begin_at(NOW, registrar.plan_at(NOW, [A])))
+    assert registrar.service.get("/terms/2027S/sections/B")["recordings"][0]["missing_since"]
+    later = NOW + timedelta(hours=10)
+    registrar.ended(registrar.begin_at(later, registrar.plan_at(later, [A, B])))
+    assert registrar.service.get("/terms/2027S/sections/B")["recordings"][0]["missing_since"] is None
+    again = later + timedelta(hours=20)
+    assert counts(registrar.plan_at(again, [A])) == {"unchanged": 1, "missing": 1}
+
+
+def test_a_row_that_cannot_be_read_protects_its_section(registrar: Registrar) -> None:
+    registrar.applied([A, B])
+    plan = registrar.plan([A, but(B, days=["MX"])])
+    assert counts(plan) == {"unchanged": 1, "rejected": 1}
+    (item,) = registrar.items(plan, kind="rejected")
+    assert (item["reason"], item["pointer"]) == ("days_unreadable", "/sections/1/meetings/0/days/0")
+    assert item["recording_id"]
+
+
+def test_who_took_a_room_keeps_it(registrar: Registrar) -> None:
+    registrar.applied([A])
+    plan = registrar.plan([A, section("C", start="09:30", end="10:20")])
+    assert counts(plan) == {"unchanged": 1, "conflict": 1}
+    (item,) = registrar.items(plan, kind="conflict")
+    assert item["reason"] == "room_taken"
+    assert "Course A" in item["because"]
+
+
+def test_rooms_are_swapped_together(registrar: Registrar) -> None:
+    registrar.applied([A, B])
+    plan = registrar.plan([but(A, room="SCI 210"), but(B, room="SCI 101")])
+    assert counts(plan) == {"change": 2}
+    assert [item["group"] for item in registrar.items(plan)] == ["g1", "g1"]
+    assert registrar.apply(plan)["counts"]["done"] == 2
+    rooms = {one["section"]: one["resource"]["system_name"] for one in registrar.recordings()}
+    assert rooms == {"A": "EXTRON-SCI-210", "B": "EXTRON-SCI-101"}
+
+
+def test_what_somebody_changed_after_the_plan_is_stale(registrar: Registrar) -> None:
+    registrar.applied([A, B])
+    plan = registrar.plan([but(A, start="10:00", end="10:50"), but(B, start="10:00", end="10:50")])
+    (made,) = [one for one in registrar.recordings() if one["section"] == "A"]
+    found(registrar.service.client.patch(f"/recordings/{made['id']}", json={"title": "Mine"}))
+    done = registrar.apply(plan)
+    assert (done["counts"]["stale"], done["counts"]["done"]) == (1, 1)
+    assert [(item["section"], item["problem"]["code"]) for item in done["items"]] == [("A", "stale")]
+
+
+def test_what_somebody_decided_by_hand_stays(registrar: Registrar) -> None:
+    registrar.applied([A, B])
+    mine, gone = sorted(registrar.recordings(), key=lambda one: str(one["section"]))
+    found(registrar.service.client.patch(f"/recordings/{mine['id']}", json={"title": "Mine"}))
+    found(registrar.service.client.delete(f"/recordings/{gone['id']}"))
+    plan = registrar.plan([but(A, start="10:00", end="10:50"), B])
+    assert counts(plan) == {"change": 1, "held": 1}
+    registrar.apply(plan)
+    shown = {one["section"]: (one["title"], one["start"], one["status"]) for one in registrar.recordings()}
+    assert shown["A"] == ("Mine", "2027-01-12T10:00:00", "scheduled")
+    assert shown["B"][2] == "cancelled"
+    again = registrar.plan([{**but(A, start="10:00", end="10:50"), "title": "Theirs"}, B])
+    assert counts(again) == {"unchanged": 1, "held": 1}
+    assert again["warnings"] == {"kept_by_hand": 1}
+
+
+def test_a_section_that_gets_another_number_keeps_its_recording(registrar: Registrar) -> None:
+    registrar.applied([A, B])
+    before = {one["section"]: one["id"] for one in registrar.recordings()}
+    plan = registrar.plan([{**A, "section": "A2"}, B])
+    assert counts(plan) == {"rekey": 1, "unchanged": 1}
+    registrar.apply(plan)
+    assert {one["section"]: one["id"] for one in registrar.recordings()} == {"A2": before["A"], "B": before["B"]}
+
+
+def test_what_the_client_had_made_before_is_adopted_without_a_call(registrar: Registrar) -> None:
+    slot = {"start": "2027-01-12T09:00:00", "duration_minutes": 50, "time_zone": "America/New_York"}
+    rule = {"frequency": "weekly", "days": ["TU"], "until": "2027-04-30"}
+    mine = registrar.service.made(
+        {"title": "Course A", "resource": "EXTRON-SCI-101", "owner": "jdoe1", **slot, "recurrence": rule}
+    )
+    registrar.service.calls()
+    plan = registrar.plan([A])
+    assert counts(plan) == {"adopt": 1}
+    registrar.apply(plan)
+    assert registrar.service.writes() == []
+    assert [one["id"] for one in registrar.recordings()] == [mine["id"]]
+    registrar.apply(registrar.plan([A]))
+    assert registrar.plan([A])["status"] == "nothing_to_do"
+
+
+def test_a_plan_is_applied_once_and_a_later_one_takes_its_place(registrar: Registrar) -> None:
+    first, second = registrar.plan([A]), registrar.plan([A, B])
+    apply_id = registrar.begin(second)
+    registrar.ended(apply_id)
+    again = registrar.service.client.post(f"/terms/2027S/plans/{second['id']}/apply", json={})
+    assert found(again, 200)["id"] == apply_id
+    problem(registrar.service.client.post(f"/terms/2027S/plans/{first['id']}/apply"), 409, "plan_superseded")
+    assert registrar.shown(first["id"])["superseded"]
+
+
+def test_two_plans_that_were_made_of_the_same_state_make_nothing_twice(registrar: Registrar) -> None:
+    first, second = registrar.plan([A]), registrar.plan([A])
+    registrar.apply(first)
+    done = registrar.apply(second)
+    assert done["counts"]["stale"] == 1
+    assert len(registrar.recordings()) == 1
+
+
+def test_a_guard_blocks_and_shows_the_whole_plan(registrar: Registrar) -> None:
+    rooms = {f"R{n}": f"CAM-R{n}" for n in range(20)}
+    add_rooms(registrar.service, list(rooms.values()))
+    registrar.set(rooms=rooms)
+    whole = [section(f"S{n}", f"R{n}") for n in range(20)]
+    registrar.applied(whole)
+    plan = registrar.plan(whole[:9])
+    assert (plan["status"], counts(plan)) == ("blocked", {"unchanged": 9, "missing": 11})
+    assert [(one["guard"], one["found"], one["limit"]) for one in plan["guards"]] == [
+        ("input_drop", "9 of 20 sections (45 %)", "at least 80 %")
+    ]
+    refused = problem(registrar.service.client.post(f"/terms/2027S/plans/{plan['id']}/apply"), 409, "plan_blocked")
+    assert [one["guard"] for one in refused["guards"]] == ["input_drop"]
+    assert registrar.plan(whole)["status"] == "nothing_to_do"
+    assert registrar.apply(plan, "input_drop")["status"] == "done"
