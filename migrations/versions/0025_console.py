@@ -10,7 +10,7 @@ from alembic import op
 from app.database.types import UtcDateTime
 
 revision = "0025"
-down_revision = "0022"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 
