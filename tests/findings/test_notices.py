@@ -1,6 +1,7 @@
 """What is raised and cleared becomes notices: in order, with what a person needs, and only for those whom it is for."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,13 @@ def test_webhooks_bring_findings_to_those_who_asked_for_them(service: Lectern, k
         assert {one["data"]["kind"] for one in registrars.taken} == {"sessions_overlap"}
         assert document["title"] in registrars.taken[0]["data"]["detail"]
         assert "Theirs" not in str(registrars.taken)
+
+
+def test_an_open_service_tells_whoever_asks(service: Lectern) -> None:
+    """As whoever tries it out does, and waits for what happens."""
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(service.client.get, "/notices", headers={"Prefer": "wait=20"})
+        assert eventually(lambda: None in service.app.state.listening._sleepers)
+        say(service, {}, "error")
+        (one,) = found(waiting.result())["items"]
+    assert (one["type"], one["client"], one["data"]["kind"]) == (RAISED, None, "encoder_error")

@@ -26,9 +26,10 @@ from tests.service import Lectern, found, lectern
 DEVICE = Client("device", resources=frozenset({"room"}))
 
 
-def polled(database: Database) -> dict[int, datetime | None]:
+def polled(database: Database) -> dict[int, datetime]:
     with database.read() as session:
-        return {row.resource_id: row.polled_at for row in session.execute(select(Encoder)).scalars()}
+        rows = session.execute(select(Encoder)).scalars()
+        return {row.resource_id: row.polled_at for row in rows if row.polled_at}
 
 
 def encoder(service: Lectern) -> dict[str, str | None]:
