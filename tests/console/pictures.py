@@ -59,25 +59,25 @@ def main(folder: str | None = None) -> None:
     with (
         TemporaryDirectory() as tmp,
         Program("service", Path(tmp), ["serve"], port, "/healthz", environment) as service,
+        sync_playwright() as playwright,
     ):
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(OFFLINE))
-            if folder:
-                empty = {"empty": "/console", "none": "/console/recordings"}
-                take(browser, service.url, empty, Path(folder), 1440, "light")
-            made = build(service.url)
-            one = made[len(made) // 2]
-            paths = addresses(one["id"], one["resource"]["id"])
-            if folder:
-                for width in WIDTHS:
-                    for scheme in ("light", "dark"):
-                        take(browser, service.url, paths, Path(folder), width, scheme)
-            else:
-                DOCS.mkdir(exist_ok=True)
-                shown = {name: paths[name] for name in ("today", "recording", "room", "new")}
-                take(browser, service.url, shown, DOCS, WIDTHS[0], "light")
-                take(browser, service.url, {"today": paths["today"]}, DOCS, WIDTHS[0], "dark")
-            browser.close()
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(OFFLINE))
+        if folder:
+            empty = {"empty": "/console", "none": "/console/recordings"}
+            take(browser, service.url, empty, Path(folder), 1440, "light")
+        made = build(service.url)
+        one = made[len(made) // 2]
+        paths = addresses(one["id"], one["resource"]["id"])
+        if folder:
+            for width in WIDTHS:
+                for scheme in ("light", "dark"):
+                    take(browser, service.url, paths, Path(folder), width, scheme)
+        else:
+            DOCS.mkdir(exist_ok=True)
+            shown = {name: paths[name] for name in ("today", "recording", "room", "new")}
+            take(browser, service.url, shown, DOCS, WIDTHS[0], "light")
+            take(browser, service.url, {"today": paths["today"]}, DOCS, WIDTHS[0], "dark")
+        browser.close()
 
 
 if __name__ == "__main__":
