@@ -15,7 +15,7 @@ import httpx
 import structlog
 from fastapi import Depends, FastAPI
 from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import col
 from starlette.concurrency import run_in_threadpool
 
 from app.access import door
@@ -34,10 +34,9 @@ from app.database import counters
 from app.database.account import Account, account_of, take
 from app.database.database import Database
 from app.database.migrating import migrate
-from app.findings.finding import Finding
 from app.findings.looking import Findings
 from app.findings.router import router as findings_router
-from app.findings.watch import Watch
+from app.findings.watch import Watch, cleared, raised
 from app.http import docs, errors, headers, hosts, limits, parameters, problems, requests
 from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
@@ -48,9 +47,7 @@ from app.kaltura.observing import Observe, Permissions, outcome_of, unobserved
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import Http, http_client
 from app.notices.listening import Listening
-from app.notices.models import NoticeKind
 from app.notices.router import router as notices
-from app.notices.telling import tell
 from app.operations import health, readiness
 from app.operations.gauges import Gauges
 from app.operations.metrics import Metrics
@@ -254,7 +251,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     )
     client = kaltura.client()
     ask = readiness.Asking(client, kaltura.permissions)
-    watch = Watch(database, findings, raised=_raised, cleared=_cleared, before=(signs.write_if_due, ask))
+    watch = Watch(database, findings, raised=raised, cleared=cleared, before=(signs.write_if_due, ask))
 
     @cache
     def prepare() -> None:
@@ -394,17 +391,3 @@ def _who(keys: Keys, feed: Feed, scope: Mapping[str, Any], resource_id: int) -> 
         return None
     known = feed.versions.resources[resource_id]
     return client if client.may_see(resource_id, known.system_name, feed.versions.is_id) else None
-
-
-def _raised(session: Session, found: Finding) -> None:
-    _tell_of(session, NoticeKind.FINDING_RAISED, found)
-
-
-def _cleared(session: Session, found: Finding) -> None:
-    _tell_of(session, NoticeKind.FINDING_CLEARED, found)
-
-
-def _tell_of(session: Session, kind: NoticeKind, found: Finding) -> None:
-    """What is nobody's own is told to those who see all."""
-    subject = found.subject.recording_id or found.key
-    tell(session, kind, found.client or None, subject, found.model_dump(mode="json", exclude={"key", "client"}))

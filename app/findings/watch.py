@@ -24,6 +24,8 @@ from app.database.types import database_now, utc_now
 from app.findings.finding import Finding
 from app.findings.looking import Findings
 from app.findings.models import OpenFinding
+from app.notices.models import NoticeKind
+from app.notices.telling import tell
 
 log = structlog.get_logger(__name__)
 
@@ -138,3 +140,20 @@ class Watch:
                 log.error("cannot_look_for_findings", kind=type(error).__name__)
             except Exception:
                 log.exception("findings_not_looked_for")  # a mistake of ours; the next look may meet another state
+
+
+# Findings as notices
+
+
+def raised(session: Session, found: Finding) -> None:
+    _tell_of(session, NoticeKind.FINDING_RAISED, found)
+
+
+def cleared(session: Session, found: Finding) -> None:
+    _tell_of(session, NoticeKind.FINDING_CLEARED, found)
+
+
+def _tell_of(session: Session, kind: NoticeKind, found: Finding) -> None:
+    """What is nobody's own is told to those who see all."""
+    subject = found.subject.recording_id or found.key
+    tell(session, kind, found.client or None, subject, found.model_dump(mode="json", exclude={"key", "client"}))
