@@ -27,7 +27,7 @@ FILES = STATIC / "console"
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
     ),
     # With `no-referrer` a browser would not tell where a form stood.
     "Referrer-Policy": "same-origin",

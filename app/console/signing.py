@@ -9,7 +9,7 @@ from app.console.frame import PageRoute, go, page
 from app.console.people import COOKIE, Anyone, Posted, count_stranger, fields_of, person_of
 
 signing = APIRouter(prefix="/console", route_class=PageRoute, include_in_schema=False)
-_OURS = re.compile(r"/console(?:[/?][!-\[\]-~]*)?")  # no backslash, which browsers take for a slash
+_OURS = re.compile(r"/console(?:[/?][!-\[\]-~]+)?")  # no backslash, which browsers take for a slash
 
 
 @signing.get("/sign-in")

@@ -63,6 +63,14 @@ STEPS = {
     "occurrences": "read the sessions back",
     "exclusions": "leave days out",
     "links": "link to the room",
+    "newest": "find the newest session",
+    "ownership": "make sure it is ours",
+    "categories": "find the categories",
+    "words": "write the words",
+    "assignments": "publish in categories",
+    "look": "look for second objects",
+    "remove": "remove them",
+    "entry": "remove the template entry",
 }
 OPERATIONS = {
     "schedule": "Schedule",

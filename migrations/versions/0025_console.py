@@ -1,7 +1,7 @@
 """Who has signed in to the console.
 
 Revision ID: 0025
-Revises: 0022
+Revises: 0023
 """
 
 import sqlalchemy as sa

@@ -27,7 +27,7 @@ HOUR = 60 // UNIT
 DAY = 24 * HOUR
 USUAL = 10  # units: the width of a bar that says none
 EARLIEST, LATEST = 8, 18  # hours that an axis has at least
-LONGEST_TITLE = 22  # characters in a bar; the style sheet cuts what is too long for it, this keeps the page light
+LONGEST_TITLE = 24  # characters in a bar; the style sheet cuts what is too long for it, this keeps the page light
 SHORT = 16  # characters of a recording's id in a bar's address: 48 bits of time, and 30 random ones
 
 _OCCURRENCE, _BOOKING = (SQLModel.metadata.tables[name] for name in ("occurrence", "booking"))
