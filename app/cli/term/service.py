@@ -20,11 +20,6 @@ TYPES = {
     ".ndjson": "application/x-ndjson",
     ".jsonl": "application/jsonl",
 }
-    ".csv": "text/csv",
-    ".json": "application/json",
-    ".ndjson": "application/x-ndjson",
-    ".jsonl": "application/jsonl",
-}
 LOOK_FIRST = ("plan_blocked", "plan_superseded", "plan_expired")
 
 Json = dict[str, Any]
