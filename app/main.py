@@ -222,18 +222,9 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
     retention = Retention(database, settings.keep_days)
-    applier = Applier(
-        Means(
-            database,
-            store,
-            owner,
-            settings.term_chains or max(1, settings.workers // 2),
-            workers.nudge,
-            kaltura.client,
-            settings.time_zone,
-            server_zone,
-        )
-    )
+    at_once = settings.term_chains or max(1, settings.workers // 2)
+    given = database, store, owner, at_once, workers.nudge, kaltura.client, settings.time_zone, server_zone
+    applier = Applier(Means(*given))
     fan_out = FanOut(database, store, max(1, settings.workers // 2), workers.nudge)
     threads = Threads()
     listening = Listening(database, threads)

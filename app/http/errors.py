@@ -161,8 +161,8 @@ class BatchRefused(Conflict):
 
 class PlanNotReady(Conflict):
     code, title = "plan_not_ready", "This plan is not there to be applied"
-    when = "The plan is still being made, or nothing of what was sent could be read."
-    advice = "Look at the plan: wait until it is made, or mend what its problem says and send the declaration again."
+    when = "The plan of a term is still being made, or nothing of what was sent could be read."
+    advice = "Wait until it is made, or mend what its problem says and send the declaration again."
 
 
 class PlanBlocked(Conflict):
@@ -174,22 +174,19 @@ class PlanBlocked(Conflict):
 
 
 class PlanSuperseded(Conflict):
-    code, title = "plan_superseded", "A later plan of this term was applied"
+    code, title, advice = "plan_superseded", "A later plan of this term was applied", "Make a new plan."
     when = "A plan of a term is to be applied, or resumed, after a later one. Nothing was changed."
-    advice = "Make a new plan."
 
 
 class PlanExpired(Conflict):
-    code, title = "plan_expired", "This plan is too old"
+    code, title, advice = "plan_expired", "This plan is too old", "Make a new plan."
     when = "A plan of a term is to be applied more than 24 hours after it was made. Nothing was changed."
-    advice = "Make a new plan."
 
 
 class ApplyRunning(Conflict):
     code, title = "apply_running", "Another plan of this term is being applied"
     when = "A plan of a term is to be applied while another one is. Nothing was changed."
     advice = "Wait until the other one is done, or stop it."
-    retry_after = 5
 
 
 class CalendarInUse(Conflict):

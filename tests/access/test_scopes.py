@@ -55,6 +55,18 @@ NEEDS: dict[str, str | None] = {
     "PUT /calendars/{name}": CALENDARS,
     "POST /calendars/{name}/preview": CALENDARS,  # it shows what a change would come to for everybody
     "DELETE /calendars/{name}": CALENDARS,
+    "GET /terms/{term}": READ,
+    "PUT /terms/{term}": WRITE,
+    "POST /terms/{term}/plans": WRITE,
+    "GET /terms/{term}/plans/{plan_id}": READ,
+    "GET /terms/{term}/plans/{plan_id}/items": READ,
+    "POST /terms/{term}/plans/{plan_id}/apply": WRITE,
+    "GET /terms/{term}/applies/{apply_id}": READ,
+    "POST /terms/{term}/applies/{apply_id}/stop": WRITE,
+    "POST /terms/{term}/applies/{apply_id}/resume": WRITE,
+    "GET /terms/{term}/sections/{section}": READ,
+    "PUT /terms/{term}/opt-outs/{who}/{id}": WRITE,
+    "DELETE /terms/{term}/opt-outs/{who}/{id}": WRITE,
     "GET /healthz": None,
     "GET /readyz": None,
     "GET /metrics": READ,  # counts alone: a monitoring system need not be an admin
@@ -112,6 +124,7 @@ def ask(service: Lectern, operation: str, headers: dict[str, str]) -> Response:
     method, path = operation.split(" ")
     values = {"id": "EXTRON-100-ABC" if "resources" in path else "rec_0", "occurrence_id": "occ_0"}
     values |= {"reference_id": "r", "token": "t", "name": "c"}
+    values |= {"term": "t", "plan_id": "pln_0", "apply_id": "apl_0", "section": "s", "who": "sections"}
     body: Any = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
     return service.client.request(method, path.format_map(values), headers=headers, **body)
 

@@ -113,6 +113,8 @@ class Planner:
             names = resource_names(session) if was_read(session, RESOURCES) else None
             kept = known(session, plan.client, plan.term, now)
         by_resource = asked.profile == KALTURA or not settings.rooms
+        if by_resource and names is None:
+            names = self._resources()
         within = frame(settings, self.default_zone, now, names if by_resource else None)
         reading = read(
             iter(lambda: body.read(CHUNK), b""),
@@ -132,6 +134,14 @@ class Planner:
         shown = summed_up(reading, items, kept, guards)
         status = PlanStatus.READY if any(item.kind in APPLIED for item in items) else PlanStatus.NOTHING_TO_DO
         self._keep(plan_id, reading, items, shown, PlanStatus.BLOCKED if guards else status)
+
+    def _resources(self) -> dict[int, str] | None:
+        """Kaltura's resources, where the declaration itself names them; None if it does not answer."""
+        try:
+            with kaltura_answers():
+                return {one.id: one.system_name for one in self.kaltura.list_resources() if one.system_name}
+        except (KalturaUnavailable, RefusedByKaltura):
+            return None
 
     def _check_categories(self, reading: Reading, unchanged: set[str]) -> None:
         """Asks Kaltura for those of new or changed meetings; if it does not answer, applying will find out."""
