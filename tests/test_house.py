@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "notices": BASE,
     "resources": BASE | {"kaltura", "recurrence"},
     "recordings": BASE | {"kaltura", "recurrence", "chains", "resources", "notices"},
-    "calendars": BASE | {"recurrence", "chains", "resources", "recordings"},
+    "calendars": BASE | {"recurrence", "chains", "resources", "recordings", "notices"},
     "webhooks": BASE | {"notices"},
     "findings": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings"},
     "migrations": {"database"},  # a migration describes its own tables, and models go on without it
@@ -42,7 +42,8 @@ FLOORS: dict[str, list[str]] = {
                    "accepting", "parameters", "router", "references_router", "occurrences_router", "chains_router"],
     "findings": ["schemas", "kinds", "finding", "models", "recordings", "differences", "encoders", "service",
                  "looking", "watch", "listing", "router"],
-    "calendars": ["days", "schemas", "ics", "reading", "keeping", "preview", "fan_out", "accepting", "router"],
+    "calendars": ["days", "schemas", "ics", "reading", "keeping", "preview", "telling", "fan_out", "accepting",
+                  "router"],
 }  # fmt: skip
 MAX_FILES = 12  # beside each other in a folder; `__init__.py` is none
 
