@@ -51,8 +51,7 @@ class Act:
         elif new:
             campus.wishes[reference] = Wish(document, campus=campus.campus_of(document))
         elif done:
-            campus.wishes[reference].document = {}  # the whole of it is another's
-            campus.wishes[reference].change(document, campus.campus_of(document))
+            campus.wishes[reference].change({"include": [], **document}, campus.campus_of(document))
         if reference in campus.wishes:
             campus.learn(reference)
 
@@ -108,7 +107,7 @@ class Act:
         """A calendar changes, or is sent once more: everybody who names it is changed, or is not for a reason."""
         campus, chance = self.campus, self.chance
         name = chance.choice(CALENDARS)
-        days = campus.campus_days(chance) if chance.random() < 0.8 else campus.calendars[name]
+        days = campus.campus_days(chance, name) if chance.random() < 0.8 else campus.calendars[name]
         self._note(f"CALENDAR {name} { {str(day): meets_as for day, meets_as in days.items()} }")
         before = {reference: campus.shown(reference)["chain"]["id"] for reference in campus.wishes}
         campus.say(name, days)

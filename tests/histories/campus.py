@@ -317,10 +317,10 @@ class Campus:
         at = {"start": f"{chance.randrange(9, 16):02d}:30", "duration_minutes": chance.choice((30, 50))}
         return [chance.choice((str(day), {"date": str(day), **at}))]
 
-    def campus_days(self, chance: random.Random) -> Days:
-        """A few closed days and make-up days."""
+    def campus_days(self, chance: random.Random, name: str) -> Days:
+        """A few closed days, and of one calendar make-up days."""
         days = [self.monday + timedelta(days=chance.randrange(33)) for _ in range(chance.randrange(4))]
-        return {day: chance.choice((None, None, *DAYS)) for day in sorted(days)}
+        return {day: chance.choice((None, None, *DAYS)) if name == CALENDARS[0] else None for day in sorted(days)}
 
 
 def _span(event: Json) -> Span:
