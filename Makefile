@@ -31,6 +31,7 @@ bench: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.feed
 	$(BIN)/python -m tests.bench.sockets
+	$(BIN)/python -m tests.bench.calendar
 
 soak: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.soak $(if $(HISTORIES),--histories $(HISTORIES))
