@@ -68,7 +68,7 @@ def sent(service: Lectern, row: Mapping[str, Any]) -> Response:
 def said(shown: Json) -> list[tuple[str, str, str]]:
     """Each code, pointer and detail of an answer."""
     if "code" not in shown:
-        return [(one["code"], one["pointer"], one["detail"]) for one in shown.get("warnings", [])]
+        return [(one["code"], one.get("pointer", ""), one["detail"]) for one in shown.get("warnings", [])]
     return [
         (shown["code"], "", shown["detail"]),
         *((shown["code"], one["pointer"], one["detail"]) for one in shown.get("errors", [])),

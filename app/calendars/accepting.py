@@ -27,21 +27,21 @@ class Calendars:
     threads: Threads
     fan_out: FanOut
 
-    async def put(self, name: str, body: Body, wait: float) -> Response:
+    async def put(self, client: Client, name: str, body: Body, wait: float) -> Response:
         """200 once every recording follows, or has failed to; 202 while some are still being changed."""
-        said = await self.threads.writing.run(self._say, name, body)
+        said = await self.threads.writing.run(self._say, client, name, body)
         self.fan_out.wake()
         until = time.monotonic() + wait
         while time.monotonic() < until and not self.fan_out.stopping:
-            if _is_over(await self.threads.ending.run(self._progress, name)):
+            if keeping.is_over(await self.threads.ending.run(self._progress, name)):
                 break
             await asyncio.sleep(LOOK_EVERY)
         return await self.threads.ending.run(self._answer, name, said)
 
-    def _say(self, name: str, body: Body) -> Said:
+    def _say(self, client: Client, name: str, body: Body) -> Said:
         said = read(body, utc_now().date())
         with self.database.write(f"calendar {name}") as session:
-            keeping.say(session, name, said)
+            keeping.say(session, name, said, client.name)
         return said
 
     def _progress(self, name: str) -> Progress:
@@ -51,7 +51,7 @@ class Calendars:
     def _answer(self, name: str, said: Said) -> Response:
         with self.database.read() as session:
             view = keeping.answer(session, name, said)
-        status, headers = (200, {}) if _is_over(view) else (202, {"Retry-After": LOOK_AGAIN})
+        status, headers = (200, {}) if keeping.is_over(view) else (202, {"Retry-After": LOOK_AGAIN})
         headers["Location"] = f"/calendars/{name}"
         return Response(view.model_dump_json(by_alias=True), status, headers, media_type="application/json")
 
@@ -62,7 +62,3 @@ class Calendars:
         said, now = read(body, utc_now().date()), utc_now()
         with self.database.read() as session:
             return preview(session, client.owns, name, said, now)
-
-
-def _is_over(progress: Progress) -> bool:
-    return progress.done + progress.failed >= progress.recordings

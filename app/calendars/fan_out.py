@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel, col
 
+from app.calendars.telling import tell_applied
 from app.chains.models import Chain, ChainStatus
 from app.chains.store import Store
 from app.database.database import Database
@@ -175,6 +176,7 @@ class FanOut:
             try:
                 if not self._stop.is_set():
                     self.run()
+                    tell_applied(self._database, self._stop.is_set)
             except SQLAlchemyError as error:
                 log.error("cannot_follow", kind=type(error).__name__)
                 self._stop.wait(AFTER_FAILURE)

@@ -35,22 +35,26 @@ _DONE = and_(~_BEHIND, _AT_REST)
 _FAILED = or_(
     and_(_BEHIND, col(RecordingCalendar.tried) == col(Calendar.version), _AT_REST),
     col(Chain.status) == ChainStatus.STUCK,
+    and_(_BEHIND, col(Recording.status) == RecordingStatus.STUCK),
 )
 
 
-def say(session: Session, name: str, said: Said) -> None:
+def say(session: Session, name: str, said: Said, client: str) -> None:
     """The calendar says this from now on, and nothing else. The same once more tries again where it failed."""
     days = [day.as_json() for day in said.days]
     before = session.get(Calendar, name, with_for_update=True)
     if before is None:
-        session.add(Calendar(name=name, title=said.title, version=counters.count(session, COUNTER), days=days))
+        version = counters.count(session, COUNTER)
+        session.add(Calendar(name=name, title=said.title, version=version, days=days, said_by=client))
         return
-    if before.days == days:
+    if before.days == days and progress_of(session, name).failed:
         _try_again(session, name)
+        before.applied, before.said_by = None, client
     if (before.title, before.days) != (said.title, days):
         version = before.version if before.days == days else counters.count(session, COUNTER)
         before.title, before.days, before.version, before.updated_at = said.title, days, version, utc_now()
-        session.add(before)
+        before.said_by = client
+    session.add(before)
 
 
 def _try_again(session: Session, name: str) -> None:
@@ -90,6 +94,11 @@ def answer(session: Session, name: str, said: Said) -> CalendarAnswer:
 
 def progress_of(session: Session, name: str) -> Progress:
     return _progress(session, [name]).get(name) or Progress(recordings=0, done=0, failed=0)
+
+
+def is_over(progress: Progress) -> bool:
+    """Whether nothing more comes of it by itself."""
+    return progress.done + progress.failed >= progress.recordings
 
 
 def ignored(found: Sequence[Ignored]) -> list[IgnoredView]:

@@ -83,7 +83,7 @@ Sent = Annotated[Body, Depends(_body)]
     },
 )
 async def put_calendar(
-    name: Name, _client: CalendarWriter, body: Sent, calendars: Keeping, prefer: Prefer = None
+    name: Name, client: CalendarWriter, body: Sent, calendars: Keeping, prefer: Prefer = None
 ) -> Response:
     """The whole calendar, as JSON or as text/calendar: what it does not say any more holds no more.
 
@@ -91,7 +91,7 @@ async def put_calendar(
     day is one call. Sessions that are over stay as they are, and so do those that were cancelled, moved or restored by
     hand. The same once more changes nothing, and tries again what failed.
     """
-    return await calendars.put(name, body, wait_of(prefer))
+    return await calendars.put(client, name, body, wait_of(prefer))
 
 
 @router.post(

@@ -78,6 +78,11 @@ KINDS = {
         "What encoders see of a resource could not be read from Kaltura in time, or not all of it could be read.",
         "Encoders go on with what was known last. Look at `/readyz` for the cause.",
     ),
+    Kind.CALENDAR_BEHIND: _About(
+        Severity.SOON,
+        "A recording could not be changed as its calendar says, or was not reached within ten minutes.",
+        "Mend what is in the way, then resume the recording or send the calendar once more.",
+    ),
     Kind.CHAIN_WAITING: _About(
         Severity.NOTICE,
         "A change has waited for more than ten minutes.",

@@ -32,9 +32,10 @@ LOOKS: Sequence[Callable[[View], Iterable[Finding]]] = (
     differences.otherwise,
     differences.sessions_overlap,
     service.mirror_stale,
+    recordings.calendar_behind,
     recordings.chain_waiting,
 )
-"""Calendars that are behind and terms that were refused have their place here."""
+"""Terms that were refused have their place here."""
 
 
 def in_sql(session: Session, now: datetime, per_second: float, *, confirms: bool) -> list[Finding]:

@@ -1,18 +1,19 @@
-"""Findings about chains that do not get on, and recordings that came to nothing."""
+"""Findings about chains that do not get on, and recordings that came to nothing or follow no calendar."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, case, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.chains.models import Chain, ChainStatus
 from app.database.types import database_now
-from app.findings.finding import NOBODY, Finding, View, at, finding, resume
+from app.findings.finding import NOBODY, Finding, View, at, count, finding, resume
 from app.findings.schemas import Action, Kind
-from app.recordings.models import Recording, RecordingStatus
+from app.recordings.models import Calendar, Recording, RecordingCalendar, RecordingStatus
 from app.resources.models import Booking, Resource
 from app.resources.schemas import ResourceName
 
@@ -136,6 +137,62 @@ def recording_failed(view: View) -> Iterator[Finding]:
             recording_id=row.id,
             resource=own.resource,
             actions=[Action(rel="delete", method="DELETE", href=f"/recordings/{row.id}")],
+        )
+
+
+CALENDAR_LATE = timedelta(minutes=10)  # that a calendar may take to come to everybody
+
+_REFUSED = and_(
+    col(RecordingCalendar.tried) == col(Calendar.version),
+    or_(col(RecordingCalendar.chain_id).is_(None), col(Chain.finished_at).is_not(None)),
+)
+_BEHIND = (
+    select(
+        col(RecordingCalendar.recording_id),
+        col(Calendar.name),
+        col(Calendar.updated_at),
+        col(Chain.finished_at),
+        col(Chain.error),
+        case((_REFUSED, True), else_=False).label("refused"),
+    )
+    .join(Calendar, col(Calendar.name) == col(RecordingCalendar.calendar))
+    .join(Recording, col(Recording.id) == col(RecordingCalendar.recording_id))
+    .outerjoin(Chain, col(Chain.id) == col(RecordingCalendar.chain_id))
+    .where(
+        col(RecordingCalendar.version) < col(Calendar.version),
+        col(Recording.status).in_((RecordingStatus.SCHEDULED, RecordingStatus.STUCK)),
+    )
+    .order_by(col(Calendar.name), col(RecordingCalendar.recording_id))
+)
+
+
+def calendar_behind(view: View) -> Iterator[Finding]:
+    """Of each recording that could not be changed; of those that nobody has come to for long, one for each calendar."""
+    rows = view.session.execute(_BEHIND).all()
+    whose = named(view.session, (row.recording_id for row in rows if row.refused))
+    late = defaultdict[str, list[datetime]](list)
+    for row in rows:
+        if row.refused:
+            own, why = whose.get(row.recording_id), (row.error or {}).get("detail", "")
+            yield finding(
+                Kind.CALENDAR_BEHIND,
+                f"{row.recording_id}:{row.name}",
+                row.finished_at or row.updated_at,
+                f"{_title(own)} does not follow the calendar {row.name}{why and f': {why}'}",
+                client=own.client if own else None,
+                recording_id=row.recording_id,
+                resource=own.resource if own else None,
+                actions=[resume(row.recording_id)],
+            )
+        elif row.updated_at < view.now - CALENDAR_LATE:
+            late[row.name].append(row.updated_at)
+    for name, since in late.items():
+        behind = f"{count(len(since), 'recording')} that {'names' if len(since) == 1 else 'name'} it"
+        yield finding(
+            Kind.CALENDAR_BEHIND,
+            name,
+            since[0] + CALENDAR_LATE,
+            f"The calendar {name} has not come to {behind} for ten minutes",
         )
 
 

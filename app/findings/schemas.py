@@ -34,6 +34,7 @@ class Kind(StrEnum):
     DRIFT = "drift"
     SESSIONS_OVERLAP = "sessions_overlap"
     MIRROR_STALE = "mirror_stale"
+    CALENDAR_BEHIND = "calendar_behind"
     CHAIN_WAITING = "chain_waiting"
 
 

@@ -43,7 +43,9 @@ class NoticeView(Out):
     client: str | None = Field(description="Whose it is; null: nobody's.", examples=["registrar"])
     data: dict[str, Any] = Field(
         description="More of it. Of a recording: its `recording_id`, `reference_id`, `title` and `status`, the "
-        "`operation` that has ended so, and the `problem` that it met, or null.",
+        "`operation` that has ended so, and the `problem` that it met, or null. Of a finding: the finding. Of a "
+        "calendar: its name as `calendar`, `title` and `version`, and how many `recordings` name it, follow it "
+        "(`done`), and could not be changed (`failed`).",
         examples=[
             {
                 "recording_id": "rec_01kantf3wq5m2c7j8e9g0h1k3p",

@@ -96,12 +96,15 @@ class Calendar(SQLModel, table=True):
 
     `version` is the database's own number (app/database/counters.py): whatever says other days has a higher one.
     `days`: `[{"name", "from", "to", "meets_as"}]`, in order of their dates, null where there is nothing to say.
+    `said_by` is the client that said it last. `applied` is the version that it was told of to have come to everybody.
     """
 
     name: str = Field(primary_key=True)
     title: str | None = None
     version: int = Field(sa_type=BigInteger)
     days: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    said_by: str | None = None
+    applied: int | None = Field(default=None, sa_type=BigInteger)
     updated_at: datetime = Field(default_factory=utc_now, sa_column=Column(UtcDateTime, nullable=False))
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from app.recurrence.occurrences import Exclusion, Occurrence, occurrences
+from app.recurrence.occurrences import Exclusion, Occurrence, occurrences, usual_days
 from app.recurrence.rules import WEEKDAYS, Rule, with_defaults
 
 
@@ -43,10 +43,10 @@ def made_up(
     Nothing is changed on the dates of `but`, nor is anything held that is excluded already.
     """
     by_date = {(one.wanted or one.local).date(): one for one in found}
-    if rule is None or rule.frequency != "weekly":
+    if rule is None or rule.frequency != "weekly" or not days:
         return tuple(found)
+    last = rule.until or max(usual_days(start, rule))
     rule = with_defaults(rule, start.date())
-    last = rule.until or max(day for day, one in by_date.items() if not one.added)
     named = {day.weekday for day in rule.days}
     for make_up in days:
         day, there = make_up.day, by_date.get(make_up.day)

@@ -129,3 +129,17 @@ def test_calendars_are_the_campus_s_and_what_they_touch_is_told_to_its_owner(ser
 def sessions_as(service: Lectern, recording: dict[str, str], headers: dict[str, str]) -> dict[str, str]:
     shown = found(service.client.get(f"/recordings/{recording['id']}/occurrences", headers=headers))
     return {one["local_start"][:10]: one["status"] for one in shown["items"]}
+
+
+def test_a_preview_s_sentence_names_calendars_and_what_is_in_the_way(service: Lectern) -> None:
+    say(service, {"name": "Spring break", "from": day(1), "to": day(3)})
+    service.made(section("ROOM-1", reference_id="other", calendars=[]))
+    sent = section("ROOM-2", include=[day(2, 2)])
+    shown = found(service.client.post("/recordings/preview", json=sent))
+    first = f"8 weekly sessions, 3 left out by {NAME} (Spring break)"
+    assert shown["summary"].startswith(f"{first}, 1 added on ")
+    del sent["include"]
+    sent |= {"resource": "ROOM-1", "on_conflict": "skip", "start": f"{day(0)}T09:30:00"}
+    assert found(service.client.post("/recordings/preview", json=sent))["summary"].startswith(
+        f"{first}, 5 left out for what is in the way"
+    )

@@ -12,7 +12,7 @@ from typing import Any
 
 from httpx2 import Response
 
-from tests.histories.campus import ROOMS, Campus
+from tests.histories.campus import CALENDARS, ROOMS, Campus
 from tests.histories.model import ZONE, Json, Wish, meet, pairs
 
 GRACE = {"schedule_conflict", "refused_by_kaltura", "batch_refused"}  # what an act may be refused for
@@ -37,6 +37,8 @@ class Act:
         self._note(f"PUT {document}")
         answer = campus.send("PUT", f"/recordings/by-reference/{reference}", document)
         if answer.status_code == 204:
+            wish = campus.wishes[reference]
+            wish.change({}, campus.campus_of(wish.document))
             return
         if self._refused(answer):
             return
@@ -47,9 +49,9 @@ class Act:
         if new and not done:
             campus.over.add(campus.recordings.pop(reference))
         elif new:
-            campus.wishes[reference] = Wish(document)
+            campus.wishes[reference] = Wish(document, campus=campus.campus_of(document))
         elif done:
-            campus.wishes[reference].change(document)
+            campus.wishes[reference].change({"include": [], **document}, campus.campus_of(document))
         if reference in campus.wishes:
             campus.learn(reference)
 
@@ -64,8 +66,13 @@ class Act:
             return
         self.settle()
         if self._done(reference):
-            self.campus.wishes[reference].change(patch)
-            self.campus.learn(reference)
+            self._change(reference, patch)
+
+    def _change(self, reference: str, patch: Json) -> None:
+        """It was done; and with it what its calendars say now."""
+        wish = self.campus.wishes[reference]
+        wish.change(patch, self.campus.campus_of({**wish.document, **patch}))
+        self.campus.learn(reference)
 
     def _patch(self, wish: Wish) -> Json:
         chance, document = self.chance, wish.document
@@ -77,11 +84,39 @@ class Act:
             {"start": f"{begins[:11]}{chance.randrange(9, 14):02d}:00:00"},
             {"categories": chance.choice(([], ["Mathematics"]))},
             {"resource": chance.choice(ROOMS)},
-            {"recurrence": {**document["recurrence"], "count": chance.randrange(2, 7)}, "exclude": []},
+            self._other_recurrence(document),
+            {"calendars": chance.choice(([], ["campus"], ["campus", "faculty"]))},
+            {"include": self.campus.inclusion(chance, wish)},
+            {"include": []},
+            {"on_conflict": chance.choice(("reject", "skip"))},
             {"exclude": [chance.choice(days[1:])] if several else []},
             {"exclude": [], "duration_minutes": chance.choice((50, 90))},
         ]
         return chance.choice(choices)
+
+    def _other_recurrence(self, document: Json) -> Json:
+        """More or fewer weeks, or other dates."""
+        if "dates" not in document["recurrence"]:
+            rule = {**document["recurrence"], "count": self.chance.randrange(2, 7)}
+            return {"recurrence": rule, "exclude": []}
+        first = date.fromisoformat(document["start"][:10])
+        dates = [str(day) for day in self.campus.dates(self.chance, first)]
+        return {"recurrence": {"dates": dates}, "exclude": []}
+
+    def calendar(self) -> None:
+        """A calendar changes, or is sent once more: everybody who names it is changed, or is not for a reason."""
+        campus, chance = self.campus, self.chance
+        name = chance.choice(CALENDARS)
+        days = campus.campus_days(chance, name) if chance.random() < 0.8 else campus.calendars[name]
+        self._note(f"CALENDAR {name} { {str(day): meets_as for day, meets_as in days.items()} }")
+        before = {reference: campus.shown(reference)["chain"]["id"] for reference in campus.wishes}
+        campus.say(name, days)
+        self.settle()
+        for reference, wish in campus.wishes.items():
+            is_new = campus.shown(reference)["chain"]["id"] != before[reference]
+            if name in wish.document.get("calendars", []) and (not is_new or self._done(reference)):
+                wish.change({}, campus.campus_of(wish.document))
+                campus.learn(reference)
 
     def swap(self) -> None:
         """Two recordings change rooms in one batch."""
@@ -101,8 +136,7 @@ class Act:
         assert before.keys() == rooms.keys()
         for reference, room in rooms.items():
             if self._done(reference):
-                self.campus.wishes[reference].change({"resource": room})
-                self.campus.learn(reference)
+                self._change(reference, {"resource": room})
 
     def delete(self) -> None:
         reference = self._any()

@@ -15,12 +15,13 @@ from app.database.types import utc_now
 from app.resources.feed.memory import Memory
 from app.resources.feed.versions import Versions
 from app.resources.models import Mirror
-from tests.histories.model import DAYS, ZONE, Json, Span, Wish
+from tests.histories.model import DAYS, ZONE, Days, Json, Span, Wish, meet
 from tests.recordings.changing.house import House
 from tests.service import utc
 
 CAMERA = {"objectType": "KalturaCameraScheduleResource"}
 ROOMS = ("HALL-1", "HALL-2", "HALL-3")
+CALENDARS = ("campus", "faculty")
 ROUNDS = 60  # of chains being taken up, until all that goes wrong has ended
 OURS = "lectern-"
 
@@ -36,6 +37,7 @@ class Campus:
     ids: dict[str, dict[date, str]] = field(default_factory=dict)  # of sessions, by reference and local date
     over: set[str] = field(default_factory=set)
     strangers: dict[int, Json] = field(default_factory=dict)  # what others have in Kaltura, as it must stay
+    calendars: dict[str, Days] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -45,6 +47,9 @@ class Campus:
         for name in ROOMS:
             self._add_room(name)
         self._remember_strangers()
+        self.house.app.state.calendars.fan_out._at_once = 1_000  # nobody works while it looks
+        for name in CALENDARS:
+            self.say(name, {})
 
     # Kaltura, as others use it
 
@@ -118,6 +123,24 @@ class Campus:
     def send(self, method: str, path: str, body: object = None) -> Response:
         return self.house.client.request(method, path, json=body)
 
+    def say(self, name: str, days: Days) -> None:
+        """A calendar says this, and everybody who names it is brought up: chains are begun."""
+        self.calendars[name] = days
+        said = [
+            {"date": day.isoformat(), **({"meets_as": meets_as} if meets_as else {})} for day, meets_as in days.items()
+        ]
+        answer = self.send("PUT", f"/calendars/{name}", {"days": said})
+        assert answer.status_code in (200, 202), answer.text
+        self.house.app.state.calendars.fan_out.run()
+
+    def campus_of(self, document: Json) -> Days:
+        """What a document's calendars say now. Where one closes a date, nothing is made up for on it."""
+        found: Days = {}
+        for name in document.get("calendars", []):
+            for day, meets_as in self.calendars[name].items():
+                found[day] = meets_as if day not in found else None
+        return found
+
     def shown(self, reference: str) -> Json:
         found: Json = self.house.get(f"/recordings/{self.recordings[reference]}")
         return found
@@ -134,6 +157,23 @@ class Campus:
         self.ids[reference] = {day: one for day, one in known.items() if one in there}
         kept = set(self.ids[reference].values())
         self.ids[reference] |= {day: one for one, day in there.items() if one not in kept}
+        self._learn_what_is_left_out(reference, items)
+
+    def _learn_what_is_left_out(self, reference: str, items: list[Json]) -> None:
+        """With `on_conflict: skip`: what would be held, and is not, must have something in its way."""
+        wish = self.wishes[reference]
+        before, wish.left_out = wish.left_out, set()
+        if wish.document.get("on_conflict") != "skip":
+            return
+        days = {one: day for day, one in self.ids[reference].items()}
+        out = {days[one["id"]] for one in items if one["status"] == "excluded"} & wish.held()
+        there = [*self.taken(wish.room)]
+        for name, other in self.wishes.items():
+            there += other.spans() if name != reference and other.room == wish.room else []
+        for day in out - before:
+            own = [wish.span(other) for other in wish.held() - {day}]
+            assert meet([wish.span(day)], [*there, *own]), f"nothing is in the way of {reference} on {day}"
+        wish.left_out = out
 
     # Time goes by
 
@@ -178,8 +218,17 @@ class Campus:
                 self.log.append(f"resume {recording_id}")
                 self.send("POST", f"/recordings/{recording_id}/resume")
                 self.settle()
+                self._learn_of_mending(recording_id)
                 mended = True
         return mended
+
+    def _learn_of_mending(self, recording_id: str) -> None:
+        """What is mended follows its calendars as they are by then."""
+        for reference in [name for name, one in self.recordings.items() if one == recording_id]:
+            wish = self.wishes[reference]
+            if self.shown(reference)["chain"]["status"] == "succeeded":
+                wish.change({}, self.campus_of(wish.document))
+                self.learn(reference)
 
     def holds(self) -> None:
         """The feed is the model is what Kaltura holds; nothing is nobody's, and nobody else's was touched."""
@@ -248,11 +297,33 @@ class Campus:
             "duration_minutes": chance.choice((50, 50, 90)),
             "recurrence": {"frequency": "weekly", "days": days, "count": chance.randrange(2, 7)},
             "exclude": [],
+            "calendars": chance.choice(([], [], ["campus"], ["faculty"], ["campus", "faculty"])),
+            "on_conflict": chance.choice(("reject", "reject", "skip")),
         }
+        if chance.random() < 0.3:
+            document["recurrence"] = {"dates": [str(day) for day in self.dates(chance, first)]}
+        if chance.random() < 0.3:
+            document["include"] = self.inclusion(chance, Wish(document))
         wish = Wish(document)
         if chance.random() < 0.5 and len(wish.dates()) > 2:
             document["exclude"] = [chance.choice(wish.dates()[1:]).isoformat()]
         return document
+
+    def dates(self, chance: random.Random, first: date) -> list[date]:
+        """Some dates that follow no rule, from the first on."""
+        return sorted({first, *(first + timedelta(days=chance.randrange(1, 24)) for _ in range(chance.randrange(4)))})
+
+    def inclusion(self, chance: random.Random, wish: Wish) -> list[Json | str]:
+        """One more session, or one of those that there are at a time of its own."""
+        days = wish.dates()
+        day = chance.choice([*days, days[0] + timedelta(days=chance.randrange(1, 20))])
+        at = {"start": f"{chance.randrange(9, 16):02d}:30", "duration_minutes": chance.choice((30, 50))}
+        return [chance.choice((str(day), {"date": str(day), **at}))]
+
+    def campus_days(self, chance: random.Random, name: str) -> Days:
+        """A few closed days, and of one calendar make-up days."""
+        days = [self.monday + timedelta(days=chance.randrange(33)) for _ in range(chance.randrange(4))]
+        return {day: chance.choice((None, None, *DAYS)) if name == CALENDARS[0] else None for day in sorted(days)}
 
 
 def _span(event: Json) -> Span:

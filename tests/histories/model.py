@@ -13,6 +13,8 @@ from dateutil.rrule import WEEKLY, rrule, weekday
 
 Json = dict[str, Any]
 Span = tuple[datetime, datetime]
+Days = dict[date, str | None]
+"""What calendars say: on each date nothing is recorded (None), or another weekday's sessions are."""
 
 ZONE = ZoneInfo("America/New_York")
 DAYS = ("MO", "TU", "WE", "TH", "FR")
@@ -37,19 +39,45 @@ class Wish:
     document: Json
     by_hand: dict[date, ByHand] = field(default_factory=dict)
     titles: dict[date, str] = field(default_factory=dict)  # of those that have one of their own
+    campus: Days = field(default_factory=dict)  # what its calendars say, as it follows them
+    left_out: set[date] = field(default_factory=set)  # what the service says is in something's way
 
     @property
     def room(self) -> str:
         return str(self.document["resource"])
 
     def dates(self) -> list[date]:
-        """The local dates of the rule, excluded ones too."""
-        return dates_of(self.document)
+        """The local dates of the document and its make-up days, excluded ones too."""
+        days = dates_of(self.document)
+        made_up = {day for day, meets_as in self.campus.items() if meets_as and self._makes_up(day, meets_as)}
+        return sorted({*days, *self.included(), *made_up})
+
+    def included(self) -> dict[date, Json]:
+        """What the document includes, by local date."""
+        included = (one if isinstance(one, dict) else {"date": one} for one in self.document.get("include", []))
+        return {date.fromisoformat(one["date"]): one for one in included}
+
+    def _makes_up(self, day: date, meets_as: str) -> bool:
+        """Whether a session of a weekly rule is held on a make-up day that is none of its own days."""
+        rule = self.document["recurrence"]
+        if "dates" in rule or day.isoformat() in self.document["exclude"]:
+            return False
+        days = dates_of(self.document)
+        return days[0] <= day <= days[-1] and meets_as in rule["days"]
+
+    def closed(self, day: date) -> bool:
+        """Whether the calendars leave a date out."""
+        if day in self.included() or day not in self.campus:
+            return False
+        meets_as, rule = self.campus[day], self.document["recurrence"]
+        return meets_as is None or ("dates" not in rule and meets_as not in rule["days"])
 
     def spans(self) -> list[Span]:
         """When something is to be recorded."""
-        days = {*self.dates(), *self.by_hand}
-        return sorted(self.span(day) for day in days if self.is_held(day))
+        return sorted(self.span(day) for day in self.held())
+
+    def held(self) -> set[date]:
+        return {day for day in {*self.dates(), *self.by_hand} if self.is_held(day)} - self.left_out
 
     def span(self, day: date) -> Span:
         """When the session of a date is, or would be if it were held."""
@@ -58,18 +86,23 @@ class Wish:
 
     def usual(self, day: date) -> Span:
         """The session of a date at the time that the document gives it."""
-        begins = datetime.combine(day, time.fromisoformat(self.document["start"][11:]), ZONE).astimezone(UTC)
-        return begins, begins + timedelta(minutes=self.document["duration_minutes"])
+        own = self.included().get(day, {})
+        at = time.fromisoformat(own.get("start", self.document["start"][11:]))
+        begins = datetime.combine(day, at, ZONE).astimezone(UTC)
+        return begins, begins + timedelta(minutes={**self.document, **own}["duration_minutes"])
 
     def is_held(self, day: date) -> bool:
         """Whether anything is recorded on a date."""
         decided = self.by_hand.get(day)
-        return decided.held if decided else day.isoformat() not in self.document["exclude"]
+        if decided or day in self.included():
+            return decided is None or decided.held
+        return day.isoformat() not in self.document["exclude"] and not self.closed(day)
 
-    def change(self, patch: Mapping[str, Any]) -> None:
-        """What was decided by hand stays, whatever the document says."""
+    def change(self, patch: Mapping[str, Any], campus: Days | None = None) -> None:
+        """What was decided by hand stays, whatever the document and its calendars (`campus`) say."""
         before = {day: self.span(day) for day in self.by_hand}
         self.document = {**self.document, **patch}
+        self.campus = self.campus if campus is None else dict(campus)
         dates = self.dates()
         self.by_hand = {
             day: replace(decided, last=None if day in dates else before[day]) for day, decided in self.by_hand.items()
@@ -82,7 +115,7 @@ class Wish:
 
     def named(self) -> dict[Span, str]:
         """The titles that sessions have of their own, by when they are held."""
-        return {self.span(day): title for day, title in self.titles.items() if self.is_held(day)}
+        return {self.span(day): title for day, title in self.titles.items() if day in self.held()}
 
     def decide(self, day: date, *, held: bool, span: Span | None = None) -> None:
         """By hand, for one session; a time that it was moved to before stays, if it is not moved."""
@@ -91,8 +124,10 @@ class Wish:
 
 
 def dates_of(document: Json) -> list[date]:
-    """The local dates on which the document's rule has a session, excluded ones too."""
+    """The local dates on which the document's recurrence has a session, excluded ones too."""
     rule = document["recurrence"]
+    if "dates" in rule:
+        return sorted(map(date.fromisoformat, rule["dates"]))
     days = [weekday(DAYS.index(day)) for day in rule["days"]]
     begins = datetime.fromisoformat(document["start"])
     return [found.date() for found in rrule(WEEKLY, begins, count=rule["count"], byweekday=days)]

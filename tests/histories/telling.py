@@ -21,6 +21,7 @@ WEIGHTS = {
     "cancel": 2,
     "restore": 2,
     "delete": 1,
+    "calendar": 4,
     "stranger": 2,
     "by_hand": 2,
     "device": 1,

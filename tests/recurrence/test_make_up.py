@@ -1,12 +1,12 @@
 """Make-up days: which sessions of a weekly rule are held on a date that meets as another weekday."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from app.recurrence.make_up import MakeUp, made_up
-from app.recurrence.occurrences import Exclusion, Occurrence, occurrences
+from app.recurrence.occurrences import Exclusion, Inclusion, Occurrence, occurrences
 from app.recurrence.rules import Rule, parse_rrule
 
 ZONE = ZoneInfo("America/New_York")
@@ -84,3 +84,13 @@ def test_without_a_rule_there_is_nothing_to_make_up_for() -> None:
     rule: Rule | None = None
     found = occurrences(start, ZONE, HOUR, rule)
     assert made_up(found, rule, start, ZONE, HOUR, [MEETS_AS_MONDAY]) == found
+
+
+@pytest.mark.parametrize("included", [["2027-02-08", "2027-02-22"], ["2027-02-22"], []])
+def test_a_counted_rule_ends_with_its_last_date_whatever_time_that_is_at(included: list[str]) -> None:
+    start = datetime(2027, 2, 8, 9)  # noqa: DTZ001 - wall-clock time
+    rule = parse_rrule("FREQ=WEEKLY;BYDAY=MO;COUNT=3", start, ZONE)
+    include = [Inclusion(date.fromisoformat(day), time(14), None) for day in included]
+    found = occurrences(start, ZONE, HOUR, rule, include=include)
+    days = [str(one.local.date()) for one in made_up(found, rule, start, ZONE, HOUR, [MEETS_AS_MONDAY])]
+    assert days == ["2027-02-08", "2027-02-15", str(TUESDAY), "2027-02-22"]

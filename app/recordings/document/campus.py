@@ -20,7 +20,7 @@ from sqlmodel import Session, col
 from app.recordings.document.document import RecordingDocument, Schedule
 from app.recordings.models import Calendar, Recording, RecordingCalendar
 from app.recurrence.make_up import MakeUp, made_up
-from app.recurrence.occurrences import Exclusion, also_excluded, excluding
+from app.recurrence.occurrences import Exclusion, Occurrence, also_excluded, excluding
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,11 @@ class Campus:
 
     def within(self, schedule: Schedule) -> Self:
         """The same, with those days alone that the schedule's sessions may meet."""
-        dates = sorted((one.wanted or one.local).date() for one in schedule.occurrences)
-        made_up = [day for day in self.days if day.meets_as and Campus({}, (day,)).on(schedule) != schedule]
-        dates = sorted({*dates, *(day.first for day in made_up)})
-        return replace(self, days=tuple(day for day in self.days if day in made_up or _closes(day, dates)))
+        make_ups = Campus({}, tuple(day for day in self.days if day.meets_as))
+        before, after = _by_date(schedule), _by_date(make_ups.on(schedule))
+        made_up, dates = {day for day, one in after.items() if before.get(day) != one}, sorted(after)
+        kept = (day for day in self.days if (day.first in made_up if day.meets_as else _closes(day, dates)))
+        return replace(self, days=tuple(kept))
 
     def on(self, schedule: Schedule) -> Schedule:
         """The schedule with what these days exclude and add. They may leave nothing of it.
@@ -100,10 +101,12 @@ class Campus:
 NOTHING = Campus({}, ())
 
 
+def _by_date(schedule: Schedule) -> dict[date, Occurrence]:
+    return {(one.wanted or one.local).date(): one for one in schedule.occurrences}
+
+
 def _closes(day: CampusDay, dates: Sequence[date]) -> bool:
     """Whether nothing is recorded on one of the dates (ascending)."""
-    if day.meets_as:
-        return False
     place = bisect_left(dates, day.first)
     return place < len(dates) and dates[place] <= day.last
 

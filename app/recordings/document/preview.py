@@ -103,7 +103,7 @@ def preview(
     ]
     return Preview(
         occurrences=[_shown(found, schedule, out.get(found.start)) for found in schedule.occurrences],
-        summary=summary(schedule),
+        summary=summary(schedule, len(out)),
         plan=describe(events),
         warnings=[*about(document, schedule, server_zone, now), *_about_reference(own), *about_kaltura],
         conflicts=told,

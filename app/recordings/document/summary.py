@@ -10,13 +10,17 @@ _KINDS = {"daily": "day", "weekly": "week", "monthly": "month"}
 _FEW = 3  # dates that are named one by one
 
 
-def summary(schedule: Schedule) -> str:
-    """How many occurrences the recurrence has, who leaves out how many, and what inclusions move and add."""
+def summary(schedule: Schedule, in_the_way: int = 0) -> str:
+    """How many occurrences the recurrence has, who leaves out how many, and what inclusions move and add.
+
+    `in_the_way`: of how many something is, so that they are left out.
+    """
     usual = usual_days(schedule.start, schedule.rule or schedule.dates)
     added = {(one.wanted or one.local).date() for one in schedule.occurrences if one.added}
     parts = [
         _counted(len(usual), schedule),
         *_left_out([one.excluded_by for one in schedule.occurrences if one.excluded_by]),
+        f"{in_the_way} left out for what is in the way" if in_the_way else "",
         _on("at its own time", added & usual, schedule.start.date()),
         _on("added", added - usual, schedule.start.date()),
     ]

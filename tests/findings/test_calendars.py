@@ -1,0 +1,49 @@
+"""Findings about calendars: who could not follow, and who was not reached."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.calendars.fan_out import FanOut
+from app.findings.recordings import CALENDAR_LATE
+from tests.calendars.campus import day, held, say, section
+from tests.findings.test_recordings import mend
+from tests.findings.world import Told, kinds, later, look
+from tests.service import Lectern, found
+
+pytestmark = pytest.mark.both_databases
+
+
+def test_a_recording_that_could_not_follow_until_it_is_resumed(service: Lectern, told: Told) -> None:
+    say(service, day(2))
+    recording = service.made(section("ROOM-1"))
+    taken = section("ROOM-1", reference_id="taken", calendars=[], start=f"{day(2)}T09:00:00")
+    del taken["recurrence"]
+    other = service.made(taken)
+    assert look(service) == []
+    assert say(service)["failed"] == 1
+    (one,) = look(service)
+    assert (one["kind"], one["severity"]) == ("calendar_behind", "soon")
+    assert one["subject"]["recording_id"] == recording["id"]
+    assert one["detail"].startswith("“Section in ROOM-1” does not follow the calendar campus: ")
+    found(service.client.delete(f"/recordings/{other['id']}"))
+    mend(service, told, one)
+    assert held(service, recording) == [day(week) for week in range(8)]
+
+
+def test_a_calendar_that_reaches_nobody(service: Lectern, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    say(service)
+    service.made(section("ROOM-1"))
+    with monkeypatch.context() as nobody_works:
+        nobody_works.setattr(FanOut, "run", lambda _self: 0)
+        say(service, day(2), status=202, wait=0)
+        assert look(service) == []
+        later(service, CALENDAR_LATE + timedelta(seconds=1))
+        (one,) = (one for one in look(service) if one["kind"] == "calendar_behind")
+        assert one["detail"] == "The calendar campus has not come to 1 recording that names it for ten minutes."
+    say(service, day(2))
+    assert "calendar_behind" not in kinds(look(service))
+    assert [each for each in told if each[1] == "calendar_behind"] == [
+        ("raised", "calendar_behind"),
+        ("cleared", "calendar_behind"),
+    ]
