@@ -67,6 +67,7 @@ def sign_in(page: Page, service: Program) -> None:
 def test_a_person_schedules_looks_cancels_restores_and_signs_out(browser: Browser, service: Program) -> None:
     with opened(browser) as page:
         sign_in(page, service)
+        expect(page.get_by_role("status")).to_contain_text("Up to date")
         page.get_by_role("button", name="Schedule it in the sandbox").click()
         expect(page.get_by_role("status")).to_contain_text("It is scheduled.")
         expect(page.get_by_role("heading", level=1)).to_have_text("MATH-123 Linear Algebra")

@@ -8,10 +8,17 @@ let shown = new Date();
 
 const clock = (moment) => moment.toLocaleTimeString(navigator.language, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
+// What is being pressed stays where it is, and so does the page once a form is on its way.
+let busy = false;
+addEventListener("pointerdown", () => (busy = true));
+addEventListener("pointerup", () => setTimeout(() => (busy = false), 1000));
+addEventListener("submit", () => (busy = true));
+
 async function look() {
-  if (document.hidden) return;
+  if (document.hidden || busy) return;
   try {
     const answer = await fetch(location.href, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
+    if (busy) return;
     if (answer.redirected) {
       fresh.textContent = "You are not signed in any more: load this page anew.";
       return;
