@@ -34,7 +34,8 @@ class Stopped:
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stopped]:
-    with stage(tmp_path_factory.mktemp("stop")) as it, ThreadPoolExecutor() as clients:
+    workers = len(WITHIN) + 2  # one for each chain that is held, and one that is idle
+    with stage(tmp_path_factory.mktemp("stop"), workers=workers) as it, ThreadPoolExecutor() as clients:
         watch = Watch(it.sandbox)
         recordings = [it.held(watch, REHEARSAL, point, str(point)) for point in WITHIN]
         watch.follow(WITHIN[-1])
