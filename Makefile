@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 # Each process of a test would compile Lectern and the tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test quick test-rest check bench soak storm storm-memory lock openapi clean
+.PHONY: run test quick test-rest check bench soak storm storm-memory lock openapi pictures clean
 
 run: $(VENV)/ready
 	$(BIN)/lectern serve
@@ -43,6 +43,10 @@ storm: $(VENV)/ready-to-test
 
 storm-memory: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.storm memory
+
+# The console as docs/console.md shows it: a campus in the sandbox.
+pictures: $(VENV)/ready-to-test
+	$(BIN)/python -m tests.console.pictures
 
 openapi: $(VENV)/ready
 	$(BIN)/lectern openapi openapi/openapi.json

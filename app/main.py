@@ -15,7 +15,7 @@ import httpx
 import structlog
 from fastapi import Depends, FastAPI
 from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import col
 from starlette.concurrency import run_in_threadpool
 
 from app.access import door
@@ -29,14 +29,14 @@ from app.chains.engine import Engine
 from app.chains.pauses import Pauses
 from app.chains.store import Store, unfinished
 from app.chains.worker import Workers
+from app.console.site import add_console
 from app.database import counters
 from app.database.account import Account, account_of, take
 from app.database.database import Database
 from app.database.migrating import migrate
-from app.findings.finding import Finding
 from app.findings.looking import Findings
 from app.findings.router import router as findings_router
-from app.findings.watch import Watch
+from app.findings.watch import Watch, cleared, raised
 from app.http import docs, errors, headers, hosts, limits, parameters, problems, requests
 from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
@@ -47,9 +47,7 @@ from app.kaltura.observing import Observe, Permissions, outcome_of, unobserved
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import Http, http_client
 from app.notices.listening import Listening
-from app.notices.models import NoticeKind
 from app.notices.router import router as notices
-from app.notices.telling import tell
 from app.operations import health, readiness
 from app.operations.gauges import Gauges
 from app.operations.metrics import Metrics
@@ -239,10 +237,12 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     )
     feed = Feed(database, threads, refreshers.ask, settings.refreshes_per_second)
     signs = Signs(database)
-    findings = Findings(kaltura.gate, kaltura.sessions, settings.refreshes_per_second)
+    findings = Findings(
+        kaltura.gate, kaltura.sessions, settings.refreshes_per_second, confirms=settings.confirm_recordings
+    )
     client = kaltura.client()
     ask = readiness.Asking(client, kaltura.permissions)
-    watch = Watch(database, findings, raised=_raised, cleared=_cleared, before=(signs.write_if_due, ask))
+    watch = Watch(database, findings, raised=raised, cleared=cleared, before=(signs.write_if_due, ask))
 
     @cache
     def prepare() -> None:
@@ -303,6 +303,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.settings = settings
     app.state.keys = keys
     app.state.strangers = Rates(door.STRANGERS_PER_MINUTE)
+    app.state.counted = Rates(settings.requests_per_minute) if settings.requests_per_minute else None
     app.state.database = database
     app.state.workers = workers
     app.state.mirror = mirror
@@ -350,12 +351,15 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.include_router(metrics_router(metrics.registry))
     problems.add_handlers(app)
     problems.add_schema(app)
+    docs.add_front(app, docs=settings.docs, console=settings.console)
+    if settings.console:
+        add_console(app)
     if settings.docs:
         docs.add_docs(app)
     app.add_middleware(Paths)
     app.add_middleware(headers.Head)
     app.add_middleware(limits.BodyLimit)
-    app.add_middleware(door.Door, keys=keys, settings=settings)
+    app.add_middleware(door.Door, keys=keys, counted=app.state.counted)
     app.add_middleware(requests.Requests, count=metrics.request)
     app.add_middleware(
         Shortcut,
@@ -378,17 +382,3 @@ def _who(keys: Keys, feed: Feed, scope: Mapping[str, Any], resource_id: int) -> 
         return None
     known = feed.versions.resources[resource_id]
     return client if client.may_see(resource_id, known.system_name, feed.versions.is_id) else None
-
-
-def _raised(session: Session, found: Finding) -> None:
-    _tell_of(session, NoticeKind.FINDING_RAISED, found)
-
-
-def _cleared(session: Session, found: Finding) -> None:
-    _tell_of(session, NoticeKind.FINDING_CLEARED, found)
-
-
-def _tell_of(session: Session, kind: NoticeKind, found: Finding) -> None:
-    """What is nobody's own is told to those who see all."""
-    subject = found.subject.recording_id or found.key
-    tell(session, kind, found.client or None, subject, found.model_dump(mode="json", exclude={"key", "client"}))

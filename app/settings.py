@@ -72,8 +72,8 @@ class Settings(BaseSettings):
 
     confirm_recordings: bool = Field(
         True,
-        description="Whether Lectern looks in Kaltura for what encoders have uploaded, and says of each session what "
-        "was recorded.",
+        description="Whether Lectern looks in Kaltura for what encoders have uploaded, says of each session what "
+        "was recorded, and finds those of which nothing was.",
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -87,6 +87,7 @@ class Settings(BaseSettings):
         "`/healthz`, `/readyz` and `/metrics` answer to all.",
     )
     docs: bool = Field(True, description="Whether `/docs`, `/static` and `/openapi.json` are served.")
+    console: bool = Field(True, description="Whether `/console`, the pages for people, is served.")
     workers: int = Field(8, ge=1, le=64, description="Chains run at once in this process.")
     term_chains: int | None = Field(
         None,

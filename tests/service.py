@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from httpx2 import Client, Response
 from sqlalchemy import event
 
+from app.chains.pauses import Pauses
 from app.database.database import Database
 from app.database.migrating import migrate
 from app.main import create_app
@@ -31,6 +32,7 @@ from app.settings import PREFIX, Settings
 from tests.client import client_of
 from tests.sandbox.kaltura import Kaltura, embedded
 
+IMPATIENT = partial(Pauses, first=0.1, look=0.3)  # for what waits for nothing but the time between two attempts
 PROBLEM = "application/problem+json"
 READING = {
     "list",
@@ -196,7 +198,14 @@ def hurry(database: Database) -> None:
 
 
 @contextmanager
-def lectern(folder: Path, *, seed: Seed = DEFAULT_SEED, server_zone: str = "UTC", **values: Any) -> Iterator[Lectern]:
+def lectern(
+    folder: Path,
+    *,
+    seed: Seed = DEFAULT_SEED,
+    server_zone: str = "UTC",
+    pauses: Callable[..., Pauses] = Pauses,
+    **values: Any,
+) -> Iterator[Lectern]:
     """The service, started; stopped at the end. A mistake in it is an answer 500, as it is in production.
 
     Kaltura's server is where clocks never change: elsewhere it loses an hour each autumn (exchange 216), and tests that
@@ -205,7 +214,8 @@ def lectern(folder: Path, *, seed: Seed = DEFAULT_SEED, server_zone: str = "UTC"
     sandbox = Sandbox(seed=seed, server_zone=server_zone)
     kaltura = embedded(sandbox).sign_in()
     values.setdefault("kaltura_server_time_zone", server_zone)
-    app = create_app(settings(with_tables(folder), **values), transport=SandboxTransport(sandbox))
+    with mock.patch("app.main.Pauses", pauses):
+        app = create_app(settings(with_tables(folder), **values), transport=SandboxTransport(sandbox))
     hurry(app.state.database)
     with client_of(app) as client:
         service = Lectern(app, client, sandbox, kaltura)

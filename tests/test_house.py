@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "terms": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "calendars", "notices"},
     "calendars": BASE | {"recurrence", "chains", "resources", "recordings"},
     "webhooks": BASE | {"notices"},
-    "findings": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings"},
+    "findings": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "notices"},
+    "console": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "findings"},
     "migrations": {"database"},  # a migration describes its own tables, and models go on without it
 }
 KNOWS_EVERYTHING = {"main", "cli", "operations"}
@@ -43,6 +44,8 @@ FLOORS: dict[str, list[str]] = {
                    "accepting", "parameters", "router", "references_router", "occurrences_router", "chains_router"],
     "terms": ["models", "meetings", "reading", "comparing", "keeping", "schemas", "planning", "applying", "showing",
               "answering", "router"],
+    "console": ["words", "people", "frame", "views", "templates", "moving", "new", "signing", "pages", "actions",
+                "creating", "site"],
     "findings": ["schemas", "kinds", "finding", "models", "recordings", "differences", "encoders", "service",
                  "looking", "watch", "listing", "router"],
     "calendars": ["days", "schemas", "ics", "reading", "keeping", "preview", "fan_out", "accepting", "router"],
@@ -67,14 +70,20 @@ WAIT_FOR_A_CHAIN = {
     "post /recordings/{}/occurrences/{}/restore",
     "put /calendars/{}",
     "post /calendars/{}/preview",  # its body may take a second to be read
+    "post /console/new",
+    *(f"post /console/recordings/{{}}/{action}" for action in ("cancel", "resume")),
+    *(f"post /console/recordings/{{}}/sessions/{{}}/{action}" for action in ("cancel", "restore", "move")),
 }
 WAIT_FOR_A_PLAN = {"post /terms/{}/plans"}
+SIGN_IN_AND_OUT = {"get /console/sign-in", "post /console/sign-in", "post /console/sign-out"}
 WAIT_FOR_A_NOTICE = {"get /notices"}
 WAIT_FOR_KALTURA = {
     *("post /recordings/preview", "get /resources", "get /resources/{}", "put /resources/{}/state"),
     *("post /resources/{}/calendar-link", "delete /resources/{}/calendar-link"),
 }
-ANSWER_FROM_MEMORY = {"get /resources/{}/upcoming", "get /resources/{}/upcoming.ics", "get /calendar-links/{}.ics"}
+ANSWER_FROM_MEMORY = {"get /resources/{}/upcoming", "get /resources/{}/upcoming.ics", "get /calendar-links/{}.ics"} | {
+    *("get /console/axis.css", "get /console/new"),
+}
 ANSWER_WHATEVER_THE_THREADS_DO = {"get /healthz", "get /readyz"}
 HTTP_METHODS = {"get", "put", "post", "patch", "delete", "head", "options", "api_route"}
 
@@ -275,7 +284,7 @@ def test_endpoints_are_sync_but_for_those_that_wait_or_answer_from_memory() -> N
         for endpoint, function in endpoints(path)
         if isinstance(function, ast.AsyncFunctionDef)
     }
-    waiting = WAIT_FOR_A_CHAIN | WAIT_FOR_A_PLAN | WAIT_FOR_A_NOTICE | WAIT_FOR_KALTURA
+    waiting = SIGN_IN_AND_OUT | WAIT_FOR_A_CHAIN | WAIT_FOR_A_PLAN | WAIT_FOR_A_NOTICE | WAIT_FOR_KALTURA
     assert asynchronous == waiting | ANSWER_FROM_MEMORY | ANSWER_WHATEVER_THE_THREADS_DO
 
 

@@ -30,10 +30,10 @@ from app.access import rates, scopes
 from app.access.keys import LOCAL, Client, Keys
 from app.access.rates import Rates
 from app.http.errors import Busy, Forbidden, Problem, TooManyRequests, Unauthorized, render
-from app.settings import Settings
 
 STRANGERS_PER_MINUTE = 600  # from one address: enough for a fleet whose key was revoked to be told so
 UNCOUNTED = frozenset({"/healthz", "/readyz"})
+CONSOLE = "/console"  # its pages are counted and judged by themselves: app/console/people.py
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # all else changes something, and needs a key whatever its address
 REFUSALS = (Unauthorized, Forbidden, TooManyRequests, Busy)
 
@@ -46,13 +46,18 @@ class Door:
     for costs no more than a refusal.
     """
 
-    def __init__(self, app: ASGIApp, keys: Keys, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, keys: Keys, counted: Rates | None) -> None:
+        """`counted`: how many requests a key may send; None for as many as it likes."""
         self._app = app
         self._keys = keys
-        self._rates = Rates(settings.requests_per_minute) if settings.requests_per_minute else None
+        self._rates = counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if _is_console(scope["path"]):  # a browser sends what it knows, also where another site's page sends it
+            scope.setdefault("state", {})["client"] = None
             await self._app(scope, receive, send)
             return
         client = client_of(self._keys, authorization(scope))
@@ -72,11 +77,15 @@ class Door:
                 message["headers"] = [*message.get("headers", ()), *told]
             await send(message)
 
-        answer = render(_too_many(allowance.wait)) if allowance.wait else self._app
+        answer = render(too_many(allowance.wait)) if allowance.wait else self._app
         await answer(scope, receive, with_headers)
 
 
-def _too_many(wait: int, detail: str = "") -> TooManyRequests:
+def _is_console(path: str) -> bool:
+    return path == CONSOLE or path.startswith(f"{CONSOLE}/")
+
+
+def too_many(wait: int, detail: str = "") -> TooManyRequests:
     problem = TooManyRequests(detail)
     problem.retry_after = wait
     return problem
@@ -89,7 +98,7 @@ def _refusal(scope: Scope) -> Problem | None:
     strangers: Rates = scope["app"].state.strangers
     wait = strangers.take(address_of(scope)).wait
     if wait:
-        return _too_many(wait, "Too many requests without a valid API key from this address.")
+        return too_many(wait, "Too many requests without a valid API key from this address.")
     return None if scope["method"] in SAFE else Unauthorized()
 
 

@@ -273,6 +273,16 @@ class Keys:
             self._used.add(made.key)
         return made
 
+    def still(self, key_id: str, kept: str) -> Client | None:
+        """The client of a key by its id and the digest of the key itself, while that key works."""
+        given = next((one for one in self._given if one[1].key == key_id), None)
+        working = given or self._made.get(key_id)
+        if working is None or not secrets.compare_digest(working[0], kept.encode()):
+            return None
+        if not given:
+            self._used.add(key_id)
+        return working[1]
+
     def _watch(self) -> None:
         missed = False
         while not self._stop.wait(LOOK_EVERY):

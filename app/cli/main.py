@@ -183,6 +183,7 @@ def check(
                 kaltura.account,
                 write=write,
                 per_second=settings.refreshes_per_second,
+                confirms=settings.confirm_recordings,
             )
             for finding in found:
                 all_ok = all_ok and finding.ok

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
@@ -29,11 +32,19 @@ def migrate(database: Database) -> None:
             connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        if MigrationContext.configure(connection).get_current_heads() == _newest():
+            return
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
         except CommandError:  # it knows of no such revision
             raise ValueError("The database's tables are a newer version's. Run that version of Lectern.") from None
+
+
+@cache
+def _newest() -> tuple[str, ...]:
+    """The revision of this version's tables."""
+    return tuple(ScriptDirectory(str(MIGRATIONS)).get_heads())
 
 
 @contextmanager

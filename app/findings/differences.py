@@ -1,7 +1,7 @@
 """Findings about what Kaltura has otherwise, and about sessions that are in each other's way."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.findings.finding import Finding, View, at, count, finding, resume
-from app.findings.recordings import AT_ONCE, Named, name_of, named
+from app.findings.recordings import AT_ONCE, Named, named, rooms_of
 from app.findings.schemas import Action, Kind, Severity
 from app.recordings.models import Recording, RecordingStatus
 from app.resources.conflicts import LONGEST
@@ -28,7 +28,7 @@ def otherwise(view: View) -> Iterator[Finding]:
     rows = drift.every(view.session, view.now)
     replaced = _replaced(view.session, view.now)
     whose = named(view.session, {row.booking_id for row in rows} | replaced.keys())
-    rooms = _rooms(view.session, {row.resource_id for row in rows})
+    rooms = rooms_of(view.session, {row.resource_id for row in rows})
     of_sessions: dict[str, list[Drift]] = defaultdict(list)
     for row in rows:
         own = whose.get(row.booking_id)
@@ -79,11 +79,6 @@ def _about(
         actions=actions or [resume(recording_id)],
         what_to_do=what_to_do,
     )
-
-
-def _rooms(session: Session, ids: Iterable[int]) -> Mapping[int, ResourceName]:
-    rows = session.execute(select(Resource).where(col(Resource.id).in_(sorted(ids)))).scalars()
-    return {row.id: name_of(row) for row in rows}
 
 
 # Names that mean another resource
@@ -189,7 +184,7 @@ def sessions_overlap(view: View) -> Iterator[Finding]:
             if session.source == "lectern":
                 mine[session.booking_id, resource_id].append((session, met))
     ids = {booking_id for booking_id, _ in mine}
-    whose, rooms = named(view.session, ids), _rooms(view.session, {room for _, room in mine})
+    whose, rooms = named(view.session, ids), rooms_of(view.session, {room for _, room in mine})
     allowing = _allowing(view.session, ids)
     for (recording_id, resource_id), found in mine.items():
         own = whose.get(recording_id)

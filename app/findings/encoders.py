@@ -1,4 +1,4 @@
-"""Findings about encoders: those that are silent when they should not be, and those that say they are in trouble."""
+"""Findings about encoders: those that are silent, say that they are in trouble, or have uploaded nothing."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,10 +7,11 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from app.findings.finding import Finding, View, at, finding
-from app.findings.recordings import name_of
+from app.findings.recordings import name_of, named, rooms_of
 from app.findings.schemas import Kind
 from app.resources.conflicts import LONGEST
 from app.resources.encoders.signs import listening_since
+from app.resources.mirror import uploads
 from app.resources.models import Booking, Encoder, EncoderState, Occurrence, OccurrenceStatus, Resource
 
 SILENT = timedelta(minutes=5)
@@ -70,4 +71,29 @@ def encoder_error(view: View) -> Iterator[Finding]:
             f"The encoder of {resource.name} says that it is in trouble: {encoder.detail or 'it does not say why'}",
             occurrence_id=encoder.occurrence_id,
             resource=name_of(resource),
+        )
+
+
+def not_recorded(view: View) -> Iterator[Finding]:
+    """Nobody could record a session that had begun before it was asked for."""
+    if not view.confirms:
+        return
+    missing = uploads.not_recorded(view.session, view.now)
+    whose = named(view.session, {one.booking_id for one in missing})
+    rooms = rooms_of(view.session, {one.resource_id for one in missing})
+    for one in missing:
+        own = whose.get(one.booking_id)
+        if own is None or one.start < own.created_at:
+            continue
+        room = rooms[one.resource_id]
+        yield finding(
+            Kind.NOT_RECORDED,
+            one.id,
+            one.end + uploads.MISSED,
+            f"“{one.title or own.title}” of {at(one.start, own.time_zone)} was not recorded, or not uploaded from "
+            f"{room.name} yet",
+            client=own.client,
+            recording_id=one.booking_id,
+            occurrence_id=one.id,
+            resource=room,
         )

@@ -22,12 +22,14 @@ _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 class View:
     """What findings are computed from: SQL as it stands, and the time.
 
-    `per_second`: how often Kaltura may be looked at, which says from when on a copy is stale.
+    `per_second`: how often Kaltura may be looked at, which says from when on a copy is stale. `confirms`: whether
+    uploads are looked for.
     """
 
     session: Session
     now: datetime
     per_second: float
+    confirms: bool
 
 
 class Finding(FindingView):
@@ -70,13 +72,16 @@ def finding(
     severity: Severity | None = None,
     what_to_do: str = "",
 ) -> Finding:
-    """`about` tells it from others of its kind. Severity and what to do are the kind's, unless they are given."""
+    """`about` tells it from others of its kind. Severity and what to do are the kind's, unless they are given.
+
+    `detail` becomes a sentence on one line, whatever others have written into it: more lines could look like ours.
+    """
     return Finding(
         kind=kind,
         severity=severity or SEVERITY[kind],
         since=since,
         subject=Subject(recording_id=recording_id, occurrence_id=occurrence_id, resource=resource),
-        detail=detail.rstrip(". ") + ".",
+        detail=" ".join(detail.split()).rstrip(". ") + ".",
         what_to_do=what_to_do or WHAT_TO_DO[kind],
         actions=list(actions),
         key=f"{kind}:{about}",

@@ -37,6 +37,12 @@ KINDS = {
         "Lectern has given up on a change for now, after a day of trying.",
         "Mend what is wrong there, then resume it.",
     ),
+    Kind.NOT_RECORDED: _About(
+        Severity.SOON,
+        "A session was over an hour ago, and its encoder has uploaded nothing. Only on resources whose uploads were "
+        "ever seen, and for three days.",
+        "Look whether the encoder still has the recording, and whether it will record what is next.",
+    ),
     Kind.RECORDING_FAILED: _About(
         Severity.SOON,
         "A document was refused in the last seven days, and was not sent anew since.",

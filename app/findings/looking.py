@@ -26,6 +26,7 @@ LATELY = 5.0  # seconds for which counts are good: lists of resources are asked 
 LOOKS: Sequence[Callable[[View], Iterable[Finding]]] = (
     encoders.encoder_silent,
     encoders.encoder_error,
+    encoders.not_recorded,
     recordings.chain_stuck,
     recordings.recording_failed,
     differences.otherwise,
@@ -36,9 +37,9 @@ LOOKS: Sequence[Callable[[View], Iterable[Finding]]] = (
 """Calendars that are behind and terms that were refused have their place here."""
 
 
-def in_sql(session: Session, now: datetime, per_second: float) -> list[Finding]:
+def in_sql(session: Session, now: datetime, per_second: float, *, confirms: bool) -> list[Finding]:
     """What SQL alone tells, the worst first."""
-    view = View(session, now, per_second)
+    view = View(session, now, per_second, confirms)
     return sorted((one for look in LOOKS for one in look(view)), key=lambda one: one.order)
 
 
@@ -46,12 +47,19 @@ class Findings:
     """What one process finds. Threads may share it."""
 
     def __init__(
-        self, gate: Gate, sessions: Sessions, per_second: float, clock: Callable[[], datetime] = utc_now
+        self,
+        gate: Gate,
+        sessions: Sessions,
+        per_second: float,
+        *,
+        confirms: bool = True,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """`per_second`: refreshes of all processes together, at most."""
+        """`per_second`: refreshes of all processes together, at most. `confirms`: whether uploads are looked for."""
         self._gate = gate
         self._sessions = sessions
         self._per_second = per_second
+        self._confirms = confirms
         self.clock = clock
         self._lately: tuple[float, Sequence[Finding]] | None = None
 
@@ -59,7 +67,7 @@ class Findings:
         """All there are, the worst first, and of those the oldest."""
         now = self.clock()
         remembered = (*service.kaltura_away(self._gate, now), *service.sign_in_refused(self._sessions, now))
-        found = [*remembered, *in_sql(session, now, self._per_second)]
+        found = [*remembered, *in_sql(session, now, self._per_second, confirms=self._confirms)]
         self._lately = time.monotonic() + LATELY, found
         return sorted(found, key=lambda one: one.order)
 

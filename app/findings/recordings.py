@@ -1,7 +1,7 @@
 """Findings about chains that do not get on, and recordings that came to nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import or_, select
@@ -26,6 +26,8 @@ class Named(NamedTuple):
     client: str
     title: str
     resource: ResourceName | None
+    time_zone: str
+    created_at: datetime
 
 
 def named(session: Session, recording_ids: Iterable[str]) -> Mapping[str, Named]:
@@ -34,18 +36,24 @@ def named(session: Session, recording_ids: Iterable[str]) -> Mapping[str, Named]
     found = {}
     for first in range(0, len(ids), AT_ONCE):
         rows = session.execute(
-            select(col(Recording.id), col(Recording.client), col(Booking.title), Resource)
+            select(col(Recording.id), col(Recording.client), col(Recording.created_at), Booking, Resource)
             .join(Booking, col(Booking.id) == col(Recording.id))
             .outerjoin(Resource, col(Resource.id) == col(Recording.resource_id))
             .where(col(Recording.id).in_(ids[first : first + AT_ONCE]))
         )
-        for recording_id, client, title, resource in rows:
-            found[recording_id] = Named(client, title, resource and name_of(resource))
+        for recording_id, client, created_at, booking, resource in rows:
+            room = resource and name_of(resource)
+            found[recording_id] = Named(client, booking.title, room, booking.time_zone, created_at)
     return found
 
 
 def name_of(resource: Resource) -> ResourceName:
     return ResourceName(id=resource.id, system_name=resource.system_name, name=resource.name)
+
+
+def rooms_of(session: Session, ids: Iterable[int | None]) -> Mapping[int | None, ResourceName]:
+    rows = session.execute(select(Resource).where(col(Resource.id).in_({each for each in ids if each}))).scalars()
+    return {row.id: name_of(row) for row in rows}
 
 
 _COLUMNS = (col(Chain.id), col(Chain.subject), col(Chain.operation), col(Chain.error), col(Chain.created_at))

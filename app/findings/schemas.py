@@ -26,6 +26,7 @@ class Kind(StrEnum):
     ENCODER_SILENT = "encoder_silent"
     ENCODER_ERROR = "encoder_error"
     CHAIN_STUCK = "chain_stuck"
+    NOT_RECORDED = "not_recorded"
     RECORDING_FAILED = "recording_failed"
     RESOURCE_GONE = "resource_gone"
     RESOURCE_REPLACED = "resource_replaced"

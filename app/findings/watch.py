@@ -12,10 +12,11 @@ import threading
 from collections.abc import Callable, Sequence
 
 import structlog
-from sqlalchemy import Float, bindparam, delete, or_, select, update
+from pydantic import ValidationError
+from sqlalchemy import Float, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session, SQLModel, col
+from sqlmodel import Session, SQLModel
 
 from app.database.counters import count
 from app.database.database import Database
@@ -23,6 +24,8 @@ from app.database.types import database_now, utc_now
 from app.findings.finding import Finding
 from app.findings.looking import Findings
 from app.findings.models import OpenFinding
+from app.notices.models import NoticeKind
+from app.notices.telling import tell
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +45,15 @@ _MOVE_ON = (
     .returning(_UPKEEP.c.due_at)
 )
 _STILL = select(_UPKEEP.c.due_at).where(_UPKEEP.c.name == NAME, _MINE).with_for_update()
+
+
+def _as_it_was(row: OpenFinding) -> Finding | None:
+    """None: of a kind that another version knows. Its end is not told."""
+    try:
+        return Finding.model_validate(row.finding)
+    except ValidationError:
+        log.warning("finding_of_another_version", key=row.key)
+        return None
 
 
 class Watch:
@@ -97,7 +109,8 @@ class Watch:
     def _compare(self, session: Session, found: dict[str, Finding]) -> list[tuple[str, Finding]]:
         before = {row.key: row for row in session.execute(select(OpenFinding)).scalars()}
         new = [one for key, one in found.items() if key not in before]
-        over = [row for key, row in before.items() if key not in found]
+        over = sorted((row for key, row in before.items() if key not in found), key=lambda row: row.number)
+        gone = [one for row in over if (one := _as_it_was(row)) is not None]
         for one in new:
             session.add(
                 OpenFinding(
@@ -108,10 +121,12 @@ class Watch:
                     finding=one.model_dump(mode="json"),
                 )
             )
+        for row in over:
+            session.delete(row)
+        session.flush()  # telling comes last: whoever has something to tell waits from then on
+        for one in new:
             self._raised(session, one)
-        gone = [Finding.model_validate(row.finding) for row in sorted(over, key=lambda row: row.number)]
         for one in gone:
-            session.execute(delete(OpenFinding).where(col(OpenFinding.key) == one.key))
             self._cleared(session, one)
         return [*(("finding_raised", one) for one in new), *(("finding_cleared", one) for one in gone)]
 
@@ -125,3 +140,20 @@ class Watch:
                 log.error("cannot_look_for_findings", kind=type(error).__name__)
             except Exception:
                 log.exception("findings_not_looked_for")  # a mistake of ours; the next look may meet another state
+
+
+# Findings as notices
+
+
+def raised(session: Session, found: Finding) -> None:
+    _tell_of(session, NoticeKind.FINDING_RAISED, found)
+
+
+def cleared(session: Session, found: Finding) -> None:
+    _tell_of(session, NoticeKind.FINDING_CLEARED, found)
+
+
+def _tell_of(session: Session, kind: NoticeKind, found: Finding) -> None:
+    """What is nobody's own is told to those who see all."""
+    subject = found.subject.recording_id or found.key
+    tell(session, kind, found.client or None, subject, found.model_dump(mode="json", exclude={"key", "client"}))

@@ -15,7 +15,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -73,7 +73,7 @@ TAGS = [
 ]
 
 
-class _Assets(StaticFiles):
+class Assets(StaticFiles):
     """``app/static`` with HEADERS, kept by browsers for an hour, asked for by ETag afterwards."""
 
     def file_response(self, full_path: str | os.PathLike[str], *args: Any, **kwargs: Any) -> Response:
@@ -82,7 +82,7 @@ class _Assets(StaticFiles):
         return response
 
 
-_FILES = _Assets(directory=STATIC)
+_FILES = Assets(directory=STATIC)
 
 
 class _Made:
@@ -104,6 +104,19 @@ class _Made:
         if _FILES.is_not_modified(answer.headers, request.headers):
             return NotModifiedResponse(answer.headers)
         return answer
+
+
+def add_front(app: FastAPI, *, docs: bool, console: bool) -> None:
+    """``/``: leads people to the console, or else to the docs, and tells a program where they are."""
+    there = {name: f"/{name}" for name, served in (("console", console), ("docs", docs)) if served}
+    told = {"service": "Lectern", **there, **({"openapi": "/openapi.json"} if docs else {})}
+
+    async def front(request: Request) -> Response:
+        if there and "text/html" in request.headers.get("Accept", ""):
+            return RedirectResponse(next(iter(there.values())), 303, {"Vary": "Accept"})
+        return JSONResponse(told, headers={"Vary": "Accept"})
+
+    app.add_route("/", front, include_in_schema=False)
 
 
 def add_docs(app: FastAPI) -> None:

@@ -28,7 +28,6 @@ themselves. How problems are answered and described: app/http/problems.py.
 
 import json
 from collections.abc import Mapping
-from html import escape
 from typing import Any, ClassVar
 
 from asgi_correlation_id import correlation_id
@@ -385,16 +384,3 @@ def responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
             },
         }
     return found
-
-
-def table() -> str:
-    """The catalogue as docs/errors.md shows it, by status and code."""
-    kinds = sorted(CATALOGUE.values(), key=lambda kind: (kind.status, kind.code))
-    waits = "In a step of a chain: it is not done yet, and is tried again at its `next_attempt_at`."
-    rows = [
-        "| `code` | status | when it comes | what to do |",
-        "| --- | --- | --- | --- |",
-        *(f"| `{kind.code}` | {kind.status} | {kind.when} | {escape(kind.advice, quote=False)} |" for kind in kinds),
-        f"| `{WAITING}` | | {waits} | Nothing; its `detail` says what is in the way. |",
-    ]
-    return "\n".join(rows)

@@ -1,6 +1,7 @@
 """How problems are answered, whoever met them, and what they look like in the OpenAPI document."""
 
 from functools import cache
+from html import escape
 from typing import Any
 
 import structlog
@@ -16,6 +17,7 @@ from starlette.exceptions import HTTPException
 from app.database.database import unavailable
 from app.http.errors import (
     CATALOGUE,
+    WAITING,
     BadRequest,
     DatabaseUnavailable,
     Internal,
@@ -60,6 +62,10 @@ def _invalid(errors: list[dict[str, str]]) -> InvalidDocument:
     return InvalidDocument(f"{len(errors)} mistake(s), each with its place in errors.", errors=errors)
 
 
+def from_validation(error: RequestValidationError) -> Problem:
+    return _invalid(_with_places(error))
+
+
 def _allowed(request: Request) -> str:
     """The methods that an address takes. Starlette names those of the first route that matches alone."""
     route = request.scope.get("route")  # none: the page and static files
@@ -76,7 +82,7 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _validation(_request: Request, error: RequestValidationError) -> Response:
         # FastAPI hands on the bytes of a body that does not claim to be JSON.
-        return render(UnsupportedMediaType() if isinstance(error.body, bytes) else _invalid(_with_places(error)))
+        return render(UnsupportedMediaType() if isinstance(error.body, bytes) else from_validation(error))
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
@@ -205,3 +211,16 @@ def add_schema(app: FastAPI) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def table() -> str:
+    """The catalogue as docs/errors.md shows it, by status and code."""
+    kinds = sorted(CATALOGUE.values(), key=lambda kind: (kind.status, kind.code))
+    waits = "In a step of a chain: it is not done yet, and is tried again at its `next_attempt_at`."
+    rows = [
+        "| `code` | status | when it comes | what to do |",
+        "| --- | --- | --- | --- |",
+        *(f"| `{kind.code}` | {kind.status} | {kind.when} | {escape(kind.advice, quote=False)} |" for kind in kinds),
+        f"| `{WAITING}` | | {waits} | Nothing; its `detail` says what is in the way. |",
+    ]
+    return "\n".join(rows)

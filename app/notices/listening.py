@@ -60,7 +60,7 @@ class Listening:
     async def page(self, client: Client, after: str | None, limit: int, seconds: float) -> reading.NoticePage:
         """The next notices; an empty page if none has come within so many seconds. Raises RequestValidationError."""
         until = monotonic() + seconds
-        with self._asleep(EVERYBODY if client.sees_all else client.name) as woken:
+        with self._asleep(EVERYBODY if reading.hears_nobodys(client) else client.name) as woken:
             while True:
                 woken.clear()
                 found = await self._threads.reading.run(self._read, client, after, limit)

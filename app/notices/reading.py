@@ -8,10 +8,10 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, delete, or_, select
 from sqlmodel import Session, SQLModel
 
-from app.access.keys import Client
+from app.access.keys import LOCAL, Client
 from app.database.counters import last
 from app.database.types import database_now
 from app.http.fields import Out
@@ -72,6 +72,11 @@ def view(row: Mapping[str, Any]) -> NoticeView:
     return NoticeView(id=row["id"], type=row["kind"], timestamp=at, client=row["client"], data=row["data"])
 
 
+def hears_nobodys(client: Client) -> bool:
+    """Whether it is told what is no client's own, as trouble of an encoder. Of an open service everybody is."""
+    return client.sees_all or client is LOCAL
+
+
 def page(session: Session, client: Client, after: str | None, limit: int) -> NoticePage:
     """The client's notices after a cursor; for a client who sees all, everybody's.
 
@@ -80,7 +85,8 @@ def page(session: Session, client: Client, after: str | None, limit: int) -> Not
     seen = _number(after) if after is not None else FROM_THE_START
     statement = _NEXT.where(_NOTICE.c.number > seen).limit(limit)
     if not client.sees_all:
-        statement = statement.where(_NOTICE.c.client == client.name)
+        own, nobodys = _NOTICE.c.client == client.name, _NOTICE.c.client.is_(None)
+        statement = statement.where(or_(own, nobodys) if hears_nobodys(client) else own)
     rows: list[Row[Any]] = list(session.connection().execute(statement))
     if not rows and seen > last(session, NOTICES):  # as after a backup was put back: nothing would ever come
         raise _refused("is of notices that this database has not: begin anew, without it")

@@ -72,14 +72,15 @@ def check(
     *,
     write: bool = False,
     per_second: float | None = None,
+    confirms: bool = True,
 ) -> Iterator[Finding]:
     """`account` is the one that `kaltura` speaks to; it is not asked for anything if the database is another one's.
 
     `per_second`: the budget of refreshes, where it is to be told what comes of it. `write`: also adds an entry and an
-    event of its own to Kaltura, and removes both. Else it changes nothing.
+    event of its own to Kaltura, and removes both. Else it changes nothing. `confirms`: whether uploads are looked for.
     """
     yield _asked(account)
-    yield from _database(database, migrations, per_second)
+    yield from _database(database, migrations, per_second, confirms)
     whose = _account(database, account)
     yield from whose
     if all(finding.ok for finding in whose):
@@ -96,7 +97,9 @@ def _asked(account: Account) -> Finding:
 # The database
 
 
-def _database(database: Database, migrations: Path, per_second: float | None) -> Iterator[Finding]:
+def _database(
+    database: Database, migrations: Path, per_second: float | None, confirms: bool = True
+) -> Iterator[Finding]:
     scripts = ScriptDirectory(str(migrations))
     known = [script.revision for script in scripts.walk_revisions()]
     try:
@@ -108,7 +111,7 @@ def _database(database: Database, migrations: Path, per_second: float | None) ->
             yield Finding(True, "the database answers, and its tables are this version's")
             yield from _writing_to(database)
             with database.read() as session:
-                yield from _findings(session, per_second or DEFAULT_PER_SECOND)
+                yield from _findings(session, per_second or DEFAULT_PER_SECOND, confirms)
                 if per_second is not None:
                     yield _freshness(freshness(session, utc_now(), per_second))
         elif at in known:
@@ -144,9 +147,9 @@ def _account(database: Database, account: Account) -> list[Finding]:
     return [Finding(False, difference(kept, account), way_on(kept, account))]
 
 
-def _findings(session: Session, per_second: float) -> Iterator[Finding]:
+def _findings(session: Session, per_second: float, confirms: bool = True) -> Iterator[Finding]:
     """What the service would list at `/findings`, but for what its processes alone know of Kaltura."""
-    found = in_sql(session, utc_now(), per_second)
+    found = in_sql(session, utc_now(), per_second, confirms=confirms)
     for one in found[:MOST]:
         about = f" ({one.subject.recording_id})" if one.subject.recording_id else ""
         todo = " ".join([one.what_to_do, *(f"{action.method} {action.href}" for action in one.actions)])

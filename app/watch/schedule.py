@@ -107,7 +107,7 @@ def steps(
     for uid, was in running.items():
         occurrence = known.get(uid)
         if occurrence is None:
-            why = "it is over" if now >= was.end - NEARLY else "it was cancelled, or is elsewhere now"
+            why = "it is over" if now >= was.end - NEARLY else "it was stopped or cancelled, or is elsewhere now"
             found.append(Stop(was, min(now, was.end), why))
         elif now >= occurrence.end:
             found.append(Stop(occurrence, occurrence.end, "it is over"))

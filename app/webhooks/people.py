@@ -18,6 +18,7 @@ from app.webhooks.models import Undelivered, Webhook
 
 PEOPLE = "people"
 NOW = "now"  # the severity of what can't wait
+TEXT = "text"  # what others have written is no markup: unless told so, apprise puts it into mail as HTML
 
 MISSING = (
     "LECTERN_NOTIFY needs apprise, which Lectern is installed without: install lectern[notify], or leave it unset."
@@ -29,7 +30,7 @@ class Apprise(Protocol):
     """What of `apprise.Apprise` is used here."""
 
     def add(self, servers: str) -> bool: ...
-    def notify(self, body: str, title: str) -> bool: ...
+    def notify(self, body: str, title: str, *, body_format: str) -> bool: ...
 
 
 class People:
@@ -49,7 +50,8 @@ class People:
         if finding.get("severity") != NOW:
             return
         body = "\n\n".join(str(finding[name]) for name in ("detail", "what_to_do") if finding.get(name))
-        if not self._apprise.notify(body=body, title=f"Lectern: {finding.get('kind', 'look at this')}"):
+        title = f"Lectern: {finding.get('kind', 'look at this')}"
+        if not self._apprise.notify(body, title, body_format=TEXT):
             raise Undeliverable("Not every address has taken it.")
 
 

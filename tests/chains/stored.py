@@ -1,7 +1,7 @@
 """A service whose chains run only when they are told to; and what is there of one chain, as JSON, to be put back later.
 
 The JSON is `{"tables": {name: [row]}, "kaltura": {table of the sandbox: [row]}}`. Rows are by column name; instants are
-ISO 8601. `fill_database` writes them into tables of the revision that they were read from.
+ISO 8601. `fill_database` writes them into tables of the revision that they were read from (`tables_of`).
 """
 
 import json
@@ -154,14 +154,20 @@ def bench(folder: Path, **settings: Any) -> Iterator[Bench]:
         yield Bench(stack.enter_context(lectern(folder, **settings)))
 
 
-def fill_database(database_url: str, revision: str, stored: Json) -> None:
-    """One that has no tables yet."""
+def tables_of(database_url: str, revision: str) -> None:
+    """Makes the tables of that revision in a database that has none yet."""
     database, config = Database(database_url), Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
-        tables = MetaData()
+    database.close()
+
+
+def fill_database(database_url: str, stored: Json) -> None:
+    """One with the tables of the revision that `stored` is of."""
+    database, tables = Database(database_url), MetaData()
+    with database.engine.begin() as connection:
         tables.reflect(connection, only=TABLES)
         for name in TABLES:
             table = tables.tables[name]

@@ -2,6 +2,8 @@
 
 All chains are held, each at its own point, when one kill finds them there; so every point is tried, by a real
 process, in the time of a few restarts.
+
+On PostgreSQL these are the points of one way there and of one way back; `--the-rest` tries the others there, too.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,14 +18,13 @@ from tests.crash.rehearsal import BOOKED, NOTHING, TAKEN, rehearse, series, two_
 from tests.crash.stage import Stage, stage
 from tests.crash.watching import Point, Watch
 
-pytestmark = pytest.mark.both_databases
-
 REHEARSALS = {
     "series": rehearse(series),
     "two_events": rehearse(two_events),
     "booked_meanwhile": rehearse(two_events, BOOKED),
     "taken_meanwhile": rehearse(two_events, TAKEN),
 }
+ON_BOTH = ("two_events", "taken_meanwhile")
 
 Case = tuple[str, Point]
 
@@ -31,7 +32,9 @@ Case = tuple[str, Point]
 def every_point(status: str) -> pytest.MarkDecorator:
     """Of every rehearsal that ends so."""
     cases = [(name, point) for name, found in REHEARSALS.items() if found.ends == status for point in found.points()]
-    return pytest.mark.parametrize("case", [pytest.param(case, id=f"{case[0]}-{case[1]}") for case in cases])
+    marks = {name: [pytest.mark.both_databases] if name in ON_BOTH else [] for name in REHEARSALS}
+    params = [pytest.param(case, id=f"{case[0]}-{case[1]}", marks=marks[case[0]]) for case in cases]
+    return pytest.mark.parametrize("case", params)
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,13 @@ def test_an_encoder_that_says_it_is_in_trouble(service: Lectern, told: Told) -> 
     assert told == [("raised", "encoder_error"), ("cleared", "encoder_error")]
 
 
+def test_what_an_encoder_says_stays_within_one_line(service: Lectern) -> None:
+    """`lectern check` and mail have a line for each finding: none may be made up."""
+    found(service.client.put(STATE, json={"state": "error", "detail": "Disk full.\r\n\tok  all is well\n"}))
+    (one,) = look(service)
+    assert one["detail"].endswith("in trouble: Disk full. ok all is well.")
+
+
 def test_a_copy_of_a_schedule_that_grows_old(service: Lectern, told: Told) -> None:
     refresh(service)
     service.fault("html", "schedule_scheduleEvent", "list")

@@ -167,8 +167,9 @@ class Campus:
 
     # What must be true in the end
 
-    def mend(self) -> None:
-        """As a person does who looks at what has drifted."""
+    def mend(self) -> bool:
+        """As a person does who looks at what has drifted. Whether there was any."""
+        mended = False
         for recording_id in (*self.recordings.values(), *self.over):
             answer = self.send("GET", f"/recordings/{recording_id}")
             if answer.status_code == 404 and recording_id in self.over:
@@ -177,6 +178,8 @@ class Campus:
                 self.log.append(f"resume {recording_id}")
                 self.send("POST", f"/recordings/{recording_id}/resume")
                 self.settle()
+                mended = True
+        return mended
 
     def holds(self) -> None:
         """The feed is the model is what Kaltura holds; nothing is nobody's, and nobody else's was touched."""

@@ -36,8 +36,8 @@ def tell(running: House, number: int) -> Campus:
         for _ in range(ACTS):
             _act(campus, chance)
         campus.calm()
-        campus.mend()
-        campus.calm()
+        if campus.mend():
+            campus.calm()
         assert not conflicts(campus)
         campus.holds()
     except AssertionError as wrong:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from structlog.testing import capture_logs
 
-from app.http import errors
+from app.http import errors, problems
 from app.http.errors import CATALOGUE, Internal, Problem, responses
 from app.http.problems import add_handlers
 from app.http.requests import add_request_ids
@@ -159,7 +159,7 @@ def test_the_schema_names_every_code() -> None:
 def test_the_page_shows_the_catalogue() -> None:
     page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"<!-- errors:[^>]*-->\n(.*?)\n<!-- /errors -->", page, re.DOTALL)
-    assert shown == errors.table(), "paste what app.http.errors.table() answers"
+    assert shown == problems.table(), "paste what app.http.problems.table() answers"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
@@ -218,7 +218,7 @@ def test_a_database_that_does_not_answer_is_a_503(error: Exception) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/nowhere", "/recordings/", "/resources/", "/recordings/rec_1/nothing", "/recording", "/static/none.js"],
+    ["/nowhere", "/recordings/", "/resources/", "/recordings/rec_1/nothing", "/recording", "/static/none.js"],
 )
 def test_an_unknown_address_is_a_404_and_none_is_redirected(service: Lectern, path: str) -> None:
     answer = service.client.get(path, headers={"Host": "evil.example"}, follow_redirects=False)

@@ -13,12 +13,23 @@ from app.chains.models import Chain, ChainStatus
 from app.database.types import utc_now
 from app.recordings.models import IdempotencyKey, Recording, Upkeep
 from app.recordings.retention import PORTION, Retention, forget_keys, forget_old
+from app.resources.models import Upload
 from tests.recordings.documents import SINGLE
 from tests.service import Json, Lectern, found, lectern, problem
 
 KEEP = 400
 NOBODY_S = {"title": "t", "resource": "NO-SUCH", "start": "2027-01-13T09:00:00", "duration_minutes": 50}
-TABLES = ("recording", "booking", "occurrence", "recording_tag", "schedule_event", "chain", "chain_step", "drift")
+TABLES = (
+    "recording",
+    "booking",
+    "occurrence",
+    "recording_tag",
+    "schedule_event",
+    "chain",
+    "chain_step",
+    "drift",
+    "upload",
+)
 
 
 @pytest.fixture
@@ -93,12 +104,22 @@ def three(service: Lectern) -> list[Json]:
     return [scheduled, cancelled, {"id": refused(service, reference_id="f")}]
 
 
+@pytest.mark.both_databases
 def test_what_has_been_over_for_long_is_deleted_with_all_of_it(service: Lectern) -> None:
     ids = [one["id"] for one in three(service)]
+    (session,) = service.get(f"/recordings/{ids[0]}/occurrences")["items"]
+    room = session["resource"]["id"]
+    found(service.client.put(f"/resources/{room}/state", json={"state": "error", "occurrence": session["id"]}))
+    with service.app.state.database.write() as sql:
+        sql.add(Upload(occurrence_id=session["id"], resource_id=room, entry_id="1_a", seen_at=utc_now()))
     assert forgotten(service) == 0
     aged(service, *ids)
+    assert service.app.state.watch.look()
     assert forgotten(service) == len(ids)
+    assert service.app.state.watch.look()
     assert set(rows(service).values()) == {0}
+    kinds = [one["data"]["kind"] for one in service.get("/notices")["items"] if one["type"] == "finding.raised"]
+    assert kinds == ["encoder_error"], "what was told stays"
     assert service.get("/recordings")["items"] == []
 
 

@@ -78,7 +78,7 @@ def test_one_that_is_extended_or_cut_short_ends_at_its_new_end() -> None:
 def test_one_that_is_cancelled_is_ended_and_started_again_when_it_comes_back() -> None:
     (stop,) = steps([], {"a": A}, {}, at("09:30"), NONE)
     assert isinstance(stop, Stop)
-    assert (stop.until, stop.why) == (at("09:30"), "it was cancelled, or is elsewhere now")
+    assert (stop.until, stop.why) == (at("09:30"), "it was stopped or cancelled, or is elsewhere now")
     assert steps([], {}, {"a": stop.until}, at("09:31"), NONE) == []
     assert steps([A], {}, {"a": stop.until}, at("09:32"), NONE) == [Start(A)]
 

@@ -36,7 +36,8 @@ class Apprise:
     def add(self, servers: str) -> bool:
         return servers.startswith("mailto://")
 
-    def notify(self, body: str, title: str) -> bool:
+    def notify(self, body: str, title: str, *, body_format: str) -> bool:
+        assert body_format == "text", "titles are no markup"
         if Apprise.down:
             Apprise.down -= 1
             return False

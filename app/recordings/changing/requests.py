@@ -4,14 +4,14 @@ Every function works in its caller's transaction: it reads the recording, checks
 a chain (app/recordings/changing/steps.py). What the chain will find is decided when it runs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlmodel import Session, col
 
 from app.access.keys import Client
@@ -198,9 +198,9 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
         return _catch_up_at_rest(session, store, recording) or resume_latest_chain(session, store, recording)
     ensure_changeable(session, recording)
     begun = _begun(session, [one["occurrence_id"] for one in found if one["kind"] == "moved"])
-    touched = begun | {one["occurrence_id"] for one in found if one["kind"] == "replaced"}
+    replaced = {one["occurrence_id"] for one in found if one["kind"] == "replaced"}
     for one in found:
-        if one["occurrence_id"] in touched:  # there under another id: that is where it is now
+        if one["occurrence_id"] in begun | replaced:  # there under another id: that is where it is now
             mine = col(Occurrence.id) == one["occurrence_id"]
             session.execute(update(Occurrence).where(mine).values(event_id=one["event_id"]))
     document = RecordingDocument.model_validate(recording.document)
@@ -217,7 +217,7 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
             "campus": campus.as_json(),
             "afresh": homeless + [one["occurrence_id"] for one in found if one["kind"] in ("missing", "moved")],
             "homeless": homeless,
-            "touched": sorted(touched),
+            "touched": sorted(begun | _with_details(session, replaced)),
             "unlisted": [one["occurrence_id"] for one in found if one["kind"] == "unlisted"],
             "extra": extra,
         },
@@ -229,6 +229,15 @@ def _begun(session: Session, occurrence_ids: Sequence[str]) -> set[str]:
     """Those of the sessions that have begun: what they have of their own is set again where they are."""
     begun = (col(Occurrence.id).in_(occurrence_ids), col(Occurrence.start) <= utc_now())
     return set(session.execute(select(col(Occurrence.id)).where(*begun)).scalars())
+
+
+def _with_details(session: Session, occurrence_ids: Collection[str]) -> set[str]:
+    """Those that have a title of their own, or an end."""
+    own = (
+        col(Occurrence.id).in_(occurrence_ids),
+        or_(col(Occurrence.title).is_not(None), col(Occurrence.planned_end).is_not(None)),
+    )
+    return set(session.execute(select(col(Occurrence.id)).where(*own)).scalars())
 
 
 def put(session: Session, store: Store, document: RecordingDocument, draft: Draft, default_zone: str) -> Accepted:

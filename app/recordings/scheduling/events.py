@@ -26,6 +26,7 @@ from app.resources.references import reference, token_of
 # Kaltura's index may show fewer occurrences than it has made for so many seconds, in which it has answered so often:
 # the time may have gone by without an answer. Its database shows all that it has made within so many answers.
 INDEX_LAG, LOOKS = 60.0, 5
+LOOK_EVERY = 3.0  # seconds, at the least
 ANEW = 3  # times that an event is made anew
 PAGE = 500  # ids that are asked for at once
 NEAR = 1_000  # ids that are looked through for an event that may just have been made
@@ -135,7 +136,7 @@ def _read_back(context: Ctx, call: Call) -> Outcome:
     looks = 1 + (call.note["looks"] if call.note and call.note["there"] == len(there) else 0)
     part = f"Kaltura shows {len(found)} of {len(expected)} occurrences, and has made {len(there)} of them."
     if looks < LOOKS or (is_whole and context.step_seconds < INDEX_LAG):
-        return Retry(part, 3.0, note={"there": len(there), "looks": looks})
+        return Retry(part, LOOK_EVERY, note={"there": len(there), "looks": looks})
     if context.again.get(("events", call.key), 0) < ANEW:
         return Again("events", call.key, part)
     return _differs(expected, found)

@@ -3,7 +3,8 @@
     poll ──▶ memory of the process ──── every WRITE_EVERY ───▶ encoder.polled_at
                                                          └──▶ listening: somebody has been there to be polled
 
-What is not yet written is lost with a process that is killed; the encoder polls again within a minute.
+What is not yet written is lost with a process that is killed; the encoder polls again within a minute. Nobody polled
+later than now: a clock that was ahead for a while hides no silence.
 """
 
 import time
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import bindparam, case, or_
+from sqlalchemy import and_, bindparam, case, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel, select
@@ -28,6 +29,7 @@ GAP = timedelta(minutes=3)  # without a write: nobody was there, as while the se
 ROWS = 15_000  # of one statement, of two values each; databases take some thirty thousand
 
 _ENCODER, _LISTENING = (SQLModel.metadata.tables[name] for name in ("encoder", "listening"))
+_NOT_LATER = update(_ENCODER).where(_ENCODER.c.polled_at > bindparam("ahead")).values(polled_at=bindparam("now"))
 
 
 class Signs:
@@ -45,7 +47,7 @@ class Signs:
             index_elements=["resource_id"], set_={"polled_at": polled.excluded.polled_at}, where=later
         ).execution_options(insertmanyvalues_page_size=ROWS)
         there = dialect.insert(_LISTENING).values(id=1, since=bindparam("now"), until=bindparam("now"))
-        gone_on = _LISTENING.c.until >= bindparam("alive")
+        gone_on = and_(_LISTENING.c.until >= bindparam("alive"), _LISTENING.c.since <= bindparam("ahead"))
         self._listen = there.on_conflict_do_update(
             index_elements=["id"],
             set_={"since": case((gone_on, _LISTENING.c.since), else_=there.excluded.since), "until": bindparam("now")},
@@ -75,7 +77,8 @@ class Signs:
         rows = [{"resource_id": of, "polled_at": at} for of, at in sorted(polled.items())]
         try:
             with self._database.transaction() as connection:
-                connection.execute(self._listen, {"now": now, "alive": now - GAP})
+                connection.execute(self._listen, {"now": now, "alive": now - GAP, "ahead": now + GAP})
+                connection.execute(_NOT_LATER, {"now": now, "ahead": now + GAP})
                 if rows:
                     connection.execute(self._write, rows)
         except SQLAlchemyError as error:

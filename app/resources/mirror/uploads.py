@@ -28,7 +28,7 @@ from app.kaltura.calls import PAGE_SIZE
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import Refused
 from app.kaltura.types import Entry
-from app.resources.models import Booking, Occurrence, OccurrenceStatus, Upload
+from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource, Upload
 from app.resources.rounds import UPLOADS, Busy, Write, last_read
 
 log = structlog.get_logger(__name__)
@@ -56,6 +56,18 @@ _BEGUN = (
     .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
     .outerjoin(Upload, col(Upload.occurrence_id) == col(Occurrence.id))
     .where(_OWN, col(Occurrence.start) <= bindparam("now"), col(Occurrence.end) > bindparam("since"))
+    .order_by(col(Occurrence.start), col(Occurrence.id))
+)
+_OTHER = aliased(Upload)
+_MISSING = (
+    # From resources to sessions: so each is a short piece of an index.
+    select(Occurrence)
+    .select_from(Resource)
+    .join(Occurrence, col(Occurrence.resource_id) == col(Resource.id))
+    .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
+    .where(_OWN, col(Occurrence.end) > bindparam("after"), col(Occurrence.end) <= bindparam("until"))
+    .where(exists().where(col(_OTHER.resource_id) == col(Resource.id), col(_OTHER.arrived)))
+    .where(~exists().where(col(Upload.occurrence_id) == col(Occurrence.id), col(Upload.arrived)))
     .order_by(col(Occurrence.start), col(Occurrence.id))
 )
 
@@ -201,14 +213,4 @@ def not_recorded(session: Session, now: datetime) -> list[Occurrence]:
     last = last_read(session, UPLOADS)
     if last is None:
         return []
-    other = aliased(Upload)
-    ever = exists().where(col(other.resource_id) == col(Occurrence.resource_id), col(other.arrived))
-    recorded = exists().where(col(Upload.occurrence_id) == col(Occurrence.id), col(Upload.arrived))
-    statement = (
-        select(Occurrence)
-        .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
-        .where(_OWN, col(Occurrence.end) > now - BACK, col(Occurrence.end) <= min(now, last) - MISSED)
-        .where(ever, ~recorded)
-        .order_by(col(Occurrence.start), col(Occurrence.id))
-    )
-    return list(session.execute(statement).scalars())
+    return list(session.execute(_MISSING, {"after": now - BACK, "until": min(now, last) - MISSED}).scalars())

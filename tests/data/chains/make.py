@@ -23,7 +23,7 @@ from app.chains.models import Chain, ChainStatus, StepStatus
 from app.chains.store import steps_of
 from app.database.migrating import MIGRATIONS
 from app.resources.models import Drift, Occurrence
-from tests.chains.stored import STORED, Bench, Killed, Watch, Way, bench, fill_database, fill_sandbox
+from tests.chains.stored import STORED, Bench, Killed, Watch, Way, bench, fill_database, fill_sandbox, tables_of
 from tests.service import Json
 
 VERSION = "0.1.0"
@@ -223,7 +223,9 @@ def states(way: Way) -> dict[str, Json]:
 
 def ends(stored: Json, folder: Path) -> Json:
     """What this version makes of it."""
-    fill_database(f"sqlite:///{folder / 'lectern.db'}", head(), stored)
+    url = f"sqlite:///{folder / 'lectern.db'}"
+    tables_of(url, head())
+    fill_database(url, stored)
     with bench(folder) as it:
         fill_sandbox(it.service.sandbox, stored)
         it.run_to_the_end()

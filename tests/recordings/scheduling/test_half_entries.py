@@ -12,7 +12,7 @@ from app.kaltura.errors import from_code
 from app.kaltura.types import Entry, EntryDraft
 from app.sandbox.seed.seed import CATEGORY_ID
 from tests.recordings.documents import example
-from tests.service import NOTHING, Json, Lectern, found, lectern, problem
+from tests.service import IMPATIENT, NOTHING, Json, Lectern, found, lectern, problem
 
 CHANNEL = "Canvas>site>channels>1234"
 PEOPLE = {"owner": "lecturer1", "editors": ["ta1"], "publishers": ["ta2"]}
@@ -21,7 +21,7 @@ TOGETHER = 8
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Lectern]:
-    with lectern(tmp_path, workers=TOGETHER) as running:
+    with lectern(tmp_path, workers=TOGETHER, pauses=IMPATIENT) as running:
         yield running
 
 

@@ -16,7 +16,7 @@ from app.recordings.scheduling.context import Tools
 from app.recurrence.server import STEADY
 from app.sandbox.seed.seed import RESOURCE_ID
 from tests.recordings.documents import SINGLE
-from tests.service import NOTHING, Json, Lectern, found, lectern, problem
+from tests.service import IMPATIENT, NOTHING, Json, Lectern, found, lectern, problem
 
 EVENT = "schedule_scheduleEvent"
 COUNT = 20
@@ -28,7 +28,8 @@ each_answer = pytest.mark.parametrize("answer", ["none", "success", "http_502"])
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lectern]:
     monkeypatch.setattr(events, "INDEX_LAG", 0.5)
     monkeypatch.setattr(events, "LOOKS", 2)
-    with lectern(tmp_path) as running:
+    monkeypatch.setattr(events, "LOOK_EVERY", 0.5)
+    with lectern(tmp_path, pauses=IMPATIENT) as running:
         yield running
 
 

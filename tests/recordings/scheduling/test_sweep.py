@@ -13,14 +13,15 @@ from app.chains.store import Store
 from app.recordings.scheduling import events, sweep
 from app.resources.references import reference
 from tests.recordings.documents import example
-from tests.service import Json, Lectern, eventually, lectern
+from tests.service import IMPATIENT, Json, Lectern, eventually, lectern
 
-EVENT, SERIES, LOOK = "schedule_scheduleEvent", 1, "baseEntry.listByReferenceId"
+EVENT, SERIES = "schedule_scheduleEvent", 1
+SWEEP = 1.0  # seconds; shorter is not allowed
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Lectern]:
-    with lectern(tmp_path, sweep_seconds=2, workers=ROOMS) as running:
+    with lectern(tmp_path, sweep_seconds=SWEEP, workers=ROOMS, pauses=IMPATIENT) as running:
         yield running
 
 
@@ -28,20 +29,10 @@ def series(service: Lectern) -> list[Json]:
     return [event for event in service.left()["events"] if event["recurrenceType"] == SERIES]
 
 
-def test_what_an_index_hides_for_five_seconds_stands_once_in_the_end(service: Lectern) -> None:
-    lost = [{"service": name, "action": "add", "fault": "drop_after", "times": 1} for name in (EVENT, "media")]
-    service.sandbox.set_faults({"faults": lost, "modes": {"index_lag": 5}})
-    accepted = service.schedule(prefer="respond-async").json()
-    service.until(accepted["id"], "scheduled", 40)
-    service.calls()
-    eventually(lambda: LOOK in service.calls() or None, 20)  # the sweep
-    eventually(lambda: (len(series(service)), len(service.left()["entries"])) == (1, 1) or None, 20)
-
-
 def test_what_an_index_hides_longer_than_two_looks_is_removed_later(service: Lectern) -> None:
     """Entry and event stand twice for a while. An event of somebody else's that the search takes for ours stays."""
     lost = [{"service": name, "action": "add", "fault": "drop_after", "times": 1} for name in (EVENT, "media")]
-    service.sandbox.set_faults({"faults": lost, "modes": {"index_lag": 8}})
+    service.sandbox.set_faults({"faults": lost, "modes": {"index_lag": 3}})
     accepted = service.schedule(prefer="respond-async").json()
     eventually(lambda: len(series(service)) == 2 or None, 30)  # looked up in vain, twice, and sent again
     assert len(service.left()["entries"]) == 2

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,9 +26,10 @@ from tests.service import Lectern, found, lectern
 DEVICE = Client("device", resources=frozenset({"room"}))
 
 
-def polled(database: Database) -> dict[int, object]:
+def polled(database: Database) -> dict[int, datetime]:
     with database.read() as session:
-        return {row.resource_id: row.polled_at for row in session.execute(select(Encoder)).scalars()}
+        rows = session.execute(select(Encoder)).scalars()
+        return {row.resource_id: row.polled_at for row in rows if row.polled_at}
 
 
 def encoder(service: Lectern) -> dict[str, str | None]:
@@ -111,7 +112,7 @@ def test_ten_thousand_encoders_are_written_in_one_statement(
             begun = time.thread_time()
             one.write()
             written = time.thread_time() - begun
-            assert len([statement for statement in asked if "encoder" in statement]) == 1
+            assert len([statement for statement in asked if "INSERT INTO encoder" in statement]) == 1
             asked.clear()
     assert len(polled(database)) == rooms
     record_property("10,000 signs of life", f"{polls * 1e3:.0f} ms to note, {written * 1e3:.0f} ms to write, a minute")
@@ -169,6 +170,29 @@ def test_since_when_somebody_is_there_to_be_polled(database: Database, monkeypat
     assert since() is None
     one.write()
     assert since() not in (None, begun)
+
+
+@pytest.mark.both_databases
+def test_a_clock_that_was_an_hour_ahead_hides_no_silence(
+    database: Database, rooms: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = set_clock(0.0, monkeypatch)
+    one = Signs(database)
+    one.write()
+    clock.off_by = 3600
+    for number in (1, 2):
+        one.poll(DEVICE, number)
+    one.write()
+    clock.off_by = 0
+    one.poll(DEVICE, 1)
+    one.write()
+    now = utc_now()
+    assert set(polled(database)) == {1, 2}
+    assert all(at is not None and at <= now for at in polled(database).values())
+    with database.read() as session:
+        since = listening_since(session, now)
+    assert since is not None
+    assert since <= now
 
 
 def test_what_was_noted_is_written_when_the_service_stops(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""The form that moves one session."""
+
+from datetime import datetime, timedelta
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from app.console.people import Form
+from app.console.views.one import Asked, Shown
+from app.console.words import lasting
+from app.recordings.changing.one_occurrence import OccurrenceChange
+from app.recordings.reading.views import OccurrenceView
+
+FIELDS = ("date", "time", "minutes", "room", "title")
+
+
+def read(form: Form) -> OccurrenceChange:
+    """What is to be other than it is. Raises RequestValidationError."""
+    asked: dict[str, object] = {}
+    if form.one("date") and form.one("time"):
+        asked["start"] = f"{form.one('date')}T{form.one('time')}"
+    if form.one("minutes"):
+        asked["duration_minutes"] = int(form.one("minutes")) if form.one("minutes").isdecimal() else form.one("minutes")
+    if form.one("room"):
+        asked["resource"] = int(form.one("room")) if form.one("room").isdecimal() else form.one("room")
+    if form.one("title"):
+        asked["title"] = form.one("title")
+    try:
+        return OccurrenceChange.model_validate(asked)
+    except ValidationError as error:
+        raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in error.errors()]) from None
+
+
+def what_it_does(seen: Shown, one: OccurrenceView, wanted: OccurrenceChange) -> Asked:
+    before = one.local_start
+    room = f" to {wanted.resource}" if wanted.resource is not None else ""
+    start = (wanted.start or before).replace(tzinfo=None)
+    minutes = wanted.duration_minutes
+    length = lasting(timedelta(minutes=minutes) if minutes else one.end - one.start)
+    title = f", called “{wanted.title}”" if wanted.title else ""
+    what = (
+        f"This moves the session of {_when(before)}{room or ' in ' + seen.room}: it begins on {_when(start)} and lasts "
+        f"{length}{title}. All others stay."
+    )
+    return Asked("Move this session?", what, "Move the session")
+
+
+def _when(local: datetime) -> str:
+    return f"{local:%a} {local.day} {local:%b %Y, %H:%M}"

@@ -1,0 +1,186 @@
+"""The page that schedules: what is typed as a document, its preview on months, and the request that does the same."""
+
+import json
+import pprint
+import re
+import secrets
+from calendar import Calendar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+
+from app.console.people import Form, Person
+from app.http.errors import BadRequest, Problem
+from app.http.problems import from_validation
+from app.recordings.changing.requests import read_document
+from app.recordings.document.preview import Preview
+
+WAIT = 8.0  # seconds
+MOST_MONTHS = 40
+_DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_SPAN = re.compile(r"\s*(?:\.\.|–|to)\s*")
+_NEEDED = {"title": "a title", "room": "a room", "date": "a date", "time": "a time"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A day of a month. `kind` is its class: `on`, `out-day`, `hit` or empty."""
+
+    day: int
+    kind: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The page's content. `location` is where to go, once it is scheduled."""
+
+    form: Form
+    document: Mapping[str, Any] = field(default_factory=dict)
+    missing: str = ""
+    preview: Preview | None = None
+    months: list[tuple[date, list[list[Cell | None]]]] = field(default_factory=list)
+    problem: dict[str, Any] | None = None
+    status: int = 200
+    location: str = ""
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+
+    @property
+    def json(self) -> str:
+        return json.dumps(self.document, indent=2, ensure_ascii=False)
+
+    def curl(self, base: str) -> str:
+        return (
+            f'curl {base}recordings \\\n  -H "Authorization: Bearer $LECTERN_KEY" \\\n'
+            f"  -H 'Content-Type: application/json' --data-binary @- <<'DOCUMENT'\n{self.json}\nDOCUMENT"
+        )
+
+    def python(self, base: str) -> str:
+        document = pprint.pformat(self.document, sort_dicts=False, width=100)
+        return (
+            f"import os, httpx\n\ndocument = {document}\n"
+            f'answer = httpx.post("{base}recordings", json=document, timeout=40,\n'
+            '                    headers={"Authorization": f"Bearer {os.environ[\'LECTERN_KEY\']}"})\n'
+            'answer.raise_for_status()\nprint(answer.json()["id"])'
+        )
+
+
+def blank(default_zone: str) -> Draft:
+    return Draft(Form({"time_zone": [default_zone], "repeats": ["weekly"], "minutes": ["50"]}))
+
+
+async def answer(request: Request, person: Person, form: Form) -> Draft:
+    """The preview of what was typed, or, with `act=schedule`, its recording; what is wrong with it stands in it."""
+    accepting = request.app.state.acceptance
+    missing = [what for name, what in _NEEDED.items() if not form.one(name)]
+    if missing and not form.one("json"):
+        return Draft(form, missing=", ".join(missing), status=422 if form.one("act") == "schedule" else 200)
+    content: Mapping[str, Any] = {}
+    try:
+        content = document_of(form)
+        document = read_document(content)
+        if form.one("act") == "schedule":
+            made = await accepting.schedule(person.client, document, form.one("key") or None, WAIT)
+            said = "scheduling" if made.status_code == 202 else "scheduled"
+            return Draft(form, content, location=f"/console{made.headers['Location']}?said={said}")
+        preview = await accepting.preview(person.client, request.app.state.kaltura, document)
+    except RequestValidationError as error:
+        return _refused(form, content, from_validation(error))
+    except Problem as problem:
+        return _refused(form, content, problem)
+    return Draft(form, content, preview=preview, months=months(preview))
+
+
+def _refused(form: Form, content: Mapping[str, Any], problem: Problem) -> Draft:
+    return Draft(form, content, problem=problem.document(), status=problem.status)
+
+
+def document_of(form: Form) -> Mapping[str, Any]:
+    """The document that the fields say, or the one in `json`. Raises BadRequest."""
+    if form.one("json"):
+        return _read_json(form.one("json"))
+    room = form.one("room")
+    resource: Any = int(room) if room.isdecimal() and len(room) < 18 else room
+    if form.one("make_room"):
+        resource = {"system_name": room, "name": room}
+    words = {name: form.one(name) for name in ("reference_id", "title", "description", "owner")}
+    times = {
+        "start": f"{form.one('date')}T{form.one('time')}",
+        "time_zone": form.one("time_zone"),
+        "duration_minutes": _number(form.one("minutes")),
+    }
+    said = {
+        **words,
+        "tags": [tag.strip() for tag in form.one("tags").split(",") if tag.strip()],
+        "resource": resource,
+        **times,
+        "recurrence": _recurrence(form),
+        "exclude": [_days(line) for line in form.one("exclude").split("\n") if line.strip()],
+        "on_conflict": form.one("on_conflict"),
+    }
+    return {name: value for name, value in said.items() if value not in ("", [], None)}
+
+
+def _read_json(text: str) -> Mapping[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadRequest("The document is not JSON.") from None
+    if not isinstance(content, dict):
+        raise BadRequest("A document is a JSON object.")
+    return content
+
+
+def _recurrence(form: Form) -> dict[str, Any] | None:
+    repeats = form.one("repeats")
+    if repeats not in ("daily", "weekly", "monthly"):
+        return None
+    until, count = form.one("until"), form.one("count")
+    said: dict[str, Any] = {"frequency": repeats}
+    if repeats == "weekly":
+        said["days"] = [day for day in form.get("days", []) if day in _DAYS] or _weekday(form.one("date"))
+    if until:
+        said["until"] = until
+    if count or not until:
+        said["count"] = _number(count or "10")
+    return said
+
+
+def _weekday(day: str) -> list[str]:
+    try:
+        return [_DAYS[date.fromisoformat(day).weekday()]]
+    except ValueError:
+        return []  # the day itself is refused
+
+
+def _days(line: str) -> Any:
+    ends = _SPAN.split(line.strip())
+    return {"from": ends[0], "to": ends[1]} if len(ends) == 2 else line.strip()
+
+
+def _number(text: str) -> Any:
+    return int(text) if text.isdecimal() and len(text) < 10 else text
+
+
+def months(preview: Preview) -> list[tuple[date, list[list[Cell | None]]]]:
+    """Each month that has a session: its weeks from Monday on; None for days of the months beside it."""
+    hit = {pair["start"] for pair in preview.conflicts}
+    on: dict[date, tuple[str, str]] = {}
+    for one in preview.occurrences:
+        kind = "on" if one.status == "scheduled" else "out-day"
+        if one.start.strftime("%Y-%m-%dT%H:%M:%SZ") in hit and kind == "on":
+            kind = "hit"
+        on[one.local_start.date()] = kind, one.reason or ("conflict" if kind == "hit" else "session")
+    firsts = sorted({day.replace(day=1) for day in on})
+    return [(first, _weeks(first, on)) for first in firsts[:MOST_MONTHS]]
+
+
+def _weeks(first: date, on: Mapping[date, tuple[str, str]]) -> list[list[Cell | None]]:
+    weeks = Calendar().monthdatescalendar(first.year, first.month)
+    return [
+        [Cell(day.day, *on.get(day, ("", ""))) if day.month == first.month else None for day in week] for week in weeks
+    ]

@@ -1,0 +1,13 @@
+"""Every page and form of the console, put into the application."""
+
+from fastapi import FastAPI
+
+from app.console.actions import actions
+from app.console.creating import creating
+from app.console.frame import add_pages
+from app.console.pages import pages
+from app.console.signing import signing
+
+
+def add_console(app: FastAPI) -> None:
+    add_pages(app, signing, pages, actions, creating)

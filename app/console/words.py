@@ -1,0 +1,173 @@
+"""What pages say: states with a shape and a word, dates and times by the clocks of a zone, how much there is."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+
+class State(NamedTuple):
+    """`kind` is its class in the style sheet, `shape` what is there besides the colour."""
+
+    kind: str
+    shape: str
+    word: str
+
+
+STATES: Mapping[str, State] = {
+    # of recordings and chains
+    "scheduling": State("going", "◔", "being scheduled"),
+    "scheduled": State("good", "○", "scheduled"),
+    "failed": State("bad", "✕", "failed"),
+    "stuck": State("bad", "▲", "stuck"),
+    "cancelling": State("going", "◔", "being cancelled"),
+    "cancelled": State("off", "–", "cancelled"),
+    "queued": State("going", "◌", "in line"),
+    "running": State("going", "◔", "at work"),
+    "waiting": State("wait", "◷", "waits"),
+    "undoing": State("going", "◔", "being undone"),
+    "succeeded": State("good", "✓", "done"),
+    "pending": State("off", "·", "to come"),
+    "undone": State("off", "↺", "undone"),
+    # of sessions
+    "ahead": State("good", "○", "ahead"),
+    "recording": State("live", "●", "recording"),
+    "over": State("off", "✓", "over"),
+    "past": State("off", "✓", "over"),
+    "excluded": State("off", "–", "left out"),
+    "planned": State("going", "◔", "being scheduled"),
+    "other": State("other", "◇", "somebody else's"),
+    "trouble": State("bad", "▲", "in trouble"),
+    # of encoders
+    "in_touch": State("good", "✓", "in touch"),
+    "silent": State("bad", "▲", "silent"),
+    "never": State("off", "·", "never polled"),
+    "idle": State("good", "○", "idle"),
+    "uploading": State("going", "↑", "uploading"),
+    "error": State("bad", "▲", "error"),
+    "offline": State("off", "–", "switched off"),
+    # of findings
+    "now": State("bad", "▲", "now"),
+    "soon": State("wait", "◷", "soon"),
+    "notice": State("other", "◇", "notice"),
+}
+
+STEPS = {
+    "resource": "find the room",
+    "conflicts": "look for conflicts",
+    "template_entry": "make the template entry",
+    "events": "make the events",
+    "occurrences": "read the sessions back",
+    "exclusions": "leave days out",
+    "links": "link to the room",
+    "newest": "find the newest session",
+    "ownership": "make sure it is ours",
+    "categories": "find the categories",
+    "words": "write the words",
+    "assignments": "publish in categories",
+    "look": "look for second objects",
+    "remove": "remove them",
+    "entry": "remove the template entry",
+}
+OPERATIONS = {
+    "schedule": "Schedule",
+    "schedule_together": "Schedule, with others",
+    "update": "Change",
+    "cancel": "Cancel",
+    "cancel_occurrence": "Cancel one session",
+    "move_occurrence": "Move one session",
+    "restore_occurrence": "Restore one session",
+    "name_occurrence": "Name one session",
+    "end_occurrence": "End or extend a session",
+    "mend": "Mend",
+}
+
+
+def state_of(name: str) -> Markup:
+    """A state as it is shown everywhere."""
+    state = STATES.get(name) or State("other", "◇", plain(name))
+    return Markup('<span class="state {}"><span aria-hidden="true">{}</span> {}</span>').format(*state)
+
+
+def kind_of(name: str) -> str:
+    """A state's class in the style sheet."""
+    return STATES[name].kind if name in STATES else "other"
+
+
+def plain(name: str) -> str:
+    """A name of a program's in words: `template_entry` is `template entry`."""
+    return name.replace("_", " ")
+
+
+def in_zone(moment: datetime, zone: str) -> datetime:
+    return moment.astimezone(ZoneInfo(zone))
+
+
+def clock(moment: datetime, zone: str) -> str:
+    return f"{in_zone(moment, zone):%H:%M}"
+
+
+def _time(form: str, written: Callable[[datetime], str]) -> Callable[[datetime, str], Markup]:
+    """A `<time>` that JavaScript writes anew in the browser's language; `form` tells it how much of it."""
+
+    def shown(moment: datetime, zone: str) -> Markup:
+        local = in_zone(moment, zone)
+        return Markup('<time datetime="{}" data-form="{}" data-zone="{}">{}</time>').format(
+            local.isoformat(timespec="seconds"), form, zone, written(local)
+        )
+
+    return shown
+
+
+def day_of(day: date) -> Markup:
+    """`Wed 13 Jan 2027`."""
+    return Markup('<time datetime="{}" data-form="date">{}</time>').format(day.isoformat(), f"{day:%a} {_date(day)}")
+
+
+def _date(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+moment = _time("moment", lambda local: f"{local:%a} {_date(local)}, {local:%H:%M}")
+day = _time("day", lambda local: f"{local:%a} {_date(local)}")
+
+
+def lasting(span: timedelta) -> str:
+    """`50 min`, `1 h 30 min`, `2 s`."""
+    seconds = span.total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return " ".join(part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "") if part)
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def flat(text: str) -> str:
+    """On one line."""
+    return re.sub(r"\s+", " ", text)
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "moment": moment,
+    "day": day,
+    "date": day_of,
+    "clock": clock,
+    "plain": plain,
+    "lasting": lasting,
+    "count": count,
+    "cut": cut,
+    "step": lambda name: STEPS.get(name) or plain(name),
+    "operation": lambda name: OPERATIONS.get(name) or plain(name).capitalize(),
+}

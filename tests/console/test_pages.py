@@ -1,0 +1,259 @@
+"""What pages show, to whom, and that what others call things breaks none of them."""
+
+import re
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import pytest
+from sqlalchemy import event
+
+from app.recordings.document.document import EXAMPLE
+from app.recordings.models import Recording
+from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
+from tests.console.conftest import Person, somebody
+from tests.service import Lectern, eventually, lectern
+
+LIGHT = 200_000  # bytes
+DAY = "2027-01-13"
+HOSTILE = (
+    *(
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "</title><h1>x",
+        "{{ 7*7 }}",
+        "{% raw %}",
+        "&lt;b&gt;",
+    ),
+    *(
+        "' onmouseover='x",
+        "javascript:alert(1)",
+        "\u202eevil\u202c right to left",
+        "مرحبا بالعالم",
+        "שלום עולם",
+        "👩‍🏫🎥🏫",
+    ),
+    *(
+        "a" * 256,
+        "é" * 128,
+        "漢" * 85,
+        "%s%n%00",
+        "../../etc/passwd",
+        "--><!--",
+        "]]>",
+        "<svg/onload=x>",
+        "a\u200bb",
+        "\u0301\u0301x",
+    ),
+)
+
+
+class Tags(HTMLParser):
+    """The tags of a page, without what they say."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(f"{tag} {sorted(name for name, _ in attrs)}")
+
+
+@pytest.fixture(scope="module")
+def made(service: Lectern) -> dict[str, str]:
+    """The registrar's recording of the quick start."""
+    found: dict[str, str] = service.made(EXAMPLE)
+    return found
+
+
+def test_the_day_shows_rooms_sessions_and_what_has_to_be_seen_to(
+    service: Lectern, registrar: Person, made: dict[str, str]
+) -> None:
+    text = registrar.get(f"/console?day={DAY}").text
+    assert "9:00 MATH-123 Linear Algebra" in text
+    assert "America/New_York" in text
+    short = re.findall(r"href=s/(\w+)", text)[0]
+    assert registrar.get(f"/console/s/{short}").headers["Location"] == f"/console/recordings/{made['id']}"
+    assert "all is well" in registrar.get("/console").text
+
+
+def test_a_page_that_is_as_it_was_is_a_304(registrar: Person, made: dict[str, str]) -> None:
+    def again() -> bool:  # rooms may be read for the first time meanwhile
+        first = registrar.get(f"/console?day={DAY}")
+        answer = registrar.get(f"/console?day={DAY}", If_None_Match=first.headers["ETag"])
+        return (answer.status_code, answer.content) == (304, b"")
+
+    assert eventually(again)
+    assert registrar.get(f"/console?day={DAY}", If_None_Match='"other"').status_code == 200
+
+
+def test_one_recording_shows_its_document_its_sessions_and_its_chains(registrar: Person, made: dict[str, str]) -> None:
+    text = registrar.get(f"/console/recordings/{made['id']}").text
+    assert text.count(">ahead<") + text.count("</span> ahead") == 36
+    assert text.count("left out") == 4
+    assert "make the template entry" in text
+    assert "SIS-2026F-MATH123-01" in text
+
+
+@pytest.mark.parametrize(
+    ("query", "there"),
+    [
+        ("", True),
+        ("title=ALGEBRA", True),
+        ("reference_id=SIS-2026F-MATH123-01&status=scheduled", True),
+        ("room=extron-100-abc&tag=Mathematics", True),
+        ("status=failed", False),
+        ("title=chemistry", False),
+        ("title=%00", True),
+        ("status=nonsense&made_up=1", True),
+    ],
+)
+def test_recordings_are_found(registrar: Person, made: dict[str, str], query: str, there: bool) -> None:
+    answer = registrar.get(f"/console/recordings?{query}")
+    assert answer.status_code == 200
+    assert (made["id"] in answer.text) == there
+
+
+def test_a_room_shows_its_week(registrar: Person, made: dict[str, str]) -> None:
+    text = registrar.get(f"/console/rooms/562931?day={DAY}").text
+    assert text.count("href=s/") == 2  # Wednesday and Friday: it begins on the 13th
+    assert "/resources/562931/upcoming.ics" in text
+
+
+@pytest.mark.parametrize("path", ["/console/rooms/1", "/console/rooms/99999999999999999999", "/console/rooms/-1"])
+def test_what_is_not_there_is_a_404_page(registrar: Person, path: str) -> None:
+    answer = registrar.get(path)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+
+
+MATRIX = {
+    "recordings:read": {"/console", "/console/recordings", "one"},
+    "recordings:write": {"/console", "/console/new", "cancel"},
+    "schedule:read": {"/console", "/console/rooms/562931"},
+    "admin": {"/console", "/console/recordings", "one", "/console/new", "/console/rooms/562931", "cancel"},
+}
+
+
+@pytest.mark.parametrize("scope", MATRIX)
+def test_a_scope_sees_what_it_is_for(service: Lectern, made: dict[str, str], scope: str) -> None:
+    person = somebody(service, "registrar", scope)
+    one = f"/console/recordings/{made['id']}"
+    for name in ("/console", "/console/recordings", "one", "/console/new", "/console/rooms/562931", "cancel"):
+        path = {"one": one, "cancel": f"{one}/cancel"}.get(name, name)
+        assert person.get(path).status_code == (200 if name in MATRIX[scope] else 403), path
+    shown = person.get("/console").text
+    assert ("/console/new" in shown) == (scope in ("recordings:write", "admin"))
+    assert ('href="/console/recordings"' in shown) == (scope in ("recordings:read", "admin"))
+    page = person.get(one).text
+    assert (f"{one}/cancel" in page) == (scope == "admin")
+
+
+def test_a_reader_may_do_nothing(service: Lectern, made: dict[str, str]) -> None:
+    person = somebody(service, "registrar", "recordings:read", "schedule:read")
+    word = person.form("/console")["form"]
+    one = f"/console/recordings/{made['id']}"
+    for path in (f"{one}/cancel", f"{one}/resume", f"{one}/sessions/occ_x/cancel", "/console/new"):
+        assert person.post(path, {"form": word, "version": "x"}).status_code == 403
+    assert service.get(f"/recordings/{made['id']}")["status"] == "scheduled"
+
+
+def test_another_client_s_is_not_there(service: Lectern, made: dict[str, str]) -> None:
+    other = somebody(service, "library", "recordings:read", "recordings:write")
+    one = f"/console/recordings/{made['id']}"
+    for path in (one, f"{one}/cancel", f"{one}/resume", f"/console/s/{made['id'][4:20]}"):
+        assert other.get(path).status_code == 404
+    day = other.get(f"/console?day={DAY}").text
+    assert "Linear Algebra" not in day
+    assert "EXTRON" not in day
+    assert made["id"] not in other.get("/console/recordings").text
+    assert other.post(f"{one}/cancel", {"form": other.form("/console/new")["form"], "version": "x"}).status_code == 404
+
+
+def test_with_a_room_s_schedule_another_client_s_session_is_somebody_else_s(
+    service: Lectern, made: dict[str, str]
+) -> None:
+    other = somebody(service, "library", "recordings:read", "schedule:read")
+    text = other.get(f"/console?day={DAY}").text
+    assert "9:00 somebody else’s" in text
+    assert "Linear Algebra" not in text
+    assert "href=s/" not in text
+
+
+def test_what_others_call_things_breaks_no_page(service: Lectern, registrar: Person) -> None:
+    shapes = set()
+    for number, title in enumerate(HOSTILE):
+        named = service.made(
+            {
+                "title": title,
+                "description": title,
+                "location": title,
+                "reference_id": f"hostile-{number}",
+                "resource": {"system_name": f"H{number}", "name": title[:200], "description": title},
+                "start": "2027-03-01T09:00:00",
+                "duration_minutes": 50,
+            }
+        )
+        one = registrar.get(f"/console/recordings/{named['id']}")
+        cancel = registrar.get(f"/console/recordings/{named['id']}/cancel")
+        room = registrar.get(f"/console/rooms/{named['resource']['id']}?day=2027-03-01")
+        assert (one.status_code, cancel.status_code, room.status_code) == (200, 200, 200)
+        shapes.add(frozenset((*Tags(one.text).seen, *Tags(cancel.text).seen, *Tags(room.text).seen)))
+    assert len(shapes) == 1  # no title has made a tag or an attribute
+    day, found = registrar.get("/console?day=2027-03-01").text, registrar.get("/console/recordings").text
+    assert "<script>alert" not in day + found
+    assert not {tag for tag in Tags(day + found).seen if tag.startswith(("img", "svg", "b []"))}
+
+
+ROOMS, SESSIONS = 300, 2_000
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lectern]:
+    """300 rooms and 2,000 sessions on one day, all of them the registrar's."""
+    with lectern(tmp_path_factory.mktemp("crowded")) as service:
+        named = service.made(EXAMPLE | {"reference_id": None})
+        day = datetime(2027, 1, 14, 13, tzinfo=UTC)
+        with service.app.state.database.write() as session:
+            session.add_all(
+                Resource(id=700_000 + n, system_name=f"ROOM-{n:03}", name=f"Science Hall {n:03}", kind="camera")
+                for n in range(ROOMS)
+            )
+            session.flush()
+            whole = session.get_one(Recording, named["id"]).model_dump()
+            for n in range(SESSIONS):
+                own = f"rec_{n:026}".replace("rec_0000", "rec_01kz")
+                session.add(Recording(**whole | {"id": own, "reference_id": None, "active_reference": None}))
+                title = "MATH-123 Linear Algebra"
+                session.add(Booking(id=own, source="lectern", title=title, time_zone="America/New_York"))
+            session.flush()
+            for n in range(SESSIONS):
+                start = day + timedelta(minutes=60 * (n // ROOMS) + 5 * (n % 3))
+                session.add(
+                    Occurrence(
+                        id=f"occ_{n}",
+                        booking_id=f"rec_{n:026}".replace("rec_0000", "rec_01kz"),
+                        resource_id=700_000 + n % ROOMS,
+                        start=start,
+                        end=start + timedelta(minutes=50),
+                        status=OccurrenceStatus.SCHEDULED,
+                    )
+                )
+        yield service
+
+
+def test_the_largest_day_is_light_and_costs_few_statements(crowded: Lectern) -> None:
+    statements = list[str]()
+
+    def noted(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if threading.current_thread().name.startswith("AnyIO"):  # a request's; others look at rooms meanwhile
+            statements.append(statement)
+
+    engine = crowded.app.state.database.engine
+    event.listen(engine, "before_cursor_execute", noted)
+    answer = crowded.client.get("/console?day=2027-01-14")
+    assert answer.text.count("href=s/") == SESSIONS
+    assert "2,000 sessions in" in answer.text
+    assert len(answer.content) < LIGHT, len(answer.content)
+    assert len([one for one in statements if one.startswith("SELECT")]) < 30
