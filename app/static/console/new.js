@@ -1,5 +1,5 @@
 // The preview follows what is typed.
-import { write } from "./console.js";
+import { write } from "./write.js";
 
 const form = document.getElementById("new");
 const place = document.getElementById("preview");

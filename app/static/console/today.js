@@ -1,5 +1,5 @@
 // Brings the day up to date by one conditional request each 15 seconds; keeps what it shows when no answer comes.
-import { write } from "./console.js";
+import { write } from "./write.js";
 
 const EVERY = 15_000;
 const fresh = document.getElementById("fresh");
