@@ -5,7 +5,7 @@
     ├── Conflict 409
     │   ├── ReferenceInUse · ScheduleConflict · AmbiguousResource · ChainRunning · NothingToResume
     │   ├── NotChangeable · OccurrenceOver · Cancelled · NotOurs · BatchRefused · CalendarInUse
-    │   └── PlanNotReady · PlanBlocked · PlanSuperseded · PlanExpired · ApplyRunning
+    │   └── PlanNotReady · PlanBlocked · PlanSuperseded · PlanExpired · ApplyRunning · Stale
     ├── PreconditionFailed 412
     ├── PayloadTooLarge 413 · UnsupportedMediaType 415
     ├── InvalidDocument 422
@@ -187,6 +187,12 @@ class ApplyRunning(Conflict):
     code, title = "apply_running", "Another plan of this term is being applied"
     when = "A plan of a term is to be applied while another one is. Nothing was changed."
     advice = "Wait until the other one is done, or stop it."
+
+
+class Stale(Conflict):
+    code, title = "stale", "This is not as it was when the plan was made"
+    when = "In an item of an apply: what it is about was changed after the plan. Nothing was changed."
+    advice = "It is not as it was when the plan was made. Nothing of it was changed: the next plan will see to it."
 
 
 class CalendarInUse(Conflict):

@@ -65,7 +65,7 @@ def test_it_ends_as_it_would_have_ended(
 def test_each_operation_is_there_as_it_is_begun_interrupted_and_given_up_on() -> None:
     """An operation of this version that is not is to be added by tests/data/chains/make.py."""
     found = {(path.stem, state) for _, path, state in ALL}
-    for operation in DEFINITIONS:
+    for operation in DEFINITIONS.keys() - {"end_occurrence"}:  # of what runs: it would be over when it is taken up
         states = {state for of, state in found if of == operation}
         assert {"queued", "waiting", "stuck"} <= states, operation
         assert any(state.startswith("running-") for state in states), operation

@@ -23,7 +23,7 @@ from app.chains.store import Store
 from app.database.database import Database
 from app.database.deadlocks import again_if_crossed
 from app.database.types import database_now, utc_now
-from app.http.errors import BatchRefused, Internal, InvalidDocument, Problem
+from app.http.errors import BatchRefused, Internal, InvalidDocument, Problem, Stale
 from app.kaltura.client import KalturaClient
 from app.notices.models import NoticeKind
 from app.notices.telling import tell
@@ -240,7 +240,7 @@ class Applier:
         """What is wrong with items is kept with them, and stops no other."""
         try:
             yield
-        except carrying.Stale as stale:
+        except Stale as stale:
             self._refuse(items, stale)
         except RequestValidationError as error:
             self._refuse(items, _invalid(error))
@@ -258,8 +258,8 @@ class Applier:
         running = session.get_one(Apply, apply.id).status == ApplyStatus.RUNNING
         return there if running and all(one.outcome == Outcome.PENDING for one in there) else []
 
-    def _refuse(self, items: Sequence[PlanItem], why: "Problem | carrying.Stale") -> None:
-        error = why.document() if isinstance(why, Problem) else {"code": "stale", "detail": why.detail}
+    def _refuse(self, items: Sequence[PlanItem], why: Problem) -> None:
+        error = why.document()
         with self._database.write() as session:
             for item in items:
                 there = session.get_one(PlanItem, (item.plan_id, item.n))

@@ -22,6 +22,7 @@ from app.http.errors import (
     NotFound,
     ReferenceInUse,
     ScheduleConflict,
+    Stale,
     Stuck,
 )
 from app.recordings.changing import requests
@@ -33,14 +34,8 @@ from app.recordings.scheduling.accept import Accepted, accept_document, lock_and
 from app.terms.comparing.items import Kind
 from app.terms.models import Apply, Outcome, PlanItem, TermMeeting
 
-STALE = (NotFound.code, ChainRunning.code, NotChangeable.code, ReferenceInUse.code, Cancelled.code, "stale")
+STALE = (NotFound.code, ChainRunning.code, NotChangeable.code, ReferenceInUse.code, Cancelled.code, Stale.code)
 CONFLICTS = (ScheduleConflict.code, BatchRefused.code)
-
-
-class Stale(Exception):  # noqa: N818
-    """The recording is not as it was when the plan was made."""
-
-    detail = "It is not as it was when the plan was made. Nothing of it was changed: the next plan will see to it."
 
 
 def draft_of(database: Database, item: PlanItem, client: str, default_zone: str, server_zone: ZoneInfo) -> Draft | None:

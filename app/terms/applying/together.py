@@ -9,6 +9,7 @@ from sqlmodel import Session
 from app.access.keys import Client
 from app.chains.store import Store
 from app.database.database import Database
+from app.http.errors import Stale
 from app.kaltura.client import KalturaClient
 from app.recordings.changing import batch
 from app.recordings.changing.batch_schemas import Batch, BatchChange
@@ -52,7 +53,7 @@ def begin(
 
 def _change(recording: Recording | None, item: PlanItem) -> BatchChange:
     if recording is None:
-        raise carrying.Stale
+        raise Stale
     wanted = (item.work or {})["document"]
     return BatchChange(id=recording.id, patch=dict(patch(recording.document, wanted)))
 

@@ -24,7 +24,7 @@ from app.chains.store import steps_of
 from app.database.migrating import MIGRATIONS
 from app.resources.models import Drift, Occurrence
 from tests.chains.stored import STORED, Bench, Killed, Watch, Way, bench, fill_database, fill_sandbox, tables_of
-from tests.service import Json
+from tests.service import Json, eventually
 
 VERSION = "0.1.0"
 ASYNC = {"Prefer": "respond-async"}
@@ -144,6 +144,20 @@ def due(it: Bench) -> None:
         open_session.connection().exec_driver_sql("UPDATE chain SET next_attempt_at = 0 WHERE operation = 'sweep'")
 
 
+def campus(it: Bench) -> None:
+    """A recording that follows a calendar."""
+    assert it.service.client.put(CALENDAR, json={"days": ["2046-01-01"]}).status_code == 200
+    post(it, calendars=["campus"])
+    it.run_to_the_end()
+
+
+def snow_day(it: Bench) -> None:
+    days = {"days": ["2046-01-01", "2046-01-29"]}
+    assert it.service.client.put(CALENDAR, json=days, headers=ASYNC).status_code == 202
+    eventually(lambda: ("calendar", "queued") in it.open())
+
+
+CALENDAR = "/calendars/campus"
 CHANGES = {"title": "Stored elsewhere", "resource": "PEARL-300-GHI", "start": "2046-01-15T11:00:00"}
 LEAVES = {"reference_id": "STORED", "patch": {"resource": "PEARL-300-GHI"}}
 ENTERS = {"document": DOCUMENT | {"reference_id": "STORED-2"}}
@@ -153,6 +167,8 @@ WAYS: dict[str, Way] = {
         send("POST", lambda _: "/recordings/batch", json={"changes": [LEAVES, ENTERS]}), scheduled, [REFUSED_LINK]
     ),
     "update": Way(send("PATCH", recording, json=CHANGES), scheduled, [REFUSED_LINK]),
+    "calendar": Way(snow_day, campus),
+    "name_occurrence": Way(send("PATCH", lambda it: session(it, 0), json={"title": "Guest"}), scheduled),
     "move_occurrence": Way(
         send("PATCH", lambda it: session(it, 0), json={"start": "2046-01-15T12:00:00"}), scheduled, [REFUSED_LINK]
     ),
