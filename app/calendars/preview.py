@@ -63,8 +63,7 @@ def _touched(
 ) -> TouchedView | None:
     document = RecordingDocument.model_validate(recording.document)
     others = look_up(session, [other for other in document.calendars if other != name])
-    schedule = document.schedule(recording.time_zone)
-    campus = Campus({}, (*others.days, *days)).within(schedule)
+    campus = Campus({}, (*others.days, *days)).within(document, recording.time_zone)
     change = {"document": recording.document, "zone": recording.time_zone, "campus": campus.as_json()}
     rows = {row.id: row for row in rows_of(session, recording.id, events_of(session, recording.id))}
     target = aim(change, list(rows.values()), now, _ANY_ZONE, same_resource=True)
@@ -79,7 +78,9 @@ def _touched(
     if not gone and not back:
         return None
     why = {
-        slot_of(one): one.excluded_by.reason for one in campus.on(schedule).occurrences if one.excluded_by is not None
+        slot_of(one): one.excluded_by.reason
+        for one in campus.on(document.schedule(recording.time_zone)).occurrences
+        if one.excluded_by is not None
     }
     return TouchedView(
         recording_id=recording.id if told else None,

@@ -190,6 +190,21 @@ def test_a_make_up_day_is_held_by_one_and_left_out_by_the_other(service: Lectern
     assert held(service, tuesday) == [day(week, 1) for week in range(8)]
 
 
+@pytest.mark.parametrize("known", ["before", "after"])
+def test_a_make_up_day_is_held_whatever_is_changed_afterwards(service: Lectern, known: str) -> None:
+    makes_up = {"date": day(2, 1), "meets_as": "MO"}
+    say(service, *([makes_up] if known == "before" else []))
+    recording = service.made(section("ROOM-1"))
+    say(service, makes_up)
+    path = f"/recordings/{recording['id']}"
+    for patch in ({"title": "Another"}, {"include": [day(1)]}, {"start": f"{day(0)}T10:00:00"}):
+        found(service.client.patch(path, json=patch))
+        assert held(service, recording) == sorted([*ALL, day(2, 1)])
+    change = {"changes": [{"id": recording["id"], "patch": {"title": "In a batch"}}]}
+    found(service.client.post("/recordings/batch", json=change))
+    assert held(service, recording) == sorted([*ALL, day(2, 1)])
+
+
 def test_an_included_session_is_held_whatever_a_calendar_says(service: Lectern) -> None:
     say(service, {"from": day(2), "to": day(2, 4)})
     recording = service.made(section("ROOM-1", include=[{"date": day(2, 2), "start": "14:00"}]))

@@ -247,14 +247,15 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
         campus = newest(session, document)
     stays = resource_meant(document) == resource_meant(RecordingDocument.model_validate(recording.document))
     resource = recording.resource_id if stays else asking.resources.of(document)
-    schedule = schedule_on(document, zone_for(recording, asking.default_zone), campus)
+    zone = zone_for(recording, asking.default_zone)
+    schedule = schedule_on(document, zone, campus)
     is_same = same(recording, document, asking.default_zone)
     if not is_same:
         ensure_ahead(schedule, now, recording)
     wanted = {
         "document": document.model_dump(mode="json", exclude_unset=True),
         "zone": schedule.zone.key,
-        "campus": campus.within(schedule).as_json(),
+        "campus": campus.within(document, zone).as_json(),
     }
     same_resource = resource == recording.resource_id
     target = aim(wanted, rows, now, asking.server_zone, same_resource=same_resource)

@@ -107,7 +107,8 @@ def change(
     before = RecordingDocument.model_validate(recording.document)
     same_resource = resource_meant(before) == resource_meant(document) and not is_gone(session, recording.resource_id)
     campus = newest(session, document, hold=True)
-    schedule = schedule_on(document, zone_for(recording, default_zone), campus)
+    zone = zone_for(recording, default_zone)
+    schedule = schedule_on(document, zone, campus)
     ensure_ahead(schedule, utc_now(), recording)
     if document.reference_id != recording.active_reference:
         other = by_reference(session, recording.client, document.reference_id)
@@ -126,7 +127,7 @@ def change(
         "change": {
             "document": document.model_dump(mode="json", exclude_unset=True),
             "zone": schedule.zone.key,
-            "campus": campus.within(schedule).as_json(),
+            "campus": campus.within(document, zone).as_json(),
         },
     }
     if party is None:
@@ -142,7 +143,7 @@ def catch_up(session: Session, store: Store, recording: Recording) -> Accepted |
     if not is_behind(session, recording.id):
         return None
     document = RecordingDocument.model_validate(recording.document)
-    campus = look_up(session, document.calendars).within(document.schedule(recording.time_zone))
+    campus = look_up(session, document.calendars).within(document, recording.time_zone)
     change = {"document": recording.document, "zone": recording.time_zone, "campus": campus.as_json()}
     rows = rows_of(session, recording.id, events_of(session, recording.id))
     if not touches(change, rows, utc_now()):
@@ -204,7 +205,7 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
             mine = col(Occurrence.id) == one["occurrence_id"]
             session.execute(update(Occurrence).where(mine).values(event_id=one["event_id"]))
     document = RecordingDocument.model_validate(recording.document)
-    campus = look_up(session, document.calendars).within(document.schedule(recording.time_zone))
+    campus = look_up(session, document.calendars).within(document, recording.time_zone)
     homeless = [one.id for one in placed(session, recording) if is_gone(session, one.resource_id)]
     given = {
         **_as_before(recording, document),

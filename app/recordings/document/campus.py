@@ -67,8 +67,9 @@ class Campus:
     def as_json(self) -> dict[str, Any]:
         return {"versions": dict(self.versions), "days": [day.as_json() for day in self.days]}
 
-    def within(self, schedule: Schedule) -> Self:
-        """The same, with those days alone that the schedule's sessions may meet."""
+    def within(self, document: RecordingDocument, default_zone: str) -> Self:
+        """The same, with those days alone that the document's sessions may meet. Raises RequestValidationError."""
+        schedule = document.schedule(default_zone)  # without what a calendar has added to it already
         make_ups = Campus({}, tuple(day for day in self.days if day.meets_as))
         before, after = _by_date(schedule), _by_date(make_ups.on(schedule))
         made_up, dates = {day for day, one in after.items() if before.get(day) != one}, sorted(after)

@@ -53,7 +53,7 @@ def draft(client: str, document: RecordingDocument, default_zone: str, server_zo
     document's calendars say.
     """
     schedule = schedule_on(document, default_zone, campus)
-    campus = campus.within(schedule)
+    campus = campus.within(document, default_zone)
     recording_id, fingerprint, now = new_id("rec"), equality.fingerprint(document, schedule), utc_now()
     recording = {
         "id": recording_id,
