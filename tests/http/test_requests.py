@@ -69,7 +69,7 @@ def test_a_service_that_has_everything_is_ready(service: Lectern) -> None:
     shown = service.get("/readyz")
     assert shown["status"] == "ok"
     assert {name: part["state"] for name, part in shown["parts"].items()} == dict.fromkeys(shown["parts"], "ok")
-    assert set(shown["parts"]) == {"database", "kaltura", "workers", "mirror", "chains"}
+    assert set(shown["parts"]) == {"database", "kaltura", "workers", "mirror", "chains", "findings"}
     assert service.calls() == ["session.startWidgetSession", "appToken.startSession", "scheduleEvent.list"]
     assert service.get("/readyz") == shown
     assert service.calls() == [], "Kaltura was asked just now"

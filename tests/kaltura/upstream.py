@@ -12,7 +12,7 @@ from app.kaltura.client import KalturaClient
 from app.kaltura.observing import outcome_of
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import http_client
-from app.kaltura.types import EntryDraft, EventDraft
+from app.kaltura.types import MADE_ENTRY, EntryDraft, EventDraft
 
 RECORDINGS = {
     exchange["n"]: exchange
@@ -244,6 +244,17 @@ LISTS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, An
             "objectType": "KalturaMediaEntryFilter",
             "idIn": "0_m4v0ekwu,0_tjua5fnm",
             "statusIn": "-2,-1,0,1,2,4,5,6,7",
+        },
+    ),
+    "list_entries_since": (
+        lambda k: k.list_entries_since(datetime(2027, 1, 13, tzinfo=UTC)),
+        87,
+        "media.list",
+        {
+            "objectType": "KalturaMediaEntryFilter",
+            "createdAtGreaterThanOrEqual": 1799798400,
+            "statusIn": MADE_ENTRY,
+            "orderBy": "+createdAt",
         },
     ),
     "find_events": (
