@@ -5,6 +5,7 @@ What an example can't know (the id of a recording, its ETag) is taken from what 
 
 import re
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,9 @@ from tests.http.test_openapi import COMMITTED, OPERATIONS, SCHEMAS
 from tests.service import Json, Lectern, eventually, found, lectern
 
 ROOMS = (RESOURCE_ID, "EXTRON-200-DEF")
+NUMBERS = count(1)
+JSON = ("application/json", "application/merge-patch+json")
+CALENDAR = "/calendars/campus-2027"
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +46,12 @@ def examples(content: Json) -> list[Any]:
 
 
 def bodies(operation: Json) -> list[tuple[str | None, Any]]:
-    """Each example of a request's body, with its type; one without a body if it has none."""
-    shown = operation.get("requestBody", {}).get("content", {})
+    """Each example of a request's body in JSON, with its type; one without a body if it has none.
+
+    Files in other forms are tried in tests/calendars and tests/terms.
+    """
+    content = operation.get("requestBody", {}).get("content", {})
+    shown = {kind: each for kind, each in content.items() if kind in JSON}
     return [(kind, example) for kind, content in shown.items() for example in examples(content)] or [(None, None)]
 
 
@@ -51,7 +59,8 @@ CASES = [(name, kind, body) for name, operation in OPERATIONS.items() for kind, 
 
 
 def success(name: str, status: int) -> bool:
-    return status in (200, 201, 204, 304) and str(status) in OPERATIONS[name]["responses"]
+    done = (200, 201, 204, 304, *([202] if name == "POST /terms/{term}/plans/{plan_id}/apply" else []))
+    return status in done and str(status) in OPERATIONS[name]["responses"]
 
 
 def waiting(service: Lectern) -> Json:
@@ -63,6 +72,31 @@ def waiting(service: Lectern) -> Json:
     return recording
 
 
+def example(service: Lectern, method: str, address: str) -> Json:
+    """What comes of the example of an operation on one of these addresses."""
+    name = f"{method} {re.sub('/terms/[^/]+', '/terms/{term}', address.replace(CALENDAR, '/calendars/{name}'))}"
+    ((_, body),) = bodies(OPERATIONS[name])
+    answer = service.client.request(method, address, json=body)
+    assert answer.is_success, answer.text
+    shown: Json = answer.json()
+    return shown
+
+
+def term(service: Lectern, path: str) -> str:
+    """The address, when what it names was made."""
+    names = {"term": f"2027S-{next(NUMBERS)}", "who": "sections", "id": "20005", "section": "20005"}
+    address = f"/terms/{names['term']}"
+    example(service, "PUT", CALENDAR)
+    example(service, "PUT", address)
+    if re.search("{plan_id}|{apply_id}|{section}", path):
+        plan = example(service, "POST", f"{address}/plans")["id"]
+        names["plan_id"] = plan
+        if "{apply_id}" in path:
+            applied = found(service.client.post(f"{address}/plans/{plan}/apply", json={}), 202)
+            names["apply_id"] = applied["id"]
+    return path.format(**names)
+
+
 def path_of(service: Lectern, path: str) -> tuple[str, str]:
     """The address with what was made for it, and the ETag of that; recordings are made where it names one."""
     if path.startswith("/chains/"):
@@ -72,6 +106,11 @@ def path_of(service: Lectern, path: str) -> tuple[str, str]:
     if "{token}" in path:
         link = found(service.client.post(f"/recordings/{service.made()['id']}/calendar-link"), 201)
         return urlsplit(link["url"]).path, "-"
+    if path.startswith("/calendars/"):
+        example(service, "PUT", CALENDAR)
+        return path.format(name="campus-2027"), ""
+    if path.startswith("/terms/"):
+        return term(service, path), ""
     if not re.match(r"/recordings/.*{id}", path):
         address = path.format(id="EXTRON-100-ABC", reference_id=EXAMPLE["reference_id"])
         if "{reference_id}" in path:
@@ -101,6 +140,8 @@ def test_every_operation_with_its_example(service: Lectern, name: str, kind: str
     for parameter in OPERATIONS[name].get("parameters", []):
         example = parameter["schema"]["examples"][0]
         given = {parameter["name"]: etag if parameter["name"] == "If-Match" else example}
+        if parameter["in"] == "query" and body is not None:
+            continue  # it is about files
         if parameter["in"] == "query":
             again = service.client.request(method, address, params=given)
         elif parameter["in"] == "header" and not etag:
@@ -131,6 +172,8 @@ FIELDS = [
 @pytest.mark.parametrize(("field", "example"), FIELDS, ids=[f"{field}-{n}" for n, (field, _) in enumerate(FIELDS)])
 def test_every_example_of_a_field_of_the_document(service: Lectern, field: str, example: Any) -> None:
     document = EXAMPLE | {field: example}
+    if isinstance(example, dict) and "dates" in example:
+        document["start"] = f"{example['dates'][0]}T09:00:00"
     if field == "end":
         del document["duration_minutes"]
     found(service.client.post("/recordings/preview", json=document))
