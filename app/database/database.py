@@ -31,7 +31,7 @@ from app.database.turns import Line
 BUSY_TIMEOUT = 5.0  # seconds
 STATEMENT_TIMEOUT = 20.0  # seconds, on PostgreSQL: the longest statement is a page of a list
 IDLE_TIMEOUT = 10.0  # seconds, on PostgreSQL: a process that was stopped in a transaction holds its locks no longer
-CONNECTIONS = 32  # of a process to PostgreSQL, at most: three processes go well with its default of 100
+CONNECTIONS = 45  # of a process to PostgreSQL, at most: two processes go well with its default of 100
 
 
 class Database:

@@ -39,12 +39,15 @@ TermName = Annotated[str, Path(pattern=keeping.NAME, description="The term's nam
 PlanId = Annotated[str, Path(description="The plan's id.", examples=["pln_01kantf3wq5m2c7j8e9g0h1k3p"])]
 ApplyId = Annotated[str, Path(description="The apply's id.", examples=["apl_01kantf3wq5m2c7j8e9g0h1k3p"])]
 Key = Annotated[str, Words(100), Path(description="The section's key in the timetable.", examples=["20005"])]
+SCHEMA = Declaration.model_json_schema(ref_template="#/components/schemas/{model}")
+SECTIONS = SCHEMA["properties"]["sections"]
+SECTIONS["items"] = {"anyOf": [SECTIONS["items"], {}]}  # what cannot be read is told in the plan, and refuses nothing
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
             "application/json": {
-                "schema": Declaration.model_json_schema(ref_template="#/components/schemas/{model}"),
+                "schema": SCHEMA,
                 "examples": {"one section": {"value": DECLARATION}},
             },
             **{name: {"schema": {"type": "string"}} for name in ("application/x-ndjson", "application/jsonl")},

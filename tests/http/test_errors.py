@@ -98,7 +98,8 @@ def test_operations_document_each_status_once_with_its_codes() -> None:
 ROOT = Path(__file__).parents[2]
 OPENAPI = json.loads((ROOT / "openapi/openapi.json").read_text(encoding="utf-8"))
 EVERYWHERE = {"headers_too_large", "too_many_connections", "bad_request", "method_not_allowed", "internal"}
-STORED = {"batch_refused", "cancelled", "stuck"}  # which stand in a recording, or in a part of a batch, alone
+# Which stand in a recording, in a part of a batch, or in an item of an apply, alone.
+STORED = {"batch_refused", "cancelled", "stale", "stuck"}
 
 
 def documented() -> set[str]:

@@ -132,6 +132,7 @@ def test_whoever_has_a_place_finds_a_thread_and_a_connection() -> None:
     places = {name: each.count for name, each in vars(threads).items() if isinstance(each, Places)}
     assert sum(places.values()) - places["kaltura"] < 40, "AnyIO's threads; those that ask Kaltura are others"
     others = 8 + 1 + 1 + 2 + 1 + 1  # workers, their heart, who looks for ends, mirrors, keys, the feed's looks
+    others += 1 + 1 + 2 + 1 + 1 + 1  # findings, who waits for notices, webhooks, calendars, terms, retention
     assert sum(places.values()) - places["writing"] + 1 + others <= database.CONNECTIONS
 
 

@@ -26,6 +26,10 @@ NGINX = (ROOT / "deploy/nginx.conf").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 SERVICES: dict[str, Any] = COMPOSE["services"]
 KNOWN = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "TEST_DATABASE_URL"}
+# What commands that ask a service read, and what `lectern watch` tells those that it starts.
+for source in (ROOT / "app/cli").rglob("*.py"):
+    KNOWN |= set(re.findall(rf"\b{PREFIX}[A-Z_]+[A-Z]\b", source.read_text(encoding="utf-8")))
+KNOWN |= {PREFIX + name for name in re.findall('"([A-Z_]+)":', (ROOT / "app/watch/schedule.py").read_text())}
 
 
 PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
