@@ -41,7 +41,8 @@ ApplyId = Annotated[str, Path(description="The apply's id.", examples=["apl_01ka
 Key = Annotated[str, Words(100), Path(description="The section's key in the timetable.", examples=["20005"])]
 SCHEMA = Declaration.model_json_schema(ref_template="#/components/schemas/{model}")
 SECTIONS = SCHEMA["properties"]["sections"]
-SECTIONS["items"] = {"anyOf": [SECTIONS["items"], {}]}  # what cannot be read is told in the plan, and refuses nothing
+UNREADABLE = {"description": "What cannot be read. The plan tells of it, and nothing else is refused."}
+SECTIONS["items"] = {"anyOf": [SECTIONS["items"], UNREADABLE]}
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,

@@ -54,7 +54,7 @@ class Post:
         store = replace(self.store, **changes)
         working = Deliverers(store, sender or Sender(seconds=0.5), people, lambda _taken: None)
         working.start()
-        self.stack.callback(working.stop, 10.0)
+        self.stack.callback(working.stop, 60.0)
         return working
 
     def undelivered(self) -> list[tuple[int, bool]]:
