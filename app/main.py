@@ -90,7 +90,7 @@ from app.webhooks.store import Store as Deliveries
 log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 15.0  # for a call in flight at a stop; what takes longer is found again by its lease
-MIRROR_STOP_SECONDS = 2.0  # what a refresh has read and not written is read again
+OTHERS_STOP_SECONDS = 5.0  # for all other threads: what they have begun, and not written, is begun again
 EMBEDDED = "http://sandbox.invalid"
 
 
@@ -270,14 +270,10 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
             log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
         yield
         # In threads of asyncio's: those of requests may all be waiting for Kaltura.
-        await asyncio.to_thread(applier.stop, MIRROR_STOP_SECONDS)
-        await asyncio.to_thread(fan_out.stop, MIRROR_STOP_SECONDS)
+        await _stop(applier, fan_out)
         ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
-        await asyncio.to_thread(refreshers.stop, MIRROR_STOP_SECONDS)
-        await asyncio.to_thread(retention.stop, MIRROR_STOP_SECONDS)
         await asyncio.to_thread(listening.stop)
-        await asyncio.to_thread(deliverers.stop, MIRROR_STOP_SECONDS)
-        await asyncio.to_thread(watch.stop, MIRROR_STOP_SECONDS)
+        await _stop(refreshers, retention, deliverers, watch)
         await asyncio.to_thread(signs.write)
         feed.versions.close()
         await asyncio.to_thread(keys.stop)
@@ -373,6 +369,11 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.add_middleware(headers.Headers)
     requests.add_request_ids(app)
     return app
+
+
+async def _stop(*threads: Any) -> None:
+    """Whatever has a `stop(seconds)`, side by side."""
+    await asyncio.gather(*(asyncio.to_thread(each.stop, OTHERS_STOP_SECONDS) for each in threads))
 
 
 def _who(keys: Keys, feed: Feed, scope: Mapping[str, Any], resource_id: int) -> Client | None:
