@@ -40,7 +40,7 @@ KNOWS_EVERYTHING = {"main", "cli", "operations"}
 FLOORS: dict[str, list[str]] = {
     "resources": ["models", "naming", "paths", "references", "conflicts", "rounds", "schemas", "lookup", "whole_list",
                   "encoders", "mirror", "feed", "router", "links_router"],
-    "recordings": ["models", "whose", "telling", "retention", "document", "reading", "scheduling", "changing",
+    "recordings": ["models", "upkeep", "whose", "telling", "retention", "document", "reading", "scheduling", "changing",
                    "accepting", "parameters", "router", "references_router", "occurrences_router", "chains_router"],
     "terms": ["models", "meetings", "reading", "comparing", "keeping", "schemas", "planning", "applying", "showing",
               "answering", "router"],

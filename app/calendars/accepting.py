@@ -30,9 +30,9 @@ class Calendars:
     async def put(self, client: Client, name: str, body: Body, wait: float) -> Response:
         """200 once every recording follows, or has failed to; 202 while some are still being changed."""
         said = await self.threads.writing.run(self._say, client, name, body)
-        self.fan_out.wake()
+        self.fan_out.thread.wake()
         until = time.monotonic() + wait
-        while time.monotonic() < until and not self.fan_out.stopping:
+        while time.monotonic() < until and not self.fan_out.thread.stopping:
             if keeping.is_over(await self.threads.ending.run(self._progress, name)):
                 break
             await asyncio.sleep(LOOK_EVERY)

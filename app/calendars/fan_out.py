@@ -8,28 +8,27 @@ more. So nothing is lost by a `kill -9`, and nothing is done twice, whoever look
 One process of several looks at a time. Chains are begun a few at once, so that no other recording waits behind them.
 """
 
-import threading
 import time
 from collections.abc import Callable
 
 import structlog
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel, col
 
 from app.calendars.telling import tell_applied
 from app.chains.models import Chain, ChainStatus
 from app.chains.store import Store
+from app.database.background import Background
 from app.database.database import Database
 from app.database.deadlocks import again_if_crossed
-from app.database.types import database_now
 from app.http.errors import ChainRunning, NotChangeable
 from app.recordings.changing import requests
 from app.recordings.document.campus import look_up, note_tried
 from app.recordings.models import Calendar, Recording, RecordingCalendar, RecordingStatus
 from app.recordings.scheduling.accept import lock_and_reload
+from app.recordings.upkeep import claim
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +37,6 @@ PAUSE = 0.05  # seconds until it is looked whether one of its chains has ended
 TURN = 5.0  # seconds for which one process goes on
 LEASE = 15.0  # seconds after which another takes over from one that died
 PORTION = 50  # recordings that are looked up at once
-AFTER_FAILURE = 2.0  # seconds of rest when the database does not answer
 
 _UPKEEP = SQLModel.metadata.tables["upkeep"]
 _NAME = "calendars"
@@ -74,33 +72,8 @@ class FanOut:
         self._at_once = at_once
         self._nudge = nudge
         self._begun = set[str]()  # chains of this process that were at work when it last looked
-        self._stop = threading.Event()
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="calendars", daemon=True)
-        dialect = sqlite if database.is_sqlite else postgresql
-        new = dialect.insert(_UPKEEP).values(name=_NAME, due_at=database_now() + LEASE)
-        self._claim = new.on_conflict_do_update(
-            index_elements=["name"],
-            set_={"due_at": database_now() + LEASE},
-            where=_UPKEEP.c.due_at <= database_now(),
-        ).returning(_UPKEEP.c.name)
-
-    @property
-    def stopping(self) -> bool:
-        return self._stop.is_set()
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def wake(self) -> None:
-        """A calendar has changed."""
-        self._wake.set()
-
-    def stop(self, timeout: float) -> None:
-        self._stop.set()
-        self._wake.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
+        self._claim = claim(database, _NAME, LEASE)
+        self.thread = Background("calendars", self._work, POLL)
 
     def run(self) -> int:
         """Brings up who is behind, if nobody else does. How many chains were begun for that."""
@@ -120,9 +93,9 @@ class FanOut:
         while found := self._behind(after, PORTION):
             for recording_id in found:
                 while self._is_full():
-                    if self._stop.wait(PAUSE) or time.monotonic() > until:
+                    if self.thread.sleep(PAUSE) or time.monotonic() > until:
                         return count
-                if self._stop.is_set() or time.monotonic() > until:
+                if self.thread.stopping or time.monotonic() > until:
                     return count
                 count += self._catch_up(recording_id)
             after = found[-1]
@@ -141,7 +114,15 @@ class FanOut:
 
     def _catch_up(self, recording_id: str) -> bool:
         """Whether a chain was begun."""
-        chain_id = again_if_crossed(lambda: self._begin(recording_id))
+        try:
+            chain_id = again_if_crossed(lambda: self._begin(recording_id))
+        except SQLAlchemyError:
+            raise
+        except Exception:  # a mistake of ours about this one: all others follow
+            log.exception("cannot_follow", recording_id=recording_id)
+            with self._database.write() as session:
+                self._give_up(session, session.get_one(Recording, recording_id))
+            return False
         if chain_id is None:
             return False
         log.info("follows", recording_id=recording_id, chain_id=chain_id)
@@ -169,14 +150,7 @@ class FanOut:
     def _give_up(self, session: Session, recording: Recording) -> None:
         note_tried(session, recording.id, look_up(session, recording.document.get("calendars", [])), None)
 
-    def _work(self) -> None:
-        while not self._stop.is_set():
-            self._wake.wait(POLL)
-            self._wake.clear()
-            try:
-                if not self._stop.is_set():
-                    self.run()
-                    tell_applied(self._database, self._stop.is_set)
-            except SQLAlchemyError as error:
-                log.error("cannot_follow", kind=type(error).__name__)
-                self._stop.wait(AFTER_FAILURE)
+    def _work(self) -> float:
+        self.run()
+        tell_applied(self._database, lambda: self.thread.stopping)
+        return POLL

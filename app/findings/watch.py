@@ -8,16 +8,15 @@ watch stays with one process, which has one memory of Kaltura. It is moved on on
 that was asleep for so long that another has taken over finds another time there, and writes nothing.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 
 import structlog
 from pydantic import ValidationError
 from sqlalchemy import Float, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel
 
+from app.database.background import Background
 from app.database.counters import count
 from app.database.database import Database
 from app.database.types import database_now, utc_now
@@ -75,18 +74,9 @@ class Watch:
         self._cleared = cleared
         self._before = before
         self._held = 0.0  # until when this process holds the watch, by the database's clock; 0: it does not
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="findings", daemon=True)
+        self.thread = Background("findings", self._work, EVERY)
         dialect = sqlite if database.is_sqlite else postgresql
         self._first = dialect.insert(_UPKEEP).values(name=NAME, due_at=0.0).on_conflict_do_nothing()
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self, timeout: float) -> None:
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
 
     def look(self) -> bool:
         """Looks, and tells what is new, if this process holds the watch. Whether it does."""
@@ -130,16 +120,11 @@ class Watch:
             self._cleared(session, one)
         return [*(("finding_raised", one) for one in new), *(("finding_cleared", one) for one in gone)]
 
-    def _work(self) -> None:
-        while not self._stop.wait(EVERY):
-            try:
-                for each in self._before:
-                    each()
-                self.look()
-            except SQLAlchemyError as error:
-                log.error("cannot_look_for_findings", kind=type(error).__name__)
-            except Exception:
-                log.exception("findings_not_looked_for")  # a mistake of ours; the next look may meet another state
+    def _work(self) -> float:
+        for each in self._before:
+            each()
+        self.look()
+        return EVERY
 
 
 # Findings as notices

@@ -6,20 +6,18 @@ need it: its own, a sweep, or one that is done together with it; or an idempoten
 Portions are small, so that they hold nobody up, and one process of several sees to it.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import ColumnElement, and_, bindparam, delete, literal, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainStep, Lane
+from app.database.background import Background
 from app.database.database import Database
-from app.database.types import database_now, utc_now
+from app.database.types import utc_now
 from app.notices.reading import forget as forget_notices
 from app.recordings.models import (
     IdempotencyKey,
@@ -29,6 +27,7 @@ from app.recordings.models import (
     RecordingTag,
     ScheduleEvent,
 )
+from app.recordings.upkeep import claim
 from app.resources.models import Booking, Drift, Occurrence
 
 log = structlog.get_logger(__name__)
@@ -40,7 +39,6 @@ EVERY = 3600.0  # seconds between two looks for what is old
 POLL = 60.0  # seconds between two looks whether it is time
 PAUSE = 0.5  # seconds between two portions
 
-_UPKEEP = SQLModel.metadata.tables["upkeep"]
 _HOLD = (
     select(col(Chain.id))
     .where(col(Chain.subject).in_(bindparam("of", expanding=True)))
@@ -124,23 +122,8 @@ class Retention:
     def __init__(self, database: Database, keep_days: int) -> None:
         self._database = database
         self._keep = timedelta(days=keep_days)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
-        dialect = sqlite if database.is_sqlite else postgresql
-        new = dialect.insert(_UPKEEP).values(name="retention", due_at=database_now() + EVERY)
-        self._claim = new.on_conflict_do_update(
-            index_elements=["name"],
-            set_={"due_at": database_now() + EVERY},
-            where=_UPKEEP.c.due_at <= database_now(),
-        ).returning(_UPKEEP.c.name)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self, timeout: float) -> None:
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
+        self._claim = claim(database, "retention", EVERY)
+        self.thread = Background("retention", self._work, POLL)
 
     def run(self) -> int:
         """Deletes what is old, if it is time and no other process does. Returns how many recordings it deleted."""
@@ -159,17 +142,14 @@ class Retention:
         return count
 
     def _portion(self, act: Callable[[Session], int]) -> int:
-        if self._stop.is_set():
+        if self.thread.stopping:
             return 0
         with self._database.write() as session:
             done = act(session)
         if done:
-            self._stop.wait(PAUSE)
+            self.thread.sleep(PAUSE)
         return done
 
-    def _work(self) -> None:
-        while not self._stop.wait(POLL):
-            try:
-                self.run()
-            except SQLAlchemyError as error:
-                log.error("cannot_forget", kind=type(error).__name__)
+    def _work(self) -> float:
+        self.run()
+        return POLL

@@ -109,7 +109,7 @@ class Terms:
             apply, new = asking.begin(session, client, name, plan_id, allow, utc_now())
             session.flush()
             view = showing.shown_apply(session, apply)
-        self.applier.wake()
+        self.applier.thread.wake()
         headers = {"Location": f"/terms/{name}/applies/{view.id}"}
         if new:
             headers["Retry-After"] = LOOK_AGAIN
@@ -127,7 +127,7 @@ class Terms:
             act(session, apply)
             session.flush()
             view = showing.shown_apply(session, apply)
-        self.applier.wake()
+        self.applier.thread.wake()
         return view
 
 

@@ -43,6 +43,8 @@ SCHEMA = Declaration.model_json_schema(ref_template="#/components/schemas/{model
 SECTIONS = SCHEMA["properties"]["sections"]
 UNREADABLE = {"description": "What cannot be read. The plan tells of it, and nothing else is refused."}
 SECTIONS["items"] = {"anyOf": [SECTIONS["items"], UNREADABLE]}
+Who = Annotated[keeping.Who, Path(description="`instructors` or `sections`.", examples=["instructors"])]
+WhoseId = Annotated[str, Words(256), Path(description="Whose id it is.", examples=["rkeller"])]
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -275,8 +277,8 @@ def get_section(term: TermName, section: Key, client: Reader, database: Reading)
 )
 def opt_out(
     term: TermName,
-    who: Annotated[keeping.Who, Path(description="`instructors` or `sections`.", examples=["instructors"])],
-    id: Annotated[str, Words(256), Path(description="Whose id it is.", examples=["rkeller"])],
+    who: Who,
+    id: WhoseId,
     client: Writer,
     _database: Writing,
     terms: Answering,
@@ -294,8 +296,8 @@ def opt_out(
 )
 def opt_in(
     term: TermName,
-    who: Annotated[keeping.Who, Path(description="`instructors` or `sections`.", examples=["instructors"])],
-    id: Annotated[str, Words(256), Path(description="Whose id it is.", examples=["rkeller"])],
+    who: Who,
+    id: WhoseId,
     client: Writer,
     _database: Writing,
     terms: Answering,

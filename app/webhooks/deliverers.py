@@ -10,6 +10,7 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.database.background import Background
 from app.notices.reading import view
 from app.webhooks.address import read
 from app.webhooks.exchange import Sender, Undeliverable
@@ -21,7 +22,6 @@ log = structlog.get_logger(__name__)
 
 POLL = 0.5  # seconds
 PLACES = 2
-AFTER_FAILURE = 2.0  # seconds of rest while the database does not answer
 
 
 class Deliverers:
@@ -33,31 +33,25 @@ class Deliverers:
         self._people = people
         self._counted = counted
         self._places = threading.BoundedSemaphore(PLACES)
-        self._stop = threading.Event()
         self._threads = set[threading.Thread]()
-        self._looker = threading.Thread(target=self._look, name="deliveries", daemon=True)
+        self._looker = Background("deliveries", self._look, POLL)
 
     def start(self) -> None:
         self._looker.start()
 
     def stop(self, timeout: float) -> None:
         """Lets each end the exchange it is in. What is not noted in time is sent again, when its lease is over."""
-        self._stop.set()
         until = time.monotonic() + timeout
-        for thread in (self._looker, *self._threads):
-            if thread.ident is not None:
-                thread.join(max(0.0, until - time.monotonic()))
+        self._looker.stop(timeout)
+        for thread in tuple(self._threads):
+            thread.join(max(0.0, until - time.monotonic()))
 
-    def _look(self) -> None:
-        while not self._stop.wait(POLL):
-            try:
-                while not self._stop.is_set() and (claim := self._claim()) is not None:
-                    thread = threading.Thread(target=self._work, args=(claim,), name="delivery", daemon=True)
-                    self._threads.add(thread)
-                    thread.start()
-            except SQLAlchemyError as error:
-                log.error("cannot_deliver", kind=type(error).__name__)
-                self._stop.wait(AFTER_FAILURE)
+    def _look(self) -> float:
+        while not self._looker.stopping and (claim := self._claim()) is not None:
+            thread = threading.Thread(target=self._work, args=(claim,), name="delivery", daemon=True)
+            self._threads.add(thread)
+            thread.start()
+        return POLL
 
     def _claim(self) -> Claim | None:
         with self._places:
@@ -80,7 +74,7 @@ class Deliverers:
 
     def _go_on(self, claim: Claim, tried: Tried | None) -> Delivery | None:
         with self._places:
-            return self._store.go_on(claim, tried, stopping=self._stop.is_set())
+            return self._store.go_on(claim, tried, stopping=self._looker.stopping)
 
     def _try(self, delivery: Delivery) -> Tried:
         try:

@@ -3,8 +3,12 @@
 from typing import Any
 
 import pytest
+from sqlmodel import Session
 
 from app.calendars.fan_out import FanOut
+from app.chains.store import Store
+from app.recordings.changing import requests
+from app.recordings.models import Recording
 from tests.calendars.campus import NAME, day, held, operations, reasons, say, section, sessions
 from tests.service import Json, Lectern, found, problem
 
@@ -209,3 +213,26 @@ def test_an_included_session_is_held_whatever_a_calendar_says(service: Lectern) 
     say(service, {"from": day(2), "to": day(2, 4)})
     recording = service.made(section("ROOM-1", include=[{"date": day(2, 2), "start": "14:00"}]))
     assert held(service, recording) == sorted([*without(day(2)), day(2, 2)])
+
+
+def test_one_that_meets_a_mistake_of_ours_keeps_no_other_from_following(
+    service: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(service)
+    # By id, as they are brought up: the first is the one with the mistake.
+    first, *others = sorted((service.made(section(f"ROOM-{n}")) for n in range(4)), key=lambda one: one["id"])
+    catch_up = requests.catch_up
+
+    def mistaken(session: Session, store: Store, recording: Recording) -> Any:
+        if recording.id == first["id"]:
+            raise ZeroDivisionError
+        return catch_up(session, store, recording)
+
+    monkeypatch.setattr(requests, "catch_up", mistaken)
+    shown = say(service, day(2))
+    assert (shown["done"], shown["failed"]) == (3, 1)
+    assert [held(service, one) for one in others] == [without(day(2))] * 3
+    assert held(service, first) == ALL
+    monkeypatch.undo()
+    say(service, day(2))
+    assert held(service, first) == without(day(2))

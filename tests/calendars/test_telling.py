@@ -50,7 +50,7 @@ def test_what_is_tried_again_is_told_again(service: Lectern) -> None:
     say(service)
     told(service, 3)
     say(service)  # nothing had failed
-    service.app.state.calendars.fan_out.wake()
+    service.app.state.calendars.fan_out.thread.wake()
     assert [(one["data"]["done"], one["data"]["failed"]) for one in told(service, 3)[1:]] == [(0, 1), (1, 0)]
 
 

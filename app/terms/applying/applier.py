@@ -6,9 +6,8 @@
 Whatever happens to the process, the next one finds what has begun by its chain, and begins what has not.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -20,6 +19,7 @@ from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainStatus
 from app.chains.store import Store
+from app.database.background import Background
 from app.database.database import Database
 from app.database.deadlocks import again_if_crossed
 from app.database.types import database_now, utc_now
@@ -35,7 +35,6 @@ log = structlog.get_logger(__name__)
 POLL = 1.0  # seconds between two looks for an apply
 PAUSE = 0.05  # seconds between two looks at its chains
 LEASE = 15.0  # seconds after which another process takes over
-AFTER_FAILURE = 2.0  # seconds of rest when the database does not answer
 WAITERS = 8  # times as many chains as run at once may wait for Kaltura, or for a room
 LOOKED_AT = 200  # items that are looked at to find one that may begin
 
@@ -80,48 +79,18 @@ class Applier:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._database = means.database
-        self._stop = threading.Event()
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="terms", daemon=True)
+        self.thread = Background("terms", self._turn)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def wake(self) -> None:
-        """A plan is to be applied."""
-        self._wake.set()
-
-    def stop(self, timeout: float) -> None:
-        self._stop.set()
-        self._wake.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
-
-    def _work(self) -> None:
-        kaltura = self._means.client()
-        try:
-            while not self._stop.is_set():
-                try:
-                    busy = self.turn(kaltura)
-                except SQLAlchemyError as error:
-                    log.error("cannot_apply", kind=type(error).__name__)
-                    self._stop.wait(AFTER_FAILURE)
-                    continue
-                self._wake.wait(PAUSE if busy else POLL)
-                self._wake.clear()
-        finally:
-            kaltura.close()
-
-    def turn(self, kaltura: KalturaClient) -> bool:
-        """Looks at what has begun, and begins more. Returns whether there is anything to do."""
+    def _turn(self) -> float:
+        """Looks at what has begun, and begins more."""
         mine = self._claim()
         for apply_id in mine:
-            if self._stop.is_set():
+            if self.thread.stopping:
                 break
             self._settle(apply_id)
-            self._begin_some(apply_id, kaltura)
+            self._begin_some(apply_id)
             self._finish(apply_id)
-        return bool(mine)
+        return PAUSE if mine else POLL
 
     def _claim(self) -> list[str]:
         with self._database.read() as session:
@@ -159,8 +128,8 @@ class Applier:
 
     # --- what is to begin -----------------------------------------------------------------------------------
 
-    def _begin_some(self, apply_id: str, kaltura: KalturaClient) -> None:
-        while not self._stop.is_set():
+    def _begin_some(self, apply_id: str) -> None:
+        while not self.thread.stopping:
             with self._database.read() as session:
                 apply = session.get_one(Apply, apply_id)
                 if apply.status != ApplyStatus.RUNNING or self._is_full(session, apply_id):
@@ -174,7 +143,7 @@ class Applier:
                 continue
             with self._refusals(items):
                 if items[0].party is not None:
-                    self._begin_party(apply, items, kaltura)
+                    self._begin_party(apply, items)
                 else:
                     self._begin_one(apply, items[0])
 
@@ -215,9 +184,10 @@ class Applier:
 
         self._write(apply, [item], act)
 
-    def _begin_party(self, apply: Apply, items: Sequence[PlanItem], kaltura: KalturaClient) -> None:
+    def _begin_party(self, apply: Apply, items: Sequence[PlanItem]) -> None:
         means = self._means
-        changes = together.planned(means.database, kaltura, apply, items, means.default_zone, means.server_zone)
+        with closing(means.client()) as kaltura:
+            changes = together.planned(means.database, kaltura, apply, items, means.default_zone, means.server_zone)
 
         def act(session: Session, there: Sequence[PlanItem]) -> None:
             together.begin(session, means.store, apply, there, changes, means.default_zone)

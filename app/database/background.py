@@ -1,0 +1,64 @@
+"""Threads that work behind the requests, for as long as the process serves."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+log = structlog.get_logger(__name__)
+
+AFTER_FAILURE = 2.0  # seconds of rest
+
+
+class Background:
+    """A thread that does `work` again and again, first after `rest` seconds.
+
+    `work` returns for how many seconds it may rest; `wake` ends a rest.
+
+    Whatever goes wrong is logged, and the work is done again. The database may be back by then; and one mistake of ours
+    must not end what everybody else waits for.
+    """
+
+    def __init__(self, name: str, work: Callable[[], float], rest: float = 0.0) -> None:
+        self._work = work
+        self._rest = rest
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def sleep(self, seconds: float) -> bool:
+        """A pause within the work. Returns whether the process stops."""
+        return self._stop.wait(seconds)
+
+    def stop(self, timeout: float) -> None:
+        self._stop.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        rest = self._rest
+        while not self._stop.is_set():
+            self._wake.wait(rest)
+            self._wake.clear()
+            if self._stop.is_set():
+                return
+            try:
+                rest = self._work()
+            except SQLAlchemyError as error:
+                log.error("cannot_work", thread=self._thread.name, kind=type(error).__name__)
+                rest = AFTER_FAILURE
+            except Exception:
+                log.exception("work_left", thread=self._thread.name)
+                rest = AFTER_FAILURE
