@@ -132,10 +132,9 @@ def test_neither_stale_nor_another_etag_comes_of_more_rooms_than_the_budget_refr
     """400 at half a refresh a second: each is looked at every 13 minutes."""
     with lectern(tmp_path, database_url=database_url, refreshes_per_second=0.5) as service:
         fresh = tag(service)
+        assert eventually(lambda: len(service.get("/resources")["items"]) == 3), "the seed's are not listed yet"
         with service.app.state.database.write() as session:
-            session.add_all(
-                Resource(id=number, name="r", kind="camera") for number in range(1, 398)
-            )  # and three of the seed
+            session.add_all(Resource(id=number, name="r", kind="camera") for number in range(1, 398))
             session.flush()
             held = {"asked_at": database_now(), "lease_until": database_now() + 3600}  # nobody looks at them now
             session.execute(update(Mirror).values(**held))
