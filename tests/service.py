@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -197,6 +198,22 @@ def hurry(database: Database) -> None:
         event.listen(database.engine, "connect", lambda opened, _record: opened.execute("PRAGMA synchronous=OFF"))
 
 
+_known = defaultdict[str, list[Database]](list)  # by URL; nobody uses them now
+
+
+@contextmanager
+def database_at(url: str) -> Iterator[Database]:
+    """Where a service keeps its state. One is used again that has compiled all statements for a service before it: to
+    compile them anew takes longer than most tests."""
+    known = _known[url]
+    if known:
+        database = known.pop()
+    else:
+        hurry(database := Database(url))
+    yield database
+    known.append(database)
+
+
 @contextmanager
 def lectern(
     folder: Path,
@@ -214,13 +231,14 @@ def lectern(
     sandbox = Sandbox(seed=seed, server_zone=server_zone)
     kaltura = embedded(sandbox).sign_in()
     values.setdefault("kaltura_server_time_zone", server_zone)
-    with mock.patch("app.main.Pauses", pauses):
-        app = create_app(settings(with_tables(folder), **values), transport=SandboxTransport(sandbox))
-    hurry(app.state.database)
-    with client_of(app) as client:
-        service = Lectern(app, client, sandbox, kaltura)
-        service.calls()
-        yield service
+    chosen = settings(folder if "database_url" in values else with_tables(folder), **values)
+    with database_at(chosen.database_url) as database:
+        with mock.patch("app.main.Pauses", pauses), mock.patch("app.main.Database", return_value=database):
+            app = create_app(chosen, transport=SandboxTransport(sandbox))
+        with client_of(app) as client:
+            service = Lectern(app, client, sandbox, kaltura)
+            service.calls()
+            yield service
     kaltura.client.close()
     sandbox.close()
 
