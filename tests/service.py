@@ -202,14 +202,14 @@ _known = defaultdict[str, list[Database]](list)  # by URL; nobody uses them now
 
 
 @contextmanager
-def database_at(url: str) -> Iterator[Database]:
-    """Where a service keeps its state. One is used again that has compiled all statements for a service before it: to
-    compile them anew takes longer than most tests."""
-    known = _known[url]
-    if known:
-        database = known.pop()
-    else:
-        hurry(database := Database(url))
+def database_at(url: str, *, again: bool) -> Iterator[Database]:
+    """Where a service keeps its state. `again`: other services are at this URL before and after it, and use this one:
+    to compile all statements anew takes longer than most tests."""
+    known = _known[url] if again else []
+    if not known:
+        known.append(Database(url))
+        hurry(known[0])
+    database = known.pop()
     yield database
     known.append(database)
 
@@ -231,8 +231,9 @@ def lectern(
     sandbox = Sandbox(seed=seed, server_zone=server_zone)
     kaltura = embedded(sandbox).sign_in()
     values.setdefault("kaltura_server_time_zone", server_zone)
-    chosen = settings(folder if "database_url" in values else with_tables(folder), **values)
-    with database_at(chosen.database_url) as database:
+    given = "database_url" in values
+    chosen = settings(folder if given else with_tables(folder), **values)
+    with database_at(chosen.database_url, again=given) as database:
         with mock.patch("app.main.Pauses", pauses), mock.patch("app.main.Database", return_value=database):
             app = create_app(chosen, transport=SandboxTransport(sandbox))
         with client_of(app) as client:
