@@ -34,6 +34,7 @@ LOOKS: Sequence[Callable[[View], Iterable[Finding]]] = (
     service.mirror_stale,
     recordings.calendar_behind,
     recordings.chain_waiting,
+    service.webhook_failing,
 )
 """Terms that were refused have their place here."""
 

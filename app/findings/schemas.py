@@ -36,6 +36,7 @@ class Kind(StrEnum):
     MIRROR_STALE = "mirror_stale"
     CALENDAR_BEHIND = "calendar_behind"
     CHAIN_WAITING = "chain_waiting"
+    WEBHOOK_FAILING = "webhook_failing"
 
 
 class Subject(Out):
