@@ -28,7 +28,7 @@ from app.resources.feed import polling
 from tests import processes
 from tests.forks import Fork
 from tests.postgres import NoPostgres, Server, clear, server
-from tests.service import hurry
+from tests.service import hurry, tables
 
 KINDS = ("sqlite", "postgresql")
 WAITING = ("tests/recordings/scheduling/test_sweep", "tests/soak", "tests/storm", "tests/crash")  # most of their time
@@ -111,12 +111,14 @@ def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """Whatever uses this runs on both kinds."""
     if request.param == "sqlite":
         place: Sqlite | Server = Sqlite(tmp_path_factory.mktemp("databases"))
+        template = place.create()
+        Path(template.removeprefix("sqlite:///")).write_bytes(tables())
     else:
         place = request.getfixturevalue("postgres")
-    template = place.create()
-    database = Database(template)
-    migrate(database)
-    database.close()
+        template = place.create()
+        database = Database(template)
+        migrate(database)
+        database.close()
     yield Databases(request.param, place, template)
     place.drop(template)
 

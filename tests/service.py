@@ -175,7 +175,7 @@ def settings(folder: Path, **values: Any) -> Settings:
 
 
 @cache
-def _tables() -> bytes:
+def tables() -> bytes:
     """A SQLite database that has them: making them takes longer than most tests."""
     with TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{folder}/template.db")
@@ -188,7 +188,7 @@ def with_tables(folder: Path) -> Path:
     """The folder, in which is a database that `settings` names."""
     path = folder / "lectern.db"
     if not path.exists():
-        path.write_bytes(_tables())
+        path.write_bytes(tables())
     return folder
 
 
