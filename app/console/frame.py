@@ -53,7 +53,13 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= words.FILTERS
-    made.globals |= {"state_of": words.state_of, "kind_of": words.kind_of, "file": _file}
+    made.globals |= {
+        "state_of": words.state_of,
+        "kind_of": words.kind_of,
+        "file": _file,
+        "weekdays": words.WEEKDAYS,
+        "guards_in_words": words.GUARDS,
+    }
     return made
 
 
@@ -76,9 +82,9 @@ def page(request: Request, template: str, status: int = 200, /, **values: Any) -
     return HTMLResponse(text, status, HEADERS)
 
 
-def page_or_not_modified(request: Request, template: str, **values: Any) -> Response:
+def page_or_not_modified(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:
     """The page, or a 304 for whoever has it as it is."""
-    found = page(request, template, **values)
+    found = page(request, template, status, **values)
     tag = f'"{hashlib.sha256(found.body).hexdigest()[:32]}"'
     if tag in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
         return Response(status_code=304, headers={**HEADERS, "ETag": tag})

@@ -24,8 +24,13 @@ class Guard:
             "tripped": True,
             "found": self.found,
             "limit": self.limit,
-            "what_to_do": f'{self.what_to_do} If it is right, apply with allow: ["{self.guard}"].',
+            "what_to_do": self.what_to_do + allowing(self.guard),
         }
+
+
+def allowing(guard: str) -> str:
+    """What a program is told to do about a guard, at the end of what people are told."""
+    return f' If it is right, apply with allow: ["{guard}"].'
 
 
 @dataclass(frozen=True, slots=True)
