@@ -41,7 +41,7 @@ def show_calendar(
     database: Reading,
     name: Name,
     said: str = "",
-    year: Annotated[int | None, Query(ge=1, le=9999)] = None,
+    year: Annotated[int | None, Query(ge=2000, le=2099)] = None,
     number: Annotated[int, Query(alias="page", ge=1, le=1000)] = 1,
 ) -> Response:
     seen = view.shown(database, person.client, name, request.app.state.settings.time_zone, number)
@@ -195,6 +195,7 @@ def _show(request: Request, seen: view.Shown, **more: Any) -> Response:
         problem=problem and problem.document(),
         said=view.SAID.get(more.get("said", "")),
         base=str(request.base_url),
+        most_sent=view.MOST_SENT,
     )
 
 

@@ -10,6 +10,8 @@ from app.console.pages import pages
 from app.console.signing import signing
 from app.console.terms import terms
 
+ROUTERS = (signing, pages, actions, creating, calendars, terms)
+
 
 def add_console(app: FastAPI) -> None:
-    add_pages(app, signing, pages, actions, creating, calendars, terms)
+    add_pages(app, *ROUTERS)

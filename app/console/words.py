@@ -54,6 +54,9 @@ STATES: Mapping[str, State] = {
     "follows": State("good", "✓", "follows it"),
     "following": State("going", "◔", "is being changed"),
     "behind": State("bad", "▲", "could not follow"),
+    "followed": State("good", "✓", "followed by all"),
+    "coming": State("going", "◔", "on its way"),
+    "lagging": State("bad", "▲", "not followed by all"),
     "unused": State("off", "–", "not used yet"),
     # of terms' plans, their items, and what became of them
     "making": State("going", "◔", "being made"),
@@ -241,6 +244,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "plain": plain,
     "lasting": lasting,
     "count": count,
+    "marked": lambda weeks: any(cell and cell.kind for week in weeks for cell in week),
     "number": lambda number: f"{number:,}",
     "sentence": lambda text: f"{text[:1].upper()}{text[1:]}.",
     "cut": cut,

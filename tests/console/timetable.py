@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator, Sequence
-
 from typing import Any
 
 import httpx
@@ -29,7 +28,7 @@ SETTINGS: dict[str, Any] = {
     "record_types": ["LEC"],
     "opt_outs": {"instructors": ["rkeller"], "sections": []},
 }
-PATTERNS = (("MO", "WE", "FR"), ("TU", "TH"), ("MO", "WE"), ("FR",))
+PATTERNS = (("MO", "WE", "FR"), ("TU", "TH"))
 SLOTS = (("08:00", "08:50"), ("09:00", "09:50"), ("10:30", "11:45"), ("13:00", "14:15"), ("15:00", "15:50"))
 
 

@@ -29,8 +29,9 @@ from app.http.fields import In, OptionalLine
 from app.recordings.document.fields import CalendarName
 from app.recordings.models import Recording, RecordingCalendar
 
-EACH = 50  # recordings on a page
+EACH = 25  # recordings on a page
 MOST_TOUCHED = 100  # recordings of a preview on a page; the others are counted
+MOST_SENT = 60  # entries of a calendar that a page shows as it is sent
 SNOW_DAY = "Snow day"
 
 
@@ -133,7 +134,7 @@ class Shown:
     def year(self, asked: int | None) -> Year:
         """That year, or this one, or the next that has a day, or the last that had one."""
         days = self.view.days
-        years = sorted({year for one in days for year in range(one.first.year, one.last.year + 1)} | {self.today.year})
+        years = sorted({year for one in days for year in range(one.first.year, one.last.year + 1)})
         with_days = [one.last.year for one in days if one.last >= self.today] or [one.last.year for one in days]
         has_this = any(one.first.year <= self.today.year <= one.last.year for one in days)
         usual = self.today.year if has_this or not with_days else with_days[0]
@@ -212,10 +213,10 @@ def progress_state(progress: Progress) -> tuple[str, str]:
     if not progress.recordings:
         return "unused", "No recording names it yet."
     if progress.failed:
-        return "behind", f"{progress.failed:,} of {recordings} could not follow."
+        return "lagging", f"{progress.failed:,} of {recordings} could not follow."
     if progress.done < progress.recordings:
-        return "following", f"{progress.done:,} of {recordings} follow it so far."
-    return "follows", f"{recordings} name it, and follow it."
+        return "coming", f"{progress.done:,} of {recordings} follow it so far."
+    return "followed", f"{recordings} {'names' if progress.recordings == 1 else 'name'} it."
 
 
 # What would happen
@@ -223,10 +224,9 @@ def progress_state(progress: Progress) -> tuple[str, str]:
 
 def body_with(seen: Shown, day: Day) -> tuple[Body, NamedDays]:
     """The calendar with one day more. Raises RequestValidationError."""
-    spoken = {"from": day.first, "to": day.last or day.first, "name": day.name, "meets_as": day.meets_as}
-    if day.meets_as and spoken["to"] == day.first:
-        spoken = {"date": day.first, "name": day.name, "meets_as": day.meets_as}
-    read = read_as(NamedDays, spoken)
+    one = day.last in ("", day.first)
+    dates = {"date": day.first} if one else {"from": day.first, "to": day.last}
+    read = read_as(NamedDays, {**dates, "name": day.name, "meets_as": day.meets_as})
     return _body(seen.view.title, [*_said(seen.view), read.model_dump(mode="json", by_alias=True)]), read
 
 
@@ -258,17 +258,21 @@ def _body(title: str | None, days: Sequence[Mapping[str, Any]]) -> Body:
 def what_adding_does(day: NamedDays, found: CalendarPreview) -> Asked:
     when = _when(day.begins, day.ends)
     recordings = count(found.touched, "recording")
+    title = f"Record nothing {when}?"
     if not found.touched:
-        what = f"No coming session of the {count(found.recordings, 'recording')} that name it lies {when}."
-        return Asked(f"{_of(day)}?", f"{what} Only the calendar changes.", "Put it into the calendar")
+        named = f"of the {count(found.recordings, 'recording')} that name it " if found.recordings else ""
+        what = f"No coming session {named}lies there: only the calendar changes."
+        return Asked(title.replace("Record nothing", "Add a make-up day") if day.meets_as else title, what, "Add it")
     if day.meets_as:
         held = f"{count(found.restored, 'session')} {'is' if found.restored == 1 else 'are'} held instead"
         what = f"{WEEKDAYS[day.meets_as]}’s sessions are held {when}: this leaves out {count(found.dropped, 'session')}"
-        return Asked("Make this a make-up day?", f"{what} of {recordings}, and {held}.", "Make it one")
+        return Asked(
+            f"Hold {WEEKDAYS[day.meets_as]}’s sessions {when}?", f"{what} of {recordings}, and {held}.", "Hold them"
+        )
     what = f"This leaves out {count(found.dropped, 'session')} of {recordings} {when}."
     also = f" {count(found.restored, 'session')} come back." if found.restored else ""
     stays = " What was recorded stays. Taken out of the calendar, the day brings its sessions back."
-    return Asked("Leave these sessions out?", what + also + stays, "Leave them out", dangerous=True)
+    return Asked(title, what + also + stays, "Record nothing then", dangerous=True)
 
 
 def what_removing_does(day: DayView, found: CalendarPreview) -> Asked:
@@ -299,10 +303,6 @@ def zones_of(database: Database, found: CalendarPreview) -> Mapping[str, str]:
     with database.read() as session:
         zones = select(col(Recording.id), col(Recording.time_zone)).where(col(Recording.id).in_(ids))
         return {row.id: row.time_zone for row in session.execute(zones)}
-
-
-def _of(day: NamedDays) -> str:
-    return f"Leave out {_when(day.begins, day.ends).removeprefix('on ')}"
 
 
 def _when(first: date, last: date) -> str:

@@ -20,6 +20,7 @@ from app.terms.models import Apply, Plan
 from app.terms.schemas import ApplyView, PlanView, SectionView, TermView
 
 EARLIER = 10  # plans that are listed below the one that is shown
+LONGEST_SETTINGS = 20_000  # characters
 MOST_OPTED_OUT = 100  # ids of each kind on the page; the others are counted
 
 
@@ -84,8 +85,10 @@ class Shown:
 
     @property
     def settings(self) -> str:
+        """As they were sent, without opt-outs; empty if they are too long for a page."""
         said = self.term.settings.model_dump(mode="json", exclude_unset=True, exclude={"opt_outs"})
-        return json.dumps(said, indent=2, ensure_ascii=False)
+        written = json.dumps(said, indent=2, ensure_ascii=False)
+        return written if len(written) <= LONGEST_SETTINGS else ""
 
 
 def listed(database: Database, client: str) -> list[Listed]:
