@@ -26,6 +26,12 @@ def find_term(session: Session, client: str, name: str) -> Term:
     return found
 
 
+def of_client(session: Session, client: str) -> Sequence[Term]:
+    """The client's terms, the latest first."""
+    mine = select(Term).where(col(Term.client) == client)
+    return session.execute(mine.order_by(col(Term.created_at).desc(), col(Term.name))).scalars().all()
+
+
 def put(session: Session, client: str, name: str, settings: TermSettings) -> bool:
     """Makes the term, or sets it anew. Returns whether it is new. Raises RequestValidationError."""
     known = look_up(session, settings.calendars).versions
