@@ -7,15 +7,30 @@ What is not yet written is lost with a process that is killed; the encoder polls
 later than now: a clock that was ahead for a while hides no silence.
 """
 
+import json
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import and_, bindparam, case, or_, update
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    column,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel
 
 from app.access.keys import LOCAL, Client
 from app.database.database import Database
@@ -26,10 +41,19 @@ log = structlog.get_logger(__name__)
 
 WRITE_EVERY = 60.0  # seconds
 GAP = timedelta(minutes=3)  # without a write: nobody was there, as while the service was stopped
-ROWS = 15_000  # of one statement, of two values each; databases take some thirty thousand
 
 _ENCODER, _LISTENING = (SQLModel.metadata.tables[name] for name in ("encoder", "listening"))
 _NOT_LATER = update(_ENCODER).where(_ENCODER.c.polled_at > bindparam("ahead")).values(polled_at=bindparam("now"))
+# One value holds all rows, as `[[resource_id, "2027-01-13 09:00:00.000000"], …]`: ten thousand parameters cost more
+# than the rows do. SQLite keeps times as such a text.
+_ROWS = bindparam("rows", type_=Text)
+_EACH = func.json_each(_ROWS).table_valued("value")
+_FROM_SQLITE = select(*(func.json_extract(_EACH.c.value, f"$[{n}]") for n in (0, 1))).where(true())
+_ELEMENTS = func.json_array_elements(cast(_ROWS, postgresql.JSON)).table_valued(column("value", postgresql.JSON))
+_FROM_POSTGRESQL = select(
+    cast(_ELEMENTS.c.value.op("->>")(0), BigInteger),
+    cast(_ELEMENTS.c.value.op("->>")(1).op("||")("+00"), DateTime(timezone=True)),
+)
 
 
 class Signs:
@@ -41,11 +65,12 @@ class Signs:
         self._polled: dict[int, datetime] = {}  # since it was last written
         self._write_at = 0.0  # by this machine's own seconds
         dialect = sqlite if database.is_sqlite else postgresql
-        polled = dialect.insert(_ENCODER)
+        rows = _FROM_SQLITE if database.is_sqlite else _FROM_POSTGRESQL
+        polled = dialect.insert(_ENCODER).from_select(["resource_id", "polled_at"], rows)
         later = or_(_ENCODER.c.polled_at.is_(None), _ENCODER.c.polled_at < polled.excluded.polled_at)
         self._write = polled.on_conflict_do_update(
             index_elements=["resource_id"], set_={"polled_at": polled.excluded.polled_at}, where=later
-        ).execution_options(insertmanyvalues_page_size=ROWS)
+        )
         there = dialect.insert(_LISTENING).values(id=1, since=bindparam("now"), until=bindparam("now"))
         gone_on = and_(_LISTENING.c.until >= bindparam("alive"), _LISTENING.c.since <= bindparam("ahead"))
         self._listen = there.on_conflict_do_update(
@@ -74,13 +99,13 @@ class Signs:
         """Of what cannot be written nothing is forgotten."""
         polled, self._polled = self._polled, {}
         now = self._clock()
-        rows = [{"resource_id": of, "polled_at": at} for of, at in sorted(polled.items())]
+        rows = [(of, at.replace(tzinfo=None).isoformat(" ", "microseconds")) for of, at in sorted(polled.items())]
         try:
             with self._database.transaction() as connection:
                 connection.execute(self._listen, {"now": now, "alive": now - GAP, "ahead": now + GAP})
                 connection.execute(_NOT_LATER, {"now": now, "ahead": now + GAP})
                 if rows:
-                    connection.execute(self._write, rows)
+                    connection.execute(self._write, {"rows": json.dumps(rows)})
         except SQLAlchemyError as error:
             self._polled = polled | self._polled
             log.warning("polls_not_written", kind=type(error).__name__)
