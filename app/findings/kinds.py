@@ -83,6 +83,12 @@ KINDS = {
         "A recording could not be changed as its calendar says, or was not reached within ten minutes.",
         "Mend what is in the way, then resume the recording or send the calendar once more.",
     ),
+    Kind.TERM_REFUSED: _About(
+        Severity.SOON,
+        "The latest timetable of a term could not be read, or its plan is blocked by a guard. Until the next good one, "
+        "or until the term is over.",
+        "Mend what it says, and send the timetable again.",
+    ),
     Kind.CHAIN_WAITING: _About(
         Severity.NOTICE,
         "A change has waited for more than ten minutes.",
