@@ -117,6 +117,9 @@ def test_a_session_that_somebody_deleted_in_kaltura(service: Lectern, told: Told
     one = only(service, "drift", made["id"])
     (session,) = service.get(f"/recordings/{made['id']}/occurrences")["items"]
     assert one["subject"]["occurrence_id"] == session["id"]
+    when = f"{start:%Y-%m-%d %H:%M} (UTC)"
+    said = f"In Kaltura, 1 session of “t” differs from what Lectern scheduled (missing), the first at {when}."
+    assert one["detail"] == said
     mend(service, told, one)
 
 
