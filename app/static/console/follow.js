@@ -10,6 +10,7 @@ function show(text) {
   for (const now of document.querySelectorAll("[data-part]")) {
     const then = next.getElementById(now.id);
     if (!then) continue;
+    now.toggleAttribute("data-follow", then.hasAttribute("data-follow"));
     write(then);
     if (now.innerHTML === then.innerHTML) continue;
     const focused = now.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
