@@ -51,7 +51,9 @@ def take(browser: Browser, url: str, paths: Mapping[str, str], folder: Path, wid
             page.check("input[value=WE]")
             page.fill("input[name=count]", "20")
             page.locator("#preview .months").wait_for()
-        page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=name not in ("today", "calendar") or width < 1000)
+        page.screenshot(
+            path=folder / f"{name}-{width}-{scheme}.png", full_page=name not in ("today", "calendar") or width < 1000
+        )
     page.close()
 
 
