@@ -1,7 +1,7 @@
 """What stands around every page: its templates, its headers, and how problems are told within it."""
 
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -35,6 +36,7 @@ HEADERS = {
 }
 
 
+_VERSION = Markup("<version>")  # stands where it will be, until it is known: others' words have no such bracket
 TOLD = {
     "precondition_failed": {"title": "It has changed meanwhile"},
     "unauthorized": {"title": "Sign in first"},
@@ -72,24 +74,27 @@ def _file(name: str) -> str:
 
 def page(request: Request, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
     """A page of whoever looks at it; of nobody before the sign-in."""
+    return HTMLResponse(_written(request, template, values), status, HEADERS)
+
+
+def _written(request: Request, template: str, values: Mapping[str, Any]) -> str:
     person: Person | None = getattr(request.state, "person", None)
     settings = request.app.state.settings
-    text = (
+    return (
         _templates()
         .get_template(template)
         .render(person=person, path=request.url.path, docs=settings.docs, sandboxed=settings.embedded_sandbox, **values)
     )
-    return HTMLResponse(text, status, HEADERS)
 
 
 def page_or_not_modified(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:
-    """The page, or a 304 for whoever has it as it is."""
-    found = page(request, template, status, **values)
-    tag = f'"{hashlib.sha256(found.body).hexdigest()[:32]}"'
-    if tag in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
-        return Response(status_code=304, headers={**HEADERS, "ETag": tag})
-    found.headers["ETag"] = tag
-    return found
+    """The page, or a 304 for whoever has it as it is. Its `version` is its ETag: live.js asks with that."""
+    text = _written(request, template, {**values, "version": _VERSION})
+    tag = hashlib.sha256(text.encode()).hexdigest()[:32]
+    headers = {**HEADERS, "ETag": f'"{tag}"'}
+    if headers["ETag"] in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
+        return Response(status_code=304, headers=headers)
+    return HTMLResponse(text.replace(_VERSION, tag), status, headers)
 
 
 def go(address: str) -> Response:

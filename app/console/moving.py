@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from app.console.people import Form, read_as
 from app.console.views.one import Shown
-from app.console.words import Asked, lasting
+from app.console.words import Asked, isolated, lasting
 from app.recordings.changing.one_occurrence import OccurrenceChange
 from app.recordings.reading.views import OccurrenceView
 
@@ -27,13 +27,13 @@ def read(form: Form) -> OccurrenceChange:
 
 def what_it_does(seen: Shown, one: OccurrenceView, wanted: OccurrenceChange) -> Asked:
     before = one.local_start
-    room = f" to {wanted.resource}" if wanted.resource is not None else ""
+    room = f" to {isolated(str(wanted.resource))}" if wanted.resource is not None else f" in {seen.room_of(one)}"
     start = (wanted.start or before).replace(tzinfo=None)
     minutes = wanted.duration_minutes
     length = lasting(timedelta(minutes=minutes) if minutes else one.end - one.start)
-    title = f", called “{wanted.title}”" if wanted.title else ""
+    title = f", called “{isolated(wanted.title)}”" if wanted.title else ""
     what = (
-        f"This moves the session of {_when(before)}{room or ' in ' + seen.room}: it begins on {_when(start)} and lasts "
+        f"This moves the session of {_when(before)}{room}: it begins on {_when(start)} and lasts "
         f"{length}{title}. All others stay."
     )
     return Asked("Move this session?", what, "Move the session")

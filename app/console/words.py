@@ -1,6 +1,5 @@
 """What pages say: states with a shape and a word, dates and times by the clocks of a zone, how much there is."""
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -231,9 +230,9 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
-def flat(text: str) -> str:
-    """On one line."""
-    return re.sub(r"\s+", " ", text)
+def isolated(text: str) -> str:
+    """Others' words within a sentence: what turns the direction in them turns nothing after them (Unicode TR 9)."""
+    return text if text.isascii() else f"\u2068{text}\u2069"
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

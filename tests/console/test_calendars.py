@@ -11,7 +11,8 @@ from sqlalchemy import select
 from app.recordings.models import RecordingCalendar
 from tests.calendars.campus import NAME, day, say, section, sessions
 from tests.console.conftest import GIVEN, Person, somebody
-from tests.console.test_pages import HOSTILE, Tags
+from tests.console.hostile import TITLES
+from tests.console.test_pages import Tags
 from tests.service import Json, Lectern, lectern
 
 ADDRESS = f"/console/calendars/{NAME}"
@@ -188,8 +189,8 @@ def test_an_installation_without_calendars_says_what_comes_next(tmp_path: Path) 
 
 def test_what_others_call_days_breaks_no_page(campus: Lectern, registrar: Person) -> None:
     shapes = set()
-    for number, text in enumerate(HOSTILE):
-        name = text[:85].replace("\x00", "")
+    for number, text in enumerate(TITLES):
+        name = text.encode()[:256].decode(errors="ignore")
         say(campus, {"name": name, "date": day(20 + number)}, name="hostile", title=name)
         year = day(20 + number)[:4]
         page = registrar.get(f"/console/calendars/hostile?year={year}").text

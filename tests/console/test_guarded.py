@@ -18,7 +18,7 @@ WRITES, CALENDARS, READS = Scope.RECORDINGS_WRITE, Scope.CALENDARS_WRITE, Scope.
 def routes(method: str) -> Iterator[tuple[str, str]]:
     """Each route of the console, and an address of it, of which nothing is there."""
     for route in (each for router in ROUTERS for each in router.routes):
-        if isinstance(route, APIRoute) and method in route.methods:
+        if isinstance(route, APIRoute) and method in (route.methods or ()):
             yield route.path, re.sub(r"\{(number|id)\}", "7", re.sub(r"\{(?!number)[^}]+\}", "x", route.path))
 
 

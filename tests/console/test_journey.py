@@ -49,7 +49,7 @@ def test_a_plan_is_reviewed_and_applied_and_a_snow_day_added(
         page.get_by_label("I have looked: it is right").check()
         page.get_by_role("button", name="Apply it").click()
         expect(page.locator("#plan")).to_contain_text(f"{recorded} of {recorded} items")  # without another click
-        expect(page.locator("[data-follow]")).to_have_count(0)
+        expect(page.locator("#fresh")).to_have_count(0)
 
         page.get_by_role("link", name="Calendars", exact=True).click()
         page.get_by_role("link", name="Campus 2027", exact=True).click()

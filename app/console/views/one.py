@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from app.access.keys import Client
-from app.console.words import Asked, count
+from app.console.words import Asked, count, isolated
 from app.database.database import Database
 from app.database.types import utc_now
 from app.http.errors import NotFound
@@ -45,8 +45,13 @@ class Shown:
 
     @property
     def room(self) -> str:
+        """For a sentence."""
         resource = self.recording.resource
-        return resource.name or resource.system_name or str(resource.id or "a room that is not known yet")
+        return isolated(resource.name or resource.system_name or str(resource.id or "a room that is not known yet"))
+
+    def room_of(self, one: OccurrenceView) -> str:
+        """Which may be its own."""
+        return isolated(one.resource.name) if one.resource.name else self.room
 
     @property
     def pages(self) -> int:
@@ -70,6 +75,15 @@ class Shown:
         if one.event_id is None:
             return "planned"
         return "recording" if one.start <= self.now else "ahead"
+
+    @property
+    def under_way(self) -> list[ChainView]:
+        """What is not done yet, and may wait for a person."""
+        return [one for one in self.history if one.finished_at is None]
+
+    @property
+    def ended(self) -> list[ChainView]:
+        return [one for one in self.history if one.finished_at is not None]
 
     @property
     def may_resume(self) -> bool:
@@ -150,17 +164,19 @@ def what_resume_does(seen: Shown) -> Asked:
 
 
 def what_cancelling_one_does(seen: Shown, one: OccurrenceView) -> Asked:
-    when = f"{one.local_start:%a} {one.local_start.day} {one.local_start:%b %Y, %H:%M}"
+    when, room = f"{one.local_start:%a} {one.local_start.day} {one.local_start:%b %Y, %H:%M}", seen.room_of(one)
     if one.start <= seen.now:
-        what = f"This ends the session that has been running in {seen.room} since {when}; what was recorded stays."
+        what = f"This ends the session that has been running in {room} since {when}; what was recorded stays."
         return Asked("End this session?", what, "End the session", dangerous=True)
-    what = f"This cancels the session on {when} in {seen.room}. All others stay. It can be restored."
+    what = f"This cancels the session on {when} in {room}. All others stay. It can be restored."
     return Asked("Cancel this session?", what, "Cancel the session", dangerous=True)
 
 
 def what_restoring_does(seen: Shown, one: OccurrenceView) -> Asked:
     when = f"{one.local_start:%a} {one.local_start.day} {one.local_start:%b %Y, %H:%M}"
-    return Asked("Restore this session?", f"This schedules the session on {when} in {seen.room} again.", "Restore")
+    return Asked(
+        "Restore this session?", f"This schedules the session on {when} in {seen.room_of(one)} again.", "Restore"
+    )
 
 
 def occurrence_of(seen: Shown, occurrence_id: str) -> OccurrenceView:
