@@ -14,7 +14,7 @@ from tests.console.conftest import GIVEN, Person, somebody
 from tests.console.hostile import TITLES
 from tests.console.test_crowd import LIGHT
 from tests.console.test_pages import Tags
-from tests.service import Json, Lectern, lectern
+from tests.service import Json, Lectern, eventually, lectern
 from tests.terms.campus import TERM, Registrar, add_rooms, but, section
 
 ADDRESS = "/console/terms/2027S"
@@ -183,6 +183,8 @@ def test_a_plan_that_is_being_made_or_came_to_nothing_says_so(term: Registrar, r
     assert "lectern term plan 2027S" in page  # there is none to review yet
     page = registrar.get(f"{ADDRESS}/plans/{plan_id}").text
     assert "No plan came of it." in page
+    assert "unreadable" in registrar.get("/console/terms").text
+    eventually(lambda: '<a href="/console/terms">Look</a>' in registrar.get("/console").text)  # the finding's
 
 
 def test_somebody_is_opted_out_and_in_again(service: Lectern, term: Registrar, registrar: Person) -> None:

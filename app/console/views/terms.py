@@ -36,16 +36,6 @@ class Query(BaseModel):
     said: str = ""
 
 
-class Listed(NamedTuple):
-    """A term. The states are of `words.STATES`."""
-
-    term: TermView
-    plan: PlanView | None
-    plan_state: str
-    apply: ApplyView | None
-    apply_state: str
-
-
 class PlanHead(NamedTuple):
     """`told` is its summary, or why nothing came of it."""
 
@@ -53,6 +43,17 @@ class PlanHead(NamedTuple):
     created_at: datetime
     state: str
     told: str
+
+
+class Listed(NamedTuple):
+    """A term. The states are of `words.STATES`. `refused`: what was sent last, if nothing came of it."""
+
+    term: TermView
+    plan: PlanView | None
+    plan_state: str
+    apply: ApplyView | None
+    apply_state: str
+    refused: PlanHead | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def _listed(session: Session, client: str, name: str) -> Listed:
     own = showing.apply_view(session, client, name, plan.apply_id) if plan and plan.apply_id else None
     apply = own or _last_apply(session, client, name)
     state = plans.state_of(plan, own) if plan else ""
-    return Listed(term, plan, state, apply, plans.apply_state(apply) if apply else "")
+    refused = _refused(_latest(session, client, name, 1))
+    return Listed(term, plan, state, apply, plans.apply_state(apply) if apply else "", refused)
 
 
 def _last_apply(session: Session, client: str, name: str) -> ApplyView | None:
@@ -131,15 +133,15 @@ def shown(database: Database, client: str, name: str, plan_id: str | None, asked
         plan_id, grace = plan_id or term.plan_id, term.settings.missing_grace_hours
         plan = plans.shown(session, client, name, plan_id, wanted, grace) if plan_id else None
         busy = _last_apply(session, client, name)
-        latest = _latest(session, client, name)
-        refused = next((one for one in latest[:1] if one.state == PlanStatus.FAILED and one.id != plan_id), None)
+        latest = _latest(session, client, name, OTHERS + 1)
+        refused = _refused(latest)
         section = asked.section.strip()
         return Shown(
             term,
             term.settings.time_zone or default_zone,
             plan,
             busy if busy and busy.status != "done" and busy.plan_id != plan_id else None,
-            refused,
+            refused if refused and refused.id != plan_id else None,
             [one for one in latest if one.id != plan_id][:OTHERS],
             _section(session, client, name, section) if section else None,
             section,
@@ -153,12 +155,12 @@ def _section(session: Session, client: str, name: str, section: str) -> SectionV
         return None
 
 
-def _latest(session: Session, client: str, name: str) -> list[PlanHead]:
+def _latest(session: Session, client: str, name: str, number: int) -> list[PlanHead]:
     latest = (
         select(Plan)
         .where(col(Plan.client) == client, col(Plan.term) == name)
         .order_by(col(Plan.number).desc())
-        .limit(OTHERS + 1)
+        .limit(number)
     )
     found = []
     for row in session.execute(latest).scalars():
@@ -167,6 +169,10 @@ def _latest(session: Session, client: str, name: str) -> list[PlanHead]:
         told = view.problem.detail if view.problem else view.summary
         found.append(PlanHead(view.id, view.created_at, plans.state_of(view, apply), told or ""))
     return found
+
+
+def _refused(latest: Sequence[PlanHead]) -> PlanHead | None:
+    return latest[0] if latest and latest[0].state == PlanStatus.FAILED else None
 
 
 # What would happen
