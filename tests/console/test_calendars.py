@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from app.calendars import keeping
+from app.calendars.days import Said
+from app.http.errors import PreconditionFailed
 from app.recordings.models import RecordingCalendar
 from tests.calendars.campus import NAME, day, say, section, sessions
 from tests.console.conftest import GIVEN, Person, somebody
@@ -69,6 +72,16 @@ def test_a_form_counts_once_and_for_what_it_was_made_for(campus: Lectern, regist
     assert ADDRESS in again.text
     assert len(campus.get(f"/calendars/{NAME}")["days"]) == 1
     assert registrar.get(asked).headers["Location"] == f"{ADDRESS}?said=already"
+
+
+def test_what_is_said_between_a_look_and_its_form_is_not_lost(campus: Lectern) -> None:
+    before = campus.get(f"/calendars/{NAME}")["version"]
+    say(campus, day(3))  # by somebody else
+    with campus.app.state.database.write() as session, pytest.raises(PreconditionFailed):
+        keeping.say(session, NAME, Said(None, ()), "registrar", before)
+    with campus.app.state.database.write() as session, pytest.raises(PreconditionFailed):
+        keeping.say(session, NAME, Said(None, ()), "registrar", 0)  # as if it were new
+    assert [one["from"] for one in campus.get(f"/calendars/{NAME}")["days"]] == [day(3)]
 
 
 def test_a_day_that_is_taken_out_brings_its_sessions_back(campus: Lectern, registrar: Person) -> None:
