@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "terms": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "calendars", "notices"},
     "calendars": BASE | {"recurrence", "chains", "resources", "recordings", "notices"},
     "webhooks": BASE | {"notices"},
-    "findings": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "notices"},
+    "findings": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "notices", "terms", "webhooks"},
     "console": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "findings"},
     "migrations": {"database"},  # a migration describes its own tables, and models go on without it
 }

@@ -48,7 +48,8 @@ def otherwise(view: View) -> Iterator[Finding]:
     for recording_id, found in of_sessions.items():
         first = min(found, key=lambda row: (row.since, row.key))
         kinds = ", ".join(sorted({row.kind for row in found}))
-        detail = f"Kaltura has {count(len(found), 'session')} of “{whose[recording_id].title}” otherwise ({kinds})"
+        differ = f"{count(len(found), 'session')} of “{whose[recording_id].title}” differ{'s' * (len(found) == 1)}"
+        detail = f"In Kaltura, {differ} from what Lectern scheduled ({kinds})"
         yield _about(
             Kind.DRIFT, recording_id, first.since, detail, whose[recording_id], occurrence_id=first.occurrence_id
         )
