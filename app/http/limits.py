@@ -12,7 +12,6 @@ from app.http.requests import NO_ROUTE, Count, method_of
 MAX_HEAD = 16 * 1024  # bytes of address and headers; a browser behind two proxies sends a tenth of it
 MAX_BODY = 256 * 1024  # bytes; holds the longest description, 65,535 bytes, also with most of it escaped
 STREAMED = re.compile(r"/terms/[^/]+/plans")  # where an operation reads its body itself, as a stream
-DRAINED = 1024 * 1024  # bytes read and dropped of a body that is too large, so that its sender sees the answer
 
 
 class BodyLimit:
@@ -26,7 +25,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         body, size, more = b"", 0, True
-        while more and size <= DRAINED:
+        while more and size <= MAX_BODY:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
