@@ -45,8 +45,9 @@ def settle(items: Sequence[Item], world: World) -> None:
     others = _others(moving, world)
     active = list(moving)
     while refused := _refused(active, moving, others):
-        for item, taken in refused:
-            item.kind, item.reason, item.because = Kind.CONFLICT, ROOM_TAKEN, _because(item, taken)
+        told = [_because(item, taken) for item, taken in refused]  # as long as all of them are what they were
+        for (item, _), because in zip(refused, told, strict=True):
+            item.kind, item.reason, item.because = Kind.CONFLICT, ROOM_TAKEN, because
         gone = {id(item) for item, _ in refused}
         active = [item for item in active if id(item) not in gone]
     _together(active)
