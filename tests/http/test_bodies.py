@@ -26,7 +26,7 @@ def test_who_is_refused_while_a_declaration_is_on_its_way_sees_why_and_may_go_on
     ):
         threading.Event().wait(0.3)  # as clients that send the head by itself
         connection.sendall(BODY)
-        assert read(connection, until=b"}").startswith(b"HTTP/1.1 415")
+        assert read(connection, until=b"}").startswith(b"HTTP/1.1 404")
         connection.sendall(HEALTH)
         assert read(connection, until=b"}").startswith(b"HTTP/1.1 200")
 
