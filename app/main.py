@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import structlog
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from sqlalchemy import select
 from sqlmodel import col
 from starlette.concurrency import run_in_threadpool
@@ -81,6 +82,8 @@ log = structlog.get_logger(__name__)
 STOP_SECONDS = 15.0  # for a call in flight at a stop; what takes longer is found again by its lease
 OTHERS_STOP_SECONDS = 5.0  # for all other threads: what they have begun, and not written, is begun again
 EMBEDDED = "http://sandbox.invalid"
+NO_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
+"""Lectern has figures and logs of its own; FastAPI would look for somebody to tell at each request."""
 
 
 class Kaltura:
@@ -279,6 +282,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         openapi_url=None,  # app/http/docs.py serves it
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
         lifespan=lifespan,
         routes=[*api.routes, *(console.routes if settings.console else [])],
     )

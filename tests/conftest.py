@@ -42,6 +42,7 @@ NOT_QUICK = (
         "tests/database/test_account",
         "tests/cli/test_account",
         "tests/cli/test_newcomer",
+        "tests/console/browser",
     ),
 )
 

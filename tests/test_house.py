@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calendars": BASE | {"recurrence", "chains", "resources", "recordings", "notices"},
     "webhooks": BASE | {"notices"},
     "findings": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "notices", "terms", "webhooks"},
-    "console": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "findings"},
+    "console": BASE | {"kaltura", "recurrence", "chains", "resources", "recordings", "findings", "calendars", "terms"},
     "migrations": {"database"},  # a migration describes its own tables, and models go on without it
 }
 KNOWS_EVERYTHING = {"main", "api", "cli", "operations"}
@@ -46,7 +46,7 @@ FLOORS: dict[str, list[str]] = {
     "terms": ["models", "meetings", "reading", "comparing", "keeping", "schemas", "planning", "applying", "showing",
               "answering", "router"],
     "console": ["words", "people", "frame", "views", "templates", "moving", "new", "signing", "pages", "actions",
-                "creating", "site"],
+                "creating", "calendars", "terms", "site"],
     "findings": ["schemas", "kinds", "finding", "models", "recordings", "differences", "encoders", "service",
                  "looking", "watch", "listing", "router"],
     "calendars": ["days", "schemas", "ics", "reading", "keeping", "preview", "telling", "fan_out", "accepting",
@@ -75,6 +75,9 @@ WAIT_FOR_A_CHAIN = {
     "post /console/new",
     *(f"post /console/recordings/{{}}/{action}" for action in ("cancel", "resume")),
     *(f"post /console/recordings/{{}}/sessions/{{}}/{action}" for action in ("cancel", "restore", "move")),
+    *("post /console/calendars", "post /console/calendars/{}/add", "get /console/calendars/{}/add"),
+    *(f"{method} /console/calendars/{{}}/days/{{}}/remove" for method in ("get", "post")),
+    "post /console/calendars/{}/again",
 }
 WAIT_FOR_A_PLAN = {"post /terms/{}/plans"}
 SIGN_IN_AND_OUT = {"get /console/sign-in", "post /console/sign-in", "post /console/sign-out"}

@@ -55,7 +55,13 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= words.FILTERS
-    made.globals |= {"state_of": words.state_of, "kind_of": words.kind_of, "file": _file}
+    made.globals |= {
+        "state_of": words.state_of,
+        "kind_of": words.kind_of,
+        "file": _file,
+        "weekdays": words.WEEKDAYS,
+        "guards_in_words": words.GUARDS,
+    }
     return made
 
 
@@ -81,14 +87,14 @@ def _written(request: Request, template: str, values: Mapping[str, Any]) -> str:
     )
 
 
-def page_or_not_modified(request: Request, template: str, **values: Any) -> Response:
+def page_or_not_modified(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:
     """The page, or a 304 for whoever has it as it is. Its `version` is its ETag: live.js asks with that."""
     text = _written(request, template, {**values, "version": _VERSION})
     tag = hashlib.sha256(text.encode()).hexdigest()[:32]
     headers = {**HEADERS, "ETag": f'"{tag}"'}
     if headers["ETag"] in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
         return Response(status_code=304, headers=headers)
-    return HTMLResponse(text.replace(_VERSION, tag), headers=headers)
+    return HTMLResponse(text.replace(_VERSION, tag), status, headers)
 
 
 def go(address: str) -> Response:

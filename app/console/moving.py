@@ -2,12 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
-
-from app.console.people import Form
-from app.console.views.one import Asked, Shown
-from app.console.words import isolated, lasting
+from app.console.people import Form, read_as
+from app.console.views.one import Shown
+from app.console.words import Asked, isolated, lasting
 from app.recordings.changing.one_occurrence import OccurrenceChange
 from app.recordings.reading.views import OccurrenceView
 
@@ -25,10 +22,7 @@ def read(form: Form) -> OccurrenceChange:
         asked["resource"] = int(form.one("room")) if form.one("room").isdecimal() else form.one("room")
     if form.one("title"):
         asked["title"] = form.one("title")
-    try:
-        return OccurrenceChange.model_validate(asked)
-    except ValidationError as error:
-        raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in error.errors()]) from None
+    return read_as(OccurrenceChange, asked)
 
 
 def what_it_does(seen: Shown, one: OccurrenceView, wanted: OccurrenceChange) -> Asked:

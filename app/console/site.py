@@ -3,16 +3,18 @@
 from fastapi import APIRouter, Depends
 
 from app.console.actions import actions
+from app.console.calendars import calendars
 from app.console.creating import creating
 from app.console.frame import FILES
 from app.console.pages import pages
 from app.console.signing import signing
+from app.console.terms import terms
 from app.http.docs import Assets
 from app.http.parameters import only_known
 
+ROUTERS = (signing, pages, actions, creating, calendars, terms)
+
 console = APIRouter(dependencies=[Depends(only_known)])
-console.include_router(signing)
-console.include_router(pages)
-console.include_router(actions)
-console.include_router(creating)
+for router in ROUTERS:
+    console.include_router(router)
 console.mount("/static/console", Assets(directory=FILES), name="console")

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from app.access.keys import Client
-from app.console.words import count, isolated
+from app.console.words import Asked, count, isolated
 from app.database.database import Database
 from app.database.types import utc_now
-from app.http.errors import NotFound, PreconditionFailed
+from app.http.errors import NotFound
 from app.recordings import whose
 from app.recordings.changing import requests
 from app.recordings.models import Recording, RecordingStatus
@@ -145,16 +145,6 @@ def find_short(database: Database, client: Client, short: str) -> str:
 # What would happen
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """An action before it is done: what it would do, and how its button is called."""
-
-    title: str
-    what: str
-    button: str
-    dangerous: bool = False
-
-
 def what_cancel_does(seen: Shown) -> Asked:
     coming = len(seen.coming)
     also = " The session that runs now is ended." if seen.running else ""
@@ -187,12 +177,6 @@ def what_restoring_does(seen: Shown, one: OccurrenceView) -> Asked:
     return Asked(
         "Restore this session?", f"This schedules the session on {when} in {seen.room_of(one)} again.", "Restore"
     )
-
-
-def ensure_as_seen(seen: Shown, version: str) -> None:
-    """Raises PreconditionFailed."""
-    if version != seen.version:
-        raise PreconditionFailed("It has changed since you looked, perhaps by this very form. Look at it again first.")
 
 
 def occurrence_of(seen: Shown, occurrence_id: str) -> OccurrenceView:

@@ -80,6 +80,15 @@ def test_a_line_that_is_no_json_is_rejected_and_the_others_are_read() -> None:
     assert (len(reading.meetings), reading.ignored, reading.rows) == (1, {"blank": 1}, 4)
 
 
+def test_a_line_in_another_encoding_is_rejected_and_its_section_counts_as_present() -> None:
+    """Else the section would be missing, and be cancelled after a night."""
+    line = json.dumps(SECTION | {"title": "Fête"}, ensure_ascii=False).encode("latin-1")
+    for lines in ([line, json.dumps(SECTION | {"section": "2"}).encode()], [line]):
+        reading = read([b"\n".join([json.dumps(HEAD).encode(), *lines])], "ndjson", BANNER.frame)
+        assert [(one.place.line, one.section, one.reason) for one in reading.rejected] == [(2, "20005", "encoding")]
+        assert "20005" in reading.sections
+
+
 @pytest.mark.parametrize(
     ("body", "form", "expected"),
     [
