@@ -5,28 +5,43 @@ from itertools import chain
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.errors import BadRequest, HeadersTooLarge, PayloadTooLarge, Problem, TooManyConnections, render
+from app.http.errors import (
+    BadRequest,
+    HeadersTooLarge,
+    PayloadTooLarge,
+    Problem,
+    TooManyConnections,
+    UnsupportedMediaType,
+    render,
+)
 from app.http.hosts import FOR_SUPERVISORS
 from app.http.requests import NO_ROUTE, Count, method_of
 
 MAX_HEAD = 16 * 1024  # bytes of address and headers; a browser behind two proxies sends a tenth of it
 MAX_BODY = 256 * 1024  # bytes; holds the longest description, 65,535 bytes, also with most of it escaped
 STREAMED = re.compile(r"/terms/[^/]+/plans")  # where an operation reads its body itself, as a stream
-DRAINED = 1024 * 1024  # bytes read and dropped of a body that is too large, so that its sender sees the answer
 
 
 class BodyLimit:
-    """Reads a request's body, at most `MAX_BODY` bytes, before anything works on it. Chunked ones too."""
+    """Reads a request's body, at most `MAX_BODY` bytes, before anything works on it. Chunked ones too.
+
+    A body in a coding (gzip) is refused. What has not been read of a body is dropped where it comes in
+    (app/http/serving/connections.py).
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or (scope["method"] == "POST" and STREAMED.fullmatch(scope["path"])):
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        is_coded = any(name == b"content-encoding" and value.lower() != b"identity" for name, value in scope["headers"])
+        if scope["method"] == "POST" and STREAMED.fullmatch(scope["path"]) and not is_coded:
             await self.app(scope, receive, send)
             return
         body, size, more = b"", 0, True
-        while more and size <= DRAINED:
+        while more and size <= MAX_BODY:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
@@ -36,6 +51,10 @@ class BodyLimit:
             more = message.get("more_body", False)
         if size > MAX_BODY:
             await render(PayloadTooLarge())(scope, receive, send)
+            return
+        if is_coded and body:
+            advice = "Send the body as it is, without Content-Encoding: compressed ones are not read here."
+            await render(UnsupportedMediaType(advice))(scope, receive, send)
             return
         replayed = False
 

@@ -125,6 +125,25 @@ def test_the_same_document_with_the_same_calendars_makes_no_call(service: Lecter
     assert service.calls() == []
 
 
+def test_a_document_that_is_sent_while_the_calendar_changes_it_is_changed_by_the_calendar_alone(
+    service: Lectern,
+) -> None:
+    """The chain that the calendar began goes on, and nothing else is begun for the same days."""
+    say(service)
+    document = section("ROOM-1")
+    recording = service.made(document)
+    service.fault("http_500", "schedule_scheduleEvent", "cancel")
+    assert say(service, day(2), status=202, wait=1)["done"] == 0
+    assert put(service, document).status_code in (204, 409)
+    service.heal()
+    service.client.post(f"/recordings/{recording['id']}/resume")
+    service.until(recording["id"], "scheduled", 20)
+    assert say(service, day(2))["done"] == 1
+    assert [put(service, document).status_code for _ in range(2)] == [204, 204]
+    assert held(service, recording) == without(day(2))
+    assert operations(service, recording) == ["schedule", "calendar"]
+
+
 def test_one_that_is_busy_is_changed_when_it_has_come_to_rest(service: Lectern) -> None:
     say(service)
     service.fault("http_500", "schedule_scheduleEvent", "add")
