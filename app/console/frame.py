@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from app.console import words
 from app.console.people import Person, SignedOut
 from app.database.database import unavailable
-from app.http.docs import STATIC, Assets
+from app.http.docs import STATIC
 from app.http.errors import DatabaseUnavailable, Problem
 from app.http.problems import from_http, from_validation
 
@@ -146,10 +146,3 @@ def _to_sign_in(request: Request) -> Response:
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     back = f"?to={quote(here, safe='')}" if request.method == "GET" and here != "/console" else ""
     return go(f"/console/sign-in{back}")
-
-
-def add_pages(app: FastAPI, *routers: APIRouter) -> None:
-    """Serves these pages, and their files."""
-    for each in routers:
-        app.include_router(each)
-    app.mount("/static/console", Assets(directory=FILES), name="console")

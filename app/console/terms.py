@@ -22,7 +22,8 @@ Asks = Annotated[view.Query, Query()]
 
 @terms.get("")
 def show_terms(request: Request, person: Reader, database: Reading) -> Response:
-    return page(request, "terms.html", found=view.listed(database, person.client.name), base=str(request.base_url))
+    found, zone = view.listed(database, person.client.name), request.app.state.settings.time_zone
+    return page(request, "terms.html", found=found, default_zone=zone, base=str(request.base_url))
 
 
 @terms.get("/{term}")

@@ -35,7 +35,7 @@ KINDS = {
     Kind.CHAIN_STUCK: _About(
         Severity.NOW,
         "Lectern has given up on a change for now, after a day of trying.",
-        "Mend what is named there, then resume it.",
+        "Mend what is said to be wrong, then resume it.",
     ),
     Kind.NOT_RECORDED: _About(
         Severity.SOON,

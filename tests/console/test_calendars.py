@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from app.calendars import keeping
+from app.calendars.days import Said
+from app.http.errors import PreconditionFailed
 from app.recordings.models import RecordingCalendar
 from tests.calendars.campus import NAME, day, say, section, sessions
 from tests.console.conftest import GIVEN, Person, somebody
-from tests.console.test_pages import HOSTILE, Tags
+from tests.console.hostile import TITLES
+from tests.console.test_pages import Tags
 from tests.service import Json, Lectern, lectern
 
 ADDRESS = f"/console/calendars/{NAME}"
@@ -68,6 +72,16 @@ def test_a_form_counts_once_and_for_what_it_was_made_for(campus: Lectern, regist
     assert ADDRESS in again.text
     assert len(campus.get(f"/calendars/{NAME}")["days"]) == 1
     assert registrar.get(asked).headers["Location"] == f"{ADDRESS}?said=already"
+
+
+def test_what_is_said_between_a_look_and_its_form_is_not_lost(campus: Lectern) -> None:
+    before = campus.get(f"/calendars/{NAME}")["version"]
+    say(campus, day(3))  # by somebody else
+    with campus.app.state.database.write() as session, pytest.raises(PreconditionFailed):
+        keeping.say(session, NAME, Said(None, ()), "registrar", before)
+    with campus.app.state.database.write() as session, pytest.raises(PreconditionFailed):
+        keeping.say(session, NAME, Said(None, ()), "registrar", 0)  # as if it were new
+    assert [one["from"] for one in campus.get(f"/calendars/{NAME}")["days"]] == [day(3)]
 
 
 def test_a_day_that_is_taken_out_brings_its_sessions_back(campus: Lectern, registrar: Person) -> None:
@@ -188,8 +202,8 @@ def test_an_installation_without_calendars_says_what_comes_next(tmp_path: Path) 
 
 def test_what_others_call_days_breaks_no_page(campus: Lectern, registrar: Person) -> None:
     shapes = set()
-    for number, text in enumerate(HOSTILE):
-        name = text[:85].replace("\x00", "")
+    for number, text in enumerate(TITLES):
+        name = text.encode()[:256].decode(errors="ignore")
         say(campus, {"name": name, "date": day(20 + number)}, name="hostile", title=name)
         year = day(20 + number)[:4]
         page = registrar.get(f"/console/calendars/hostile?year={year}").text

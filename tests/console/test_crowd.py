@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from app.database.types import utc_now
+from tests.console.conftest import somebody
 from tests.console.crowd import FIRST, ROOMS, SESSIONS, SILENT, STUCK, fill, name_of, seed
 from tests.service import Lectern, lectern
 
@@ -73,3 +74,11 @@ def test_an_encoder_is_no_trouble_on_a_day_on_which_nobody_needs_it(crowded: Lec
     text = crowded.client.get(f"/console?day={DAY + timedelta(days=7)}").text
     assert "silent since" in text
     assert "0 in trouble" in text
+
+
+def test_rooms_that_come_later_can_be_looked_for_all_the_same(service: Lectern) -> None:
+    """The field is no part of what is brought up to date: whoever types into it would lose it."""
+    person = somebody(service, "nobody-s-rooms", "recordings:read")
+    text = person.get("/console").text
+    assert rooms(text) == []
+    assert text.index('role="search"') < text.index('data-live="which"') < text.index('data-live="day"')

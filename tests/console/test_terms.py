@@ -11,9 +11,10 @@ from sqlalchemy import event
 from app.http.errors import InvalidDocument
 from app.terms.comparing.items import Kind
 from tests.console.conftest import GIVEN, Person, somebody
+from tests.console.hostile import TITLES
 from tests.console.test_crowd import LIGHT
-from tests.console.test_pages import HOSTILE, Tags
-from tests.service import Json, Lectern, lectern
+from tests.console.test_pages import Tags
+from tests.service import Json, Lectern, eventually, lectern
 from tests.terms.campus import TERM, Registrar, add_rooms, but, section
 
 ADDRESS = "/console/terms/2027S"
@@ -67,7 +68,7 @@ def test_a_plan_is_reviewed_and_applied(service: Lectern, term: Registrar, regis
     term.ended(term.shown(plan["id"])["apply_id"])
     page = registrar.get(done.headers["Location"]).text
     assert "2 of 2 items" in page
-    assert "data-follow" not in page
+    assert "data-every" not in page
     assert len(term.recordings()) == 2
     listed = registrar.get("/console/terms").text
     assert "Spring 2027" in listed
@@ -142,7 +143,7 @@ def test_an_apply_is_stopped_and_resumed(service: Lectern, term: Registrar, regi
         apply_id = term.begin(plan)
         page = registrar.get(ADDRESS).text
         assert "0 of 3 items" in page
-        assert "data-follow" in page
+        assert "data-every" in page
         assert '<noscript><meta http-equiv="refresh"' in page
         stop, resume = (f"{ADDRESS}/applies/{apply_id}/{act}" for act in ("stop", "resume"))
         assert stop in page
@@ -175,11 +176,15 @@ def test_a_plan_that_is_being_made_or_came_to_nothing_says_so(term: Registrar, r
     plan_id = planner.begin("registrar", "2027S")
     page = registrar.get(ADDRESS).text
     assert "being made" in page
-    assert "data-follow" in page
+    assert "data-every" in page
     planner._fail(plan_id, InvalidDocument("The body is not JSON."))
     page = registrar.get(ADDRESS).text
-    assert "The body is not JSON." in page
+    assert "could not be read: The body is not JSON." in page
+    assert "lectern term plan 2027S" in page  # there is none to review yet
+    page = registrar.get(f"{ADDRESS}/plans/{plan_id}").text
     assert "No plan came of it." in page
+    assert "unreadable" in registrar.get("/console/terms").text
+    eventually(lambda: '<a href="/console/terms">Look</a>' in registrar.get("/console").text)  # the finding's
 
 
 def test_somebody_is_opted_out_and_in_again(service: Lectern, term: Registrar, registrar: Person) -> None:
@@ -228,7 +233,7 @@ def test_a_term_of_another_client_is_not_there(service: Lectern, term: Registrar
 
 def test_what_others_call_things_breaks_no_page(term: Registrar, registrar: Person) -> None:
     shapes = set()
-    for text in HOSTILE:
+    for text in TITLES:
         term.set(name=text)
         one = section("20000", title=text)
         plan = term.plan([one, section("30000", title=text, room="ENG 404"), section("30001", room=text[:50])])

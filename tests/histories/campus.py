@@ -105,10 +105,11 @@ class Campus:
 
     def taken(self, name: str) -> list[Span]:
         """When others have booked a room."""
+        links = self.links()
         return [
             (datetime.fromtimestamp(one["startDate"], UTC), datetime.fromtimestamp(one["endDate"], UTC))
             for one in self.strangers.values()
-            if self.links().get(one["id"]) == {name}
+            if links.get(one["id"]) == {name}
         ]
 
     def links(self) -> dict[int, set[str]]:

@@ -74,6 +74,17 @@ def test_a_notice_that_is_refused_holds_up_its_own_recording_alone(post: Post) -
     assert len(receiver.taken) == 5, "each once: nothing was ever lost"
 
 
+def test_a_notice_waits_for_the_one_before_it_though_it_would_be_taken_itself(post: Post) -> None:
+    receiver = post.receiver()
+    receiver.refuses = lambda notice: notice["data"]["number"] == 1
+    post.deliver()
+    post.tell(A, B, A, B)
+    eventually(lambda: receiver.of(B) == [2, 4])
+    assert receiver.of(A) == []
+    receiver.refuses = lambda _notice: False
+    eventually(lambda: receiver.of(A) == [1, 3])
+
+
 def test_after_a_few_tries_in_vain_it_is_one_try_now_and_then(post: Post) -> None:
     """A receiver that is away is not asked for each of a thousand notices."""
     receiver = post.receiver(behaviour="fail")

@@ -21,7 +21,7 @@ from app.calendars.reading import Body
 from app.calendars.schemas import CalendarPreview, CalendarSummary, CalendarView, DayView, NamedDays, Progress
 from app.console.people import read_as
 from app.console.views.months import Cell, weeks
-from app.console.words import WEEKDAYS, Asked, count, date_in_words
+from app.console.words import WEEKDAYS, Asked, count, date_in_words, isolated
 from app.database.database import Database
 from app.database.types import utc_now
 from app.http.errors import NotFound
@@ -293,7 +293,7 @@ def what_again_does(seen: Shown) -> Asked:
 
 def what_deleting_does(seen: Shown) -> Asked:
     entries = count(len(seen.view.days), "entry", "entries")
-    what = f"This takes {seen.called} away, with {entries}. No recording names it."
+    what = f"This takes {isolated(seen.called)} away, with {entries}. No recording names it."
     return Asked("Take this calendar away?", what, "Take it away", dangerous=True)
 
 

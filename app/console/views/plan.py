@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from app.console.words import REASONS, Asked, count, cut
+from app.console.words import REASONS, Asked, count, cut, isolated
 from app.terms import showing
 from app.terms.comparing.guards import allowing
 from app.terms.comparing.items import APPLIED, Kind
@@ -181,7 +181,7 @@ def _why(item: ItemView, grace: int) -> list[str]:
 
 def _reason(item: ItemView) -> str:
     if item.reason == "opted_out":
-        return f"{item.because if item.because != item.section else 'The section'} has opted out."
+        return f"{isolated(item.because or '') if item.because != item.section else 'The section'} has opted out."
     return REASONS.get(item.reason or "", f"{_upper((item.reason or '').replace('_', ' '))}.")
 
 
@@ -212,7 +212,7 @@ def _changed(change: Any) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, list):
         value = ", ".join(map(str, value))
-    return cut(str(value), LONGEST_VALUE) if value not in (None, "") else "nothing"
+    return isolated(cut(str(value), LONGEST_VALUE)) if value not in (None, "") else "nothing"
 
 
 def _touched(item: ItemView) -> str:

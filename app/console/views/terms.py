@@ -11,15 +11,15 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from app.console.views import plan as plans
-from app.console.words import Asked
+from app.console.words import Asked, isolated
 from app.database.database import Database
 from app.http.errors import NotFound
 from app.terms import keeping, showing
 from app.terms.answering import term_view
-from app.terms.models import Apply, Plan
+from app.terms.models import Apply, Plan, PlanStatus
 from app.terms.schemas import ApplyView, PlanView, SectionView, TermView
 
-EARLIER = 10  # plans that are listed below the one that is shown
+OTHERS = 10  # plans that are listed below the one that is shown
 LONGEST_SETTINGS = 20_000  # characters
 MOST_OPTED_OUT = 100  # ids of each kind on the page; the others are counted
 
@@ -36,32 +36,38 @@ class Query(BaseModel):
     said: str = ""
 
 
+class PlanHead(NamedTuple):
+    """`told` is its summary, or why nothing came of it."""
+
+    id: str
+    created_at: datetime
+    state: str
+    told: str
+
+
 class Listed(NamedTuple):
-    """A term. The states are of `words.STATES`."""
+    """A term. The states are of `words.STATES`. `refused`: what was sent last, if nothing came of it."""
 
     term: TermView
     plan: PlanView | None
     plan_state: str
     apply: ApplyView | None
     apply_state: str
-
-
-class PlanHead(NamedTuple):
-    id: str
-    created_at: datetime
-    state: str
-    summary: str | None
+    refused: PlanHead | None
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """`busy`: another plan than the shown one, whose apply is not over yet."""
+    """`busy`: another plan than the shown one, whose apply is not over yet. `refused`: what was sent last, if nothing
+    came of it.
+    """
 
     term: TermView
     zone: str
     plan: plans.Shown | None
     busy: ApplyView | None
-    earlier: Sequence[PlanHead]
+    refused: PlanHead | None
+    others: Sequence[PlanHead]
     section: SectionView | None
     asked: str
 
@@ -103,7 +109,8 @@ def _listed(session: Session, client: str, name: str) -> Listed:
     own = showing.apply_view(session, client, name, plan.apply_id) if plan and plan.apply_id else None
     apply = own or _last_apply(session, client, name)
     state = plans.state_of(plan, own) if plan else ""
-    return Listed(term, plan, state, apply, plans.apply_state(apply) if apply else "")
+    refused = _refused(_latest(session, client, name, 1))
+    return Listed(term, plan, state, apply, plans.apply_state(apply) if apply else "", refused)
 
 
 def _last_apply(session: Session, client: str, name: str) -> ApplyView | None:
@@ -126,13 +133,16 @@ def shown(database: Database, client: str, name: str, plan_id: str | None, asked
         plan_id, grace = plan_id or term.plan_id, term.settings.missing_grace_hours
         plan = plans.shown(session, client, name, plan_id, wanted, grace) if plan_id else None
         busy = _last_apply(session, client, name)
+        latest = _latest(session, client, name, OTHERS + 1)
+        refused = _refused(latest)
         section = asked.section.strip()
         return Shown(
             term,
             term.settings.time_zone or default_zone,
             plan,
             busy if busy and busy.status != "done" and busy.plan_id != plan_id else None,
-            _earlier(session, client, name, plan_id),
+            refused if refused and refused.id != plan_id else None,
+            [one for one in latest if one.id != plan_id][:OTHERS],
             _section(session, client, name, section) if section else None,
             section,
         )
@@ -145,21 +155,24 @@ def _section(session: Session, client: str, name: str, section: str) -> SectionV
         return None
 
 
-def _earlier(session: Session, client: str, name: str, but: str | None) -> list[PlanHead]:
-    """The latest plans of the term, but for one."""
+def _latest(session: Session, client: str, name: str, number: int) -> list[PlanHead]:
     latest = (
         select(Plan)
         .where(col(Plan.client) == client, col(Plan.term) == name)
         .order_by(col(Plan.number).desc())
-        .limit(EARLIER + 1)
+        .limit(number)
     )
     found = []
     for row in session.execute(latest).scalars():
-        if row.id != but:
-            view = showing.shown_plan(session, row)
-            apply = showing.apply_view(session, client, name, view.apply_id) if view.apply_id else None
-            found.append(PlanHead(view.id, view.created_at, plans.state_of(view, apply), view.summary))
-    return found[:EARLIER]
+        view = showing.shown_plan(session, row)
+        apply = showing.apply_view(session, client, name, view.apply_id) if view.apply_id else None
+        told = view.problem.detail if view.problem else view.summary
+        found.append(PlanHead(view.id, view.created_at, plans.state_of(view, apply), told or ""))
+    return found
+
+
+def _refused(latest: Sequence[PlanHead]) -> PlanHead | None:
+    return latest[0] if latest and latest[0].state == PlanStatus.FAILED else None
 
 
 # What would happen
@@ -179,12 +192,12 @@ def version_of(term: TermView) -> str:
 
 
 def what_opting_does(wanted: OptOut, *, out: bool) -> Asked:
-    of = "section " if wanted.who == "sections" else ""
+    of = f"section {isolated(wanted.id)}" if wanted.who == "sections" else isolated(wanted.id)
     if out:
-        what = f"From the next plan on, nothing of {of}{wanted.id} is recorded. What was recorded stays."
-        return Asked(f"Opt {of}{wanted.id} out?", what, "Opt out", dangerous=True)
-    what = f"From the next plan on, {of}{wanted.id} is recorded again, where the timetable says so."
-    return Asked(f"Opt {of}{wanted.id} back in?", what, "Opt back in")
+        what = f"From the next plan on, nothing of {of} is recorded. What was recorded stays."
+        return Asked(f"Opt {of} out?", what, "Opt out", dangerous=True)
+    what = f"From the next plan on, {of} is recorded again, where the timetable says so."
+    return Asked(f"Opt {of} back in?", what, "Opt back in")
 
 
 SAID = {

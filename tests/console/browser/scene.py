@@ -12,11 +12,16 @@ from tests.processes import Program
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 Json = dict[str, Any]
 
-# Whatever is wider than its place, and could be scrolled to; the axis may be.
-_SIDEWAYS = """() => [...document.querySelectorAll("*")]
-    .filter((one) => one.scrollWidth > one.clientWidth + 1 && !one.matches(".axis"))
-    .filter((one) => one === document.documentElement || /auto|scroll/.test(getComputedStyle(one).overflowX))
-    .map((one) => one.outerHTML.slice(0, 120))"""
+# What can be scrolled sideways in its place, and, if the page can, what is beyond its edge; the axis may.
+_SIDEWAYS = """() => {
+    const edge = document.documentElement.clientWidth + 1;
+    const all = [...document.querySelectorAll("body *")].filter((one) => !one.closest(".axis"));
+    const beyond = document.documentElement.scrollWidth > edge
+        ? all.filter((one) => one.getBoundingClientRect().right > edge) : [];
+    const wide = all.filter((one) => one.scrollWidth > one.clientWidth + 1
+        && /auto|scroll/.test(getComputedStyle(one).overflowX));
+    return [...beyond, ...wide].map((one) => one.outerHTML.slice(0, 120));
+}"""
 
 
 def api(service: Program) -> httpx.Client:

@@ -88,7 +88,7 @@ def test_a_stuck_chain_is_taken_up_from_the_finding_on_the_day(browser: Browser,
     made = place.stuck(resource=resource)
     with opened(browser, scripts=scripts) as page:
         sign_in(page, place.service)
-        finding = page.get_by_role("article").filter(has_text="“Stuck” is stuck")
+        finding = page.get_by_role("article").filter(has_text="“Stuck”")
         expect(page.get_by_role("link", name="in trouble")).to_contain_text("1 in trouble")
         finding.get_by_role("link", name="Look").click()
         expect(page.get_by_role("heading", name="Where it stands")).to_be_visible()

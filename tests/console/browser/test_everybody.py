@@ -54,7 +54,8 @@ def made(full: Program) -> dict[str, Json]:
             recurrence = {"frequency": "daily", "count": 100}
             more = {"reference_id": f"many-{number}", "title": f"Many {number}", "recurrence": recurrence}
             found["many"] = client.post("/recordings", json=many | more).raise_for_status().json()
-        assert client.post("/recordings", json=many | {"on_conflict": "reject"}).status_code == 409
+        refused = client.post("/recordings", json=many | {"reference_id": "refused", "on_conflict": "reject"})
+        assert refused.json()["code"] == "schedule_conflict", refused.text
         said = {"state": "error", "detail": "W" * 200}
         client.put(f"/resources/{room}/state", json=said).raise_for_status()
         return found
