@@ -35,6 +35,7 @@ LOOKS: Sequence[Callable[[View], Iterable[Finding]]] = (
     recordings.calendar_behind,
     recordings.term_refused,
     recordings.chain_waiting,
+    service.webhook_failing,
 )
 
 

@@ -70,12 +70,12 @@ def chain_stuck(view: View) -> Iterator[Finding]:
         recording_id, error = _recording(row.subject), row.error or {}
         own = whose.get(recording_id)
         is_sweep = row.operation == SWEEP
-        wrong = f"step {error.get('step')}: {error.get('detail')}"
+        where = f"{row.operation}, step {error['step']}" if error.get("step") else row.operation
         yield finding(
             Kind.CHAIN_STUCK,
             row.id,
             row.updated_at,
-            f"{_title(own)} is stuck ({row.operation}, {wrong})",
+            f"Lectern has given up on {_title(own)} for now ({where}): {_said(error)}",
             client=own.client if own else NOBODY,
             recording_id=recording_id,
             resource=own.resource if own else None,
@@ -104,7 +104,7 @@ def chain_waiting(view: View) -> Iterator[Finding]:
             Kind.CHAIN_WAITING,
             row.id,
             row.created_at,
-            f"{_title(own)} waits since {at(row.created_at)} ({row.operation})",
+            f"A change of {_title(own)} has waited since {at(row.created_at)} ({row.operation})",
             client=own.client if own else NOBODY,
             recording_id=row.subject,
             resource=own.resource if own else None,
@@ -257,8 +257,8 @@ def _recording(subject: str) -> str:
 
 
 def _title(own: Named | None) -> str:
-    return f"“{own.title}”" if own else "A recording that is no more"
+    return f"“{own.title}”" if own else "a recording that is no more"
 
 
 def _said(problem: Mapping[str, Any]) -> str:
-    return str(problem.get("detail") or problem.get("title") or "it was refused")
+    return str(problem.get("detail") or problem.get("title") or "nothing more is known")

@@ -37,6 +37,7 @@ class Kind(StrEnum):
     CALENDAR_BEHIND = "calendar_behind"
     TERM_REFUSED = "term_refused"
     CHAIN_WAITING = "chain_waiting"
+    WEBHOOK_FAILING = "webhook_failing"
 
 
 class Subject(Out):

@@ -26,8 +26,17 @@ def find_term(session: Session, client: str, name: str) -> Term:
     return found
 
 
+def of_client(session: Session, client: str) -> Sequence[Term]:
+    """The client's terms, the latest first."""
+    mine = select(Term).where(col(Term.client) == client)
+    return session.execute(mine.order_by(col(Term.created_at).desc(), col(Term.name))).scalars().all()
+
+
 def put(session: Session, client: str, name: str, settings: TermSettings) -> bool:
-    """Makes the term, or sets it anew. Returns whether it is new. Raises RequestValidationError."""
+    """Makes the term, or sets it anew. Returns whether it is new. Raises RequestValidationError.
+
+    Who has opted out stays so unless the settings say it: people decide that, and settings come from a job.
+    """
     known = look_up(session, settings.calendars).versions
     unknown = [place for place, calendar in enumerate(settings.calendars) if calendar not in known]
     if unknown:
@@ -39,7 +48,8 @@ def put(session: Session, client: str, name: str, settings: TermSettings) -> boo
     if term is None:
         session.add(Term(client=client, name=name, settings=said))
         return True
-    term.settings, term.updated_at = said, utc_now()
+    opted = dict(term.settings.get("opt_outs") or {}) | (said.get("opt_outs") or {})
+    term.settings, term.updated_at = said | {"opt_outs": opted}, utc_now()
     session.add(term)
     return False
 

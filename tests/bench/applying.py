@@ -121,7 +121,7 @@ def beside() -> None:
     with service(list(ROOMS.values())) as (_, client):
         post()  # signs in
         alone = statistics.median(post() for _ in range(SINGLE))
-        apply, times = begun(client, of_term), []
+        apply, times = begun(client, of_term), list[float]()
         while counts(client, apply)["pending"] and len(times) < SINGLE:
             times.append(post())
         busy = statistics.median(times)

@@ -32,7 +32,7 @@ HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 @contextmanager
-def serving(folder: Path, transport: httpx.BaseTransport, **values: float) -> Iterator[Server]:
+def serving(folder: Path, transport: httpx.BaseTransport, **values: float | str) -> Iterator[Server]:
     """The service in a thread of this process, on a port of its own."""
     chosen = settings(with_tables(folder), port=0, connections=MOST, stop_seconds=2, **values)
     server = Server(create_app(chosen, transport=transport), chosen)
@@ -134,6 +134,22 @@ def test_the_rest_of_a_request_that_was_answered_is_not_waited_for(server: Serve
     assert asked(server, endless).startswith(b"HTTP/1.1 413")
 
 
+def test_a_request_that_is_refused_before_it_is_here_ends_no_connection(tmp_path: Path) -> None:
+    head = b"POST /recordings HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+    with (
+        closing(Sandbox()) as sandbox,
+        serving(tmp_path, SandboxTransport(sandbox), request_seconds=1.0, api_keys="a=" + "k" * 40) as server,
+        connected(server) as connection,
+    ):
+        for _ in range(3):
+            connection.sendall(head)
+            assert read(connection, until=b"}").startswith(b"HTTP/1.1 401")
+            connection.sendall(b"{bad}" + HEALTH)
+            assert read(connection, until=b"}").startswith(b"HTTP/1.1 200")
+        connection.sendall(head)
+        assert b" 401 " in read(connection)  # and the rest is not waited for
+
+
 def test_a_connection_that_is_kept_is_not_one_that_sends_nothing(server: Server) -> None:
     with connected(server) as connection:
         for _ in range(3):
@@ -145,8 +161,9 @@ def test_a_connection_that_is_kept_is_not_one_that_sends_nothing(server: Server)
 
 
 def test_requests_that_come_together_are_answered_one_after_the_other(server: Server) -> None:
-    with connected(server, HEALTH * 3 + HEALTH[:10]) as connection:
-        assert read(connection).count(b"HTTP/1.1 200") == 3  # and the rest of the fourth is not waited for
+    for rest in (HEALTH[:10], b"POST /recordings HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nx"):
+        with connected(server, HEALTH * 3 + rest) as connection:
+            assert read(connection).count(b"HTTP/1.1 200") == 3  # and the rest of the fourth is not waited for
 
 
 @pytest.mark.parametrize("size", [MAX_HEAD + 1, 60_000, 1_000_000])

@@ -138,3 +138,26 @@ def test_a_body_that_ends_in_the_middle_makes_no_plan(tmp_path: Path) -> None:
         time.sleep(0.5)
         assert client.get("/terms/t").json()["plan_id"] is None
         assert client.get("/healthz").is_success
+
+
+def test_a_key_with_slashes_is_found_and_opted_out(registrar: Registrar) -> None:
+    """As those of Syllabus Plus: `COMP101/LEC/01`."""
+    registrar.plan([section("COMP101/LEC/01")])
+    encoded = "COMP101%2FLEC%2F01"
+    assert registrar.service.get(f"{registrar.path}/sections/{encoded}")["section"] == "COMP101/LEC/01"
+    assert registrar.service.client.put(f"{registrar.path}/opt-outs/sections/{encoded}").status_code == 204
+    (item,) = registrar.items(registrar.plan([section("COMP101/LEC/01")]))
+    assert (item["kind"], item["reason"]) == ("skipped", "opted_out")
+    assert registrar.service.client.delete(f"{registrar.path}/opt-outs/sections/{encoded}").status_code == 204
+
+
+def test_of_two_new_ones_that_overlap_each_says_that_neither_is_made(registrar: Registrar) -> None:
+    items = registrar.items(registrar.plan([section("A"), section("B", start="09:30", end="10:20")]))
+    assert [(one["kind"], "neither is made" in one["because"]) for one in items] == [("conflict", True)] * 2
+
+
+def test_what_is_missing_is_counted_in_sections(registrar: Registrar) -> None:
+    registrar.applied([section("A"), section("B", "SCI 210")])
+    assert (
+        registrar.plan([section("A")])["summary"] == "nothing to create or change; 1 section is missing from the input"
+    )

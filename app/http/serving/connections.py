@@ -7,6 +7,8 @@
 Awaited for longer than `seconds`: closed. Kept: uvicorn closes it, after its `timeout_keep_alive`. An answer that
 nobody takes for ANSWER_SECONDS: closed. When there are `most`, whoever has been awaited or kept for longest makes room
 for the next; where all are being answered, RESERVED more are let in, to ask how the service is (app/http/limits.py).
+The rest of a request that was refused before it was here is awaited as well, and dropped: whoever closes on what still
+comes may take the answer back (RFC 9112, 9.6).
 
 uvicorn has none of this: its keep-alive begins after the first answer, and `limit_concurrency` counts requests, those
 of supervisors too.
@@ -162,15 +164,19 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._coming = False
-        self.server_state.awaited.pop(self, None)
+        if self._is_answering:
+            self.server_state.awaited.pop(self, None)
+        else:  # it was answered before; uvicorn, which closes what is kept, does not know of it
+            self.server_state.wait_for(self)
 
     def on_response_complete(self) -> None:
-        answered_early = self._coming and self._head is None
         super().on_response_complete()
-        if answered_early:  # what is left of its request may have no end
-            self.transport.close()
-        elif not self.transport.is_closing() and not self._is_answering:
-            self.server_state.wait_for(self, kept=not self._coming)
+        if self.transport.is_closing():
+            return
+        if self._coming and self not in self.server_state.awaited:  # it began while this one was being answered
+            self.server_state.wait_for(self)
+        elif not self._coming and not self._is_answering:
+            self.server_state.wait_for(self, kept=True)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words
         """Of what is no HTTP. uvicorn's own is plain text."""

@@ -210,8 +210,8 @@ def validated(model: type[M], said: Mapping[str, Any]) -> M:
 
 def sentence(found: Mapping[str, str]) -> str:
     """One of the house's messages, with where it belongs, as a sentence."""
-    detail = found["detail"].rstrip(".")
-    return f"{found['pointer']} {detail}." if detail[:1].islower() else f"{found['pointer']}: {detail}."
+    where, detail = found["pointer"] or "It", found["detail"].rstrip(".")
+    return f"{where} {detail}." if detail[:1].islower() else f"{where}: {detail}."
 
 
 def words_of(said: SectionWords) -> rows.Words:
