@@ -96,7 +96,8 @@ class Applier:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._database = means.database
-        self._begun_at = self._others_at = -LATELY  # by `time.monotonic`
+        self._begun_at = self._others_at = self._claim_at = -LATELY  # by `time.monotonic`
+        self._mine, self._seen = set[str](), set[str]()  # applies, when they were claimed last
         self.thread = Background("terms", self._turn)
 
     def _turn(self) -> float:
@@ -111,12 +112,16 @@ class Applier:
         return PAUSE if mine else POLL
 
     def _claim(self) -> list[str]:
+        """The open applies that are this process's. It claims what is new, and all of them again from time to time."""
         with self._database.read() as session:
-            if session.execute(select(_APPLY.c.id).where(_OPEN).limit(1)).first() is None:
-                return []
-        with self._database.write() as session:
-            mine = {"by": self._means.owner, "lease": self._means.store.lease}
-            return list(session.connection().execute(_CLAIM, mine).scalars())
+            there = set(session.execute(select(_APPLY.c.id).where(_OPEN)).scalars())
+        if there - self._seen or (there and time.monotonic() >= self._claim_at):
+            by = {"by": self._means.owner, "lease": self._means.store.lease}
+            with self._database.write() as session:
+                self._mine = set(session.connection().execute(_CLAIM, by).scalars())
+            self._claim_at = time.monotonic() + min(POLL, self._means.store.lease / 3)
+        self._seen = there
+        return sorted(self._mine & there)
 
     # --- what has begun -------------------------------------------------------------------------------------
 
