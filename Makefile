@@ -33,6 +33,8 @@ bench: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.bench.sockets
 	$(BIN)/python -m tests.bench.terms
 	$(BIN)/python -m tests.bench.calendar
+	$(BIN)/python -m tests.bench.rules
+	$(BIN)/python -m tests.bench.console
 
 soak: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.soak $(if $(HISTORIES),--histories $(HISTORIES))

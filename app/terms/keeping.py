@@ -12,7 +12,7 @@ from app.database.types import utc_now
 from app.http.errors import NotFound
 from app.recordings.document.campus import look_up
 from app.terms.meetings.settings import TermSettings
-from app.terms.models import Plan, Term, TermMeeting
+from app.terms.models import Plan, PlanStatus, Term, TermMeeting
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Who = Literal["instructors", "sections"]
@@ -24,6 +24,12 @@ def find_term(session: Session, client: str, name: str) -> Term:
     if found is None:
         raise NotFound("There is no such term.")
     return found
+
+
+def of_client(session: Session, client: str) -> Sequence[Term]:
+    """The client's terms, the latest first."""
+    mine = select(Term).where(col(Term.client) == client)
+    return session.execute(mine.order_by(col(Term.created_at).desc(), col(Term.name))).scalars().all()
 
 
 def put(session: Session, client: str, name: str, settings: TermSettings) -> bool:
@@ -66,12 +72,12 @@ def opt(session: Session, client: str, name: str, who: Who, key: str, *, out: bo
 
 
 def kept(session: Session, client: str, name: str) -> tuple[int, str | None]:
-    """How many recordings the term keeps, and its latest plan."""
+    """How many recordings the term keeps, and its latest plan of which something came."""
     mine = (col(TermMeeting.client) == client, col(TermMeeting.term) == name, col(TermMeeting.ended_at).is_(None))
     number = session.execute(select(func.count()).select_from(TermMeeting).where(*mine)).scalar_one()
     latest = (
         select(col(Plan.id))
-        .where(col(Plan.client) == client, col(Plan.term) == name)
+        .where(col(Plan.client) == client, col(Plan.term) == name, col(Plan.status) != PlanStatus.FAILED)
         .order_by(col(Plan.number).desc())
         .limit(1)
     )

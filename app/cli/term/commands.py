@@ -28,6 +28,8 @@ Charset = Annotated[str | None, typer.Option(help="Of a CSV file that is neither
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON instead of lines.")]
 Allow = Annotated[list[str] | None, typer.Option(help="A guard that is not to block it. Repeat it for several.")]
 
+TOLD_AFTER = 30.0  # seconds without progress
+
 app = typer.Typer(no_args_is_help=True, help="Plan and apply a whole timetable. Set LECTERN_URL and LECTERN_KEY.")
 
 
@@ -192,17 +194,25 @@ def _show(service: "Service", made: "Json") -> None:
 
 
 def _wait(service: "Service", begun: "Json") -> "Json":
-    """Until it is done, or somebody stops it; in a terminal with a bar."""
+    """Until it is done, or somebody stops it; in a terminal with a bar. If nothing happens for long, says why."""
     from rich.console import Console
     from rich.progress import Progress
 
+    from app.cli.term.printing import waits_for
     from app.cli.term.service import LOOK_EVERY
 
     with Progress(console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal) as bar:
         task = bar.add_task("applying", total=sum(begun["counts"].values()))
+        before, since, told = -1, 0.0, set[str]()
         while begun["status"] == "running":
             counts = begun["counts"]
-            bar.update(task, completed=sum(counts.values()) - counts["pending"] - counts["waiting"])
+            ended = sum(counts.values()) - counts["pending"] - counts["waiting"]
+            bar.update(task, completed=ended)
+            if ended != before:
+                before, since = ended, time.monotonic()
+            elif time.monotonic() - since > TOLD_AFTER and (why := waits_for(begun) or "") not in {"", *told}:
+                told.add(why)
+                typer.echo(f"It waits, and goes on by itself: {why}", err=True)
             time.sleep(LOOK_EVERY)
             begun = service.apply(begun["id"])
     return begun

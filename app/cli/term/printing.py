@@ -76,6 +76,12 @@ def next_step(plan: Json) -> str:
     return f"To apply it: {command}"
 
 
+def waits_for(apply: Json) -> str | None:
+    """What it waits for, if one of its items says so."""
+    problems = (item["problem"] for item in apply["items"] if item["outcome"] == "waiting")
+    return next((problem["detail"] for problem in problems if problem), None)
+
+
 def about_apply(apply: Json) -> Iterator[str]:
     for item in apply["items"]:
         problem = item["problem"] or {}

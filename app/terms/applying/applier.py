@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import Float, and_, bindparam, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel, col
 
@@ -34,7 +34,6 @@ log = structlog.get_logger(__name__)
 
 POLL = 1.0  # seconds between two looks for an apply
 PAUSE = 0.05  # seconds between two looks at its chains
-LEASE = 15.0  # seconds after which another process takes over
 WAITERS = 8  # times as many chains as run at once may wait for Kaltura, or for a room
 LOOKED_AT = 200  # items that are looked at to find one that may begin
 
@@ -53,7 +52,7 @@ _CLAIM = (
             .select()
         )
     )
-    .values(owner=bindparam("by"), lease_until=database_now() + LEASE)
+    .values(owner=bindparam("by"), lease_until=database_now() + bindparam("lease", type_=Float(53)))
     .returning(_APPLY.c.id)
 )
 _AT_WORK = (ChainStatus.QUEUED, ChainStatus.RUNNING, ChainStatus.UNDOING)
@@ -97,7 +96,8 @@ class Applier:
             if session.execute(select(_APPLY.c.id).where(_OPEN).limit(1)).first() is None:
                 return []
         with self._database.write() as session:
-            return list(session.connection().execute(_CLAIM, {"by": self._means.owner}).scalars())
+            mine = {"by": self._means.owner, "lease": self._means.store.lease}
+            return list(session.connection().execute(_CLAIM, mine).scalars())
 
     # --- what has begun -------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """A term's settings: what `PUT /terms/{term}` takes."""
 
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -67,6 +68,16 @@ class OptOuts(In):
     sections: Annotated[list[Key], Field(max_length=20_000)] = Field(
         [], description="Sections that are not recorded.", examples=[["20035"]]
     )
+
+    @cached_property
+    def people(self) -> frozenset[str]:
+        """The instructors, without regard to case."""
+        return frozenset(name.casefold() for name in self.instructors)
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The sections."""
+        return frozenset(self.sections)
 
 
 class Guards(In):

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -72,6 +72,7 @@ class SqlWorld:
     session: Session
     client: str
     now: datetime
+    _resources: dict[str | int, ResourceKey] = field(default_factory=dict)
 
     def documents(self, known: Collection[Known]) -> Mapping[str, Documents]:
         found: dict[str, Documents] = {}
@@ -100,7 +101,8 @@ class SqlWorld:
         return found
 
     def resources(self, names: Collection[str | int]) -> Mapping[str | int, ResourceKey]:
-        return {name: self._resource(name) for name in names}
+        self._resources.update({name: self._resource(name) for name in names if name not in self._resources})
+        return {name: self._resources[name] for name in names}
 
     def _resource(self, name: str | int) -> ResourceKey:
         found = known_resources(self.session, name)
