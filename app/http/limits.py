@@ -21,14 +21,12 @@ MAX_HEAD = 16 * 1024  # bytes of address and headers; a browser behind two proxi
 MAX_BODY = 256 * 1024  # bytes; holds the longest description, 65,535 bytes, also with most of it escaped
 STREAMED = re.compile(r"/terms/[^/]+/plans")  # where an operation reads its body itself, as a stream
 DRAINED = 1024 * 1024  # bytes read and dropped of a body that is too large, so that its sender sees the answer
-DRAINED_OF_STREAMS = 17 * 1024 * 1024  # the same; a term's declaration may have 16 MiB
 
 
 class BodyLimit:
     """Reads a request's body, at most `MAX_BODY` bytes, before anything works on it. Chunked ones too.
 
-    A body in a coding (gzip) is refused. Of one that an operation streams, what it has not read is dropped before its
-    answer is sent.
+    A body in a coding (gzip) is refused.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -40,7 +38,7 @@ class BodyLimit:
             return
         is_coded = any(name == b"content-encoding" and value.lower() != b"identity" for name, value in scope["headers"])
         if scope["method"] == "POST" and STREAMED.fullmatch(scope["path"]) and not is_coded:
-            await self._stream(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         body, size, more = b"", 0, True
         while more and size <= DRAINED:
@@ -68,23 +66,6 @@ class BodyLimit:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self.app(scope, replay, send)
-
-    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        more = True
-
-        async def read() -> Message:
-            nonlocal more
-            message = await receive()
-            more = bool(message.get("more_body", False))
-            return message
-
-        async def answer(message: Message) -> None:
-            dropped = 0
-            while more and dropped <= DRAINED_OF_STREAMS:
-                dropped += len((await read()).get("body", b""))
-            await send(message)
-
-        await self.app(scope, read, answer)
 
 
 class Entrance:

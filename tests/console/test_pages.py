@@ -116,7 +116,9 @@ def test_a_room_shows_its_week(registrar: Person, made: dict[str, str], room: st
     assert "/resources/562931/upcoming.ics" in text
 
 
-@pytest.mark.parametrize("path", ["/console/rooms/1", "/console/rooms/99999999999999999999", "/console/rooms/NO/SUCH"])
+@pytest.mark.parametrize(
+    "path", ["/console/rooms/1", "/console/rooms/99999999999999999999", "/console/rooms/NO/SUCH", "/console/nope"]
+)
 def test_what_is_not_there_is_a_404_page(registrar: Person, path: str) -> None:
     answer = registrar.get(path)
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "text/html; charset=utf-8")

@@ -4,9 +4,11 @@
                      ▲                                                                                    │
                      └──────────────────────────── its first byte ────────────────────────────────────────┘
 
-Awaited for longer than `seconds`: closed. Kept: uvicorn closes it, after its `timeout_keep_alive`. An answer that
-nobody takes for ANSWER_SECONDS: closed. When there are `most`, whoever has been awaited or kept for longest makes room
-for the next; where all are being answered, RESERVED more are let in, to ask how the service is (app/http/limits.py).
+Awaited for longer than `seconds`: closed. So is one that was answered before it was here; what is left of it is read
+and dropped, DROPPED bytes at most: closed at once, its sender might find a reset connection, and no answer. Kept:
+uvicorn closes it, after its `timeout_keep_alive`. An answer that nobody takes for ANSWER_SECONDS: closed. When there
+are `most`, whoever has been awaited or kept for longest makes room for the next; where all are being answered, RESERVED
+more are let in, to ask how the service is (app/http/limits.py).
 
 uvicorn has none of this: its keep-alive begins after the first answer, and `limit_concurrency` counts requests, those
 of supervisors too.
@@ -31,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 RESERVED = 16
 ANSWER_SECONDS = 60.0
+DROPPED = 17 * 1024 * 1024  # a term's declaration has 16 MiB at most
 BACKLOG = 64  # accepted at once, before any of them is looked at here: each has a descriptor meanwhile
 OWN_DESCRIPTORS = 400  # for databases, Kaltura, and what is accepted and not yet here, or closed and still here
 TOLD_EVERY = 60.0  # seconds between two lines of one kind in the log: what a stranger can cause fills no disk
@@ -123,6 +126,7 @@ class Connection(HttpToolsProtocol):
 
     server_state: Connections
     _coming = False  # a request has begun, and is not here in full
+    _dropped: int | None = None  # bytes of it that came after its answer; None: it is not answered
     _head: int | None = None  # bytes of its head so far, but for those that came with its first one; None: it is here
 
     @property
@@ -151,7 +155,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._coming, self._head = True, 0
+        self._coming, self._head, self._dropped = True, 0, None
         if not self._is_answering:
             self.server_state.wait_for(self)
 
@@ -159,18 +163,33 @@ class Connection(HttpToolsProtocol):
         self._head = None
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        if self._dropped is not None:
+            self._dropped += len(body)
+            if self._dropped > DROPPED:
+                self.transport.close()
+
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._coming = False
         self.server_state.awaited.pop(self, None)
+        if self._dropped is not None and not self.transport.is_closing():
+            self._keep()
 
     def on_response_complete(self) -> None:
         answered_early = self._coming and self._head is None
         super().on_response_complete()
-        if answered_early:  # what is left of its request may have no end
-            self.transport.close()
+        if answered_early:
+            self._dropped = 0
         elif not self.transport.is_closing() and not self._is_answering:
             self.server_state.wait_for(self, kept=not self._coming)
+
+    def _keep(self) -> None:
+        """For the next request. uvicorn has let go of its timer: something came after the answer."""
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self.server_state.wait_for(self, kept=True)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words
         """Of what is no HTTP. uvicorn's own is plain text."""
