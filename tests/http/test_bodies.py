@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -26,7 +27,7 @@ def test_who_is_refused_while_a_declaration_is_on_its_way_sees_why_and_may_go_on
     ):
         threading.Event().wait(0.3)  # as clients that send the head by itself
         connection.sendall(BODY)
-        assert read(connection, until=b"}").startswith(b"HTTP/1.1 415")
+        assert read(connection, until=b"}").startswith(b"HTTP/1.1 404")
         connection.sendall(HEALTH)
         assert read(connection, until=b"}").startswith(b"HTTP/1.1 200")
 
@@ -39,3 +40,14 @@ def test_a_compressed_body_is_refused_as_what_it_is(tmp_path: Path, method: str,
     with lectern(tmp_path) as service:
         answer = service.client.request(method, path, content=gzip.compress(BODY), headers=headers)
         assert "Content-Encoding" in problem(answer, 415, "unsupported_media_type")["detail"]
+
+
+def test_a_request_that_is_given_up_half_way_is_not_counted_as_our_mistake(tmp_path: Path) -> None:
+    half = b"POST /recordings HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"
+    with closing(Sandbox()) as sandbox, serving(tmp_path, SandboxTransport(sandbox)) as server:
+        with connected(server, half):
+            threading.Event().wait(0.3)
+        with connected(server, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n") as connection:
+            metrics = read(connection, until=b"process_start").decode()
+    assert re.search(r'lectern_http_requests_total\{method="POST",route="none",status="499"\} 1\.0', metrics)
+    assert not re.search(r'http_requests_total.*status="500"', metrics)
