@@ -14,6 +14,7 @@ from app.console.views import one, search
 from app.console.views.axis import style_sheet
 from app.console.views.room import week_of
 from app.console.views.today import Asked, today
+from app.http.fields import Line
 from app.http.threads import Reading
 from app.recordings.document.document import EXAMPLE
 
@@ -87,8 +88,8 @@ def show_recording(
     )
 
 
-@pages.get("/rooms/{id}")
-def show_room(request: Request, person: Viewer, database: Reading, id: int, day: Day = None) -> Response:
+@pages.get("/rooms/{id:path}")
+def show_room(request: Request, person: Viewer, database: Reading, id: Line, day: Day = None) -> Response:
     request.app.state.refreshers.ask()
     seen = week_of(request, database, person, id, day)
     return page(request, "room.html", seen=seen, labels={name: state.word for name, state in words.STATES.items()})

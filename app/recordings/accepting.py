@@ -36,7 +36,7 @@ from app.recordings.document.document import RecordingDocument
 from app.recordings.document.preview import Preview, preview
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.reading import queries
-from app.recordings.scheduling.accept import Accepted, lock_and_reload, resume_chain
+from app.recordings.scheduling.accept import Accepted, resume_chain
 from app.recordings.scheduling.context import Tools
 from app.recordings.whose import Reference
 from app.resources.models import Occurrence
@@ -128,22 +128,28 @@ class Acceptance:
         occurrence_id: str,
         act: Callable[[Session, Store, Recording, Occurrence], Accepted],
         wait: float,
+        if_match: str | None = None,
     ) -> Response:
         """200 with the changed occurrence, 202 while it goes on."""
 
         def accept(session: Session) -> Accepted:
-            recording = lock_and_reload(session, self.store, whose.find(session, client, recording_id))
+            recording = requests.lock_if_match(session, self.store, client, recording_id, if_match)
             occurrence = one_occurrence.find_occurrence(session, recording, occurrence_id)
             return act(session, self.store, recording, occurrence)
 
         return await self._run(client, accept, wait, recording_id, occurrence_id)
 
-    async def put(self, client: Client, document: RecordingDocument, wait: float) -> Response:
+    async def put(self, client: Client, document: RecordingDocument, if_match: str | None, wait: float) -> Response:
         """201 with a new recording, 200 with a changed one, 204 for one that is as the document says."""
         draft = await self._draft(client, document)
-        return await self._run(
-            client, lambda session: requests.put(session, self.store, document, draft, self.default_zone), wait
-        )
+
+        def accept(session: Session) -> Accepted:
+            if if_match is not None and document.reference_id is not None:
+                named = Reference(document.reference_id)
+                requests.lock_if_match(session, self.store, client, named, if_match)
+            return requests.put(session, self.store, document, draft, self.default_zone)
+
+        return await self._run(client, accept, wait)
 
     async def _draft(self, client: Client, document: RecordingDocument) -> drafts.Draft:
         campus = await self.threads.reading.run(self._campus, document) if document.calendars else NOTHING

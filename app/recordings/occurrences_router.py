@@ -11,6 +11,7 @@ from app.recordings.parameters import (
     CHANGING_ONE,
     ONE_GOES_ON,
     Accepting,
+    IfMatch,
     OccurrenceId,
     Prefer,
     RecordingId,
@@ -37,6 +38,7 @@ async def move_occurrence(
     client: Writer,
     accepting: Accepting,
     prefer: Prefer = None,
+    if_match: IfMatch = None,
 ) -> Response:
     """Gives one session another time or length, also where the recurrence has none, another resource, or a title.
 
@@ -44,7 +46,7 @@ async def move_occurrence(
     stopped or extended by `duration_minutes`: encoders see that at once. It is not extended into what is booked there.
     """
     change = partial(one_occurrence.change_one, wanted=wanted)
-    return await accepting.change_occurrence(client, id, occurrence_id, change, wait_of(prefer))
+    return await accepting.change_occurrence(client, id, occurrence_id, change, wait_of(prefer), if_match)
 
 
 @router.delete(
@@ -55,10 +57,16 @@ async def move_occurrence(
     responses={**ONE_GOES_ON, **responses(*CHANGING_ONE)},
 )
 async def cancel_occurrence(
-    id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
+    id: RecordingId,
+    occurrence_id: OccurrenceId,
+    client: Writer,
+    accepting: Accepting,
+    prefer: Prefer = None,
+    if_match: IfMatch = None,
 ) -> Response:
     """Cancels one session; stops one that runs. Harmless to repeat; `restore` takes a cancellation back."""
-    return await accepting.change_occurrence(client, id, occurrence_id, one_occurrence.cancel_one, wait_of(prefer))
+    act = one_occurrence.cancel_one
+    return await accepting.change_occurrence(client, id, occurrence_id, act, wait_of(prefer), if_match)
 
 
 @router.post(
@@ -69,7 +77,13 @@ async def cancel_occurrence(
     responses={**ONE_GOES_ON, **responses(*CHANGING_ONE)},
 )
 async def restore_occurrence(
-    id: RecordingId, occurrence_id: OccurrenceId, client: Writer, accepting: Accepting, prefer: Prefer = None
+    id: RecordingId,
+    occurrence_id: OccurrenceId,
+    client: Writer,
+    accepting: Accepting,
+    prefer: Prefer = None,
+    if_match: IfMatch = None,
 ) -> Response:
     """Schedules a session again that was cancelled or excluded, at the time that it had."""
-    return await accepting.change_occurrence(client, id, occurrence_id, one_occurrence.restore, wait_of(prefer))
+    act = one_occurrence.restore
+    return await accepting.change_occurrence(client, id, occurrence_id, act, wait_of(prefer), if_match)

@@ -78,9 +78,10 @@ async def put_recording(
     client: Writer,
     accepting: Accepting,
     prefer: Prefer = None,
+    if_match: IfMatch = None,
 ) -> Response:
     """For a sync that sends everything every night: what is new is scheduled, what differs is changed."""
-    return await accepting.put(client, document.referring_to(reference_id), wait_of(prefer))
+    return await accepting.put(client, document.referring_to(reference_id), if_match, wait_of(prefer))
 
 
 @router.patch(

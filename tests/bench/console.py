@@ -15,7 +15,7 @@ from app.database.types import utc_now
 from app.http.requests import configure_logs
 from app.main import create_app
 from tests.client import client_of
-from tests.console.crowd import ROOMS, SESSIONS, fill
+from tests.console.overfull.crowd import ROOMS, SESSIONS, fill
 from tests.service import settings, with_tables
 
 DAY = utc_now().date() + timedelta(days=30)

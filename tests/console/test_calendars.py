@@ -14,7 +14,7 @@ from app.http.errors import PreconditionFailed
 from app.recordings.models import RecordingCalendar
 from tests.calendars.campus import NAME, day, say, section, sessions
 from tests.console.conftest import GIVEN, Person, somebody
-from tests.console.hostile import TITLES
+from tests.console.overfull.hostile import TITLES
 from tests.console.test_pages import Tags
 from tests.service import Json, Lectern, lectern
 

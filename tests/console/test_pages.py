@@ -109,13 +109,16 @@ def test_recordings_are_found(registrar: Person, made: dict[str, str], query: st
     assert (made["id"] in answer.text) == there
 
 
-def test_a_room_shows_its_week(registrar: Person, made: dict[str, str]) -> None:
-    text = registrar.get(f"/console/rooms/562931?day={DAY}").text
+@pytest.mark.parametrize("room", ["562931", "EXTRON-100-ABC", "extron-100-abc"])
+def test_a_room_shows_its_week(registrar: Person, made: dict[str, str], room: str) -> None:
+    text = registrar.get(f"/console/rooms/{room}?day={DAY}").text
     assert text.count("href=s/") == 2  # Wednesday and Friday: it begins on the 13th
     assert "/resources/562931/upcoming.ics" in text
 
 
-@pytest.mark.parametrize("path", ["/console/rooms/1", "/console/rooms/99999999999999999999", "/console/rooms/-1"])
+@pytest.mark.parametrize(
+    "path", ["/console/rooms/1", "/console/rooms/99999999999999999999", "/console/rooms/NO/SUCH", "/console/nope"]
+)
 def test_what_is_not_there_is_a_404_page(registrar: Person, path: str) -> None:
     answer = registrar.get(path)
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "text/html; charset=utf-8")

@@ -11,8 +11,8 @@ from sqlalchemy import event
 from app.http.errors import InvalidDocument
 from app.terms.comparing.items import Kind
 from tests.console.conftest import GIVEN, Person, somebody
-from tests.console.hostile import TITLES
-from tests.console.test_crowd import LIGHT
+from tests.console.overfull.hostile import TITLES
+from tests.console.overfull.test_crowd import LIGHT
 from tests.console.test_pages import Tags
 from tests.service import Json, Lectern, eventually, lectern
 from tests.terms.campus import TERM, Registrar, add_rooms, but, section

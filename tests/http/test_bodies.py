@@ -19,11 +19,13 @@ BODY = json.dumps({"sections": [], "source": "x" * 200}).encode()
 
 def test_who_is_refused_while_a_declaration_is_on_its_way_sees_why_and_may_go_on(tmp_path: Path) -> None:
     """Closed at once, the sender would find its connection reset, and perhaps no answer."""
-    head = b"POST /terms/nobody/plans HTTP/1.1\r\nHost: a\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+    head = (
+        b"POST /terms/nobody/plans HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    )
     with (
         closing(Sandbox()) as sandbox,
         serving(tmp_path, SandboxTransport(sandbox)) as server,
-        connected(server, head % (b"text/plain", len(BODY))) as connection,
+        connected(server, head % len(BODY)) as connection,
     ):
         threading.Event().wait(0.3)  # as clients that send the head by itself
         connection.sendall(BODY)

@@ -45,6 +45,8 @@ def test_settings_are_checked_where_they_are_wrong(registrar: Registrar) -> None
     assert pointers(problem(put("/terms/x", json={**TERM, "last_date": "2026-01-01"}), 422, "invalid_document")) == [
         "/last_date"
     ]
+    many = {**TERM, "calendars": [f"c{number}" for number in range(11)]}  # a document takes ten
+    assert pointers(problem(put("/terms/x", json=many), 422, "invalid_document")) == ["/calendars"]
     problem(put("/terms/a b", json=TERM), 422, "invalid_document")
 
 
@@ -149,6 +151,21 @@ def test_a_key_with_slashes_is_found_and_opted_out(registrar: Registrar) -> None
     (item,) = registrar.items(registrar.plan([section("COMP101/LEC/01")]))
     assert (item["kind"], item["reason"]) == ("skipped", "opted_out")
     assert registrar.service.client.delete(f"{registrar.path}/opt-outs/sections/{encoded}").status_code == 204
+
+
+def test_recordings_are_found_by_their_term_section_and_meeting(registrar: Registrar) -> None:
+    meetings = [{"days": [day], "start": "09:00", "end": "09:50", "room": "SCI 101"} for day in ("MO", "WE")]
+    both = [{**meeting, "meeting": str(number)} for number, meeting in enumerate(meetings, 1)]
+    registrar.applied([{**section("A"), "meetings": both}, section("B")])
+
+    def found_by(**asked: str) -> list[tuple[str, str | None]]:
+        items = registrar.service.get("/recordings", **asked)["items"]
+        return sorted((one["section"], one["meeting"]) for one in items)
+
+    assert len(found_by(term="2027S")) == 3
+    assert found_by(term="2027S", section="A") == [("A", "1"), ("A", "2")]
+    assert found_by(section="A", meeting="2") == [("A", "2")]
+    assert found_by(section="C") == []
 
 
 def test_of_two_new_ones_that_overlap_each_says_that_neither_is_made(registrar: Registrar) -> None:

@@ -1,7 +1,10 @@
 """`lectern term plan|apply|sync|show`. Exit codes: docs/terms.md."""
 
 import json
+import shutil
+import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -187,10 +190,19 @@ def _items(service: "Service", made: "Json") -> "Iterator[Json]":
 def _show(service: "Service", made: "Json") -> None:
     from app.cli.term import printing
 
+    kind = ["skipped"] if made["counts"].get("skipped") else []
+    skipped = Counter(item["reason"] for one in kind for item in service.items(made["id"], one))
     for item in _items(service, made):
-        typer.echo(printing.line(item))
-    for line in printing.about_plan(made):
-        typer.echo(line)
+        _say(printing.line(item))
+    for line in printing.about_plan(made, skipped):
+        _say(line)
+
+
+def _say(text: str) -> None:
+    """In a terminal within its columns."""
+    from app.cli.term.printing import fitted
+
+    typer.echo(fitted(text, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
 
 
 def _wait(service: "Service", begun: "Json") -> "Json":
@@ -226,7 +238,7 @@ def _end(done: "Json", made: "Json", shown: Any, *, as_json: bool, waited: bool)
         _echo_json(shown)
     else:
         for line in about_apply(done):
-            typer.echo(line)
+            _say(line)
     counts, planned = done["counts"], made["counts"]
     missed = counts["stale"] + counts["conflict"] + counts["failed"] + planned["conflict"] + planned["rejected"]
     if waited and (missed or done["status"] != "done"):

@@ -15,7 +15,7 @@ from app.database.types import utc_now
 from app.findings.finding import Finding
 from app.http.errors import NotFound
 from app.resources.encoders import states
-from app.resources.lookup import is_id
+from app.resources.lookup import ever_known, is_id
 from app.resources.models import Encoder, Mirror, Resource
 from app.resources.schemas import EncoderView
 
@@ -57,11 +57,12 @@ class Week:
         return self.monday + timedelta(days=7)
 
 
-def week_of(request: Request, database: Database, person: Person, resource_id: int, asked: date | None) -> Week:
-    """Raises NotFound, also for a room that the key may not see."""
+def week_of(request: Request, database: Database, person: Person, named: str, asked: date | None) -> Week:
+    """`named` is a resource's id or its system name. Raises NotFound, also for a room that the key may not see."""
     state, now = request.app.state, utc_now()
     with database.read() as session:
-        row = session.get(Resource, resource_id) if 0 < resource_id < 2**63 else None
+        found = ever_known(session, named)
+        row = found[0] if len(found) == 1 else None
         if row is None or not person.client.may_see(row.id, row.system_name, partial(is_id, session)):
             raise NotFound("There is no such room.")
         noon = datetime.combine(asked or now.date(), time(12), now.tzinfo)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from app.resources.conflicts import LONGEST
 from app.terms.comparing.items import APPLIED, Item, Kind
@@ -77,12 +78,12 @@ class _Rooms:
         return id(item) in self._active
 
 
-def settle(items: Sequence[Item], world: World) -> None:
-    """Makes conflicts of what would overlap, and orders and groups what is left."""
+def settle(items: Sequence[Item], world: World, zone: ZoneInfo) -> None:
+    """Makes conflicts of what would overlap, and orders and groups what is left. `zone`: by whose clocks it is told."""
     moving = [item for item in items if item.kind in APPLIED and (item.effect.new or item.effect.left)]
     rooms = _Rooms(moving, _others(moving, world))
     looked_at = rooms.active()
-    while refused := list(_refused(looked_at, rooms)) or list(_too_many(rooms.active())):
+    while refused := list(_refused(looked_at, rooms, zone)) or list(_too_many(rooms.active())):
         for item, reason, because in refused:
             item.kind, item.reason, item.because = Kind.CONFLICT, reason, because
         fuller = rooms.put_back([item for item, _, _ in refused])
@@ -121,10 +122,10 @@ def _wins(taken: _Taken, item: Item) -> bool:
     return other is None or other.kind != Kind.CREATE or item.kind == Kind.CREATE
 
 
-def _refused(items: Iterable[Item], rooms: _Rooms) -> Iterator[tuple[Item, str, str]]:
+def _refused(items: Iterable[Item], rooms: _Rooms, zone: ZoneInfo) -> Iterator[tuple[Item, str, str]]:
     for item in items:
         if taken := _met(item, rooms):
-            yield item, ROOM_TAKEN, _because(item, taken)
+            yield item, ROOM_TAKEN, _because(item, taken, zone)
 
 
 def _too_many(active: Sequence[Item]) -> Iterator[tuple[Item, str, str]]:
@@ -137,11 +138,11 @@ def _too_many(active: Sequence[Item]) -> Iterator[tuple[Item, str, str]]:
             yield from ((item, TOO_MANY, because) for item in group)
 
 
-def _because(item: Item, taken: _Taken) -> str:
-    start, end = taken.span
+def _because(item: Item, taken: _Taken, zone: ZoneInfo) -> str:
+    start, end = (moment.astimezone(zone) for moment in taken.span)
     other = taken.of
     new = " Both are new, so neither is made." if other is not None and other.kind == item.kind == Kind.CREATE else ""
-    return f"'{taken.title}' has the room from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC.{new}"
+    return f"'{taken.title}' has the room from {start:%Y-%m-%d %H:%M} to {end:%H:%M} ({zone.key}).{new}"
 
 
 def _together(active: Sequence[Item]) -> Iterable[Sequence[Item]]:

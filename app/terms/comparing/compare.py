@@ -74,7 +74,7 @@ class Comparison:
         taken = {one.id for one in rekeys.values()}
         skips = {section: one for one in meetings if one.skip for section in one.sections}
         items += filter(None, (self._left(one, skips) for one in left if one.id not in taken))
-        settle(items, self.world)
+        settle(items, self.world, self.within.zone)
         for n, item in enumerate(items, 1):
             item.n = n
         return items

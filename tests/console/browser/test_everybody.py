@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.console.browser.scene import Json, api, sessions, sideways, wrong
-from tests.console.hostile import TITLES, document
+from tests.console.overfull.hostile import TITLES, document
 from tests.console.test_browser import KEY, opened, sign_in
 from tests.processes import Program, free_port
 from tests.security.test_browser import MILLISECONDS

@@ -46,6 +46,26 @@ def test_any_other_etag_is_412_and_nothing_happens(unchanged: Scene, method: str
     assert unchanged.service.get(unchanged.path) == before
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "json"), [("PATCH", "", {"title": "New"}), ("DELETE", "", None), ("POST", "/restore", None)]
+)
+def test_a_change_of_one_session_is_guarded_too(unchanged: Scene, method: str, path: str, json: Any) -> None:
+    """Its answer shows the recording's ETag."""
+    path, before = f"{unchanged.path}/occurrences/{unchanged.occurrence(13)['id']}{path}", unchanged.occurrences()
+    guarded_by = {"If-Match": '"other"'}
+    problem(unchanged.service.client.request(method, path, json=json, headers=guarded_by), 412, "precondition_failed")
+    assert unchanged.occurrences() == before
+
+
+def test_a_put_is_guarded_too(scene: Scene) -> None:
+    path, other = f"/recordings/by-reference/{scene.reference}", document(scene, title="Other")
+    client, read = scene.service.client, etag(scene)
+    problem(client.put(path, json=other, headers={"If-Match": '"other"'}), 412, "precondition_failed")
+    assert etag(scene) == read
+    found(client.put(path, json=other, headers={"If-Match": read}))
+    problem(client.put(path + "-2", json={**other, "reference_id": None}, headers={"If-Match": "*"}), 404, "not_found")
+
+
 def test_two_writers_one_of_whom_read_too_early(scene: Scene) -> None:
     read = etag(scene)
     found(guarded(scene, "PATCH", read))

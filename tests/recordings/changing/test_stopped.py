@@ -13,7 +13,7 @@ import pytest
 from tests.recordings.changing.house import House, Moment, die, house
 from tests.service import Json, found
 
-NUMBERS = 60
+NUMBERS = 45
 DAYS: tuple[Json, ...] = (
     {},
     {"half_delete": {"times": 1}},
@@ -103,3 +103,22 @@ def test_nothing_of_it_stands(empty: tuple[House, Moment], number: int) -> None:
     left = it.left()
     standing = [(one["id"], one["recurrenceType"], one.get("parentId")) for one in left["events"] if one["status"] == 2]
     assert (standing, left["entries"], left["event_resources"]) == ([], [], []), log
+
+
+def test_an_occurrence_that_is_gone_keeps_no_other_one_standing(empty: tuple[House, Moment]) -> None:
+    """Kaltura has deleted the series by halves, and knows nothing of the first of its occurrences any more."""
+    it, beginning = empty
+    it.back_to(beginning)
+    wanted = document(random.Random(0)) | {"start": "2027-01-13T09:00:00", "recurrence": "FREQ=WEEKLY;COUNT=6"}
+    found(it.schedule(wanted, prefer="respond-async"), 202)
+    made = it.settle().index("scheduleEvent.add") + 2
+    it.back_to(beginning)
+    recording = found(it.schedule(wanted, prefer="respond-async"), 202)
+    with suppress(Dead):
+        it.settle(made, gone)
+    found(it.client.delete(f"/recordings/{recording['id']}"), 202)
+    unknown = {"service": "schedule_scheduleEvent", "action": "cancel", "fault": "error", "code": "INVALID_OBJECT_ID"}
+    it.sandbox.set_faults({"modes": {"half_delete": {"times": 1}}, "faults": [{**unknown, "times": 1}]})
+    it.settle()
+    assert it.get(f"/recordings/{recording['id']}")["status"] == "cancelled"
+    assert len([one for one in it.left()["events"] if one["status"] == 2]) == 1

@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from app.database.types import utc_now
 from tests.console.conftest import somebody
-from tests.console.crowd import FIRST, ROOMS, SESSIONS, SILENT, STUCK, fill, name_of, seed
+from tests.console.overfull.crowd import FIRST, ROOMS, SESSIONS, SILENT, STUCK, fill, name_of, seed
 from tests.service import Lectern, lectern
 
 LIGHT = 200_000  # bytes

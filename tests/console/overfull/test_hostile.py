@@ -8,7 +8,7 @@ import pytest
 
 from app.console.words import isolated
 from tests.console.conftest import GIVEN, Person
-from tests.console.hostile import NOT_ON_A_LINE, TITLES, document
+from tests.console.overfull.hostile import NOT_ON_A_LINE, TITLES, document
 from tests.service import Json, lectern
 
 DAY = "2027-03-01"
