@@ -13,13 +13,12 @@ from app.console.terms import terms
 from app.http.docs import Assets
 from app.http.errors import NotFound
 from app.http.parameters import only_known
-from app.http.threads import Reading
 
 elsewhere = APIRouter(prefix="/console", route_class=PageRoute, include_in_schema=False)
 
 
 @elsewhere.get("/{path:path}")
-def show_nothing(_person: Anyone, _database: Reading, path: str) -> None:  # noqa: ARG001 - whatever it is
+async def show_nothing(_person: Anyone, path: str) -> None:  # noqa: ARG001 - whatever it is
     """What is no page is said in one, too."""
     raise NotFound("There is no such page.")
 
