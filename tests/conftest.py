@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 from structlog.processors import KeyValueRenderer, add_log_level, format_exc_info
@@ -45,6 +46,9 @@ NOT_QUICK = (
         "tests/console/browser",
     ),
 )
+
+hypothesis.settings.register_profile("no clock", deadline=None)  # a busy machine is no mistake
+hypothesis.settings.load_profile("no clock")
 
 for part in ("chains", "resources", "recordings", "findings", "notices", "webhooks", "terms"):
     import_module(f"app.{part}.models")

@@ -28,7 +28,7 @@ ANSWERS = VALUES | ERRORS | ALMOST | st.builds(lambda n, o: {"totalCount": n, "o
 
 
 @pytest.mark.parametrize("name", [*CALLS, *LISTS])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(value=ANSWERS)
 def test_any_value(name: str, value: object) -> None:
     upstream = Upstream()
@@ -38,7 +38,7 @@ def test_any_value(name: str, value: object) -> None:
     kaltura.close()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(body=st.binary() | VALUES.map(json.dumps).map(str.encode), status=st.sampled_from([200, 200, 200, 429, 500]))
 def test_any_bytes(body: bytes, status: int) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))

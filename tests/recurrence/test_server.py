@@ -78,7 +78,7 @@ def test_the_hour_comes_back_every_year(year: int, day: int) -> None:
     st.integers(-200, 200),
     st.integers(1, 86_400) | st.just(86_400),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_whatever_is_sent_survives_and_holds_the_session(name: str, near: datetime, off: int, seconds: int) -> None:
     """Near a change of the clocks, more often than not."""
     server = zone(name)
@@ -191,7 +191,7 @@ def test_one_session_there_is_a_series_in_utc_when_it_replaces_another(start: st
     st.sampled_from(["MO,WE,SU", "SU", "MO,TU,WE,TH,FR,SA,SU"]),
     st.sampled_from(["America/New_York", "Europe/London", "UTC"]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_plan_comes_back_as_it_was_sent(
     name: str, day: object, quarter: int, minutes: int, weekdays: str, server_name: str
 ) -> None:

@@ -114,7 +114,7 @@ def all_is_as_said(
             assert now["status"] == was["status"], item
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(KEY, SAYS, min_size=2), NIGHTS)
 def test_after_each_night_the_state_is_what_the_plan_said(
     night: Night, nights: list[tuple[list[tuple[str, str, Any]], str]]

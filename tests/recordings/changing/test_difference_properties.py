@@ -93,7 +93,7 @@ def aim(scene: Scene) -> Target:
 
 
 @given(scenes())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_has_begun_is_not_touched(scene: Scene) -> None:
     rows, _, now, _ = scene
     target = aim(scene)
@@ -103,7 +103,7 @@ def test_what_has_begun_is_not_touched(scene: Scene) -> None:
 
 
 @given(scenes())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_each_date_of_the_document_has_one_session_which_keeps_its_id(scene: Scene) -> None:
     rows, after, now, _ = scene
     final = applied(rows, aim(scene))
@@ -118,7 +118,7 @@ def test_each_date_of_the_document_has_one_session_which_keeps_its_id(scene: Sce
 
 
 @given(scenes())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_session_is_as_the_document_says_unless_it_was_changed_by_hand(scene: Scene) -> None:
     rows, after, now, _ = scene
     were = {row.slot: row for row in rows}
@@ -139,7 +139,7 @@ def test_a_session_is_as_the_document_says_unless_it_was_changed_by_hand(scene: 
 
 
 @given(scenes(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_was_decided_by_hand_outlives_any_number_of_documents(scene: Scene, data: st.DataObject) -> None:
     rows, after, now, same_resource = scene
     decided = {row.id: row for row in rows if is_decided(row) and row.start > now}
@@ -154,7 +154,7 @@ def test_what_was_decided_by_hand_outlives_any_number_of_documents(scene: Scene,
 
 
 @given(scenes())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_is_scheduled_is_in_one_event_that_stays_or_is_made(scene: Scene) -> None:
     rows, _, now, same_resource = scene
     target = aim(scene)
@@ -174,7 +174,7 @@ def test_what_is_scheduled_is_in_one_event_that_stays_or_is_made(scene: Scene) -
 
 
 @given(scenes())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_kaltura_makes_of_the_events_what_is_wanted_and_what_is_to_be_cancelled(scene: Scene) -> None:
     rows = scene[0]
     target = aim(scene)
@@ -190,7 +190,7 @@ def test_kaltura_makes_of_the_events_what_is_wanted_and_what_is_to_be_cancelled(
 
 
 @given(scenes())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_same_again_changes_nothing_more(scene: Scene) -> None:
     rows, after, now, _ = scene
     final = applied(rows, aim(scene))
