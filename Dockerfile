@@ -2,7 +2,7 @@
 # docker run --read-only --stop-timeout 30 -p 8000:8000 -v lectern:/data --env-file lectern.env lectern
 # (lectern.env: LECTERN_KALTURA_URL=… and so on; a stop waits for the calls in flight, longer than Docker's ten seconds)
 
-FROM python:3.11-slim AS build
+FROM python:3.11-slim@sha256:db3ff2e1800a8581e2c48a27c3995339d47bdf046da21c7627accd3d51053a93 AS build
 WORKDIR /src
 
 # Fetched is all that the lock names, each file held to its hash, and installed from that folder, without an index:
@@ -17,7 +17,7 @@ RUN python -m venv --without-pip /opt/lectern \
     && pip --python /opt/lectern/bin/python install --no-cache-dir --no-index --find-links /wheels .
 
 
-FROM python:3.11-slim
+FROM python:3.11-slim@sha256:db3ff2e1800a8581e2c48a27c3995339d47bdf046da21c7627accd3d51053a93
 COPY --from=build /opt/lectern /opt/lectern
 
 # /data is the one place that is written to: lectern.db or, without a Kaltura, lectern-sandbox.db and sandbox.db.

@@ -32,7 +32,10 @@ bench: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.bench.feed
 	$(BIN)/python -m tests.bench.sockets
 	$(BIN)/python -m tests.bench.terms
+	$(BIN)/python -m tests.bench.applying
 	$(BIN)/python -m tests.bench.calendar
+	$(BIN)/python -m tests.bench.rules
+	$(BIN)/python -m tests.bench.console
 
 soak: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.soak $(if $(HISTORIES),--histories $(HISTORIES))

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import structlog
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from sqlalchemy import select
 from sqlmodel import col
 from starlette.concurrency import run_in_threadpool
@@ -22,22 +23,21 @@ from app.access import door
 from app.access.keys import Client, Keys
 from app.access.rates import Rates
 from app.access.scopes import Scope
+from app.api import api
 from app.calendars.accepting import Calendars
 from app.calendars.fan_out import FanOut
-from app.calendars.router import router as campus_calendars
 from app.chains.engine import Engine
 from app.chains.pauses import Pauses
 from app.chains.store import Store, unfinished
 from app.chains.worker import Workers
-from app.console.site import add_console
+from app.console.site import console
 from app.database import counters
 from app.database.account import Account, account_of, take
 from app.database.database import Database
 from app.database.migrating import migrate
 from app.findings.looking import Findings
-from app.findings.router import router as findings_router
 from app.findings.watch import Watch, cleared, raised
-from app.http import docs, errors, headers, hosts, limits, parameters, problems, requests
+from app.http import docs, headers, hosts, limits, problems, requests
 from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
 from app.kaltura.crowds import Crowds
@@ -47,32 +47,23 @@ from app.kaltura.observing import Observe, Permissions, outcome_of, unobserved
 from app.kaltura.session import Credentials, Sessions
 from app.kaltura.transport import Http, http_client
 from app.notices.listening import Listening
-from app.notices.router import router as notices
 from app.operations import health, readiness
 from app.operations.gauges import Gauges
 from app.operations.metrics import Metrics
-from app.operations.metrics import router as metrics_router
 from app.recordings.accepting import Acceptance
-from app.recordings.chains_router import router as chains
 from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.models import Recording
-from app.recordings.occurrences_router import router as occurrences
-from app.recordings.reading.calendar import router as calendars
-from app.recordings.references_router import router as references
 from app.recordings.retention import Retention
-from app.recordings.router import router as recordings
 from app.recordings.scheduling.context import Tools
 from app.recurrence.occurrences import zone
 from app.resources.encoders.signs import Signs
 from app.resources.feed.polling import Feed, Shortcut
-from app.resources.links_router import router as calendar_links
 from app.resources.lookup import Finder
 from app.resources.mirror import listing, template_entries, uploads
 from app.resources.mirror.refresh import Mirror
 from app.resources.mirror.threads import Refreshers
 from app.resources.paths import Paths
 from app.resources.rounds import ENTRIES, RESOURCES, UPLOADS, Rounds
-from app.resources.router import router as resources
 from app.sandbox.seed.seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID
 from app.sandbox.simulator import Sandbox
 from app.sandbox.transport import SandboxTransport
@@ -80,7 +71,6 @@ from app.settings import Settings, networks_of
 from app.terms.answering import Terms
 from app.terms.applying.applier import Applier, Means
 from app.terms.planning.making import Planner
-from app.terms.router import router as terms
 from app.webhooks import people
 from app.webhooks.deliverers import Deliverers
 from app.webhooks.exchange import SECONDS, Sender
@@ -92,6 +82,8 @@ log = structlog.get_logger(__name__)
 STOP_SECONDS = 15.0  # for a call in flight at a stop; what takes longer is found again by its lease
 OTHERS_STOP_SECONDS = 5.0  # for all other threads: what they have begun, and not written, is begun again
 EMBEDDED = "http://sandbox.invalid"
+NO_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
+"""Lectern has figures and logs of its own; FastAPI would look for somebody to tell at each request."""
 
 
 class Kaltura:
@@ -290,10 +282,9 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         openapi_url=None,  # app/http/docs.py serves it
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
         lifespan=lifespan,
-        dependencies=[Depends(parameters.only_known)],
-        responses=errors.responses(errors.InvalidDocument),  # that one's
-        generate_unique_id_function=lambda route: route.name,
+        routes=[*api.routes, *(console.routes if settings.console else [])],
     )
     app.state.prepare = prepare
     app.state.settings = settings
@@ -321,35 +312,20 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     planner = Planner(database, app.state.kaltura, settings.time_zone)
     app.state.terms = Terms(database, threads, planner, applier)
     app.state.calendars = Calendars(database, threads, fan_out)
-    app.include_router(references)  # first: a reference may look like any other address
-    app.include_router(recordings)
-    app.include_router(occurrences)
-    app.include_router(calendars)
-    app.include_router(chains)
-    app.include_router(resources)
-    app.include_router(calendar_links)
-    app.include_router(terms)
-    app.include_router(campus_calendars)
-    app.include_router(notices)
-    app.include_router(findings_router)
-    app.include_router(
-        health.health_router(
-            {
-                "database": lambda: readiness.database_part(database),
-                "kaltura": lambda: readiness.kaltura_part(ask, kaltura.gate, kaltura.sessions, kaltura.permissions),
-                "workers": lambda: readiness.workers_part(workers),
-                "mirror": lambda: readiness.mirror_part(database, refreshers, settings.refreshes_per_second),
-                "chains": lambda: readiness.chains_part(database),
-                "findings": lambda: readiness.findings_part(database, findings),
-            }
-        )
+    app.state.metrics = metrics
+    app.state.looking = health.Looking(
+        {
+            "database": lambda: readiness.database_part(database),
+            "kaltura": lambda: readiness.kaltura_part(ask, kaltura.gate, kaltura.sessions, kaltura.permissions),
+            "workers": lambda: readiness.workers_part(workers),
+            "mirror": lambda: readiness.mirror_part(database, refreshers, settings.refreshes_per_second),
+            "chains": lambda: readiness.chains_part(database),
+            "findings": lambda: readiness.findings_part(database, findings),
+        }
     )
-    app.include_router(metrics_router(metrics.registry))
     problems.add_handlers(app)
     problems.add_schema(app)
     docs.add_front(app, docs=settings.docs, console=settings.console)
-    if settings.console:
-        add_console(app)
     if settings.docs:
         docs.add_docs(app)
     app.add_middleware(Paths)

@@ -12,14 +12,13 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
-from sqlmodel import SQLModel
 from structlog.processors import KeyValueRenderer, add_log_level, format_exc_info
 
 from app.database.database import Database
@@ -28,8 +27,8 @@ from app.operations import health
 from app.resources.feed import polling
 from tests import processes
 from tests.forks import Fork
-from tests.postgres import NoPostgres, Server, server
-from tests.service import hurry
+from tests.postgres import NoPostgres, Server, clear, server
+from tests.service import hurry, tables
 
 KINDS = ("sqlite", "postgresql")
 WAITING = ("tests/recordings/scheduling/test_sweep", "tests/soak", "tests/storm", "tests/crash")  # most of their time
@@ -43,6 +42,7 @@ NOT_QUICK = (
         "tests/database/test_account",
         "tests/cli/test_account",
         "tests/cli/test_newcomer",
+        "tests/console/browser",
     ),
 )
 
@@ -55,18 +55,25 @@ class Sqlite:
     """Databases that are files in `folder`."""
 
     folder: Path
+    free: list[str] = field(default_factory=list)
 
-    def create(self, template: str | None = None) -> str:
-        path = self.folder / f"{secrets.token_hex(6)}.db"
+    def create(self, template: str | None = None, url: str = "") -> str:
+        url = url or f"sqlite:///{self.folder / secrets.token_hex(6)}.db"
         if template:
-            shutil.copyfile(template.removeprefix("sqlite:///"), path)
-        return f"sqlite:///{path}"
+            shutil.copyfile(template.removeprefix("sqlite:///"), url.removeprefix("sqlite:///"))
+        return url
 
     def drop(self, url: str) -> None:
         for path in self.folder.glob(Path(url).name + "*"):
             path.unlink()
 
-    copy, give_back = create, drop
+    def copy(self, template: str) -> str:
+        """The same, where one was before: tests/service.py knows its engine."""
+        return self.create(template, self.free.pop() if self.free else "")
+
+    def give_back(self, url: str) -> None:
+        self.drop(url)
+        self.free.append(url)
 
 
 @dataclass(frozen=True)
@@ -105,12 +112,14 @@ def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """Whatever uses this runs on both kinds."""
     if request.param == "sqlite":
         place: Sqlite | Server = Sqlite(tmp_path_factory.mktemp("databases"))
+        template = place.create()
+        Path(template.removeprefix("sqlite:///")).write_bytes(tables())
     else:
         place = request.getfixturevalue("postgres")
-    template = place.create()
-    database = Database(template)
-    migrate(database)
-    database.close()
+        template = place.create()
+        database = Database(template)
+        migrate(database)
+        database.close()
     yield Databases(request.param, place, template)
     place.drop(template)
 
@@ -134,9 +143,8 @@ def shared_database(databases: Databases) -> Iterator[Database]:
 
 @pytest.fixture
 def database(shared_database: Database) -> Database:
-    with shared_database.write() as session:
-        for table in reversed(SQLModel.metadata.sorted_tables):
-            session.execute(table.delete())
+    with shared_database.transaction() as connection:
+        clear(connection)
     return shared_database
 
 

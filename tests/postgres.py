@@ -14,10 +14,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
@@ -59,8 +60,7 @@ class Server:
         """Clears it of all rows, whoever is still connected."""
         self.disconnect(url)
         with create_engine(url, poolclass=NullPool).begin() as connection:
-            for table in reversed(SQLModel.metadata.sorted_tables):
-                connection.execute(table.delete())
+            clear(connection)
         self.free.append(url)
 
     def drop(self, url: str) -> None:
@@ -95,6 +95,17 @@ class Server:
         with self.admin.connect() as connection:
             result = connection.execute(text(statement), values)
             return list(result) if result.returns_rows else []
+
+
+def clear(connection: Connection) -> None:
+    """Deletes all rows of all tables."""
+    for statement in _deletes() if connection.dialect.name == "sqlite" else ["; ".join(_deletes())]:
+        connection.exec_driver_sql(statement)
+
+
+@cache
+def _deletes() -> list[str]:
+    return [str(table.delete()) for table in reversed(SQLModel.metadata.sorted_tables)]
 
 
 @contextmanager

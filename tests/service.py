@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -174,7 +175,7 @@ def settings(folder: Path, **values: Any) -> Settings:
 
 
 @cache
-def _tables() -> bytes:
+def tables() -> bytes:
     """A SQLite database that has them: making them takes longer than most tests."""
     with TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{folder}/template.db")
@@ -187,7 +188,7 @@ def with_tables(folder: Path) -> Path:
     """The folder, in which is a database that `settings` names."""
     path = folder / "lectern.db"
     if not path.exists():
-        path.write_bytes(_tables())
+        path.write_bytes(tables())
     return folder
 
 
@@ -195,6 +196,22 @@ def hurry(database: Database) -> None:
     """A crash of the machine is none of those that are tried here."""
     if database.is_sqlite:
         event.listen(database.engine, "connect", lambda opened, _record: opened.execute("PRAGMA synchronous=OFF"))
+
+
+_known = defaultdict[str, list[Database]](list)  # by URL; nobody uses them now
+
+
+@contextmanager
+def database_at(url: str, *, again: bool) -> Iterator[Database]:
+    """Where a service keeps its state. `again`: other services are at this URL before and after it, and use this one:
+    to compile all statements anew takes longer than most tests."""
+    known = _known[url] if again else []
+    if not known:
+        known.append(Database(url))
+        hurry(known[0])
+    database = known.pop()
+    yield database
+    known.append(database)
 
 
 @contextmanager
@@ -214,13 +231,15 @@ def lectern(
     sandbox = Sandbox(seed=seed, server_zone=server_zone)
     kaltura = embedded(sandbox).sign_in()
     values.setdefault("kaltura_server_time_zone", server_zone)
-    with mock.patch("app.main.Pauses", pauses):
-        app = create_app(settings(with_tables(folder), **values), transport=SandboxTransport(sandbox))
-    hurry(app.state.database)
-    with client_of(app) as client:
-        service = Lectern(app, client, sandbox, kaltura)
-        service.calls()
-        yield service
+    given = "database_url" in values
+    chosen = settings(folder if given else with_tables(folder), **values)
+    with database_at(chosen.database_url, again=given) as database:
+        with mock.patch("app.main.Pauses", pauses), mock.patch("app.main.Database", return_value=database):
+            app = create_app(chosen, transport=SandboxTransport(sandbox))
+        with client_of(app) as client:
+            service = Lectern(app, client, sandbox, kaltura)
+            service.calls()
+            yield service
     kaltura.client.close()
     sandbox.close()
 

@@ -42,6 +42,13 @@ def test_who_asks_once_a_minute_keeps_its_connection(tmp_path: Path) -> None:
     assert Server(create_app(chosen), chosen).config.timeout_keep_alive > 60
 
 
+def test_no_telemetry_leaves_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FastAPI would send errors with their texts to wherever the environment says, and look for that each time."""
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    chosen = create_app(settings(tmp_path))._telemetry
+    assert not any((chosen["tracing"], chosen["metrics"], chosen["logs"], chosen["auto_configure"]))
+
+
 def test_without_an_address_of_kaltura_the_sandbox_is_embedded(tmp_path: Path) -> None:
     kept = tmp_path / "sandbox.db"
     app = create_app(settings(tmp_path, sandbox_database=str(kept)))

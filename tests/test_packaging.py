@@ -70,6 +70,14 @@ def stages() -> list[list[tuple[str, str]]]:
     return [instructions[start:end] for start, end in zip(starts, [*starts[1:], len(instructions)], strict=True)]
 
 
+def test_an_image_of_somebody_else_is_named_by_its_digest(stages: list[list[tuple[str, str]]]) -> None:
+    """A tag says what it is, and moves; the digest holds it to what was tried."""
+    named = {rest.split()[0] for stage in stages for name, rest in stage if name == "FROM"}
+    named |= set(re.findall(r"^ +image: (\S+)", (ROOT / "compose.yaml").read_text(), flags=re.MULTILINE)) - {"lectern"}
+    assert len(named) == 3
+    assert [image for image in named if not re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", image)] == []
+
+
 def test_what_is_built_is_copied_into_a_stage_without_tools(stages: list[list[tuple[str, str]]]) -> None:
     build, final = stages
     assert build[0][1].endswith(" AS build")

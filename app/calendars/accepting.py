@@ -27,9 +27,12 @@ class Calendars:
     threads: Threads
     fan_out: FanOut
 
-    async def put(self, client: Client, name: str, body: Body, wait: float) -> Response:
-        """200 once every recording follows, or has failed to; 202 while some are still being changed."""
-        said = await self.threads.writing.run(self._say, client, name, body)
+    async def put(self, client: Client, name: str, body: Body, wait: float, version: int | None = None) -> Response:
+        """200 once every recording follows, or has failed to; 202 while some are still being changed.
+
+        `version`: only if the calendar still has that one, 0 if there must be none. Raises PreconditionFailed.
+        """
+        said = await self.threads.writing.run(self._say, client, name, body, version)
         self.fan_out.thread.wake()
         until = time.monotonic() + wait
         while time.monotonic() < until and not self.fan_out.thread.stopping:
@@ -38,10 +41,10 @@ class Calendars:
             await asyncio.sleep(LOOK_EVERY)
         return await self.threads.ending.run(self._answer, name, said)
 
-    def _say(self, client: Client, name: str, body: Body) -> Said:
+    def _say(self, client: Client, name: str, body: Body, version: int | None) -> Said:
         said = read(body, utc_now().date())
         with self.database.write(f"calendar {name}") as session:
-            keeping.say(session, name, said, client.name)
+            keeping.say(session, name, said, client.name, version)
         return said
 
     def _progress(self, name: str) -> Progress:

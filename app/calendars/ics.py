@@ -105,7 +105,7 @@ def _calendar(content: bytes) -> Component:
 def _left_out(event: Component, counted: set[str]) -> Reason | None:
     if (_text(event, "STATUS") or "").upper() == "CANCELLED":
         return "cancelled"
-    if isinstance(_value(event, "DTSTART"), datetime):
+    if isinstance(_moment(event, "DTSTART"), datetime):
         return "not_a_whole_day"
     return None if _meets_as(event) or _counts(event, counted) else "category"
 
@@ -142,7 +142,7 @@ def _replaced(events: Sequence[Component]) -> Mapping[str, set[date]]:
 
 def _spans(event: Component, replaced: Mapping[str, set[date]], today: date) -> Iterator[tuple[date, date]]:
     """Each time that it takes place: its first and last date, within what is looked at. Raises Unreadable."""
-    start = _value(event, "DTSTART")
+    start = _moment(event, "DTSTART")
     if not isinstance(start, date):
         raise Unreadable
     first, more = _day(start), _length(event, start) - timedelta(days=1)
@@ -162,7 +162,7 @@ def _days_walked(event: Component, today: date) -> int:
 
 def _length(event: Component, start: date) -> timedelta:
     """Whole days, at least one. `DTEND` is the day after the last; that of a timed event is on its last."""
-    end, duration = _value(event, "DTEND"), _value(event, "DURATION")
+    end, duration = _moment(event, "DTEND"), _value(event, "DURATION")
     if isinstance(end, date):
         length = _day(end) - _day(start) + timedelta(days=isinstance(start, datetime))
     else:
@@ -207,6 +207,15 @@ def _listed(event: Component, name: str) -> list[Any]:
 
 def _value(event: Component, name: str) -> object:
     return getattr(event.get(name), "dt", None)
+
+
+def _moment(event: Component, name: str) -> object:
+    """DTSTART or DTEND. Outlook's all-day events may say the midnights that they lie between: those are dates."""
+    said = _value(event, name)
+    ends = [one for one in (_value(event, "DTSTART"), _value(event, "DTEND")) if one is not None]
+    if (_text(event, "X-MICROSOFT-CDO-ALLDAYEVENT") or "").upper() != "TRUE" or not isinstance(said, datetime):
+        return said
+    return said.date() if all(isinstance(one, datetime) and one.time() == time() for one in ends) else said
 
 
 def _text(component: Component, name: str) -> str | None:

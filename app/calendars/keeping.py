@@ -23,7 +23,7 @@ from app.calendars.schemas import (
 from app.chains.models import Chain, ChainStatus
 from app.database import counters
 from app.database.types import utc_now
-from app.http.errors import CalendarInUse, NotFound
+from app.http.errors import CalendarInUse, NotFound, PreconditionFailed
 from app.recordings.models import Calendar, Recording, RecordingCalendar, RecordingStatus
 
 COUNTER = "calendars"
@@ -39,10 +39,15 @@ _FAILED = or_(
 )
 
 
-def say(session: Session, name: str, said: Said, client: str) -> None:
-    """The calendar says this from now on, and nothing else. The same once more tries again where it failed."""
+def say(session: Session, name: str, said: Said, client: str, version: int | None = None) -> None:
+    """The calendar says this from now on, and nothing else. The same once more tries again where it failed.
+
+    With a `version` only if it has that one now; 0: if there is none yet. Raises PreconditionFailed.
+    """
     days = [day.as_json() for day in said.days]
     before = session.get(Calendar, name, with_for_update=True)
+    if version is not None and version != (before.version if before else 0):
+        raise PreconditionFailed("The calendar has changed since you looked. Look at it again first.")
     if before is None:
         version = counters.count(session, COUNTER)
         session.add(Calendar(name=name, title=said.title, version=version, days=days, said_by=client))
@@ -99,6 +104,28 @@ def progress_of(session: Session, name: str) -> Progress:
 def is_over(progress: Progress) -> bool:
     """Whether nothing more comes of it by itself."""
     return progress.done + progress.failed >= progress.recordings
+
+
+def following(
+    session: Session, name: str, client: str | None, after: int, limit: int
+) -> Sequence[tuple[Recording, bool, bool]]:
+    """The client's recordings that name it (None: everybody's), whether each is done, and whether it has failed.
+
+    As `Progress` counts them. Those that failed come first, then those that are not done, then by when they begin.
+    """
+    statement = (
+        select(Recording, _DONE, _FAILED)
+        .join(RecordingCalendar, col(RecordingCalendar.recording_id) == col(Recording.id))
+        .join(Calendar, col(Calendar.name) == col(RecordingCalendar.calendar))
+        .outerjoin(Chain, col(Chain.id) == col(RecordingCalendar.chain_id))
+        .where(col(RecordingCalendar.calendar) == name, col(Recording.status).not_in(OVER))
+        .order_by(case((_FAILED, 0), (~_DONE, 1), else_=2), col(Recording.first_start), col(Recording.id))
+        .offset(after)
+        .limit(limit)
+    )
+    if client is not None:
+        statement = statement.where(col(Recording.client) == client)
+    return [(recording, bool(done), bool(failed)) for recording, done, failed in session.execute(statement)]
 
 
 def ignored(found: Sequence[Ignored]) -> list[IgnoredView]:

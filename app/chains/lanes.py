@@ -10,7 +10,8 @@ waits for the next, so none wait in a ring.
 Who takes a place, or looks at who is before it, is alone at that lane until it commits. Who leaves, need not be: it
 lets others come sooner, and never two at a time.
 
-Chains of one party (app/chains/parties.py) share a place: what one of them has, the others have.
+Chains of one party (app/chains/parties.py) share a place: what one of them has, the others have. Each of them names all
+lanes of the party; where these are many, it stands beside one that has them, in all of them at once.
 """
 
 from collections.abc import Iterable
@@ -38,7 +39,12 @@ _CHAIN, _LANE = (SQLModel.metadata.tables[name] for name in ("chain", "lane"))
 _MINE, _AHEAD, _THEIRS = _LANE.alias("mine"), _LANE.alias("ahead"), _CHAIN.alias("theirs")
 _ME, _MEMBER = _CHAIN.alias("me"), _CHAIN.alias("member")
 
+FEW = 8  # lanes: more than a chain by itself names
+
 _TURN = text("SELECT pg_advisory_xact_lock(hashtextextended('lane ' || :lane, 0))")
+_TURNS = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended('lane ' || lane, 0)) FROM unnest(CAST(:lanes AS text[])) AS lane"
+)
 _OVER = or_(_THEIRS.c.finished_at.is_not(None), _THEIRS.c.status == ChainStatus.STUCK)
 _BEFORE = (_AHEAD.c.key == _MINE.c.key, _AHEAD.c.place < _MINE.c.place, _THEIRS.c.id == _AHEAD.c.chain_id)
 
@@ -67,6 +73,27 @@ _FREE = delete(_LANE).where(
 _LOOK = select(_OVER.label("over")).where(*_BEFORE, _MINE.c.key == _LANE_ID, _MINE.c.chain_id == _OF).distinct()
 _LEAVE = delete(_LANE).where(_LANE.c.chain_id == _OF, _LANE.c.key != bindparam("but")).returning(_LANE.c.key)
 _WAITING = select(literal(1)).where(_CHAIN.c.waiting_for.in_(bindparam("lanes", expanding=True))).limit(1)
+
+# Whoever stands in the last of a party's lanes has come to all of them.
+_ONE_OF_PARTY = (
+    select(func.min(_LANE.c.chain_id))
+    .select_from(_LANE)
+    .join(_MEMBER, _MEMBER.c.id == _LANE.c.chain_id)
+    .join(_ME, _ME.c.party == _MEMBER.c.party)
+    .where(_LANE.c.key == _LANE_ID, _LANE.c.chain_id != _OF, _ME.c.id == _OF)
+    .scalar_subquery()
+)
+_LANES = bindparam("lanes", expanding=True, type_=_LANE.c.key.type)
+_ITS = _LANE.alias("its")
+_IS_FIRST = ~exists().where(_AHEAD.c.key == _ITS.c.key, _AHEAD.c.place < _ITS.c.place)
+_STANDS_THERE = exists().where(_MINE.c.key == _ITS.c.key, _MINE.c.chain_id == _OF)
+_BESIDE = insert(_LANE).from_select(
+    ["key", "chain_id", "place"],
+    select(_ITS.c.key, _OF, _ITS.c.place).where(
+        _ITS.c.chain_id == _ONE_OF_PARTY, _ITS.c.key.in_(_LANES), _IS_FIRST, ~_STANDS_THERE
+    ),
+)
+_FIRST = select(_ITS.c.key).where(_ITS.c.chain_id == _OF, _ITS.c.key.in_(_LANES), _IS_FIRST)
 
 _WAITS = _CHAIN.alias("waits")
 _HOLD_UP = (
@@ -98,7 +125,9 @@ def take(connection: Connection, chain_id: str, keys: Iterable[str], passing: It
     Those that are `passing` it takes without waiting: those behind it wait until it has ended.
     """
     patient = set(keys)
-    for key in sorted(patient.union(passing)):
+    every = patient.union(passing)
+    there = _stand_beside(connection, chain_id, every) if len(every) > FEW else set()
+    for key in sorted(every - there):
         of = {"lane": key, "of": chain_id}
         if connection.dialect.name == "postgresql":  # SQLite has one writer
             connection.execute(_TURN, {"lane": key})
@@ -109,6 +138,15 @@ def take(connection: Connection, chain_id: str, keys: Iterable[str], passing: It
         if key in patient and not all(before):
             return key
     return None
+
+
+def _stand_beside(connection: Connection, chain_id: str, keys: Iterable[str]) -> set[str]:
+    """Stands beside another one of its party wherever that one is the first. In which lanes it is the first itself."""
+    lanes = sorted(keys)
+    if connection.dialect.name == "postgresql":
+        connection.execute(_TURNS, {"lanes": lanes})
+    connection.execute(_BESIDE, {"of": chain_id, "lanes": lanes, "lane": lanes[-1]})
+    return set(connection.execute(_FIRST, {"of": chain_id, "lanes": lanes}).scalars())
 
 
 def leave(connection: Connection, chain_id: str, *, but: str = "") -> bool:

@@ -17,7 +17,7 @@ import typer
 from app.cli import account, keys, webhooks
 from app.cli.database import opened
 from app.cli.term.commands import app as term
-from app.cli.trouble import in_a_sentence, stoppable
+from app.cli.trouble import Commands, in_a_sentence, stoppable
 from app.cli.watch import watch
 from app.sandbox.server import serve as serve_sandbox
 from app.sandbox.simulator import Sandbox
@@ -27,7 +27,9 @@ from app.sandbox.words import started as sandbox_started
 if TYPE_CHECKING:
     from app.settings import Settings
 
-main = typer.Typer(no_args_is_help=True, add_completion=False, help="Lectern: a small service in front of Kaltura.")
+main = typer.Typer(
+    cls=Commands, no_args_is_help=True, add_completion=False, help="Lectern: a small service in front of Kaltura."
+)
 
 
 def _settings(**given: Any) -> "Settings":
@@ -142,6 +144,8 @@ def run_sandbox(
 
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
             serve_sandbox(kept, host, port, begin)
+    except BrokenPipeError:
+        raise
     except (OSError, ValueError, sqlite3.Error) as error:
         typer.echo(f"The sandbox cannot start: {error}", err=True)
         raise typer.Exit(2) from None

@@ -63,6 +63,7 @@ def watch(
                 say=say,
                 wake=wake.set,
             )
+            say(f"I start and end commands by the schedule of {resource} at {url}. What I keep is in {path}.")
             try:
                 while True:
                     wake.wait(watching.turn())

@@ -8,6 +8,7 @@ from app.console import moving
 from app.console.frame import PageRoute, go, page
 from app.console.people import Form, Person, Posted, Writer
 from app.console.views import one
+from app.console.words import Asked
 from app.http.threads import Reading
 from app.recordings.changing import one_occurrence
 
@@ -97,14 +98,15 @@ async def _look(request: Request, person: Person, recording_id: str) -> one.Show
 
 
 async def _ensure_as_seen(request: Request, person: Person, form: Form, recording_id: str) -> None:
-    """Raises PreconditionFailed for a form that was made before something changed, as by being sent before."""
+    """Raises PreconditionFailed."""
     request.state.back = _address(recording_id)
-    one.ensure_as_seen(await _look(request, person, recording_id), form.one("version"))
+    form.ensure_made_for((await _look(request, person, recording_id)).version)
 
 
-def _ask(request: Request, seen: one.Shown, asked: one.Asked, form: Form | None = None) -> Response:
+def _ask(request: Request, seen: one.Shown, asked: Asked, form: Form | None = None) -> Response:
     kept = {name: form.one(name) for name in moving.FIELDS} if form else {}
-    return page(request, "confirm.html", seen=seen, asked=asked, kept=kept)
+    of, back = seen.recording.title, _address(seen.recording.id)
+    return page(request, "confirm.html", asked=asked, of=of, back=back, version=seen.version, kept=kept)
 
 
 def _address(recording_id: str) -> str:

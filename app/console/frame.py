@@ -1,17 +1,18 @@
 """What stands around every page: its templates, its headers, and how problems are told within it."""
 
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -19,7 +20,7 @@ from starlette.exceptions import HTTPException
 from app.console import words
 from app.console.people import Person, SignedOut
 from app.database.database import unavailable
-from app.http.docs import STATIC, Assets
+from app.http.docs import STATIC
 from app.http.errors import DatabaseUnavailable, Problem
 from app.http.problems import from_http, from_validation
 
@@ -35,6 +36,7 @@ HEADERS = {
 }
 
 
+_VERSION = Markup("<version>")  # stands where it will be, until it is known: others' words have no such bracket
 TOLD = {
     "precondition_failed": {"title": "It has changed meanwhile"},
     "unauthorized": {"title": "Sign in first"},
@@ -53,7 +55,13 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= words.FILTERS
-    made.globals |= {"state_of": words.state_of, "kind_of": words.kind_of, "file": _file}
+    made.globals |= {
+        "state_of": words.state_of,
+        "kind_of": words.kind_of,
+        "file": _file,
+        "weekdays": words.WEEKDAYS,
+        "guards_in_words": words.GUARDS,
+    }
     return made
 
 
@@ -66,24 +74,27 @@ def _file(name: str) -> str:
 
 def page(request: Request, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
     """A page of whoever looks at it; of nobody before the sign-in."""
+    return HTMLResponse(_written(request, template, values), status, HEADERS)
+
+
+def _written(request: Request, template: str, values: Mapping[str, Any]) -> str:
     person: Person | None = getattr(request.state, "person", None)
     settings = request.app.state.settings
-    text = (
+    return (
         _templates()
         .get_template(template)
         .render(person=person, path=request.url.path, docs=settings.docs, sandboxed=settings.embedded_sandbox, **values)
     )
-    return HTMLResponse(text, status, HEADERS)
 
 
-def page_or_not_modified(request: Request, template: str, **values: Any) -> Response:
-    """The page, or a 304 for whoever has it as it is."""
-    found = page(request, template, **values)
-    tag = f'"{hashlib.sha256(found.body).hexdigest()[:32]}"'
-    if tag in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
-        return Response(status_code=304, headers={**HEADERS, "ETag": tag})
-    found.headers["ETag"] = tag
-    return found
+def page_or_not_modified(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:
+    """The page, or a 304 for whoever has it as it is. Its `version` is its ETag: live.js asks with that."""
+    text = _written(request, template, {**values, "version": _VERSION})
+    tag = hashlib.sha256(text.encode()).hexdigest()[:32]
+    headers = {**HEADERS, "ETag": f'"{tag}"'}
+    if headers["ETag"] in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
+        return Response(status_code=304, headers=headers)
+    return HTMLResponse(text.replace(_VERSION, tag), status, headers)
 
 
 def go(address: str) -> Response:
@@ -135,10 +146,3 @@ def _to_sign_in(request: Request) -> Response:
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     back = f"?to={quote(here, safe='')}" if request.method == "GET" and here != "/console" else ""
     return go(f"/console/sign-in{back}")
-
-
-def add_pages(app: FastAPI, *routers: APIRouter) -> None:
-    """Serves these pages, and their files."""
-    for each in routers:
-        app.include_router(each)
-    app.mount("/static/console", Assets(directory=FILES), name="console")

@@ -2,12 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
-
-from app.console.people import Form
-from app.console.views.one import Asked, Shown
-from app.console.words import lasting
+from app.console.people import Form, read_as
+from app.console.views.one import Shown
+from app.console.words import Asked, isolated, lasting
 from app.recordings.changing.one_occurrence import OccurrenceChange
 from app.recordings.reading.views import OccurrenceView
 
@@ -25,21 +22,18 @@ def read(form: Form) -> OccurrenceChange:
         asked["resource"] = int(form.one("room")) if form.one("room").isdecimal() else form.one("room")
     if form.one("title"):
         asked["title"] = form.one("title")
-    try:
-        return OccurrenceChange.model_validate(asked)
-    except ValidationError as error:
-        raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in error.errors()]) from None
+    return read_as(OccurrenceChange, asked)
 
 
 def what_it_does(seen: Shown, one: OccurrenceView, wanted: OccurrenceChange) -> Asked:
     before = one.local_start
-    room = f" to {wanted.resource}" if wanted.resource is not None else ""
+    room = f" to {isolated(str(wanted.resource))}" if wanted.resource is not None else f" in {seen.room_of(one)}"
     start = (wanted.start or before).replace(tzinfo=None)
     minutes = wanted.duration_minutes
     length = lasting(timedelta(minutes=minutes) if minutes else one.end - one.start)
-    title = f", called “{wanted.title}”" if wanted.title else ""
+    title = f", called “{isolated(wanted.title)}”" if wanted.title else ""
     what = (
-        f"This moves the session of {_when(before)}{room or ' in ' + seen.room}: it begins on {_when(start)} and lasts "
+        f"This moves the session of {_when(before)}{room}: it begins on {_when(start)} and lasts "
         f"{length}{title}. All others stay."
     )
     return Asked("Move this session?", what, "Move the session")

@@ -4,7 +4,6 @@ import json
 import pprint
 import re
 import secrets
-from calendar import Calendar
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,6 +13,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
 from app.console.people import Form, Person
+from app.console.views.months import Cell, weeks
 from app.http.errors import BadRequest, Problem
 from app.http.problems import from_validation
 from app.recordings.changing.requests import read_document
@@ -24,15 +24,6 @@ MOST_MONTHS = 40
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _SPAN = re.compile(r"\s*(?:\.\.|–|to)\s*")
 _NEEDED = {"title": "a title", "room": "a room", "date": "a date", "time": "a time"}
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A day of a month. `kind` is its class: `on`, `out-day`, `hit` or empty."""
-
-    day: int
-    kind: str
-    told: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +167,4 @@ def months(preview: Preview) -> list[tuple[date, list[list[Cell | None]]]]:
             kind = "hit"
         on[one.local_start.date()] = kind, one.reason or ("conflict" if kind == "hit" else "session")
     firsts = sorted({day.replace(day=1) for day in on})
-    return [(first, _weeks(first, on)) for first in firsts[:MOST_MONTHS]]
-
-
-def _weeks(first: date, on: Mapping[date, tuple[str, str]]) -> list[list[Cell | None]]:
-    weeks = Calendar().monthdatescalendar(first.year, first.month)
-    return [
-        [Cell(day.day, *on.get(day, ("", ""))) if day.month == first.month else None for day in week] for week in weeks
-    ]
+    return [(first, weeks(first, on)) for first in firsts[:MOST_MONTHS]]

@@ -2,7 +2,7 @@
 
 import json
 from datetime import date, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
@@ -13,7 +13,8 @@ from app.console.people import Anyone, Reader, Viewer
 from app.console.views import one, search
 from app.console.views.axis import style_sheet
 from app.console.views.room import week_of
-from app.console.views.today import today
+from app.console.views.today import Asked, today
+from app.http.fields import Line
 from app.http.threads import Reading
 from app.recordings.document.document import EXAMPLE
 
@@ -23,19 +24,25 @@ Day = Annotated[date | None, Query(ge=date(2000, 1, 1), le=date(2099, 12, 31))]
 
 @pages.get("")
 def show_today(
-    request: Request, person: Anyone, _database: Reading, day: Day = None, wall: str | None = None
+    request: Request,
+    person: Anyone,
+    _database: Reading,
+    day: Day = None,
+    room: Annotated[str, Query(max_length=256)] = "",
+    only: Literal["", "trouble"] = "",
+    wall: str | None = None,
 ) -> Response:
     """The day, room by room; what has to be seen to on top."""
     request.app.state.refreshers.ask()  # rooms and encoders are to be true
-    seen = today(request, person, day)
+    asked = Asked(day, room, only, wall is not None)
+    seen = today(request, person, asked)
     return page_or_not_modified(
         request,
         "today.html",
         seen=seen,
-        is_today=day is None,
+        asked=asked,
         before=seen.day - timedelta(days=1),
         after=seen.day + timedelta(days=1),
-        wall=wall is not None,
         labels={name: state.word for name, state in words.STATES.items()},
         example=json.dumps(EXAMPLE, indent=2),
         key=f"quick-start-{person.form_token[:32]}",
@@ -71,7 +78,7 @@ def show_recording(
     number: Annotated[int | None, Query(alias="page", ge=1, le=1000)] = None,
 ) -> Response:
     seen = one.shown(database, person.client, id, request.app.state.acceptance.server_zone)
-    return page(
+    return page_or_not_modified(
         request,
         "recording.html",
         seen=seen,
@@ -81,8 +88,8 @@ def show_recording(
     )
 
 
-@pages.get("/rooms/{id}")
-def show_room(request: Request, person: Viewer, database: Reading, id: int, day: Day = None) -> Response:
+@pages.get("/rooms/{id:path}")
+def show_room(request: Request, person: Viewer, database: Reading, id: Line, day: Day = None) -> Response:
     request.app.state.refreshers.ask()
     seen = week_of(request, database, person, id, day)
     return page(request, "room.html", seen=seen, labels={name: state.word for name, state in words.STATES.items()})

@@ -10,21 +10,24 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Depends, Request, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.security import SecurityScopes
+from pydantic import BaseModel, ValidationError
 
 from app.access import sessions
 from app.access.door import address_of, too_many
 from app.access.keys import LOCAL, Client
 from app.access.scopes import Scope
-from app.http.errors import BadRequest, Forbidden, UnsupportedMediaType
+from app.http.errors import BadRequest, Forbidden, PreconditionFailed, UnsupportedMediaType
 
 COOKIE = "lectern_console"
 FORM = "application/x-www-form-urlencoded"
 MOST_FIELDS = 300
+M = TypeVar("M", bound=BaseModel)
 _OPEN = secrets.token_urlsafe(sessions.TOKEN_BYTES)  # what forms of an open service are made with, in this process
 
 
@@ -55,6 +58,10 @@ class Person:
     @property
     def sees_rooms(self) -> bool:
         return Scope.SCHEDULE_READ in self.client.scopes
+
+    @property
+    def keeps_calendars(self) -> bool:
+        return Scope.CALENDARS_WRITE in self.client.scopes
 
 
 async def person_of(request: Request) -> Person | None:
@@ -98,6 +105,7 @@ Anyone = Annotated[Person, Security(_signed_in)]
 Reader = Annotated[Person, Security(_signed_in, scopes=[Scope.RECORDINGS_READ.value])]
 Writer = Annotated[Person, Security(_signed_in, scopes=[Scope.RECORDINGS_WRITE.value])]
 Viewer = Annotated[Person, Security(_signed_in, scopes=[Scope.SCHEDULE_READ.value])]
+CalendarWriter = Annotated[Person, Security(_signed_in, scopes=[Scope.CALENDARS_WRITE.value])]
 
 
 # Forms
@@ -137,6 +145,19 @@ class Form(dict[str, list[str]]):
     def one(self, name: str) -> str:
         """The first value, without space around it; empty if there is none."""
         return (self.get(name) or [""])[0].strip()
+
+    def ensure_made_for(self, version: str) -> None:
+        """Raises PreconditionFailed for a form that was made before something changed, as by being sent before."""
+        if self.one("version") != version:
+            raise PreconditionFailed("It has changed since you looked, perhaps by this very form. Look at it again.")
+
+
+def read_as(model: type[M], said: Mapping[str, Any]) -> M:
+    """What a form says, as a model of the API's. Raises RequestValidationError."""
+    try:
+        return model.model_validate(said)
+    except ValidationError as error:
+        raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in error.errors()]) from None
 
 
 async def _form(request: Request, person: Anyone) -> Form:

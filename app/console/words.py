@@ -1,12 +1,20 @@
 """What pages say: states with a shape and a word, dates and times by the clocks of a zone, how much there is."""
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
+
+
+class Asked(NamedTuple):
+    """An action before it is done: what it would do, and how its button is called."""
+
+    title: str
+    what: str
+    button: str
+    dangerous: bool = False
 
 
 class State(NamedTuple):
@@ -41,6 +49,38 @@ STATES: Mapping[str, State] = {
     "planned": State("going", "◔", "being scheduled"),
     "other": State("other", "◇", "somebody else's"),
     "trouble": State("bad", "▲", "in trouble"),
+    # of calendars and those who follow them
+    "follows": State("good", "✓", "follows it"),
+    "following": State("going", "◔", "is being changed"),
+    "behind": State("bad", "▲", "could not follow"),
+    "followed": State("good", "✓", "followed by all"),
+    "coming": State("going", "◔", "on its way"),
+    "lagging": State("bad", "▲", "not followed by all"),
+    "unused": State("off", "–", "not used yet"),
+    # of terms' plans, their items, and what became of them
+    "making": State("going", "◔", "being made"),
+    "ready": State("good", "○", "ready to be applied"),
+    "nothing_to_do": State("off", "✓", "nothing to do"),
+    "blocked": State("bad", "▲", "blocked"),
+    "expired": State("off", "–", "too old"),
+    "superseded": State("off", "–", "a later one was applied"),
+    "applying": State("going", "◔", "being applied"),
+    "stopped": State("wait", "‖", "stopped"),
+    "applied": State("good", "✓", "applied"),
+    "partly": State("bad", "▲", "applied, but not all of it"),
+    "create": State("good", "+", "to create"),
+    "change": State("wait", "~", "to change"),
+    "rekey": State("wait", "›", "to take a new key"),
+    "adopt": State("good", "=", "to adopt"),
+    "cancel": State("bad", "−", "to cancel"),
+    "unchanged": State("off", "✓", "unchanged"),
+    "held": State("off", "‖", "cancelled by hand"),
+    "missing": State("wait", "◷", "missing"),
+    "skipped": State("off", "–", "not recorded"),
+    "conflict": State("bad", "▲", "in conflict"),
+    "rejected": State("bad", "?", "rejected"),
+    "done": State("good", "✓", "done"),
+    "stale": State("bad", "↺", "changed meanwhile"),
     # of encoders
     "in_touch": State("good", "✓", "in touch"),
     "silent": State("bad", "▲", "silent"),
@@ -55,6 +95,37 @@ STATES: Mapping[str, State] = {
     "notice": State("other", "◇", "notice"),
 }
 
+GUARDS = {
+    "input_drop": "Fewer sections than before",
+    "expected": "Not as many sections as were announced",
+    "cancel_share": "Many cancellations",
+    "change_share": "Many changes of time or room",
+    "reject_share": "Many rows cannot be read",
+    "unknown_rooms": "Many unknown rooms",
+    "soon": "Something begins soon",
+    "old_export": "An old export",
+}
+REASONS = {
+    "cancelled": "It is cancelled in the timetable.",
+    "no_room": "It has no room.",
+    "no_time": "It has no time.",
+    "room_not_recorded": "Nothing records in its room.",
+    "type_not_recorded": "Sections of its type are not recorded.",
+    "not_to_record": "The timetable says that it is not to be recorded.",
+    "no_sessions_left": "No session of it is left.",
+    "past": "Its sessions are over.",
+    "meeting_gone": "Its section has this meeting no more.",
+    "missing": "It is not in what was sent.",
+}
+WEEKDAYS = {
+    "MO": "Monday",
+    "TU": "Tuesday",
+    "WE": "Wednesday",
+    "TH": "Thursday",
+    "FR": "Friday",
+    "SA": "Saturday",
+    "SU": "Sunday",
+}
 STEPS = {
     "resource": "find the room",
     "conflicts": "look for conflicts",
@@ -131,6 +202,11 @@ def _date(day: date) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
+def date_in_words(day: date, *, year: bool = True) -> str:
+    """`Wednesday 13 January 2027`, for sentences."""
+    return f"{day:%A} {day.day} {day:%B}" + (f" {day.year}" if year else "")
+
+
 moment = _time("moment", lambda local: f"{local:%a} {_date(local)}, {local:%H:%M}")
 day = _time("day", lambda local: f"{local:%a} {_date(local)}")
 
@@ -154,9 +230,9 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
-def flat(text: str) -> str:
-    """On one line."""
-    return re.sub(r"\s+", " ", text)
+def isolated(text: str) -> str:
+    """Others' words within a sentence: what turns the direction in them turns nothing after them (Unicode TR 9)."""
+    return text if text.isascii() else f"\u2068{text}\u2069"
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
@@ -167,6 +243,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "plain": plain,
     "lasting": lasting,
     "count": count,
+    "marked": lambda weeks: any(cell and cell.kind for week in weeks for cell in week),
+    "number": lambda number: f"{number:,}",
+    "sentence": lambda text: f"{text[:1].upper()}{text[1:]}.",
     "cut": cut,
     "step": lambda name: STEPS.get(name) or plain(name),
     "operation": lambda name: OPERATIONS.get(name) or plain(name).capitalize(),

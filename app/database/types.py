@@ -58,8 +58,13 @@ _PAIRS = [one + other for one in _ALPHABET for other in _ALPHABET]  # of digits,
 
 def new_id(prefix: str) -> str:
     """`<prefix>_` and 26 characters that sort by time of making: 48 bits of milliseconds, 80 random ones."""
-    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    number = milliseconds() << 80 | secrets.randbits(80)
     return prefix + "_" + "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
+
+
+def milliseconds() -> int:
+    """The host's clock since 1970: for what is noted so often that a date-time would cost too much."""
+    return time.time_ns() // 1_000_000
 
 
 def utc_now() -> datetime:

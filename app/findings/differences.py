@@ -1,7 +1,7 @@
 """Findings about what Kaltura has otherwise, and about sessions that are in each other's way."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -45,13 +45,29 @@ def otherwise(view: View) -> Iterator[Finding]:
             yield _about(Kind.RESOURCE_GONE, row.booking_id, row.since, detail, own, room)
     for recording_id, (before, now) in replaced.items():
         yield from _moved_on(recording_id, whose[recording_id], before, now)
+    starts = _starts(view.session, (row.occurrence_id for row in rows))
     for recording_id, found in of_sessions.items():
-        first = min(found, key=lambda row: (row.since, row.key))
-        kinds = ", ".join(sorted({row.kind for row in found}))
-        detail = f"Kaltura has {count(len(found), 'session')} of “{whose[recording_id].title}” otherwise ({kinds})"
-        yield _about(
-            Kind.DRIFT, recording_id, first.since, detail, whose[recording_id], occurrence_id=first.occurrence_id
-        )
+        yield _differs(recording_id, whose[recording_id], found, starts)
+
+
+def _differs(recording_id: str, own: Named, found: Sequence[Drift], starts: Mapping[str, datetime]) -> Finding:
+    """`starts` of sessions, by their ids; Kaltura may have some that Lectern has not."""
+    oldest = min(found, key=lambda row: (row.since, row.key))
+    kinds = ", ".join(sorted({row.kind for row in found}))
+    differ = f"{count(len(found), 'session')} of “{own.title}” differ{'s' * (len(found) == 1)}"
+    first = min((starts[of] for row in found if (of := row.occurrence_id) and of in starts), default=None)
+    when = f", the first at {at(first, own.time_zone)}" if first else ""
+    detail = f"In Kaltura, {differ} from what Lectern scheduled ({kinds}){when}"
+    return _about(Kind.DRIFT, recording_id, oldest.since, detail, own, occurrence_id=oldest.occurrence_id)
+
+
+def _starts(session: Session, occurrence_ids: Iterable[str | None]) -> Mapping[str, datetime]:
+    ids, found = sorted({each for each in occurrence_ids if each}), dict[str, datetime]()
+    for begin in range(0, len(ids), AT_ONCE):
+        some = col(Occurrence.id).in_(ids[begin : begin + AT_ONCE])
+        rows = session.execute(select(col(Occurrence.id), col(Occurrence.start)).where(some))
+        found.update((row.id, row.start) for row in rows)
+    return found
 
 
 def _about(

@@ -7,15 +7,15 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from app.access.keys import Client
+from app.access.keys import LOCAL, Client
 from app.access.scopes import Scope
 from app.findings.kinds import SEVERITY, WHAT_TO_DO
 from app.findings.schemas import Action, FindingView, Kind, Severity, Subject
 from app.resources.schemas import ResourceName
 
-NOBODY = ""  # no client is called so: for an `admin` alone
+NOBODY = ""  # no client is called so: for an `admin`, and for whoever asks an open service
 
-_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class Finding(FindingView):
     @property
     def order(self) -> tuple[int, datetime, str]:
         """The worst first, and of those the oldest."""
-        return _RANK[self.severity], self.since, self.key
+        return RANK[self.severity], self.since, self.key
 
     def is_for(self, who: Client, is_id: Callable[[str], bool]) -> bool:
         """Whether it is shown to them, or counted. `is_id`: as `Client.may_see` has it."""
-        if who.sees_all:
+        if who.sees_all or (self.client == NOBODY and who is LOCAL):
             return True
         if self.client is not None:
             return self.client == who.name and Scope.RECORDINGS_READ in who.scopes
@@ -76,12 +76,13 @@ def finding(
 
     `detail` becomes a sentence on one line, whatever others have written into it: more lines could look like ours.
     """
+    said = " ".join(detail.split()).rstrip(". ") + "."
     return Finding(
         kind=kind,
         severity=severity or SEVERITY[kind],
         since=since,
         subject=Subject(recording_id=recording_id, occurrence_id=occurrence_id, resource=resource),
-        detail=" ".join(detail.split()).rstrip(". ") + ".",
+        detail=said[0].upper() + said[1:],
         what_to_do=what_to_do or WHAT_TO_DO[kind],
         actions=list(actions),
         key=f"{kind}:{about}",

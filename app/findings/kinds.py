@@ -30,12 +30,12 @@ KINDS = {
     Kind.ENCODER_ERROR: _About(
         Severity.NOW,
         "An encoder says that its state is `error`.",
-        "Look at the encoder. It is cleared when the encoder says another state.",
+        "Look at the encoder. This is over when the encoder says another state.",
     ),
     Kind.CHAIN_STUCK: _About(
         Severity.NOW,
         "Lectern has given up on a change for now, after a day of trying.",
-        "Mend what is wrong there, then resume it.",
+        "Mend what is said to be wrong, then resume it.",
     ),
     Kind.NOT_RECORDED: _About(
         Severity.SOON,
@@ -83,10 +83,21 @@ KINDS = {
         "A recording could not be changed as its calendar says, or was not reached within ten minutes.",
         "Mend what is in the way, then resume the recording or send the calendar once more.",
     ),
+    Kind.TERM_REFUSED: _About(
+        Severity.SOON,
+        "The latest timetable of a term could not be read, or its plan is blocked by a guard. Until the next good one, "
+        "or until the term is over.",
+        "Mend what it says, and send the timetable again.",
+    ),
     Kind.CHAIN_WAITING: _About(
         Severity.NOTICE,
         "A change has waited for more than ten minutes.",
-        "It goes on by itself. The recording's `chain` says what it waits for.",
+        "It goes on by itself. The recording's `chain` says what it waits for; resuming tries it at once.",
+    ),
+    Kind.WEBHOOK_FAILING: _About(
+        Severity.NOTICE,
+        "A receiver of notices has taken nothing for ten minutes.",
+        "Look at the receiver. What waits is sent when it is well again; `lectern webhooks retry` tries at once.",
     ),
 }
 

@@ -33,9 +33,10 @@ LOOKS: Sequence[Callable[[View], Iterable[Finding]]] = (
     differences.sessions_overlap,
     service.mirror_stale,
     recordings.calendar_behind,
+    recordings.term_refused,
     recordings.chain_waiting,
+    service.webhook_failing,
 )
-"""Terms that were refused have their place here."""
 
 
 def in_sql(session: Session, now: datetime, per_second: float, *, confirms: bool) -> list[Finding]:

@@ -1,11 +1,12 @@
-"""Findings about chains that do not get on, and recordings that came to nothing or follow no calendar."""
+"""Findings about chains that do not get on, recordings that came to nothing or follow no calendar, and terms whose
+timetable was refused."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, case, or_, select
+from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -16,6 +17,7 @@ from app.findings.schemas import Action, Kind
 from app.recordings.models import Calendar, Recording, RecordingCalendar, RecordingStatus
 from app.resources.models import Booking, Resource
 from app.resources.schemas import ResourceName
+from app.terms.models import LONGEST_MAKING, Apply, Plan, PlanStatus, Term
 
 WAITING = 600.0  # seconds that a chain may take
 FAILED_FOR = timedelta(days=7)
@@ -68,12 +70,12 @@ def chain_stuck(view: View) -> Iterator[Finding]:
         recording_id, error = _recording(row.subject), row.error or {}
         own = whose.get(recording_id)
         is_sweep = row.operation == SWEEP
-        wrong = f"step {error.get('step')}: {error.get('detail')}"
+        where = f"{row.operation}, step {error['step']}" if error.get("step") else row.operation
         yield finding(
             Kind.CHAIN_STUCK,
             row.id,
             row.updated_at,
-            f"{_title(own)} is stuck ({row.operation}, {wrong})",
+            f"Lectern has given up on {_title(own)} for now ({where}): {_said(error)}",
             client=own.client if own else NOBODY,
             recording_id=recording_id,
             resource=own.resource if own else None,
@@ -102,7 +104,7 @@ def chain_waiting(view: View) -> Iterator[Finding]:
             Kind.CHAIN_WAITING,
             row.id,
             row.created_at,
-            f"{_title(own)} waits since {at(row.created_at)} ({row.operation})",
+            f"A change of {_title(own)} has waited since {at(row.created_at)} ({row.operation})",
             client=own.client if own else NOBODY,
             recording_id=row.subject,
             resource=own.resource if own else None,
@@ -196,13 +198,67 @@ def calendar_behind(view: View) -> Iterator[Finding]:
         )
 
 
+_GOOD = (
+    select(col(Plan.client), col(Plan.term), func.max(col(Plan.number)).label("number"))
+    .outerjoin(Apply, col(Apply.plan_id) == col(Plan.id))
+    .where(or_(col(Plan.status).in_((PlanStatus.READY, PlanStatus.NOTHING_TO_DO)), col(Apply.id).is_not(None)))
+    .group_by(col(Plan.client), col(Plan.term))
+    .subquery()
+)
+_NOT_GOOD = (
+    select(Plan, Term)
+    .join(Term, and_(col(Term.client) == col(Plan.client), col(Term.name) == col(Plan.term)))
+    .outerjoin(_GOOD, and_(_GOOD.c.client == col(Plan.client), _GOOD.c.term == col(Plan.term)))
+    .where(col(Plan.number) > func.coalesce(_GOOD.c.number, 0))
+    .order_by(col(Plan.number))
+)
+
+
+def term_refused(view: View) -> Iterator[Finding]:
+    """Of each term that is not over, and whose latest declarations came to no plan, or to one that is blocked."""
+    killed = and_(col(Plan.status) == PlanStatus.MAKING, col(Plan.created_at) < view.now - LONGEST_MAKING)
+    refused = or_(col(Plan.status).in_((PlanStatus.FAILED, PlanStatus.BLOCKED)), killed)
+    since, latest = dict[tuple[str, str], datetime](), dict[tuple[str, str], Plan]()
+    for plan, term in view.session.execute(_NOT_GOOD.where(refused)).all():
+        if date.fromisoformat(term.settings["last_date"]) >= view.now.date():
+            since.setdefault((plan.client, plan.term), plan.created_at)
+            latest[plan.client, plan.term] = plan
+    for (client, name), plan in latest.items():
+        yield finding(
+            Kind.TERM_REFUSED,
+            f"{client}/{name}",
+            since[client, name],
+            f"Nothing of the latest timetable of the term {name} was done: {_why(plan)}",
+            client=client,
+            what_to_do=_way_on(plan),
+        )
+
+
+def _why(plan: Plan) -> str:
+    if plan.status == PlanStatus.BLOCKED:
+        guards = (f"{one['guard']} ({one['found']}, the limit is {one['limit']})" for one in plan.shown["guards"])
+        return f"its plan is blocked by {', '.join(guards)}"
+    return _said(plan.problem or {"detail": "Lectern was stopped, or made a mistake, while it read it"})
+
+
+def _way_on(plan: Plan) -> str:
+    """Empty: what is to be done is what the kind says."""
+    if plan.status != PlanStatus.BLOCKED:
+        return ""
+    allow = " ".join(f"--allow {one['guard']}" for one in plan.shown["guards"])
+    return (
+        f"Look at it: `lectern term show {plan.term} --plan {plan.id}`. If it is wrong, mend the export and send it "
+        f"again. If it is right: `lectern term apply {plan.term} {plan.id} {allow}`."
+    )
+
+
 def _recording(subject: str) -> str:
     return subject.removeprefix(f"{SWEEP}:")
 
 
 def _title(own: Named | None) -> str:
-    return f"“{own.title}”" if own else "A recording that is no more"
+    return f"“{own.title}”" if own else "a recording that is no more"
 
 
 def _said(problem: Mapping[str, Any]) -> str:
-    return str(problem.get("detail") or problem.get("title") or "it was refused")
+    return str(problem.get("detail") or problem.get("title") or "nothing more is known")

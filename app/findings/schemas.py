@@ -35,7 +35,9 @@ class Kind(StrEnum):
     SESSIONS_OVERLAP = "sessions_overlap"
     MIRROR_STALE = "mirror_stale"
     CALENDAR_BEHIND = "calendar_behind"
+    TERM_REFUSED = "term_refused"
     CHAIN_WAITING = "chain_waiting"
+    WEBHOOK_FAILING = "webhook_failing"
 
 
 class Subject(Out):

@@ -3,6 +3,8 @@
     every EVERY seconds, in each process:   write signs of life, see whether Kaltura answers
     in the one that holds the watch:        look ──▶ compare with `open_finding` ──▶ tell, in the same transaction
 
+What has grown worse is told once more. What grows milder is not, nor when it then grows as bad as it was.
+
 The watch is held by whoever's time stands in its row of `upkeep`: its holder moves that on before it is over, so the
 watch stays with one process, which has one memory of Kaltura. It is moved on once more by what is written: a holder
 that was asleep for so long that another has taken over finds another time there, and writes nothing.
@@ -20,7 +22,7 @@ from app.database.background import Background
 from app.database.counters import count
 from app.database.database import Database
 from app.database.types import database_now, utc_now
-from app.findings.finding import Finding
+from app.findings.finding import RANK, Finding
 from app.findings.looking import Findings
 from app.findings.models import OpenFinding
 from app.notices.models import NoticeKind
@@ -53,6 +55,11 @@ def _as_it_was(row: OpenFinding) -> Finding | None:
     except ValidationError:
         log.warning("finding_of_another_version", key=row.key)
         return None
+
+
+def _is_worse(now: Finding, told: OpenFinding) -> bool:
+    """Whether it is worse than when somebody was last told of it."""
+    return RANK[now.severity] < RANK.get(told.finding["severity"], 0)
 
 
 class Watch:
@@ -98,6 +105,9 @@ class Watch:
 
     def _compare(self, session: Session, found: dict[str, Finding]) -> list[tuple[str, Finding]]:
         before = {row.key: row for row in session.execute(select(OpenFinding)).scalars()}
+        for row in [row for key, row in before.items() if key in found and _is_worse(found[key], row)]:
+            session.delete(before.pop(row.key))  # as if nobody had been told
+        session.flush()
         new = [one for key, one in found.items() if key not in before]
         over = sorted((row for key, row in before.items() if key not in found), key=lambda row: row.number)
         gone = [one for row in over if (one := _as_it_was(row)) is not None]

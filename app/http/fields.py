@@ -177,6 +177,9 @@ def _with_hints(error: ValidationError, known: Sequence[str]) -> ValidationError
     return ValidationError.from_exception_data(error.title, details, hide_input=True)
 
 
+OF_A_KEY = "[key]"  # pydantic's step to the name of a member, which RFC 6901 has no pointer to
+
+
 def pointer(loc: Sequence[int | str]) -> str:
     """The JSON pointer (RFC 6901) of a pydantic location: `("body", "exclude", 1)` is `/exclude/1`.
 
@@ -185,7 +188,7 @@ def pointer(loc: Sequence[int | str]) -> str:
     A name that the client made up is cut, and its unprintable characters are replaced.
     """
     path = loc[1:] if loc[:1] == ("body",) else loc[:2] if loc[:1] == ("query",) else loc
-    return "".join(f"/{_segment(str(step))}" for step in path)
+    return "".join(f"/{_segment(str(step))}" for step in path if step != OF_A_KEY)
 
 
 def _segment(name: str) -> str:

@@ -1,10 +1,19 @@
 """How much a request may bring, and what is refused before anything looks at it."""
 
 import re
+from itertools import chain
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.errors import BadRequest, HeadersTooLarge, PayloadTooLarge, Problem, TooManyConnections, render
+from app.http.errors import (
+    BadRequest,
+    HeadersTooLarge,
+    PayloadTooLarge,
+    Problem,
+    TooManyConnections,
+    UnsupportedMediaType,
+    render,
+)
 from app.http.hosts import FOR_SUPERVISORS
 from app.http.requests import NO_ROUTE, Count, method_of
 
@@ -14,13 +23,21 @@ STREAMED = re.compile(r"/terms/[^/]+/plans")  # where an operation reads its bod
 
 
 class BodyLimit:
-    """Reads a request's body, at most `MAX_BODY` bytes, before anything works on it. Chunked ones too."""
+    """Reads a request's body, at most `MAX_BODY` bytes, before anything works on it. Chunked ones too.
+
+    A body in a coding (gzip) is refused. What has not been read of a body is dropped where it comes in
+    (app/http/serving/connections.py).
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or (scope["method"] == "POST" and STREAMED.fullmatch(scope["path"])):
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        is_coded = any(name == b"content-encoding" and value.lower() != b"identity" for name, value in scope["headers"])
+        if scope["method"] == "POST" and STREAMED.fullmatch(scope["path"]) and not is_coded:
             await self.app(scope, receive, send)
             return
         body, size, more = b"", 0, True
@@ -34,6 +51,10 @@ class BodyLimit:
             more = message.get("more_body", False)
         if size > MAX_BODY:
             await render(PayloadTooLarge())(scope, receive, send)
+            return
+        if is_coded and body:
+            advice = "Send the body as it is, without Content-Encoding: compressed ones are not read here."
+            await render(UnsupportedMediaType(advice))(scope, receive, send)
             return
         replayed = False
 
@@ -71,17 +92,15 @@ class Entrance:
 
 def _refusal(scope: Scope) -> Problem | None:
     # A head that comes in many pieces is refused before it is here (app/http/serving/connections.py).
-    size, hosts, lengths, codings = len(scope["raw_path"]) + len(scope["query_string"]), 0, 0, 0
-    for name, value in scope["headers"]:
-        size += len(name) + len(value) + 4
-        hosts += name == b"host"
-        lengths += name == b"content-length"
-        codings += name == b"transfer-encoding"
-    if size > MAX_HEAD:
+    # In C as far as that goes, since each poll comes through here.
+    names = [name for name, _ in scope["headers"]]
+    size = len(scope["raw_path"]) + len(scope["query_string"]) + 4 * len(names)
+    if size + sum(map(len, chain.from_iterable(scope["headers"]))) > MAX_HEAD:
         return HeadersTooLarge()
+    hosts, codings = names.count(b"host"), b"transfer-encoding" in names
     if hosts > 1 or (not hosts and scope["http_version"] == "1.1"):
         return BadRequest("A request has one Host header.")  # RFC 9112, 3.2
-    if codings and (lengths or scope["http_version"] == "1.0"):
+    if codings and (b"content-length" in names or scope["http_version"] == "1.0"):
         # RFC 9112, 6.1 and 6.3: somebody in between may have read another body than we would.
         return BadRequest("A request has a Content-Length or, in HTTP/1.1, a Transfer-Encoding; never both.")
     crowd = scope.get("state", {}).get("crowd")

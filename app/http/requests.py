@@ -81,6 +81,9 @@ def add_request_ids(app: FastAPI) -> None:
     )
 
 
+CLIENT_WENT_AWAY = 499
+"""What is counted of a request that was given up before it was here whole: nobody was answered (nginx says so, too)."""
+
 Count = Callable[[str, str, int, float], object]
 """Told of each request: its method, the template of its route, its status, and how many seconds it took."""
 
@@ -100,7 +103,7 @@ class Requests:
             await self._app(scope, receive, send)
             return
         began, method = perf_counter(), method_of(scope)
-        status = 500  # what a mistake becomes, further out
+        status = CLIENT_WENT_AWAY  # until there is an answer
 
         async def seen(message: Message) -> None:
             nonlocal status
@@ -109,6 +112,9 @@ class Requests:
 
         try:
             await self._app(scope, receive, seen)
+        except Exception:
+            status = 500  # what a mistake becomes, further out
+            raise
         finally:
             seconds, route = perf_counter() - began, _template(scope)
             self._count(method, route, status, seconds)

@@ -236,6 +236,23 @@ class KalturaClient(Calls):
         found = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
         return sorted((event for event in found if event.parent_id == parent_id), key=by_start)
 
+    def newest_occurrences_at(self, start: datetime) -> list[Event]:
+        """Active occurrences of any series that begin exactly then, as far as the index knows: those that were made
+        last, which is enough to see what was made a moment ago.
+        """
+        at = epoch(start)
+        wanted = {
+            "startDateGreaterThanOrEqual": at,
+            "startDateLessThanOrEqual": at,
+            "statusEqual": ACTIVE,
+            "recurrenceTypeIn": str(OCCURRENCE),
+            "orderBy": "-createdAt",
+        }
+        pager = {"objectType": "KalturaFilterPager", "pageSize": 30}
+        params = {"filter": filtered("KalturaScheduleEventFilter", wanted), "pager": pager}
+        found = self._ask(EVENTS, "list", params, _EVENT_PAGE).objects
+        return [event for event in found if event.active and event.start == start and event.parent_id is not None]
+
     def list_events_on_resource(self, resource_id: int, start: datetime, end: datetime) -> Listed[Event]:
         """Active single events and occurrences of every kind on the resource that touch [start, end], by start.
 

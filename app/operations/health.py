@@ -55,11 +55,12 @@ class Health(Out):
     status: Literal["ok"] = Field(description="Always `ok`.", examples=["ok"])
 
 
-class _Lately:
-    """What `look` finds, in a thread that no request waits for, at most once in LOOK_EVERY, however many ask."""
+class Looking:
+    """How each of `parts` is: looked at in a thread that no request waits for, at most once in LOOK_EVERY, however many
+    ask."""
 
-    def __init__(self, look: Callable[[], Readiness]) -> None:
-        self._look = look
+    def __init__(self, parts: Mapping[str, Callable[[], Part]]) -> None:
+        self._parts = parts
         self._looking = asyncio.Lock()
         self._found: Readiness | None = None
         self._at = 0.0
@@ -71,37 +72,34 @@ class _Lately:
                 self._at = monotonic()
             return self._found
 
-
-def health_router(parts: Mapping[str, Callable[[], Part]]) -> APIRouter:
-    """`/healthz` and `/readyz`, which looks at each of `parts`."""
-
-    def look() -> Readiness:
-        found = {name: part() for name, part in parts.items()}
+    def _look(self) -> Readiness:
+        found = {name: part() for name, part in self._parts.items()}
         worst = max((part.state for part in found.values()), key=("ok", "degraded", "down").index)
         return Readiness(status=worst, parts=found)
 
-    lately = _Lately(look)
-    router = APIRouter(tags=["operations"])
 
-    @router.get("/healthz", summary="Is the process alive?", response_description="It is.")
-    async def healthz() -> Health:
-        """Answers as long as the process does. For a supervisor that would restart it otherwise."""
-        return Health(status="ok")
+router = APIRouter(tags=["operations"])
 
-    @router.get(
-        "/readyz",
-        summary="Can it work?",
-        response_description="It can.",
-        responses={503: {"model": Readiness, "description": "A part that is needed for every request is down."}},
-    )
-    async def readyz(request: Request, response: Response) -> Readiness:
-        """For a load balancer: 503 when requests should go elsewhere. Kaltura away is `degraded`, and no reason to.
 
-        Of a part that is not `ok`, `detail` names the cause; recordings are named to who has a key with
-        `recordings:read`. When nobody has asked Kaltura for a minute, this does.
-        """
-        found = await lately()
-        response.status_code = 503 if found.status == "down" else 200
-        return _told(found, getattr(request.state, "client", None))
+@router.get("/healthz", summary="Is the process alive?", response_description="It is.")
+async def healthz() -> Health:
+    """Answers as long as the process does. For a supervisor that would restart it otherwise."""
+    return Health(status="ok")
 
-    return router
+
+@router.get(
+    "/readyz",
+    summary="Can it work?",
+    response_description="It can.",
+    responses={503: {"model": Readiness, "description": "A part that is needed for every request is down."}},
+)
+async def readyz(request: Request, response: Response) -> Readiness:
+    """For a load balancer: 503 when requests should go elsewhere. Kaltura away is `degraded`, and no reason to.
+
+    Of a part that is not `ok`, `detail` names the cause; recordings are named to who has a key with
+    `recordings:read`. When nobody has asked Kaltura for a minute, this does.
+    """
+    looking: Looking = request.app.state.looking
+    found = await looking()
+    response.status_code = 503 if found.status == "down" else 200
+    return _told(found, getattr(request.state, "client", None))

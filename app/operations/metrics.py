@@ -4,7 +4,7 @@ Names and meanings stand in docs/operating.md, "Metrics", one a line; a test com
 of routes, never addresses; names of steps and of Kaltura's actions, never ids.
 """
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
     CollectorRegistry,
@@ -122,19 +122,18 @@ class Metrics:
         self._deliveries.labels("taken" if taken else "not_taken").inc()
 
 
-def router(registry: CollectorRegistry) -> APIRouter:
-    found = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"])
 
-    @found.get(
-        "/metrics",
-        response_class=Response,
-        summary="Figures for a monitoring system",
-        response_description="In Prometheus' text format.",
-        dependencies=[HEALTH],
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **responses(*REFUSALS)},
-    )
-    def metrics(_client: Reader) -> Response:
-        """Counts and durations; no id, no name and no title. A key with `recordings:read` that owns nothing will do."""
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-    return found
+@router.get(
+    "/metrics",
+    response_class=Response,
+    summary="Figures for a monitoring system",
+    response_description="In Prometheus' text format.",
+    dependencies=[HEALTH],
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **responses(*REFUSALS)},
+)
+def metrics(request: Request, _client: Reader) -> Response:
+    """Counts and durations; no id, no name and no title. A key with `recordings:read` that owns nothing will do."""
+    counted: Metrics = request.app.state.metrics
+    return Response(generate_latest(counted.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -1,6 +1,6 @@
 """Whose recordings a client may see, and what it is told of others' that are in its way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,12 +64,17 @@ def discreet(
 
     What somebody booked in Kaltura belongs to no client, and is told as it is.
     """
-    met = {pair["booked"]["recording_id"] for pair in conflicts} - {None}
-    if not met:
-        return list(conflicts)
-    found = session.execute(select(col(Recording.id), col(Recording.client)).where(col(Recording.id).in_(met)))
-    shown = {recording_id for recording_id, client in found if owns(client)} | {None}
+    shown = owned(session, owns, {pair["booked"]["recording_id"] for pair in conflicts})
     return [pair if pair["booked"]["recording_id"] in shown else _hidden(pair) for pair in conflicts]
+
+
+def owned(session: Session, owns: Callable[[str], bool], met: Collection[str | None]) -> set[str | None]:
+    """Those of these recordings (ids) that it owns, and None: what somebody booked in Kaltura."""
+    recordings = set(met) - {None}
+    if not recordings:
+        return {None}
+    found = session.execute(select(col(Recording.id), col(Recording.client)).where(col(Recording.id).in_(recordings)))
+    return {recording_id for recording_id, client in found if owns(client)} | {None}
 
 
 def _hidden(pair: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,8 @@ from app.recurrence.stretches import parted, patterns
 
 MAX_SPAN = timedelta(seconds=63_072_000)  # Kaltura's two years
 
+FEW_AT_FIRST = 64  # more than any pattern needs to be seen: two months
+
 _FREQUENCIES = {"daily": "days", "weekly": "weeks", "monthly": "months"}
 _ALL_DAYS = tuple(map(Day, WEEKDAYS))
 _UTC = ZoneInfo("UTC")
@@ -207,12 +209,22 @@ def _series(run: Sequence[Occurrence], pattern: Rule, tz: ZoneInfo) -> PlannedEv
 def _longest_series(
     rest: Sequence[Occurrence], rule: Rule | None, tz: ZoneInfo, alone: Collection[datetime]
 ) -> PlannedEvent:
-    """The series that generates most of the leading occurrences, the first of which begins at no time in `alone`."""
-    run = _within_caps(rest, alone)
-    proposed = _patterns(rule, run) if rule else _patterns_seen(run)
-    runs = [(_reproduced(pattern, run, tz), pattern) for pattern in proposed]
-    length, pattern = max(runs, key=lambda candidate: candidate[0])
-    return _series(run[:length], pattern, tz) if length > 1 else series_of_one(run[0], tz, _UTC)
+    """The series that generates most of the leading occurrences, the first of which begins at no time in `alone`.
+
+    Most dates that follow no rule are in short series. So only a few are looked at first, and more where all of them
+    are in one.
+    """
+    looked_at = FEW_AT_FIRST if rule is None else len(rest)
+    while True:
+        run = _within_caps(rest[:looked_at], alone)
+        if len(run) == 1:
+            return series_of_one(run[0], tz, _UTC)
+        proposed = _patterns(rule, run) if rule else _patterns_seen(run)
+        runs = [(_reproduced(pattern, run, tz), pattern) for pattern in proposed]
+        length, pattern = max(runs, key=lambda candidate: candidate[0])
+        if length < min(looked_at, len(rest)) or looked_at >= len(rest):
+            return _series(run[:length], pattern, tz) if length > 1 else series_of_one(run[0], tz, _UTC)
+        looked_at *= 4
 
 
 def _within_caps(rest: Sequence[Occurrence], alone: Collection[datetime]) -> Sequence[Occurrence]:

@@ -68,9 +68,13 @@ class Terms:
         wait: float,
     ) -> Response:
         """201 with the plan, 202 while it is still being made."""
-        asked = Asked(*form_of(request.headers.get("content-type", ""), charset), profile, complete)
         await self.threads.reading.run(self._ensure_there, client, name)
-        body = await _spooled(request)
+        try:
+            asked = Asked(*form_of(request.headers.get("content-type", ""), charset), profile, complete)
+            body = await _spooled(request)
+        except Problem as refusal:
+            await self.threads.writing.run(self.planner.refuse, client, name, refusal)
+            raise
         try:
             plan_id = await self.threads.writing.run(self.planner.begin, client, name)
         except BaseException:
@@ -80,9 +84,7 @@ class Terms:
         self._making.add(task)
         task.add_done_callback(self._making.discard)
         done, _ = await asyncio.wait([task], timeout=wait)
-        problem = task.result() if done else None
-        if problem is not None:
-            await self.threads.writing.run(self.planner.forget, plan_id)
+        if done and (problem := task.result()):
             raise problem
         return await self.threads.ending.run(self._answer, client, name, plan_id)
 

@@ -12,7 +12,7 @@ from app.database.types import utc_now
 from app.http.errors import NotFound
 from app.recordings.document.campus import look_up
 from app.terms.meetings.settings import TermSettings
-from app.terms.models import Plan, Term, TermMeeting
+from app.terms.models import Plan, PlanStatus, Term, TermMeeting
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Who = Literal["instructors", "sections"]
@@ -26,8 +26,17 @@ def find_term(session: Session, client: str, name: str) -> Term:
     return found
 
 
+def of_client(session: Session, client: str) -> Sequence[Term]:
+    """The client's terms, the latest first."""
+    mine = select(Term).where(col(Term.client) == client)
+    return session.execute(mine.order_by(col(Term.created_at).desc(), col(Term.name))).scalars().all()
+
+
 def put(session: Session, client: str, name: str, settings: TermSettings) -> bool:
-    """Makes the term, or sets it anew. Returns whether it is new. Raises RequestValidationError."""
+    """Makes the term, or sets it anew. Returns whether it is new. Raises RequestValidationError.
+
+    Who has opted out stays so unless the settings say it: people decide that, and settings come from a job.
+    """
     known = look_up(session, settings.calendars).versions
     unknown = [place for place, calendar in enumerate(settings.calendars) if calendar not in known]
     if unknown:
@@ -39,7 +48,8 @@ def put(session: Session, client: str, name: str, settings: TermSettings) -> boo
     if term is None:
         session.add(Term(client=client, name=name, settings=said))
         return True
-    term.settings, term.updated_at = said, utc_now()
+    opted = dict(term.settings.get("opt_outs") or {}) | (said.get("opt_outs") or {})
+    term.settings, term.updated_at = said | {"opt_outs": opted}, utc_now()
     session.add(term)
     return False
 
@@ -62,12 +72,12 @@ def opt(session: Session, client: str, name: str, who: Who, key: str, *, out: bo
 
 
 def kept(session: Session, client: str, name: str) -> tuple[int, str | None]:
-    """How many recordings the term keeps, and its latest plan."""
+    """How many recordings the term keeps, and its latest plan of which something came."""
     mine = (col(TermMeeting.client) == client, col(TermMeeting.term) == name, col(TermMeeting.ended_at).is_(None))
     number = session.execute(select(func.count()).select_from(TermMeeting).where(*mine)).scalar_one()
     latest = (
         select(col(Plan.id))
-        .where(col(Plan.client) == client, col(Plan.term) == name)
+        .where(col(Plan.client) == client, col(Plan.term) == name, col(Plan.status) != PlanStatus.FAILED)
         .order_by(col(Plan.number).desc())
         .limit(1)
     )

@@ -1,6 +1,6 @@
 """Terms in SQL: their settings, the meetings that they keep, plans with their items, and applies."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -8,6 +8,8 @@ from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Index
 from sqlmodel import Field, SQLModel
 
 from app.database.types import UtcDateTime, utc_now
+
+LONGEST_MAKING = timedelta(minutes=15)  # a plan that is not made by then was killed
 
 
 class PlanStatus(StrEnum):

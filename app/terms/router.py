@@ -257,7 +257,7 @@ def resume_apply(term: TermName, apply_id: ApplyId, client: Writer, _database: W
 
 
 @router.get(
-    "/{term}/sections/{section}",
+    "/{term}/sections/{section:path}",
     summary="Say why a section is, or is not, recorded",
     response_description="The section.",
     responses=responses(*READING),
@@ -269,7 +269,7 @@ def get_section(term: TermName, section: Key, client: Reader, database: Reading)
 
 
 @router.put(
-    "/{term}/opt-outs/{who}/{id}",
+    "/{term}/opt-outs/{who}/{id:path}",
     status_code=204,
     summary="Opt somebody, or a section, out",
     response_description="Opted out.",
@@ -288,7 +288,7 @@ def opt_out(
 
 
 @router.delete(
-    "/{term}/opt-outs/{who}/{id}",
+    "/{term}/opt-outs/{who}/{id:path}",
     status_code=204,
     summary="Take an opt-out back",
     response_description="Not opted out.",

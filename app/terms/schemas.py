@@ -199,11 +199,11 @@ class NotDoneView(Out):
     title: str = Field(description="What it is called.", examples=["HIST-101-01 Atlantic Worlds"])
     recording_id: str | None = Field(description="Its recording.", examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"])
     outcome: Outcome = Field(
-        description="`waiting` (its chain is at work), `stale` (its recording has changed since the plan was made), "
-        "`conflict`, `failed`.",
+        description="`waiting` (its chain is at work, or waits), `stale` (its recording has changed since the plan was "
+        "made), `conflict`, `failed`.",
         examples=["stale"],
     )
-    problem: FailureView | None = Field(description="Why it was not done.", examples=[None])
+    problem: FailureView | None = Field(description="Why it was not done, or what it waits for.", examples=[None])
 
 
 class ApplyView(Out):

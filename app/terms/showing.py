@@ -2,25 +2,24 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from app.chains.models import ChainStep, StepStatus
 from app.database.database import Database
 from app.database.types import utc_now
-from app.http.errors import Internal, NotFound
+from app.http.errors import WAITING, Internal, NotFound
 from app.recordings.models import Recording
 from app.terms.applying.applier import counts
 from app.terms.applying.asking import apply_of, find_apply, find_plan
 from app.terms.keeping import find_term
-from app.terms.models import Apply, Outcome, Plan, PlanItem, PlanStatus, Term, TermMeeting
+from app.terms.models import LONGEST_MAKING, Apply, Outcome, Plan, PlanItem, PlanStatus, Term, TermMeeting
 from app.terms.schemas import ApplyView, ItemPage, ItemView, NotDoneView, PlanView, SectionRecording, SectionView
 
-LONGEST_MAKING = timedelta(minutes=15)  # what takes longer was killed
 MOST_NOT_DONE = 100
 PORTION = 500
 COLUMNS = (
@@ -83,7 +82,8 @@ def items_page(
 
 
 def _items(session: Session, plan_id: str, wanted: Filter, after: int, limit: int) -> list[PlanItem]:
-    statement = select(PlanItem).where(col(PlanItem.plan_id) == plan_id, col(PlanItem.n) > after)
+    making = select(col(Plan.id)).where(col(Plan.id) == plan_id, col(Plan.status) == PlanStatus.MAKING)
+    statement = select(PlanItem).where(col(PlanItem.plan_id) == plan_id, col(PlanItem.n) > after, ~making.exists())
     for column, value in (("kind", wanted.kind), ("reason", wanted.reason), ("section", wanted.section)):
         if value is not None:
             statement = statement.where(col(getattr(PlanItem, column)) == value)
@@ -149,6 +149,8 @@ def shown_apply(session: Session, apply: Apply) -> ApplyView:
         .order_by(col(PlanItem.n))
         .limit(MOST_NOT_DONE)
     )
+    items = list(session.execute(others).scalars())
+    waits = _waits(session, [one.chain_id for one in items if one.outcome == Outcome.WAITING])
     return ApplyView(
         id=apply.id,
         plan_id=apply.plan_id,
@@ -161,14 +163,21 @@ def shown_apply(session: Session, apply: Apply) -> ApplyView:
                     **{name: one.shown[name] for name in ("n", "kind", "section", "meeting", "title")},
                     "recording_id": one.recording_id,
                     "outcome": one.outcome,
-                    "problem": one.problem,
+                    "problem": one.problem or waits.get(one.chain_id),
                 }
             )
-            for one in session.execute(others).scalars()
+            for one in items
         ],
         created_at=apply.created_at,
         finished_at=apply.finished_at,
     )
+
+
+def _waits(session: Session, chain_ids: Sequence[str | None]) -> Mapping[str | None, Mapping[str, Any]]:
+    """What each of these chains waits for, if it does."""
+    step = (col(ChainStep.chain_id).in_(chain_ids), col(ChainStep.status) == StepStatus.WAITING)
+    rows = session.execute(select(col(ChainStep.chain_id), col(ChainStep.error)).where(*step))
+    return {chain_id: {"code": WAITING, **error} for chain_id, error in rows if error}
 
 
 def section_view(session: Session, client: str, name: str, section: str) -> SectionView:

@@ -12,9 +12,10 @@ from app.watch.schedule import Answer, read_answer
 TIMEOUT = 10.0  # seconds
 LONGEST_PAUSE = 3600.0  # seconds; the longest `Retry-After` that is honoured
 MEANING = {
+    400: "it does not answer to this name, unless LECTERN_ALLOWED_HOSTS has it",
     401: "the key is not valid (any more)",
     403: "the key may not read this resource",
-    404: "there is no such resource: is its name misspelt?",
+    404: "there is no such resource, or its name is misspelt",
 }
 
 

@@ -83,9 +83,17 @@ class Counted(NamedTuple):
 def counted(session: Session) -> Counted:
     states = session.execute(select(_GIVEN_UP, func.count()).group_by(_GIVEN_UP))
     found = {bool(given_up): count for given_up, count in states}
-    ill = select(func.count()).select_from(Webhook)
-    in_trouble = ill.where(col(Webhook.revoked_at).is_(None), col(Webhook.failures) >= TROUBLE)
-    return Counted(found.get(False, 0), found.get(True, 0), session.execute(in_trouble).scalar_one())
+    return Counted(found.get(False, 0), found.get(True, 0), len(in_trouble(session)))
+
+
+def in_trouble(session: Session, for_so_long: float = 0.0) -> Sequence[Webhook]:
+    """The receivers that have taken nothing for so many seconds, by their ids."""
+    ill = (
+        col(Webhook.revoked_at).is_(None),
+        col(Webhook.failures) >= TROUBLE,
+        col(Webhook.failing_since) <= database_now() - for_so_long,
+    )
+    return session.execute(select(Webhook).where(*ill).order_by(col(Webhook.id))).scalars().all()
 
 
 def undelivered(session: Session, most: int) -> Sequence[Row[Any]]:

@@ -5,6 +5,7 @@ ask for one and the other in turns, so that other load on the machine meets both
 """
 
 import asyncio
+import os
 import secrets
 import statistics
 import subprocess
@@ -12,13 +13,17 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import cast
 
 import uvloop
 
+from app.access.keys import LOCAL
+from app.database.database import Database
 from app.http.requests import configure_logs
 from app.http.serving.server import Server, bound
 from app.main import create_app
+from app.resources.encoders.signs import Signs
 from app.settings import Settings
 from tests.bench.feed import FULL, database, fill
 
@@ -28,8 +33,11 @@ REQUESTS = 4000  # a round
 RESOURCES = 100
 OCCURRENCES = 60
 
+ENCODERS = 10_000  # that poll once a minute: what their signs of life cost is compared with what their polls do
+
 UNCHANGED_AT_LEAST = 1.5
 FULL_AT_LEAST = 0.8
+SIGNS_AT_MOST = 0.05  # of the service's CPU
 
 
 def serve(url: str, key: str) -> None:
@@ -55,13 +63,13 @@ def serve(url: str, key: str) -> None:
 
 
 @contextmanager
-def running(url: str, key: str) -> Iterator[int]:
-    """Its port."""
+def running(url: str, key: str) -> Iterator[tuple[int, int]]:
+    """Its port, and its process' id."""
     command = [sys.executable, "-m", "tests.bench.sockets", "serve", url, key]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
-            yield int(process.stdout.readline())
+            yield int(process.stdout.readline()), process.pid
         finally:
             process.terminate()
 
@@ -115,8 +123,32 @@ async def seconds(callers: Sequence[Caller], requests: Sequence[bytes], status: 
     return (time.perf_counter() - begun) / REQUESTS
 
 
-async def measure(port: int, key: str) -> dict[str, float]:
-    """Seconds a request: `bare`, `unchanged`, `full`; and how many times as fast as the bare endpoint: `…_ratio`."""
+def cpu(pid: int) -> float:
+    """Seconds of CPU that a process has had, in user mode and in the kernel's (proc(5): the 14th and the 15th)."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def signs_of_life(url: str) -> float:
+    """Seconds of CPU: a poll of each of ENCODERS is noted, and then all are written, as is done once a minute."""
+    fill(url, ENCODERS, 1)
+    database, times = Database(url), []
+    signs = Signs(database)
+    for _ in range(ROUNDS):
+        begun = time.process_time()
+        for number in range(1, ENCODERS + 1):
+            signs.poll(LOCAL, number)
+        signs.write()
+        times.append(time.process_time() - begun)
+    database.close()
+    return min(times)
+
+
+async def measure(port: int, pid: int, key: str) -> dict[str, float]:
+    """Seconds a request: `bare`, `unchanged`, `full`; and how many times as fast as the bare endpoint: `…_ratio`.
+
+    `cpu`: seconds of the service's CPU that an unchanged poll costs.
+    """
     loop = asyncio.get_running_loop()
     callers = [(await loop.create_connection(Caller, "127.0.0.1", port))[1] for _ in range(CONNECTIONS)]
     paths = [f"/resources/ROOM-{number}/upcoming" for number in range(1, RESOURCES + 1)]
@@ -129,10 +161,13 @@ async def measure(port: int, key: str) -> dict[str, float]:
         "unchanged": ([get(path, key, etag) for path, etag in zip(paths, etags, strict=True)], b"304"),
         "full": ([get(f"{path}?limit={FULL}", key) for path in paths], b"200"),
     }
-    times: dict[str, list[float]] = {name: [] for name in asked}
+    times: dict[str, list[float]] = {name: [] for name in (*asked, "cpu")}
     for _ in range(ROUNDS):
         for name, (requests, status) in asked.items():
+            begun = cpu(pid)
             times[name].append(await seconds(callers, requests, status))
+            if name == "unchanged":
+                times["cpu"].append((cpu(pid) - begun) / REQUESTS)
     for caller in callers:
         caller.transport.abort()
         caller.answer = loop.create_future()
@@ -149,12 +184,16 @@ def tell(kind: str) -> None:
     for name, key in (("without a key", ""), ("with a key", secrets.token_hex(16))):
         with database(kind) as url:
             fill(url, RESOURCES, OCCURRENCES)
-            with running(url, key) as port, closing(uvloop.new_event_loop()) as loop:
-                found = loop.run_until_complete(measure(port, key))
+            with running(url, key) as (port, pid), closing(uvloop.new_event_loop()) as loop:
+                found = loop.run_until_complete(measure(port, pid, key))
         speeds = ", ".join(f"{one} {1 / found[one]:,.0f}/s" for one in ("bare", "unchanged", "full"))
         print(f"  {name}: {speeds}")
         print(f"    unchanged to bare    {found['unchanged_ratio']:.2f}  (asked for: at least {UNCHANGED_AT_LEAST})")
         print(f"    full to bare         {found['full_ratio']:.2f}  (asked for: at least {FULL_AT_LEAST})")
+        with database(kind) as url:
+            signs, polls = signs_of_life(url), found["cpu"] * ENCODERS
+        told = f"{signs * 1e3:.0f} ms of CPU beside {polls:.2f} s for {ENCODERS:,} polls"
+        print(f"    signs of life        {signs / polls:.1%}  (asked for: under {SIGNS_AT_MOST:.0%}): {told}")
 
 
 def main(arguments: Sequence[str]) -> None:

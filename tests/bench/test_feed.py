@@ -14,6 +14,7 @@ def test_a_small_state_is_filled_and_measured(database_url: str, monkeypatch: py
     found = asyncio.run(feed.measure(database_url, 3))
     assert set(found) == {
         *("bare", "unchanged", "full", "first"),
+        *("polls_cpu", "signs_cpu"),
         *("unchanged_ratio", "full_ratio", "bytes", "megabytes"),
     }
     assert all(value > 0 for value in found.values())

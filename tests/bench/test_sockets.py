@@ -13,7 +13,13 @@ def test_a_few_polls_are_measured(database_url: str, key: str, monkeypatch: pyte
     for name, few in {"ROUNDS": 1, "REQUESTS": 20, "CONNECTIONS": 4, "RESOURCES": 3}.items():
         monkeypatch.setattr(sockets, name, few)
     fill(database_url, sockets.RESOURCES, sockets.OCCURRENCES)
-    with sockets.running(database_url, key) as port:
-        found = asyncio.run(sockets.measure(port, key))
-    assert set(found) == {"bare", "unchanged", "full", "unchanged_ratio", "full_ratio"}
-    assert all(value > 0 for value in found.values())
+    with sockets.running(database_url, key) as (port, pid):
+        found = asyncio.run(sockets.measure(port, pid, key))
+    assert set(found) == {"bare", "unchanged", "full", "unchanged_ratio", "full_ratio", "cpu"}
+    assert all(value > 0 for name, value in found.items() if name != "cpu"), "its clock ticks a hundred times a second"
+
+
+def test_signs_of_life_are_measured(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, few in {"ROUNDS": 2, "ENCODERS": 5}.items():
+        monkeypatch.setattr(sockets, name, few)
+    assert sockets.signs_of_life(database_url) > 0

@@ -5,7 +5,9 @@ import pytest
 from tests.calendars.campus import NAME, day, held, reasons, say, section, send, sessions
 from tests.calendars.test_ics import FILE
 from tests.keys import bearer, key
-from tests.service import Lectern, found, pointers, problem
+from tests.service import Json, Lectern, found, pointers, problem
+
+ALL = {"from": "2027-01-01T00:00:00Z", "to": "2028-01-01T00:00:00Z", "limit": 1000}
 
 
 def test_a_calendar_says_what_it_was_told(service: Lectern) -> None:
@@ -143,3 +145,52 @@ def test_a_preview_s_sentence_names_calendars_and_what_is_in_the_way(service: Le
     assert found(service.client.post("/recordings/preview", json=sent))["summary"].startswith(
         f"{first}, 5 left out for what is in the way"
     )
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "at", "day", "begins"),
+    [
+        ("America/New_York", "2027-03-01", "02:30", "2027-03-14", "2027-03-14T07:30:00Z"),
+        ("America/New_York", "2027-10-25", "01:30", "2027-11-07", "2027-11-07T05:30:00Z"),
+        ("Australia/Sydney", "2027-09-20", "02:30", "2027-10-03", "2027-10-02T16:30:00Z"),
+        ("Australia/Sydney", "2027-03-22", "02:30", "2027-04-04", "2027-04-03T15:30:00Z"),
+    ],
+)
+@pytest.mark.parametrize("known", ["before", "after"])
+def test_a_make_up_day_on_which_the_clocks_change_is_recorded_when_it_is_held(
+    service: Lectern, known: str, zone: str, first: str, at: str, day: str, begins: str
+) -> None:
+    say(service, *([{"date": day, "meets_as": "MO"}] if known == "before" else []))
+    rule = "FREQ=WEEKLY;BYDAY=MO;COUNT=6"
+    recording = service.made(section("ROOM-1", start=f"{first}T{at}:00", time_zone=zone, recurrence=rule))
+    say(service, {"date": day, "meets_as": "MO"})
+    shown = service.get(f"/recordings/{recording['id']}/occurrences")["items"]
+    starts = sorted(one["start"] for one in shown if one["status"] == "scheduled")
+    assert (len(starts), begins in starts) == (7, True)
+    assert starts == sorted(one["start"] for one in service.get("/resources/ROOM-1/upcoming", **ALL)["occurrences"])
+    say(service)
+    assert service.get(f"/recordings/{recording['id']}")["occurrence_count"] == 6
+
+
+@pytest.mark.parametrize(
+    ("more", "held_on_it"),
+    [
+        pytest.param({}, False, id="a session's date"),
+        pytest.param({"recurrence": "FREQ=WEEKLY;BYDAY=MO,TU;COUNT=12"}, True, id="a date of both weekdays"),
+        pytest.param({"exclude": [day(2, 1)]}, False, id="an excluded day"),
+        pytest.param({"exclude": [day(2, 1)], "recurrence": "FREQ=WEEKLY;BYDAY=MO,TU;COUNT=12"}, False, id="both, out"),
+        pytest.param({"include": [day(2, 1)]}, True, id="an include"),
+        pytest.param({"include": [{"date": day(2, 1), "start": "14:00"}]}, True, id="an include at its own time"),
+    ],
+)
+def test_what_a_document_says_of_a_make_up_day(service: Lectern, more: Json, held_on_it: bool) -> None:
+    """A Tuesday that meets as a Monday: what is excluded stays so, and what is included is held."""
+    say(service)
+    recording = service.made(section("ROOM-1", "TU", start=f"{day(0, 1)}T09:00:00", **more))
+    before = held(service, recording)
+    say(service, {"date": day(2, 1), "meets_as": "MO"})
+    now = held(service, recording)
+    assert (day(2, 1) in now) == held_on_it
+    assert now == [one for one in before if one != day(2, 1) or held_on_it]
+    say(service)
+    assert held(service, recording) == before

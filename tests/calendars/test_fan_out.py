@@ -10,6 +10,7 @@ from app.chains.store import Store
 from app.recordings.changing import requests
 from app.recordings.models import Recording
 from tests.calendars.campus import NAME, day, held, operations, reasons, say, section, sessions
+from tests.crash.rehearsal import look_at_no_room
 from tests.service import Json, Lectern, found, problem
 
 pytestmark = pytest.mark.both_databases
@@ -50,14 +51,18 @@ def test_a_snow_day_is_one_call_and_touches_nobody_else(service: Lectern) -> Non
         assert held(service, recording) == ALL
 
 
-def test_each_changed_recording_takes_three_trips(service: Lectern) -> None:
+def test_a_day_added_takes_two_trips_and_a_day_removed_three(service: Lectern) -> None:
+    """For each recording: what is asked, what is made, and what is linked, with what is asked of it on the way."""
     say(service)
-    service.made(section("ROOM-1"))
+    recording = service.made(section("ROOM-1"))
     service.get("/resources")
-    service.trips()
-    say(service, day(2))
-    chains = [trip for trip in service.trips() if not set(trip) <= OF_ROUNDS]
-    assert len(chains) <= 3, chains
+    look_at_no_room(service.app.state.settings.database_url)
+    for days, at_most in (([day(2)], 2), ([], 3), ([day(2), day(5)], 3), ([day(5)], 3), ([], 3)):
+        service.trips()
+        say(service, *days)
+        chain = [trip for trip in service.trips() if not set(trip) <= OF_ROUNDS]
+        assert len(chain) <= at_most, chain
+        assert held(service, recording) == without(*days)
 
 
 def test_what_was_decided_by_hand_stays(service: Lectern) -> None:
@@ -118,6 +123,25 @@ def test_the_same_document_with_the_same_calendars_makes_no_call(service: Lecter
     service.calls()
     assert [put(service, document).status_code for _ in range(2)] == [204, 204]
     assert service.calls() == []
+
+
+def test_a_document_that_is_sent_while_the_calendar_changes_it_is_changed_by_the_calendar_alone(
+    service: Lectern,
+) -> None:
+    """The chain that the calendar began goes on, and nothing else is begun for the same days."""
+    say(service)
+    document = section("ROOM-1")
+    recording = service.made(document)
+    service.fault("http_500", "schedule_scheduleEvent", "cancel")
+    assert say(service, day(2), status=202, wait=1)["done"] == 0
+    assert put(service, document).status_code in (204, 409)
+    service.heal()
+    service.client.post(f"/recordings/{recording['id']}/resume")
+    service.until(recording["id"], "scheduled", 20)
+    assert say(service, day(2))["done"] == 1
+    assert [put(service, document).status_code for _ in range(2)] == [204, 204]
+    assert held(service, recording) == without(day(2))
+    assert operations(service, recording) == ["schedule", "calendar"]
 
 
 def test_one_that_is_busy_is_changed_when_it_has_come_to_rest(service: Lectern) -> None:

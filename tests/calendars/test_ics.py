@@ -122,6 +122,17 @@ def test_a_long_break_that_began_before_what_is_looked_at_and_goes_on_counts() -
     ]
 
 
+def test_outlook_s_all_day_events_may_lie_between_midnights() -> None:
+    whole = "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE"
+    zone = "TZID=Eastern Standard Time:"
+    assert days(f"DTSTART;{zone}20270215T000000\nDTEND;{zone}20270217T000000\n{whole}") == [
+        ("2027-02-15", "2027-02-16")
+    ]
+    assert days(f"DTSTART;{zone}20270215T000000\nDTEND;{zone}20270215T120000\n{whole}") == []
+    assert days(f"DTSTART:20270215T050000Z\nDTEND:20270216T050000Z\n{whole}") == []  # whose midnight is not said
+    assert days(f"DTSTART;{zone}20270215T000000\nDTEND;{zone}20270216T000000") == []
+
+
 def test_one_instance_that_was_moved_or_withdrawn_is_not_where_its_rule_has_it() -> None:
     weekly = "UID:1\nSUMMARY:Closed\nDTSTART;VALUE=DATE:20270201\nRRULE:FREQ=WEEKLY;COUNT=3"
     moved = "UID:1\nSUMMARY:Closed\nRECURRENCE-ID;VALUE=DATE:20270208\nDTSTART;VALUE=DATE:20270209"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
+from app.chains import lanes as lane
 from app.chains.parties import SECONDARY, Verdict, decide, standing_of
 from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step
 from tests.chains.test_lanes import lanes, statuses
@@ -20,6 +21,12 @@ pytestmark = pytest.mark.both_databases
 
 def _free(_session: Session, _chains: object, _at: int) -> Verdict | None:
     return None
+
+
+@pytest.fixture(autouse=True, params=[0, lane.FEW], ids=["many lanes", "few lanes"])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where lanes are many, one stands beside another in all of them at once."""
+    monkeypatch.setattr(lane, "FEW", request.param)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,10 @@
 """What goes wrong for a command is said in one sentence, without a traceback, and ends it with another code than 0."""
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +14,7 @@ from typer.testing import CliRunner
 from app.cli.main import main
 from tests.service import logs_as_they_are
 
+HOUSE = Path(__file__).parents[2]
 AWAY = "postgresql+psycopg://lectern@127.0.0.1:1/lectern"
 COMMANDS = (
     ["keys", "list"],
@@ -88,3 +93,21 @@ def test_a_file_that_cannot_be_written(name: str) -> None:
 def test_an_env_file_that_cannot_be_read(words: list[str]) -> None:
     Path(".env").write_bytes(b"LECTERN_TIME_ZONE=\xff\n")
     assert said(*words).startswith(".env cannot be read: ")
+
+
+@pytest.mark.parametrize("words", [["check"], ["account", "show"], ["openapi"]], ids=" ".join)
+def test_where_nobody_reads_on_it_ends_without_a_word(tmp_path: Path, words: list[str]) -> None:
+    """As in `lectern check | head -1`: with the code that a shell gives to a program that SIGPIPE has ended."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LECTERN_")}
+    done = subprocess.run(
+        [sys.executable, "-c", "from app.cli.main import main; main()", *words],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(HOUSE)},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")

@@ -11,12 +11,14 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.console import timetable
 from tests.console.campus import build
 from tests.processes import Program, free_port
 from tests.security.test_browser import OFFLINE
 
 DOCS = Path(__file__).parents[2] / "docs/pictures"
 WIDTHS = (1440, 768, 360)
+SHOWN = ("today", "recording", "room", "new", "calendars", "calendar", "snow-day", "terms", "term")
 
 
 def addresses(made: str, room: int) -> Mapping[str, str]:
@@ -49,7 +51,9 @@ def take(browser: Browser, url: str, paths: Mapping[str, str], folder: Path, wid
             page.check("input[value=WE]")
             page.fill("input[name=count]", "20")
             page.locator("#preview .months").wait_for()
-        page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=name != "today" or width < 1000)
+        page.screenshot(
+            path=folder / f"{name}-{width}-{scheme}.png", full_page=name not in ("today", "calendar") or width < 1000
+        )
     page.close()
 
 
@@ -64,17 +68,18 @@ def main(folder: str | None = None) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(OFFLINE))
         if folder:
             empty = {"empty": "/console", "none": "/console/recordings"}
+            empty |= {"no-calendar": "/console/calendars", "no-term": "/console/terms"}
             take(browser, service.url, empty, Path(folder), 1440, "light")
         made = build(service.url)
         one = made[len(made) // 2]
-        paths = addresses(one["id"], one["resource"]["id"])
+        paths = {**addresses(one["id"], one["resource"]["id"]), **timetable.build(service.url)}
         if folder:
             for width in WIDTHS:
                 for scheme in ("light", "dark"):
                     take(browser, service.url, paths, Path(folder), width, scheme)
         else:
             DOCS.mkdir(exist_ok=True)
-            shown = {name: paths[name] for name in ("today", "recording", "room", "new")}
+            shown = {name: paths[name] for name in SHOWN}
             take(browser, service.url, shown, DOCS, WIDTHS[0], "light")
             take(browser, service.url, {"today": paths["today"]}, DOCS, WIDTHS[0], "dark")
         browser.close()

@@ -60,6 +60,15 @@ def test_a_stuck_chain(service: Lectern, told: Told) -> None:
     mend(service, told, one)
 
 
+def test_a_second_look_that_is_stuck_is_resumed_by_its_own_chain(service: Lectern) -> None:
+    """The recording itself is well: resuming that would do nothing."""
+    made = service.made(SINGLE)
+    error = {"step": "look", "detail": "Kaltura is away"}
+    set_chains(service, operation="sweep", subject=f"sweep:{made['id']}", status="stuck", error=error)
+    one = only(service, "chain_stuck", made["id"])
+    assert one["actions"] == [{"rel": "resume", "method": "POST", "href": f"/chains/{made['chain']['id']}/resume"}]
+
+
 @pytest.mark.both_databases
 def test_a_chain_that_waits_for_more_than_ten_minutes(service: Lectern, told: Told) -> None:
     recording = waiting(service)
@@ -108,6 +117,9 @@ def test_a_session_that_somebody_deleted_in_kaltura(service: Lectern, told: Told
     one = only(service, "drift", made["id"])
     (session,) = service.get(f"/recordings/{made['id']}/occurrences")["items"]
     assert one["subject"]["occurrence_id"] == session["id"]
+    when = f"{start:%Y-%m-%d %H:%M} (UTC)"
+    said = f"In Kaltura, 1 session of “t” differs from what Lectern scheduled (missing), the first at {when}."
+    assert one["detail"] == said
     mend(service, told, one)
 
 
@@ -135,9 +147,20 @@ def test_a_resource_that_somebody_deleted_and_put_another_in_its_place(service: 
     new = new_resource(service)
     make_round(service, RESOURCES)
     one = only(service, "resource_replaced", made["id"])
+    assert told == [("raised", "resource_gone"), ("raised", "resource_replaced"), ("cleared", "resource_gone")]
     told[:] = [("raised", "resource_replaced")]
     mend(service, told, one)
     assert service.get(f"/recordings/{made['id']}")["resource"]["id"] == new
+
+
+def test_a_resource_that_is_gone_until_the_recording_gets_another(service: Lectern, told: Told) -> None:
+    made = service.made(NAMED)
+    delete_resource(service)
+    make_round(service, RESOURCES)
+    only(service, "resource_gone", made["id"])
+    found(service.client.patch(f"/recordings/{made['id']}", json={"resource": "EXTRON-200-DEF"}))
+    assert look(service) == []
+    assert told == [("raised", "resource_gone"), ("cleared", "resource_gone")]
 
 
 def test_a_name_that_went_to_another_device_while_the_first_is_there(service: Lectern, told: Told) -> None:

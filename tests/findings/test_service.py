@@ -13,7 +13,7 @@ from app.operations import readiness
 from app.resources.models import Mirror, Resource
 from app.sandbox.seed.seed import RESOURCE_ID
 from tests.clocks import HostClock, set_clock
-from tests.findings.world import Told, later, look, soon
+from tests.findings.world import Told, kinds, later, look, soon
 from tests.resources.polls import PATH, book, refresh
 from tests.service import Json, Lectern, eventually, found
 
@@ -127,6 +127,20 @@ def test_a_copy_of_a_schedule_that_grows_old(service: Lectern, told: Told) -> No
     refresh(service)
     assert look(service) == []
     assert told == [("raised", "mirror_stale"), ("cleared", "mirror_stale")]
+
+
+def test_copies_that_grew_old_while_the_service_was_stopped(service: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing has failed, and they are read soon after the start. What then is not read is a finding."""
+    refresh(service)
+    clock = set_clock(0.0, monkeypatch)
+    service.app.state.signs.write()
+    with service.app.state.database.write() as session:
+        session.execute(update(Mirror).values(asked_at=4e9, lease_until=4e9))  # nobody reads them now
+    clock.off_by += 1200
+    service.app.state.signs.write()
+    assert look(service) == []
+    minutes(service, clock, 6)
+    assert kinds(look(service)) == ["mirror_stale"]
 
 
 def test_many_old_copies_are_one_finding(service: Lectern, told: Told) -> None:

@@ -11,7 +11,7 @@ from app.database.database import Database
 from app.findings import watch as watching
 from app.findings.finding import Finding, finding
 from app.findings.models import OpenFinding
-from app.findings.schemas import Kind
+from app.findings.schemas import Kind, Severity
 from app.findings.watch import Watch
 from tests.findings.world import hear, soon
 from tests.service import Lectern, eventually, lectern
@@ -31,8 +31,8 @@ class Found:
         return self.there
 
 
-def silent(number: int) -> Finding:
-    return finding(Kind.ENCODER_SILENT, str(number), soon(0), "It is silent")
+def silent(number: int, severity: Severity | None = None) -> Finding:
+    return finding(Kind.ENCODER_SILENT, str(number), soon(0), "It is silent", severity=severity)
 
 
 def watch_of(database: Database, found: Found) -> Watch:
@@ -120,6 +120,24 @@ def test_the_end_is_told_as_the_finding_was_and_numbers_say_what_came_later(data
     one.look()
     assert [each.key for each in seen] == ["encoder_silent:2", "encoder_silent:1"]
     assert seen[1].model_dump(exclude={"since"}) == kept[0].model_dump(exclude={"since"})
+
+
+def test_what_grows_worse_is_told_once_more(database: Database, there: Found) -> None:
+    """A technician who left a warning until later has to hear that it can't wait any more; of the rest, nothing."""
+    one = watch_of(database, there)
+    told: list[tuple[str, str]] = []
+    one._raised = lambda _session, found: told.append(("raised", found.severity))
+    one._cleared = lambda _session, found: told.append(("cleared", found.severity))
+    for severity in ("notice", "soon", "soon", "notice", "soon", "now", "notice"):
+        there.there = [silent(1, Severity(severity)), silent(2)]
+        one.look()
+    there.there = []
+    one.look()
+    of_the_other = ("raised", "now")
+    assert told == [
+        *(("raised", "notice"), of_the_other, ("raised", "soon"), ("raised", "now")),
+        *(("cleared", "now"), ("cleared", "now")),
+    ]
 
 
 @pytest.fixture

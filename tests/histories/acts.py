@@ -12,6 +12,7 @@ from typing import Any
 
 from httpx2 import Response
 
+from app.database.types import utc_now
 from tests.histories.campus import CALENDARS, ROOMS, Campus
 from tests.histories.model import ZONE, Json, Wish, meet, pairs
 
@@ -33,7 +34,8 @@ class Act:
         """A new document, or another one for a reference that is there."""
         campus, chance = self.campus, self.chance
         reference = f"SIS-{chance.randrange(5)}"
-        document = campus.document(chance, reference)
+        runs = reference not in campus.wishes and chance.random() < 0.4 and len(campus.rooms_in_use()) < len(ROOMS)
+        document = (campus.running_document if runs else campus.document)(chance, reference)
         self._note(f"PUT {document}")
         answer = campus.send("PUT", f"/recordings/by-reference/{reference}", document)
         if answer.status_code == 204:
@@ -49,7 +51,8 @@ class Act:
         if new and not done:
             campus.over.add(campus.recordings.pop(reference))
         elif new:
-            campus.wishes[reference] = Wish(document, campus=campus.campus_of(document))
+            made = Wish.that_runs if runs else Wish.that_lies_ahead
+            campus.wishes[reference] = made(document, campus.campus_of(document))
         elif done:
             campus.wishes[reference].change({"include": [], **document}, campus.campus_of(document))
         if reference in campus.wishes:
@@ -148,8 +151,11 @@ class Act:
             return
         self.settle()
         assert self.campus.shown(reference)["status"] == "cancelled"
-        self.campus.over.add(self.campus.recordings.pop(reference))
-        del self.campus.wishes[reference], self.campus.ids[reference]
+        recording_id, wish = self.campus.recordings.pop(reference), self.campus.wishes.pop(reference)
+        self.campus.over.add(recording_id)
+        if wish.running:  # what was recorded stays, and what is being recorded
+            self.campus.remains[recording_id] = wish.only_what_runs()
+        del self.campus.ids[reference]
 
     def move(self) -> None:
         found = self._any_session()
@@ -166,7 +172,7 @@ class Act:
 
     def name(self) -> None:
         """One session gets a title of its own, or goes by the recording's again."""
-        found = self._any_session()
+        found = self._any_session(also_running=True)
         if found is None:
             return
         reference, day = found
@@ -174,6 +180,22 @@ class Act:
         self._note(f"NAME {reference} {day} {title}")
         if self._one("PATCH", reference, day, {"title": title}):
             self.campus.wishes[reference].name(day, title)
+
+    def end(self) -> None:
+        """A session that runs is stopped, or ends sooner or later than it was to."""
+        running = sorted(name for name, wish in self.campus.wishes.items() if wish.running and wish.running.span)
+        if not running:
+            return
+        reference = self.chance.choice(running)
+        one = self.campus.wishes[reference].running
+        assert one is not None
+        assert one.span is not None
+        minutes = self.chance.choice((None, 1, 200, 400, 700))
+        self._note(f"END {reference} {minutes}")
+        sent = {"duration_minutes": minutes} if minutes else None
+        if self._one("PATCH" if sent else "DELETE", reference, one.day, sent):
+            begins = one.span[0]
+            one.span = (begins, begins + timedelta(minutes=minutes)) if minutes and minutes > 1 else None
 
     def cancel(self) -> None:
         found = self._any_session()
@@ -221,10 +243,11 @@ class Act:
     def by_hand(self) -> None:
         """Somebody changes in Kaltura what is Lectern's."""
         reference = self._any()
-        sessions = self.campus.own_sessions(reference) if reference else []
+        sessions = self.campus.own_sessions(self.campus.recordings[reference]) if reference else []
         if not sessions:
             return
         one = self.chance.choice(sessions)
+        now = utc_now().timestamp()
         kaltura, event = self.campus.house.kaltura, "schedule_scheduleEvent"
         entry, series = one.get("templateEntryId"), int(one.get("parentId") or one["id"])
         acts: Mapping[str, Callable[[], Any]] = {
@@ -236,14 +259,20 @@ class Act:
             "renames the series of": lambda: kaltura.update(series, summary="Mine"),
             "deletes the entry of": lambda: kaltura("media", "delete", entryId=entry),
         }
-        verb = self.chance.choice(sorted(acts))
+        running = [each for each in sessions if each["startDate"] <= now]
+        verbs = set(acts)
+        if one in running:  # nobody can bring back what has begun
+            verbs -= {"cancels", "moves"}
+        if series in {int(each.get("parentId") or each["id"]) for each in running}:
+            verbs.discard("deletes the series of")
+        verb = self.chance.choice(sorted(verbs))
         self._note(f"SOMEBODY {verb} {one['id']} of {reference}")
         acts[verb]()
 
     def device(self) -> None:
         """A device is replaced under its name."""
         room = self.chance.choice(ROOMS)
-        if self.campus.taken(room):
+        if self.campus.taken(room) or room in self.campus.rooms_in_use():
             return  # what others booked goes with it, and is nobody's to mend
         self._note(f"DEVICE {room}")
         self.campus.replace_device(room)
@@ -258,11 +287,14 @@ class Act:
         living = sorted(self.campus.wishes)
         return self.chance.choice(living) if living else None
 
-    def _any_session(self) -> tuple[str, date] | None:
+    def _any_session(self, *, also_running: bool = False) -> tuple[str, date] | None:
         reference = self._any()
-        if reference is None or not self.campus.ids[reference]:
+        if reference is None:
             return None
-        return reference, self.chance.choice(sorted(self.campus.ids[reference]))
+        days, running = set(self.campus.ids[reference]), self.campus.wishes[reference].running
+        if running and not (also_running and running.span):
+            days.discard(running.day)
+        return (reference, self.chance.choice(sorted(days))) if days else None
 
     def _refused(self, answer: Response) -> bool:
         """Whether nothing was begun, for a reason that there may be."""
@@ -271,7 +303,7 @@ class Act:
             return False
         code = answer.json()["code"]
         self._note(f"  {answer.status_code} {code}")
-        assert code in {*GRACE, "not_changeable", "invalid_document"}, answer.text
+        assert code in {*GRACE, "not_changeable", "invalid_document", "nothing_ahead"}, answer.text
         return True
 
     def _done(self, reference: str) -> bool:

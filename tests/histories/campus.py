@@ -15,7 +15,7 @@ from app.database.types import utc_now
 from app.resources.feed.memory import Memory
 from app.resources.feed.versions import Versions
 from app.resources.models import Mirror
-from tests.histories.model import DAYS, ZONE, Days, Json, Span, Wish, meet
+from tests.histories.model import DAYS, WEEK, ZONE, Days, Json, Span, Wish, meet
 from tests.recordings.changing.house import House
 from tests.service import utc
 
@@ -28,7 +28,9 @@ OURS = "lectern-"
 
 @dataclass
 class Campus:
-    """`wishes` by reference; `recordings` are the ids of those that live, `over` of those that do not."""
+    """`wishes` by reference; `recordings` are the ids of those that live, `over` of those that do not, `remains` what
+    is left of those of which a session had begun.
+    """
 
     house: House
     monday: date
@@ -36,6 +38,7 @@ class Campus:
     recordings: dict[str, str] = field(default_factory=dict)
     ids: dict[str, dict[date, str]] = field(default_factory=dict)  # of sessions, by reference and local date
     over: set[str] = field(default_factory=set)
+    remains: dict[str, Wish] = field(default_factory=dict)
     strangers: dict[int, Json] = field(default_factory=dict)  # what others have in Kaltura, as it must stay
     calendars: dict[str, Days] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
@@ -85,9 +88,9 @@ class Campus:
     def is_ours(found: Json) -> bool:
         return str(found.get("referenceId", "")).startswith(OURS)
 
-    def own_sessions(self, reference: str) -> list[Json]:
+    def own_sessions(self, recording_id: str) -> list[Json]:
         """What Kaltura would record of a recording from now on: active single events and occurrences, by start."""
-        mark, now = f"{OURS}{self.recordings[reference]}-", utc_now().timestamp()
+        mark, now = f"{OURS}{recording_id}-", utc_now().timestamp()
         return sorted(
             (
                 one
@@ -102,10 +105,11 @@ class Campus:
 
     def taken(self, name: str) -> list[Span]:
         """When others have booked a room."""
+        links = self.links()
         return [
             (datetime.fromtimestamp(one["startDate"], UTC), datetime.fromtimestamp(one["endDate"], UTC))
             for one in self.strangers.values()
-            if self.links().get(one["id"]) == {name}
+            if links.get(one["id"]) == {name}
         ]
 
     def links(self) -> dict[int, set[str]]:
@@ -236,33 +240,34 @@ class Campus:
         links, rooms = self.links(), {name: self.room_id(name) for name in ROOMS}
         owned: set[int] = set()
         expected: dict[str, list[tuple[datetime, datetime, str | None]]] = {name: [] for name in rooms}
-        for reference, wish in self.wishes.items():
-            spans = wish.spans()
-            mine = self.own_sessions(reference)
-            assert [_span(one) for one in mine] == spans, f"{reference} in Kaltura"
+        living = {self.recordings[reference]: wish for reference, wish in self.wishes.items()}
+        for recording_id, wish in {**living, **self.remains}.items():
+            places, mine = wish.places(), self.own_sessions(recording_id)
+            spans = [span for span, _ in places]
+            assert [_span(one) for one in mine] == spans, f"{recording_id} in Kaltura"
             named = wish.named()
             assert {_span(one): one.get("summary") for one in mine if _span(one) in named} == named, f"titles: {named}"
-            shown = self.shown(reference)
-            assert shown["status"] == "scheduled", shown
+            shown = self.house.get(f"/recordings/{recording_id}")
+            assert shown["status"] == ("scheduled" if recording_id in living else "cancelled"), shown
             assert not shown["drift"], shown["drift"]
-            assert self._scheduled(reference) == spans, f"{reference} in SQL"
-            for one in mine:
+            assert self._scheduled(recording_id) == spans, f"{recording_id} in SQL"
+            for one, (span, room) in zip(mine, places, strict=True):
                 carrier = links.get(one["id"]) or links.get(one.get("parentId", 0)) or set()
-                assert carrier == {wish.room}, f"{reference} on {carrier}"
+                assert carrier == {room}, f"{recording_id} on {carrier}"
+                expected[room].append((*span, recording_id))
             owned |= {event["id"] for event in shown["kaltura"]["events"]}
-            expected[wish.room] += [(*span, self.recordings[reference]) for span in spans]
         ours = [one for one in self.events() if self.is_ours(one) and one["recurrenceType"] != 2]
         now = utc_now().timestamp()
         assert {one["id"] for one in ours if one["status"] == 2 and one["endDate"] > now} <= owned
         entries = [one for one in self.house.sandbox.state()["entries"] if self.is_ours(one)]
         assert {one["id"]: (one["name"], one["categories"]) for one in entries} == {
-            self.shown(reference)["kaltura"]["template_entry_id"]: (
+            self.house.get(f"/recordings/{recording_id}")["kaltura"]["template_entry_id"]: (
                 wish.document["title"],
                 ",".join(wish.document["categories"]),
             )
-            for reference, wish in self.wishes.items()
+            for recording_id, wish in {**living, **self.remains}.items()
         }
-        assert len(entries) == len(self.wishes)
+        assert len(entries) == len(living) + len(self.remains)
         for name in ROOMS:
             expected[name] += [(*span, None) for span in self.taken(name)]
             assert self._fed(name) == sorted(expected[name], key=str), f"the feed of {name}"
@@ -271,8 +276,8 @@ class Campus:
         now = {one["id"]: one for one in self.events() if not self.is_ours(one)}
         assert now == self.strangers
 
-    def _scheduled(self, reference: str) -> list[Span]:
-        items = self.house.get(f"/recordings/{self.recordings[reference]}/occurrences")["items"]
+    def _scheduled(self, recording_id: str) -> list[Span]:
+        items = self.house.get(f"/recordings/{recording_id}/occurrences")["items"]
         return sorted((utc(one["start"]), utc(one["end"])) for one in items if one["status"] == "scheduled")
 
     def _fed(self, name: str) -> list[tuple[datetime, datetime, str | None]]:
@@ -308,6 +313,26 @@ class Campus:
         if chance.random() < 0.5 and len(wish.dates()) > 2:
             document["exclude"] = [chance.choice(wish.dates()[1:]).isoformat()]
         return document
+
+    def running_document(self, chance: random.Random, reference: str) -> Json:
+        """One whose first session has run for some minutes, and will for hours; in a room where nothing else runs."""
+        begins = (utc_now() - timedelta(minutes=10)).astimezone(ZONE)
+        rule: Json = {"frequency": "weekly", "days": [WEEK[begins.weekday()]], "count": chance.randrange(2, 7)}
+        days = self.dates(chance, self.monday)
+        return {
+            **self.document(chance, reference),
+            "resource": chance.choice([room for room in ROOMS if room not in self.rooms_in_use()]),
+            "start": f"{begins:%Y-%m-%dT%H:%M:00}",
+            "duration_minutes": chance.choice((300, 600)),
+            "recurrence": chance.choice((rule, {"dates": [str(day) for day in (begins.date(), *days)]})),
+            "include": [],
+            "exclude": [],
+        }
+
+    def rooms_in_use(self) -> set[str]:
+        """Where a session runs."""
+        found = [*self.wishes.values(), *self.remains.values()]
+        return {wish.running.room for wish in found if wish.running and wish.running.span}
 
     def dates(self, chance: random.Random, first: date) -> list[date]:
         """Some dates that follow no rule, from the first on."""

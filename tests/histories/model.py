@@ -18,6 +18,7 @@ Days = dict[date, str | None]
 
 ZONE = ZoneInfo("America/New_York")
 DAYS = ("MO", "TU", "WE", "TH", "FR")
+WEEK = (*DAYS, "SA", "SU")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,18 @@ class ByHand:
 
 
 @dataclass
+class Running:
+    """The session that had begun when its recording was made: no document changes it, only its end can be moved.
+
+    `span` is when it is recorded. It is None when the session was stopped.
+    """
+
+    day: date
+    room: str
+    span: Span | None
+
+
+@dataclass
 class Wish:
     """A recording as its client wants it: the document, and what was decided by hand, by local date."""
 
@@ -41,6 +54,24 @@ class Wish:
     titles: dict[date, str] = field(default_factory=dict)  # of those that have one of their own
     campus: Days = field(default_factory=dict)  # what its calendars say, as it follows them
     left_out: set[date] = field(default_factory=set)  # what the service says is in something's way
+    running: Running | None = None
+    is_over: bool = False  # all that lay ahead is cancelled
+
+    @classmethod
+    def that_lies_ahead(cls, document: Json, campus: Days) -> "Wish":
+        return cls(document, campus=campus)
+
+    @classmethod
+    def that_runs(cls, document: Json, campus: Days) -> "Wish":
+        """Of a new recording whose first session has begun."""
+        wish = cls(document, campus=campus)
+        day = wish.dates()[0]
+        wish.running = Running(day, wish.room, wish.usual(day))
+        return wish
+
+    def only_what_runs(self) -> "Wish":
+        """What is left when all that lies ahead is cancelled."""
+        return replace(self, is_over=True)
 
     @property
     def room(self) -> str:
@@ -73,11 +104,20 @@ class Wish:
         return meets_as is None or ("dates" not in rule and meets_as not in rule["days"])
 
     def spans(self) -> list[Span]:
-        """When something is to be recorded."""
+        """When something is to be recorded that lies ahead."""
         return sorted(self.span(day) for day in self.held())
 
     def held(self) -> set[date]:
-        return {day for day in {*self.dates(), *self.by_hand} if self.is_held(day)} - self.left_out
+        """The local dates of what lies ahead."""
+        if self.is_over:
+            return set()
+        begun = {self.running.day} if self.running else set()
+        return {day for day in {*self.dates(), *self.by_hand} if self.is_held(day)} - self.left_out - begun
+
+    def places(self) -> list[tuple[Span, str]]:
+        """When something is to be recorded, and where, also what runs."""
+        now = [(self.running.span, self.running.room)] if self.running and self.running.span else []
+        return sorted([*now, *((span, self.room) for span in self.spans())])
 
     def span(self, day: date) -> Span:
         """When the session of a date is, or would be if it were held."""
@@ -108,14 +148,18 @@ class Wish:
             day: replace(decided, last=None if day in dates else before[day]) for day, decided in self.by_hand.items()
         }
 
-        self.titles = {day: title for day, title in self.titles.items() if day in dates or day in self.by_hand}
+        stay = {*dates, *self.by_hand, *([self.running.day] if self.running else [])}
+        self.titles = {day: title for day, title in self.titles.items() if day in stay}
 
     def name(self, day: date, title: str | None) -> None:
         self.titles = {one: said for one, said in self.titles.items() if one != day} | ({day: title} if title else {})
 
     def named(self) -> dict[Span, str]:
         """The titles that sessions have of their own, by when they are held."""
-        return {self.span(day): title for day, title in self.titles.items() if day in self.held()}
+        held = {day: self.span(day) for day in self.held()}
+        if self.running and self.running.span:
+            held[self.running.day] = self.running.span
+        return {held[day]: title for day, title in self.titles.items() if day in held}
 
     def decide(self, day: date, *, held: bool, span: Span | None = None) -> None:
         """By hand, for one session; a time that it was moved to before stays, if it is not moved."""
@@ -128,7 +172,7 @@ def dates_of(document: Json) -> list[date]:
     rule = document["recurrence"]
     if "dates" in rule:
         return sorted(map(date.fromisoformat, rule["dates"]))
-    days = [weekday(DAYS.index(day)) for day in rule["days"]]
+    days = [weekday(WEEK.index(day)) for day in rule["days"]]
     begins = datetime.fromisoformat(document["start"])
     return [found.date() for found in rrule(WEEKLY, begins, count=rule["count"], byweekday=days)]
 

@@ -18,6 +18,7 @@ WEIGHTS = {
     "swap": 2,
     "move": 3,
     "name": 2,
+    "end": 5,
     "cancel": 2,
     "restore": 2,
     "delete": 1,

@@ -154,6 +154,7 @@ def test_is_refused_at_its_place_and_in_plain_words(of: Any, sent: object, point
         (("query", "limit"), "/query/limit"),
         (("body", "a/b~c"), "/a~1b~0c"),
         (("body", "\ud800\x00"), "/\ufffd\ufffd"),
+        (("body", "rooms", "A", "[key]"), "/rooms/A"),
         (("body", "x" * 5_000), "/" + "x" * 64 + "…"),
     ],
 )

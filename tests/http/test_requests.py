@@ -105,7 +105,8 @@ def test_readiness_is_worked_out_once_a_second_however_many_ask(monkeypatch: pyt
     monkeypatch.setattr(health, "monotonic", lambda: now[0])
     part = health.Part(state="ok", detail="answers")
     app = FastAPI()
-    app.include_router(health.health_router({"one": lambda: looked.append(now[0]) or part}))  # type: ignore[func-returns-value]
+    app.include_router(health.router)
+    app.state.looking = health.Looking({"one": lambda: looked.append(now[0]) or part})  # type: ignore[func-returns-value]
     with client_of(app) as client, ThreadPoolExecutor(10) as many:
         for moment in (1000.0, 1000.9, 1001.0):
             now[0] = moment

@@ -32,6 +32,7 @@ READS = [
     "get_category",
     "get_conflicts",
     "newest_event_id",
+    "newest_occurrences_at",
     *LISTS,
 ]
 WRITES = [name for name in CALLS if name not in READS]

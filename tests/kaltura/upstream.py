@@ -146,6 +146,22 @@ CALLS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, An
             "pager": {"objectType": "KalturaFilterPager", "pageSize": 3},
         },
     ),
+    "newest_occurrences_at": (
+        lambda k: k.newest_occurrences_at(START),
+        224,
+        "schedule_scheduleEvent.list",
+        {
+            "filter": {
+                "objectType": "KalturaScheduleEventFilter",
+                "startDateGreaterThanOrEqual": 1_799_848_800,
+                "startDateLessThanOrEqual": 1_799_848_800,
+                "statusEqual": 2,
+                "recurrenceTypeIn": "2",
+                "orderBy": "-createdAt",
+            },
+            "pager": {"objectType": "KalturaFilterPager", "pageSize": 30},
+        },
+    ),
     "update_event": (
         lambda k: k.update_event(1993, {"objectType": "KalturaRecordScheduleEvent", "summary": "New title"}),
         380,

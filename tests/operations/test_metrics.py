@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
 
@@ -16,6 +17,7 @@ from app.resources.models import Drift, Mirror
 from tests.keys import bearer, key
 from tests.service import Lectern, eventually, found, lectern, problem
 
+PAGE = (Path(__file__).parents[2] / "docs/operating.md").read_text(encoding="utf-8")
 UPCOMING = "/resources/EXTRON-100-ABC/upcoming"
 TEMPLATE = "/resources/{id}/upcoming"
 
@@ -177,8 +179,7 @@ def test_a_key_that_owns_nothing_may_scrape(tmp_path: Path) -> None:
 
 
 def test_the_page_explains_every_metric(service: Lectern) -> None:
-    page = (Path(__file__).parents[2] / "docs/operating.md").read_text(encoding="utf-8")
-    explained = set(re.findall(r"^\| `(lectern_\w+)`", page, re.MULTILINE))
+    explained = set(re.findall(r"^\| `(lectern_\w+)`", PAGE, re.MULTILINE))
     families = text_string_to_metric_families(service.client.get("/metrics").text)
     exposed = {
         family.name + ("_total" if family.type == "counter" else "")
@@ -186,5 +187,22 @@ def test_the_page_explains_every_metric(service: Lectern) -> None:
         if family.name.startswith("lectern_")
     }
     assert explained == exposed
-    for named in re.findall(r"\b(lectern_[a-z_]+)[{\[ ]", page):
-        assert re.sub("_(count|sum|bucket)$", "", named) in exposed, named
+
+
+def test_the_rules_for_alerts_ask_for_what_there_is(service: Lectern) -> None:
+    """A misspelt name or label never fires, and says nothing."""
+    (block,) = re.findall(r"```yaml\n(groups:.*?)```", PAGE, re.DOTALL)
+    rules = [rule for group in yaml.safe_load(block)["groups"] for rule in group["rules"]]
+    assert {"BeforeNineOClock", "ReceiverOfNoticesIsAway"} <= {rule["alert"] for rule in rules}
+    samples = scraped(service)
+    for rule in rules:
+        asked = re.findall(r"\b(lectern_\w+)(?:\{(.*?)\})?", rule["expr"])
+        assert asked, rule
+        for name, selector in asked:
+            assert name in samples, rule
+            for label, operator, value in re.findall(r'(\w+)(=~|=)"(.*?)"', selector):
+                values = {dict(labels).get(label) for labels in samples[name]}
+                assert None not in values, rule
+                assert operator == "=~" or value in values, rule
+        for label in re.findall(r"\bby \((\w+)\)", rule["expr"]):
+            assert label in dict(next(iter(samples[asked[0][0]]))), rule

@@ -1,12 +1,15 @@
 """Dates without a rule: what is planned for them, by hand and at random."""
 
+import random
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import chain
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 
+from app.recurrence import plan as planning
 from app.recurrence.occurrences import Exclusion, Inclusion, Occurrence, occurrences, zone
 from app.recurrence.plan import plan
 from app.recurrence.rules import Rule, RuleError, expand
@@ -216,3 +219,24 @@ def test_a_regular_term_with_six_gaps_is_no_more_events_than_its_stretches(numbe
     events = plan(wanted, None, zone(zone_name), STEADY)
     assert len(events) <= stretches
     assert sorted(chain.from_iterable(map(generated, events))) == intervals(wanted)
+
+
+def test_dates_of_no_rule_are_not_all_looked_at_for_each_of_their_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a thousand of them would take seconds: see `tests/bench/rules.py`."""
+    looked_at: list[int] = []
+    within_caps = planning._within_caps
+
+    def counting(rest: Sequence[Occurrence], alone: Any) -> Sequence[Occurrence]:
+        looked_at.append(len(rest))
+        return within_caps(rest, alone)
+
+    monkeypatch.setattr(planning, "_within_caps", counting)
+    chance = random.Random(1)
+    chosen = sorted(chance.sample(each("2027-01-11", 1, 1_090), 900))
+    assert len(sizes(sessions(chosen))) > 50
+    assert sum(looked_at) < 80 * len(looked_at)
+
+
+def test_a_pattern_that_goes_on_for_long_is_one_series_however_few_are_looked_at_first() -> None:
+    assert sizes(sessions(each("2027-01-11", 3, 240))) == [240]
+    assert sizes(sessions([*each("2027-01-11", 3, 70), *each("2027-08-10", 5, 20)])) == [70, 20]

@@ -79,6 +79,34 @@ def test_a_weekday_that_meets_as_itself_changes_nothing() -> None:
     assert len(held(found)) == 7
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "weekday", "at", "day", "instant", "anomaly"),
+    [
+        ("America/New_York", "2027-03-01", "MO", "09:00", "2027-03-16", "2027-03-16T13:00Z", None),
+        ("America/New_York", "2027-03-01", "MO", "02:30", "2027-03-14", "2027-03-14T07:30Z", "gap"),
+        ("America/New_York", "2027-10-25", "MO", "01:30", "2027-11-07", "2027-11-07T05:30Z", "overlap"),
+        ("Australia/Sydney", "2027-09-20", "MO", "09:00", "2027-10-05", "2027-10-04T22:00Z", None),
+        ("Australia/Sydney", "2027-09-20", "MO", "02:30", "2027-10-03", "2027-10-02T16:30Z", "gap"),
+        ("Australia/Sydney", "2027-03-22", "MO", "02:30", "2027-04-04", "2027-04-03T15:30Z", "overlap"),
+        ("Australia/Lord_Howe", "2027-09-20", "MO", "02:15", "2027-10-03", "2027-10-02T15:45Z", "gap"),
+        ("America/Santiago", "2027-08-23", "MO", "00:30", "2027-09-05", "2027-09-05T04:30Z", "gap"),
+    ],
+)
+def test_where_the_clocks_change_it_keeps_its_time_of_day_as_every_session_does(
+    name: str, first: str, weekday: str, at: str, day: str, instant: str, anomaly: str | None
+) -> None:
+    """In both hemispheres: in the days after a change, and in the very hour that it skips or repeats."""
+    tz, start = ZoneInfo(name), datetime.fromisoformat(f"{first}T{at}")
+    rule = parse_rrule(f"FREQ=WEEKLY;BYDAY={weekday};COUNT=6", start, tz)
+    make_up = MakeUp(date.fromisoformat(day), weekday, "x")
+    found = made_up(occurrences(start, tz, HOUR, rule), rule, start, tz, HOUR, [make_up])
+    (one,) = (each for each in found if each.added)
+    assert (one.start, one.end - one.start, one.anomaly) == (datetime.fromisoformat(instant), HOUR, anomaly)
+    assert (one.wanted or one.local).isoformat() == f"{day}T{at}:00"
+    assert [each.start for each in found] == sorted(each.start for each in found)
+    assert len(found) == 7
+
+
 def test_without_a_rule_there_is_nothing_to_make_up_for() -> None:
     start = datetime(2027, 2, 16, 9)  # noqa: DTZ001 - wall-clock time
     rule: Rule | None = None

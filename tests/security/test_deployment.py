@@ -1,4 +1,4 @@
-"""What is written down for running it: compose.yaml, nginx.conf, .env.example, and the unit in docs/operating.md.
+"""What is written down for running it: compose.yaml, nginx.conf, .env.example, and the systemd units in docs.
 
 No engine runs them here, so their texts are held to what can be checked without one.
 """
@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from app.main import create_app
 from app.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
-OPERATING = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+OPERATING, ENCODERS = ((ROOT / f"docs/{page}.md").read_text(encoding="utf-8") for page in ("operating", "encoders"))
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 NGINX = (ROOT / "deploy/nginx.conf").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -110,21 +111,20 @@ def test_the_example_s_settings_start_the_service(tmp_path: Path) -> None:
     assert create_app(settings).title == "Lectern"
 
 
-# The systemd unit of docs/operating.md
+# The systemd units of docs/operating.md, and of docs/encoders.md
 
-(UNIT,) = re.findall(r"```ini\n(\[Unit\].*?)```", OPERATING, re.DOTALL) or ("",)
+(UNIT,), (WATCH,) = (re.findall(r"```ini\n(\[Unit\].*?)```", page, re.DOTALL) for page in (OPERATING, ENCODERS))
 
 
-@pytest.fixture
-def unit() -> ConfigParser:
+def service_of(unit: str) -> Mapping[str, str]:
     found = ConfigParser(strict=False, interpolation=None)
     found.optionxform = str  # type: ignore[assignment]
-    found.read_string(UNIT)
-    return found
+    found.read_string(unit)
+    return found["Service"]
 
 
-def test_the_unit_runs_as_nobody_and_writes_nowhere_else(unit: ConfigParser) -> None:
-    service = unit["Service"]
+def test_the_unit_runs_as_nobody_and_writes_nowhere_else() -> None:
+    service = service_of(UNIT)
     hardened = {
         "DynamicUser": "yes",
         "ProtectSystem": "strict",
@@ -141,11 +141,19 @@ def test_the_unit_runs_as_nobody_and_writes_nowhere_else(unit: ConfigParser) -> 
     assert service["EnvironmentFile"].startswith("/etc/")
 
 
-def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+def test_a_stop_of_lectern_watch_leaves_what_it_has_started() -> None:
+    service = service_of(WATCH)
+    assert (service["KillMode"], service["Restart"]) == ("process", "always")
+    assert f"/var/lib/{service['StateDirectory']}" == service["WorkingDirectory"], "what it keeps is kept there"
+    assert service["ExecStart"].split()[1:4:2] == ["watch", "--on-start"]
+
+
+@pytest.mark.parametrize("unit", [UNIT, WATCH], ids=["serve", "watch"])
+def test_systemd_understands_the_unit(tmp_path: Path, unit: str) -> None:
     if not shutil.which("systemd-analyze"):
         pytest.skip("no systemd-analyze")
     file = tmp_path / "lectern.service"
-    file.write_text(re.sub(r"^ExecStart=.*$", "ExecStart=/bin/true", UNIT, flags=re.MULTILINE), encoding="utf-8")
+    file.write_text(re.sub(r"^ExecStart=.*$", "ExecStart=/bin/true", unit, flags=re.MULTILINE), encoding="utf-8")
     done = subprocess.run(["systemd-analyze", "verify", str(file)], capture_output=True, text=True, check=False)
     told = [line for line in done.stderr.splitlines() if "lectern.service" in line]
     assert (done.returncode, told) == (0, [])

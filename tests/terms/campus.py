@@ -98,7 +98,11 @@ class Registrar:
         return plan
 
     def recordings(self, **wanted: Any) -> list[Json]:
-        found: list[Json] = self.service.get("/recordings", term=self.term, limit=100, **wanted)["items"]
+        page: Json = self.service.get("/recordings", term=self.term, limit=100, **wanted)
+        found: list[Json] = page["items"]
+        while cursor := page["next_cursor"]:
+            page = self.service.get("/recordings", term=self.term, limit=100, cursor=cursor, **wanted)
+            found += page["items"]
         return found
 
 

@@ -45,6 +45,8 @@ def test_settings_are_checked_where_they_are_wrong(registrar: Registrar) -> None
     assert pointers(problem(put("/terms/x", json={**TERM, "last_date": "2026-01-01"}), 422, "invalid_document")) == [
         "/last_date"
     ]
+    many = {**TERM, "calendars": [f"c{number}" for number in range(11)]}  # a document takes ten
+    assert pointers(problem(put("/terms/x", json=many), 422, "invalid_document")) == ["/calendars"]
     problem(put("/terms/a b", json=TERM), 422, "invalid_document")
 
 
@@ -138,3 +140,41 @@ def test_a_body_that_ends_in_the_middle_makes_no_plan(tmp_path: Path) -> None:
         time.sleep(0.5)
         assert client.get("/terms/t").json()["plan_id"] is None
         assert client.get("/healthz").is_success
+
+
+def test_a_key_with_slashes_is_found_and_opted_out(registrar: Registrar) -> None:
+    """As those of Syllabus Plus: `COMP101/LEC/01`."""
+    registrar.plan([section("COMP101/LEC/01")])
+    encoded = "COMP101%2FLEC%2F01"
+    assert registrar.service.get(f"{registrar.path}/sections/{encoded}")["section"] == "COMP101/LEC/01"
+    assert registrar.service.client.put(f"{registrar.path}/opt-outs/sections/{encoded}").status_code == 204
+    (item,) = registrar.items(registrar.plan([section("COMP101/LEC/01")]))
+    assert (item["kind"], item["reason"]) == ("skipped", "opted_out")
+    assert registrar.service.client.delete(f"{registrar.path}/opt-outs/sections/{encoded}").status_code == 204
+
+
+def test_recordings_are_found_by_their_term_section_and_meeting(registrar: Registrar) -> None:
+    meetings = [{"days": [day], "start": "09:00", "end": "09:50", "room": "SCI 101"} for day in ("MO", "WE")]
+    both = [{**meeting, "meeting": str(number)} for number, meeting in enumerate(meetings, 1)]
+    registrar.applied([{**section("A"), "meetings": both}, section("B")])
+
+    def found_by(**asked: str) -> list[tuple[str, str | None]]:
+        items = registrar.service.get("/recordings", **asked)["items"]
+        return sorted((one["section"], one["meeting"]) for one in items)
+
+    assert len(found_by(term="2027S")) == 3
+    assert found_by(term="2027S", section="A") == [("A", "1"), ("A", "2")]
+    assert found_by(section="A", meeting="2") == [("A", "2")]
+    assert found_by(section="C") == []
+
+
+def test_of_two_new_ones_that_overlap_each_says_that_neither_is_made(registrar: Registrar) -> None:
+    items = registrar.items(registrar.plan([section("A"), section("B", start="09:30", end="10:20")]))
+    assert [(one["kind"], "neither is made" in one["because"]) for one in items] == [("conflict", True)] * 2
+
+
+def test_what_is_missing_is_counted_in_sections(registrar: Registrar) -> None:
+    registrar.applied([section("A"), section("B", "SCI 210")])
+    assert (
+        registrar.plan([section("A")])["summary"] == "nothing to create or change; 1 section is missing from the input"
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.terms.comparing import clashes
 from tests.service import found, problem
 from tests.terms.campus import Registrar, add_rooms, but, campus, counts, section
 
@@ -204,3 +205,33 @@ def test_a_guard_blocks_and_shows_the_whole_plan(registrar: Registrar) -> None:
     assert [one["guard"] for one in refused["guards"]] == ["input_drop"]
     assert registrar.plan(whole)["status"] == "nothing_to_do"
     assert registrar.apply(plan, "input_drop")["status"] == "done"
+
+
+@pytest.mark.under_load
+def test_a_circle_of_more_rooms_than_a_batch_may_have_moves_as_one(registrar: Registrar) -> None:
+    rooms = {f"R{number}": f"CAM-R{number}" for number in range(101)}
+    add_rooms(registrar.service, list(rooms.values()))
+    registrar.set(rooms=rooms)
+    before = [section(name, name, days=[], meeting={"date": "2027-01-12"}) for name in rooms]
+    registrar.applied(before)
+    after = [but(one, room=room) for one, room in zip(before, [*list(rooms)[1:], "R0"], strict=True)]
+    plan = registrar.plan(after)
+    assert {item["group"] for item in registrar.items(plan)} == {"g1"}
+    assert registrar.apply(plan, "change_share")["counts"]["done"] == len(rooms)
+    where = {one["section"]: one["resource"]["system_name"] for one in registrar.recordings()}
+    assert where == {one["section"]: rooms[one["meetings"][0]["room"]] for one in after}
+
+
+def test_more_than_can_be_changed_as_one_is_refused_by_the_plan(
+    registrar: Registrar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clashes, "MOST_TOGETHER", 1)
+    c = section("C", start="11:00", end="11:50")
+    registrar.applied([A, B, c])
+    swapped = [but(A, room="SCI 210"), but(B, room="SCI 101"), but(c, start="12:00", end="12:50")]
+    plan = registrar.plan(swapped)
+    assert counts(plan) == {"conflict": 2, "change": 1}
+    assert {item["reason"] for item in registrar.items(plan, kind="conflict")} == {"too_many_together"}
+    assert registrar.apply(plan)["counts"]["done"] == 1
+    monkeypatch.undo()
+    assert counts(registrar.plan(swapped)) == {"change": 2, "unchanged": 1}

@@ -1,6 +1,8 @@
 """Each receiver gets each notice at least once, in order for each recording, whatever it or its neighbours do."""
 
 import threading
+from collections.abc import Callable
+from time import monotonic
 
 import pytest
 
@@ -47,14 +49,16 @@ def test_a_receiver_that_is_away_for_a_while_gets_each_notice_in_order(post: Pos
     assert (receiver.of(A), receiver.of(B)) == ([1, 3, 4], [2, 5])
 
 
-def test_a_receiver_that_is_ill_delays_no_other(post: Post) -> None:
+def test_a_receiver_that_is_ill_delays_no_other(post: Post, record_property: Callable[[str, object], None]) -> None:
     """One is in the middle of an exchange, and stays there, while the other gets all of its own."""
     ill, well = post.receiver(behaviour="hold"), post.receiver()
     post.tell(A)
     post.deliver(Sender(seconds=20.0))
     eventually(lambda: ill.tries != [])
+    begun = monotonic()
     post.tell(B, A, B)
     eventually(lambda: len(well.taken) == 4)
+    record_property("three notices beside a receiver that hangs", f"{monotonic() - begun:.2f} s")
     assert ill.taken == []
 
 
@@ -68,6 +72,17 @@ def test_a_notice_that_is_refused_holds_up_its_own_recording_alone(post: Post) -
     receiver.refuses = lambda _notice: False
     eventually(lambda: receiver.of(A) == [1, 3])
     assert len(receiver.taken) == 5, "each once: nothing was ever lost"
+
+
+def test_a_notice_waits_for_the_one_before_it_though_it_would_be_taken_itself(post: Post) -> None:
+    receiver = post.receiver()
+    receiver.refuses = lambda notice: notice["data"]["number"] == 1
+    post.deliver()
+    post.tell(A, B, A, B)
+    eventually(lambda: receiver.of(B) == [2, 4])
+    assert receiver.of(A) == []
+    receiver.refuses = lambda _notice: False
+    eventually(lambda: receiver.of(A) == [1, 3])
 
 
 def test_after_a_few_tries_in_vain_it_is_one_try_now_and_then(post: Post) -> None:

@@ -1,7 +1,10 @@
 """`lectern term plan|apply|sync|show`. Exit codes: docs/terms.md."""
 
 import json
+import shutil
+import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -27,6 +30,8 @@ Complete = Annotated[
 Charset = Annotated[str | None, typer.Option(help="Of a CSV file that is neither UTF-8 nor Windows-1252.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON instead of lines.")]
 Allow = Annotated[list[str] | None, typer.Option(help="A guard that is not to block it. Repeat it for several.")]
+
+TOLD_AFTER = 30.0  # seconds without progress
 
 app = typer.Typer(no_args_is_help=True, help="Plan and apply a whole timetable. Set LECTERN_URL and LECTERN_KEY.")
 
@@ -185,24 +190,41 @@ def _items(service: "Service", made: "Json") -> "Iterator[Json]":
 def _show(service: "Service", made: "Json") -> None:
     from app.cli.term import printing
 
+    kind = ["skipped"] if made["counts"].get("skipped") else []
+    skipped = Counter(item["reason"] for one in kind for item in service.items(made["id"], one))
     for item in _items(service, made):
-        typer.echo(printing.line(item))
-    for line in printing.about_plan(made):
-        typer.echo(line)
+        _say(printing.line(item))
+    for line in printing.about_plan(made, skipped):
+        _say(line)
+
+
+def _say(text: str) -> None:
+    """In a terminal within its columns."""
+    from app.cli.term.printing import fitted
+
+    typer.echo(fitted(text, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
 
 
 def _wait(service: "Service", begun: "Json") -> "Json":
-    """Until it is done, or somebody stops it; in a terminal with a bar."""
+    """Until it is done, or somebody stops it; in a terminal with a bar. If nothing happens for long, says why."""
     from rich.console import Console
     from rich.progress import Progress
 
+    from app.cli.term.printing import waits_for
     from app.cli.term.service import LOOK_EVERY
 
     with Progress(console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal) as bar:
         task = bar.add_task("applying", total=sum(begun["counts"].values()))
+        before, since, told = -1, 0.0, set[str]()
         while begun["status"] == "running":
             counts = begun["counts"]
-            bar.update(task, completed=sum(counts.values()) - counts["pending"] - counts["waiting"])
+            ended = sum(counts.values()) - counts["pending"] - counts["waiting"]
+            bar.update(task, completed=ended)
+            if ended != before:
+                before, since = ended, time.monotonic()
+            elif time.monotonic() - since > TOLD_AFTER and (why := waits_for(begun) or "") not in {"", *told}:
+                told.add(why)
+                typer.echo(f"It waits, and goes on by itself: {why}", err=True)
             time.sleep(LOOK_EVERY)
             begun = service.apply(begun["id"])
     return begun
@@ -216,7 +238,7 @@ def _end(done: "Json", made: "Json", shown: Any, *, as_json: bool, waited: bool)
         _echo_json(shown)
     else:
         for line in about_apply(done):
-            typer.echo(line)
+            _say(line)
     counts, planned = done["counts"], made["counts"]
     missed = counts["stale"] + counts["conflict"] + counts["failed"] + planned["conflict"] + planned["rejected"]
     if waited and (missed or done["status"] != "done"):

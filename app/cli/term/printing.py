@@ -1,5 +1,6 @@
 """How plans and applies are shown in a terminal: one line for each item that matters, deletions first."""
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -36,7 +37,7 @@ def _told(item: Json) -> Iterator[str]:
     held = item["sessions"] or {}
     for name in ("added", "moved", "cancelled"):
         if held.get(name):
-            yield f"{held[name]} sessions {name}"
+            yield f"{held[name]} session{'' if held[name] == 1 else 's'} {name}"
     for change in item["changes"]:
         yield f"{change['field']}: {_value(change['from'])} -> {_value(change['to'])}"
     if item["reason"]:
@@ -53,12 +54,21 @@ def _value(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def about_plan(plan: Json) -> Iterator[str]:
-    """What stands below its items."""
+def fitted(text: str, width: int | None) -> str:
+    """The text within so many columns, as far as its words let it; None: on one line, as programs read it."""
+    if width is None:
+        return text
+    return textwrap.fill(text, width, subsequent_indent=" " * 12, break_long_words=False, break_on_hyphens=False)
+
+
+def about_plan(plan: Json, skipped: Mapping[str, int]) -> Iterator[str]:
+    """What stands below its items. `skipped`: how many of them, by reason."""
     counts = plan["counts"]
-    rest = [f"{counts[kind]} {kind}" for kind in ("unchanged", "skipped") if counts.get(kind)]
-    if rest:
-        yield ", ".join(rest)
+    if counts.get("unchanged"):
+        yield f"{counts['unchanged']} unchanged"
+    if skipped:
+        why = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
+        yield f"{counts['skipped']} skipped: {why}"
     for code, number in plan["warnings"].items():
         yield f"warning: {number} {code}"
     for guard in plan["guards"]:
@@ -70,10 +80,16 @@ def next_step(plan: Json) -> str:
     command = f"lectern term apply {plan['term']} {plan['id']} --wait"
     if plan["status"] == "blocked":
         allow = "".join(f" --allow {guard['guard']}" for guard in plan["guards"] if guard["tripped"])
-        return f"Nothing was changed. If all of it is right: {command}{allow}"
+        return f"Nothing was changed. If all of it is right:\n  {command}{allow}"
     if plan["status"] == "nothing_to_do" and not plan["counts"].get("missing"):
         return "There is nothing to apply."
-    return f"To apply it: {command}"
+    return f"To apply it:\n  {command}"
+
+
+def waits_for(apply: Json) -> str | None:
+    """What it waits for, if one of its items says so."""
+    problems = (item["problem"] for item in apply["items"] if item["outcome"] == "waiting")
+    return next((problem["detail"] for problem in problems if problem), None)
 
 
 def about_apply(apply: Json) -> Iterator[str]:

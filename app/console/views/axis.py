@@ -4,14 +4,14 @@ A place on the axis is a class of the style sheet, `p0` on, in units of five min
 width, `n12` how many units the axis has. So a page needs no style of its own, which its policy would refuse.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, bindparam, false, or_, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, false, func, or_, select
 from sqlmodel import Session, SQLModel, col
 
 from app.access.keys import Client
@@ -51,6 +51,13 @@ _SEEN = (
     )
     .order_by(_OCCURRENCE.c.start, _OCCURRENCE.c.id)
 )
+_ZONES = (
+    _SEEN.with_only_columns(_BOOKING.c.time_zone, maintain_column_froms=True)
+    .group_by(_BOOKING.c.time_zone)
+    .order_by(None)
+    .order_by(func.count().desc(), _BOOKING.c.time_zone)
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +84,27 @@ def sessions(
     session: Session, client: Client, after: datetime, before: datetime, now: datetime, resource_id: int | None = None
 ) -> list[Seen]:
     """What lies in the span, by start. Another client's is somebody else's, without its title."""
-    wanted = _SEEN.where(_own(client))
-    if resource_id is not None:
-        wanted = wanted.where(_OCCURRENCE.c.resource_id == resource_id)
-    rows = session.execute(wanted, {"from": after, "to": before}).all()
+    rows = session.execute(_for(_SEEN, client, resource_id), {"from": after, "to": before}).all()
     differing = {one.occurrence_id for one in drift.every(session, now)}
     return [_seen(row, client, now, differing) for row in rows]
+
+
+def zone_of(
+    session: Session,
+    client: Client,
+    after: datetime,
+    before: datetime,
+    default_zone: str,
+    resource_id: int | None = None,
+) -> ZoneInfo:
+    """The zone that most of what lies in the span is kept in."""
+    found = session.execute(_for(_ZONES, client, resource_id), {"from": after, "to": before}).first()
+    return ZoneInfo(found.time_zone if found else default_zone)
+
+
+def _for(wanted: Select[Any], client: Client, resource_id: int | None) -> Select[Any]:
+    mine = wanted.where(_own(client))
+    return mine if resource_id is None else mine.where(_OCCURRENCE.c.resource_id == resource_id)
 
 
 def _own(client: Client) -> ColumnElement[bool]:
@@ -158,10 +180,7 @@ class Axis:
 
     def place(self, moment: datetime, day: datetime) -> int:
         """Units after the axis begins, on that local day; kept on the axis."""
-        local = moment.astimezone(self.zone)
-        days = (local.date() - day.date()).days
-        found = (days * 24 - self.first) * HOUR + (local.hour * 60 + local.minute) // UNIT
-        return min(max(found, 0), self.units)
+        return min(max(_units(moment, day, self.zone) - self.first * HOUR, 0), self.units)
 
     def bars(self, seen: Iterable[Seen], day: datetime) -> list[Bar]:
         """One row. What overlaps stands below each other, in lanes."""
@@ -173,11 +192,26 @@ class Axis:
             lane = next(number for number in range(len(taken) + 1) if number not in taken)
             width = f"w{end - at}" if end - at != USUAL else ""
             names = [f"p{at}", width, CLASSES[one.state], f"l{min(lane, MOST_LANES)}" if lane else ""]
-            local = one.start.astimezone(self.zone)
             title = cut(one.title, LONGEST_TITLE) or "somebody else’s"
-            text = f"{local.hour}:{local:%M} {title}"
+            text = f"{_clock(one.start, self.zone)} {title}"
             made.append(Bar(" ".join(name for name in names if name), text, one.short, lane, end))
         return made
+
+
+# Most sessions of a campus begin and end at the same few moments.
+
+
+@lru_cache(4096)
+def _units(moment: datetime, day: datetime, zone: ZoneInfo) -> int:
+    """After midnight of that local day."""
+    local = moment.astimezone(zone)
+    return (local.date() - day.date()).days * DAY + (local.hour * 60 + local.minute) // UNIT
+
+
+@lru_cache(4096)
+def _clock(moment: datetime, zone: ZoneInfo) -> str:
+    local = moment.astimezone(zone)
+    return f"{local.hour}:{local.minute:02}"
 
 
 MOST_LANES = 4
@@ -187,13 +221,11 @@ def lanes(bars: Sequence[Bar]) -> int:
     return min(max((bar.lane for bar in bars), default=0), MOST_LANES) + 1
 
 
-def axis_for(seen: Sequence[Seen], default_zone: str) -> Axis:
-    """The zone that most of them are kept in, and the hours that all of them need."""
-    zones = Counter(one.time_zone for one in seen)
-    zone = ZoneInfo(zones.most_common(1)[0][0] if zones else default_zone)
+def axis_for(seen: Iterable[Seen], zone: ZoneInfo) -> Axis:
+    """The hours that all of them need."""
     first, last = EARLIEST, LATEST
-    for one in seen:
-        start, end = one.start.astimezone(zone), one.end.astimezone(zone)
+    for moments in {(one.start, one.end) for one in seen}:
+        start, end = (moment.astimezone(zone) for moment in moments)
         same_day = start.date() == end.date()
         first = min(first, start.hour if same_day else 0)
         last = max(last, end.hour + bool(end.minute) if same_day else 24)

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from app.access.keys import Client
-from app.console.words import count
+from app.console.words import Asked, count, isolated
 from app.database.database import Database
 from app.database.types import utc_now
-from app.http.errors import NotFound, PreconditionFailed
+from app.http.errors import NotFound
 from app.recordings import whose
 from app.recordings.changing import requests
 from app.recordings.models import Recording, RecordingStatus
@@ -45,8 +45,13 @@ class Shown:
 
     @property
     def room(self) -> str:
+        """For a sentence."""
         resource = self.recording.resource
-        return resource.name or resource.system_name or str(resource.id or "a room that is not known yet")
+        return isolated(resource.name or resource.system_name or str(resource.id or "a room that is not known yet"))
+
+    def room_of(self, one: OccurrenceView) -> str:
+        """Which may be its own."""
+        return isolated(one.resource.name) if one.resource.name else self.room
 
     @property
     def pages(self) -> int:
@@ -70,6 +75,15 @@ class Shown:
         if one.event_id is None:
             return "planned"
         return "recording" if one.start <= self.now else "ahead"
+
+    @property
+    def under_way(self) -> list[ChainView]:
+        """What is not done yet, and may wait for a person."""
+        return [one for one in self.history if one.finished_at is None]
+
+    @property
+    def ended(self) -> list[ChainView]:
+        return [one for one in self.history if one.finished_at is not None]
 
     @property
     def may_resume(self) -> bool:
@@ -131,16 +145,6 @@ def find_short(database: Database, client: Client, short: str) -> str:
 # What would happen
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """An action before it is done: what it would do, and how its button is called."""
-
-    title: str
-    what: str
-    button: str
-    dangerous: bool = False
-
-
 def what_cancel_does(seen: Shown) -> Asked:
     coming = len(seen.coming)
     also = " The session that runs now is ended." if seen.running else ""
@@ -160,23 +164,19 @@ def what_resume_does(seen: Shown) -> Asked:
 
 
 def what_cancelling_one_does(seen: Shown, one: OccurrenceView) -> Asked:
-    when = f"{one.local_start:%a} {one.local_start.day} {one.local_start:%b %Y, %H:%M}"
+    when, room = f"{one.local_start:%a} {one.local_start.day} {one.local_start:%b %Y, %H:%M}", seen.room_of(one)
     if one.start <= seen.now:
-        what = f"This ends the session that has been running in {seen.room} since {when}; what was recorded stays."
+        what = f"This ends the session that has been running in {room} since {when}; what was recorded stays."
         return Asked("End this session?", what, "End the session", dangerous=True)
-    what = f"This cancels the session on {when} in {seen.room}. All others stay. It can be restored."
+    what = f"This cancels the session on {when} in {room}. All others stay. It can be restored."
     return Asked("Cancel this session?", what, "Cancel the session", dangerous=True)
 
 
 def what_restoring_does(seen: Shown, one: OccurrenceView) -> Asked:
     when = f"{one.local_start:%a} {one.local_start.day} {one.local_start:%b %Y, %H:%M}"
-    return Asked("Restore this session?", f"This schedules the session on {when} in {seen.room} again.", "Restore")
-
-
-def ensure_as_seen(seen: Shown, version: str) -> None:
-    """Raises PreconditionFailed."""
-    if version != seen.version:
-        raise PreconditionFailed("It has changed since you looked, perhaps by this very form. Look at it again first.")
+    return Asked(
+        "Restore this session?", f"This schedules the session on {when} in {seen.room_of(one)} again.", "Restore"
+    )
 
 
 def occurrence_of(seen: Shown, occurrence_id: str) -> OccurrenceView:

@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
+from itertools import pairwise
 
 from fastapi import Request
 
 from app.console.people import Person
-from app.console.views.axis import Axis, Bar, axis_for, lanes, sessions
+from app.console.views.axis import Axis, Bar, axis_for, lanes, sessions, zone_of
 from app.console.views.today import how_it_is
 from app.database.database import Database
 from app.database.types import utc_now
 from app.findings.finding import Finding
 from app.http.errors import NotFound
 from app.resources.encoders import states
-from app.resources.lookup import is_id
+from app.resources.lookup import ever_known, is_id
 from app.resources.models import Encoder, Mirror, Resource
 from app.resources.schemas import EncoderView
 
@@ -56,17 +57,21 @@ class Week:
         return self.monday + timedelta(days=7)
 
 
-def week_of(request: Request, database: Database, person: Person, resource_id: int, asked: date | None) -> Week:
-    """Raises NotFound, also for a room that the key may not see."""
+def week_of(request: Request, database: Database, person: Person, named: str, asked: date | None) -> Week:
+    """`named` is a resource's id or its system name. Raises NotFound, also for a room that the key may not see."""
     state, now = request.app.state, utc_now()
     with database.read() as session:
-        row = session.get(Resource, resource_id) if 0 < resource_id < 2**63 else None
+        found = ever_known(session, named)
+        row = found[0] if len(found) == 1 else None
         if row is None or not person.client.may_see(row.id, row.system_name, partial(is_id, session)):
             raise NotFound("There is no such room.")
         noon = datetime.combine(asked or now.date(), time(12), now.tzinfo)
-        seen = sessions(
-            session, person.client, noon - timedelta(days=8), noon + timedelta(days=8), now, resource_id=row.id
-        )
+        around = noon - timedelta(days=8), noon + timedelta(days=8)
+        zone = zone_of(session, person.client, *around, state.settings.time_zone, row.id)
+        today = now.astimezone(zone).date()
+        monday = (asked or today) - timedelta(days=(asked or today).weekday())
+        midnights = [datetime.combine(monday + timedelta(days=number), time(), zone) for number in range(8)]
+        seen = sessions(session, person.client, midnights[0], midnights[7], now, resource_id=row.id)
         encoder = states.shown(session.get(Encoder, row.id) or Encoder(resource_id=row.id), state.signs)
         mirror = session.get(Mirror, row.id)
         about = [
@@ -74,14 +79,10 @@ def week_of(request: Request, database: Database, person: Person, resource_id: i
             for one in state.findings.of(session, person.client)
             if one.subject.resource is not None and one.subject.resource.id == row.id
         ]
-    axis = axis_for(seen, state.settings.time_zone)
-    today = now.astimezone(axis.zone).date()
-    monday = (asked or today) - timedelta(days=(asked or today).weekday())
-    midnights = [datetime.combine(monday + timedelta(days=number), time(), axis.zone) for number in range(7)]
+    axis = axis_for(seen, zone)
     days = []
-    for midnight in midnights:
-        of_day = [one for one in seen if one.start < midnight + timedelta(days=1) and one.end > midnight]
-        bars = axis.bars(of_day, midnight)
+    for midnight, next_midnight in pairwise(midnights):
+        bars = axis.bars((one for one in seen if one.start < next_midnight and one.end > midnight), midnight)
         is_today = midnight.date() == today
         days.append(
             OneDay(midnight.date(), is_today, bars, lanes(bars), axis.place(now, midnight) if is_today else None)

@@ -26,12 +26,13 @@ class Asked(BaseModel):
     reference_id: str = ""
     room: str = ""
     tag: str = ""
+    term: str = ""
     status: str = ""
     cursor: str | None = None
 
     @property
     def anything(self) -> bool:
-        return any((self.title, self.reference_id, self.room, self.tag, self.status))
+        return any((self.title, self.reference_id, self.room, self.tag, self.term, self.status))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def found(database: Database, client: Client, asked: Asked, server_zone: ZoneInf
         reference_id=_said(asked.reference_id),
         tag=_said(asked.tag.lower()),
         title=_said(asked.title),
+        term=_said(asked.term),
     )
     with database.read() as session:
         items, more = listing.page(session, client, filters, None, EACH, asked.cursor, server_zone)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
+from urllib.parse import urlencode
 
 from fastapi import Request
 from sqlalchemy import select
@@ -12,10 +13,11 @@ from sqlmodel import Session, col
 
 from app.access.keys import Client
 from app.console.people import Person
-from app.console.views.axis import Axis, Bar, Seen, axis_for, lanes, sessions
+from app.console.views.axis import Axis, Bar, Seen, axis_for, lanes, sessions, zone_of
 from app.database.types import utc_now
 from app.findings.encoders import SILENT
 from app.findings.finding import Finding
+from app.findings.schemas import Severity
 from app.recordings.models import Recording
 from app.resources.encoders import states
 from app.resources.encoders.signs import Signs
@@ -24,6 +26,26 @@ from app.resources.models import Encoder, EncoderState, Resource
 from app.resources.schemas import EncoderView
 
 MOST_FINDINGS = 12  # on the page; the others are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the page's address says.
+
+    `room`: a part of the names that are looked for. `only`: `trouble`, or empty. `wall`: for a screen that nobody
+    scrolls.
+    """
+
+    day: date | None
+    room: str
+    only: str
+    wall: bool
+
+    def address(self, **other: object) -> str:
+        """Of this page, with something else instead of what it says."""
+        said = {"day": self.day, "room": self.room, "only": self.only} | other
+        query = urlencode({name: value for name, value in said.items() if value})
+        return f"/console?{query}" if query else "/console"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,59 +58,65 @@ class Room:
     since: str
     bars: list[Bar]
     lanes: int
+    in_trouble: bool
+
+    @property
+    def classes(self) -> str:
+        tall = f"k{self.lanes}" if self.lanes > 1 else ""
+        return " ".join(name for name in (tall, "in-trouble" if self.in_trouble else "") if name)
 
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """`now` is the place of the line, or None on another day. `is_empty`: nothing was ever scheduled here by them."""
+    """`now` is the place of the line, or None on another day. `rooms` are those that were asked for, `every` is how
+    many there are, `in_trouble` how many of them are. `is_empty`: nothing was ever scheduled here by them."""
 
     day: date
     axis: Axis
     now: int | None
     rooms: list[Room]
+    every: int
+    in_trouble: int
     findings: list[Finding]
     more_findings: int
     sessions: int
     is_empty: bool
 
 
-def today(request: Request, person: Person, asked: date | None) -> Today:
+def today(request: Request, person: Person, asked: Asked) -> Today:
     state, now = request.app.state, utc_now()
     client = person.client
     with state.database.read() as session:
         found = state.findings.of(session, client)
-        after, before = _span(asked, now)
-        seen = sessions(session, client, after, before, now)
+        zone = zone_of(session, client, *_around(asked.day, now), state.settings.time_zone)
+        day = asked.day or now.astimezone(zone).date()
+        midnight, next_midnight = (datetime.combine(day + timedelta(days=more), time(), zone) for more in (0, 1))
+        seen = sessions(session, client, midnight, next_midnight, now)
         rooms = visible(session, client) if person.sees_rooms else _of_their_own(session, seen)
         there = {row.id for row in rooms}
         seen = [one for one in seen if one.resource_id in there]
         encoders = {row.resource_id: row for row in session.execute(select(Encoder)).scalars()}
         is_empty = person.reads and not _has_any(session, client)
-    axis = axis_for(seen, state.settings.time_zone)
-    day = asked or now.astimezone(axis.zone).date()
-    midnight = datetime.combine(day, time(), axis.zone)
-    of_day = [one for one in seen if one.start < midnight + timedelta(days=1) and one.end > midnight]
-    axis = axis_for(of_day, axis.zone.key)
-    rows = _rows(rooms, of_day, encoders, state.signs, axis, midnight, now)
-    is_today = day == now.astimezone(axis.zone).date()
-    here = axis.place(now, midnight) if is_today else None
+    axis = axis_for(seen, zone)
+    rows = _Rows(axis, midnight, now, encoders, state.signs, _named(found)).of(rooms, seen)
+    here = axis.place(now, midnight) if day == now.astimezone(zone).date() else 0
     return Today(
         day,
         axis,
-        here if here is not None and 0 < here < axis.units else None,
-        rows,
+        here if 0 < here < axis.units else None,
+        _asked_for(rows, asked),
+        len(rows),
+        sum(row.in_trouble for row in rows),
         found[:MOST_FINDINGS],
         max(len(found) - MOST_FINDINGS, 0),
-        len(of_day),
+        len(seen),
         is_empty,
     )
 
 
-def _span(asked: date | None, now: datetime) -> tuple[datetime, datetime]:
+def _around(day: date | None, now: datetime) -> tuple[datetime, datetime]:
     """What may lie on the day, whatever the zone."""
-    if asked is None:
-        return now - timedelta(days=1, hours=1), now + timedelta(days=1, hours=1)
-    noon = datetime.combine(asked, time(12), now.tzinfo)
+    noon = now if day is None else datetime.combine(day, time(12), now.tzinfo)
     return noon - timedelta(hours=27), noon + timedelta(hours=27)
 
 
@@ -114,25 +142,43 @@ def _has_any(session: Session, client: Client) -> bool:
     )
 
 
-def _rows(
-    rooms: Sequence[Resource],
-    seen: Sequence[Seen],
-    encoders: Mapping[int, Encoder],
-    signs: Signs,
-    axis: Axis,
-    midnight: datetime,
-    now: datetime,
-) -> list[Room]:
-    on = defaultdict(list)
-    for one in seen:
-        on[one.resource_id].append(one)
-    made = []
-    for row in rooms:
-        bars = axis.bars(on[row.id], midnight)
-        encoder = states.shown(encoders.get(row.id) or Encoder(resource_id=row.id), signs)
-        state, since = how_it_is(encoder, axis, now)
-        made.append(Room(row.id, row.name, state, since, bars, lanes(bars)))
-    return made
+def _named(found: Sequence[Finding]) -> frozenset[int]:
+    """The rooms that a person should see to."""
+    urgent = (one.subject.resource for one in found if one.severity != Severity.NOTICE)
+    return frozenset(room.id for room in urgent if room is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What all rows are made with. `named`: rooms that findings are about."""
+
+    axis: Axis
+    midnight: datetime
+    now: datetime
+    encoders: Mapping[int, Encoder]
+    signs: Signs
+    named: frozenset[int]
+
+    def of(self, rooms: Sequence[Resource], seen: Sequence[Seen]) -> list[Room]:
+        on = defaultdict(list)
+        for one in seen:
+            on[one.resource_id].append(one)
+        return [self._row(row, on[row.id]) for row in rooms]
+
+    def _row(self, row: Resource, seen: Sequence[Seen]) -> Room:
+        bars = self.axis.bars(seen, self.midnight)
+        encoder = states.shown(self.encoders.get(row.id) or Encoder(resource_id=row.id), self.signs)
+        state, since = how_it_is(encoder, self.axis, self.now)
+        missed = state == "silent" and any(one.end > self.now for one in seen)
+        in_trouble = missed or state == "error" or row.id in self.named or any(one.state == "trouble" for one in seen)
+        return Room(row.id, row.name, state, since, bars, lanes(bars), in_trouble)
+
+
+def _asked_for(rows: Sequence[Room], asked: Asked) -> list[Room]:
+    """On a wall those in trouble come first: what is below the screen's edge is seen by nobody."""
+    part = asked.room.casefold().strip()
+    found = [row for row in rows if part in row.name.casefold() and (row.in_trouble or not asked.only)]
+    return sorted(found, key=lambda row: not row.in_trouble) if asked.wall else found
 
 
 def how_it_is(encoder: EncoderView, axis: Axis, now: datetime) -> tuple[str, str]:

@@ -36,11 +36,11 @@ from app.recordings.models import Recording
 from app.recordings.scheduling import own
 from app.recordings.scheduling.conflicts import CONFLICTS, resource_questions
 from app.recordings.scheduling.context import Ctx, Tools, chain_resource, planned, template_entry
-from app.recordings.scheduling.events import EVENTS, NEWEST, OCCURRENCES, newest_question
+from app.recordings.scheduling.events import NEWEST, newest_question
 from app.recordings.scheduling.links import LINKS
 from app.recordings.scheduling.outcomes import GONE, NOT_OURS, at, outcome
 from app.recordings.scheduling.save_results import remember_resource
-from app.recordings.scheduling.steps import EXCLUSIONS, RESOURCE
+from app.recordings.scheduling.steps import EVENTS, EXCLUSIONS, OCCURRENCES, RESOURCE
 from app.recordings.scheduling.template_entry import TEMPLATE_ENTRY, category_questions
 from app.resources.models import Booking, OccurrenceStatus
 

@@ -50,6 +50,8 @@ class Filters:
     owner: str | None = None
     drift: bool | None = None
     term: str | None = None
+    section: str | None = None
+    meeting: str | None = None
     begins_before: datetime | None = None
     ends_after: datetime | None = None
     updated_since: datetime | None = None
@@ -76,6 +78,12 @@ async def filters(
         bool | None, Query(description="`true`: only those with drift; `false`: only those without.", examples=[True])
     ] = None,
     term: Annotated[Line | None, Query(description="Only those of this term.", examples=["2027S"])] = None,
+    section: Annotated[
+        Line | None, Query(description="Only those that say this section of a term.", examples=["20005"])
+    ] = None,
+    meeting: Annotated[
+        Line | None, Query(description="Only those that say this meeting of a section.", examples=["1"])
+    ] = None,
     after: Annotated[
         Moment | None,
         Query(alias="from", description="Only those that end after it.", examples=["2027-01-13T00:00:00Z"]),
@@ -91,7 +99,7 @@ async def filters(
 ) -> Filters:
     return Filters(
         tuple(status or ()),
-        *(resource, reference_id, tag, title, owner, drift, term),
+        *(resource, reference_id, tag, title, owner, drift, term, section, meeting),
         begins_before=before,
         ends_after=after,
         updated_since=updated_since,
@@ -137,6 +145,8 @@ def _wanted(session: Session, client: Client, filters: Filters) -> list[ColumnEl
             ("client", None if client.sees_all else client.name),
             ("reference_id", filters.reference_id),
             ("term", filters.term),
+            ("section", filters.section),
+            ("meeting", filters.meeting),
         )
         if value is not None
     ]

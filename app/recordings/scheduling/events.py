@@ -11,6 +11,7 @@ index of some. That never heals by itself, so such an event is deleted and made 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from app.chains.steps import Act, Again, Call, Done, Failed, Outcome, Retry, Step, every
@@ -100,6 +101,17 @@ def unseen(client: KalturaClient, reference_id: str, ids: range) -> Iterator[int
                 yield event.id
 
 
+def questions_by_time(context: Ctx) -> list[Act]:
+    """What `occurrences` will ask about events of one occurrence each: it can be asked before their ids are known."""
+    client = context.tools.kaltura
+    return [
+        partial(client.newest_occurrences_at, instant(event["start"]))
+        if event["kind"] == "series"
+        else partial(client.find_events, _reference(context, number))
+        for number, event in planned(context).items()
+    ]
+
+
 @outcome(*GONE, NOT_OURS)
 def _delete_event(context: Ctx, call: Call, made: int) -> Outcome:
     read_back = context.results.get("occurrences", {}).get(call.key)
@@ -147,7 +159,9 @@ def _indexed(
 ) -> Sequence[kaltura.Event]:
     """The series' occurrences as the index knows them, which is what lists of a resource can show."""
     if event["kind"] == "series":
-        return client.list_children(event_id)
+        asked_ahead = client.newest_occurrences_at(instant(event["start"])) if len(event["occurrences"]) == 1 else []
+        found = [one for one in asked_ahead if one.parent_id == event_id]
+        return found or client.list_children(event_id)
     found = [one for one in client.find_events(reference_id) if one.id == event_id]
     if found:
         return found

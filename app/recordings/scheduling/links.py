@@ -71,7 +71,7 @@ def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
     client, resource_id, out = context.tools.kaltura, _resource_linked_to(context, event_id), dict[str, str]()
     number = next((one for one, made in context.results["events"].items() if made == event_id), None)
     if context.input["on_conflict"] != OnConflict.ALLOW:
-        met = others(context, _conflicts(context, event_id))
+        met = others(context, _conflicts(context, number, event_id, linked=again))
         if number and skips(context):
             out = _leave_out(context, number, met)
         # Kaltura's answers on excluded days are dropped: nothing is recorded then.
@@ -110,18 +110,25 @@ def _leave_out(context: Ctx, number: str, met: Sequence[Booked]) -> dict[str, st
     return before | in_words(context, out)
 
 
-def _conflicts(context: Ctx, event_id: int) -> list[Event]:
-    candidate = _candidate(context, event_id)
-    return context.tools.kaltura.get_conflicts(
-        [_resource_linked_to(context, event_id)], candidate, event_id, kind="both"
-    )
+def _conflicts(context: Ctx, number: str | None, event_id: int | None, *, linked: bool = False) -> list[Event]:
+    """What meets an event, by its number if this chain makes it, whether it is made already or not.
+
+    What this very run has made is not linked yet, and is no conflict of itself: its id need not be known.
+    """
+    if number:
+        where, candidate = event_resource(context, number), draft(context, number)
+    else:
+        where, candidate = _resource_linked_to(context, event_id), _candidate(context, event_id)
+    is_new = not linked and (event_id is None or ("events", number) in context.done_in_this_run)
+    return context.tools.kaltura.get_conflicts([where], candidate, None if is_new else event_id, kind="both")
 
 
 def link_questions(context: Ctx) -> list[Act]:
-    """What is going to be asked right before the links."""
+    """What is going to be asked right before the links. It may be asked before the events are made."""
     if context.input["on_conflict"] == OnConflict.ALLOW:
         return []
-    return [partial(_conflicts, context, event_id) for event_id in context.results["events"].values()]
+    made = context.results.get("events", {})
+    return [partial(_conflicts, context, number, made.get(number)) for number in planned(context)]
 
 
 def _look(context: Ctx, number: int) -> Outcome:
@@ -225,7 +232,7 @@ def _unlisted(context: Ctx) -> dict[int, Expected]:
     }
 
 
-def _resource_linked_to(context: Ctx, event_id: int) -> int:
+def _resource_linked_to(context: Ctx, event_id: int | None) -> int:
     made = (event_resource(context, number) for number, one in context.results["events"].items() if one == event_id)
     return next(made, None) or next(one.resource_id for one in _unlisted(context).values() if one.linked == event_id)
 
@@ -240,11 +247,8 @@ def _linked_times(context: Ctx, resource_id: int) -> list[tuple[datetime, dateti
     return sorted([*wanted_occurrences(context, resource_id), *stay])
 
 
-def _candidate(context: Ctx, event_id: int) -> EventDraft:
-    """The event as Kaltura is asked for its conflicts."""
-    for number, made in context.results["events"].items():
-        if made == event_id:
-            return draft(context, number)
+def _candidate(context: Ctx, event_id: int | None) -> EventDraft:
+    """An event that stays, as Kaltura is asked for its conflicts."""
     old = next(event for event in context.result("state")["old"] if event["event_id"] == event_id)
     start, end = min((one.start, one.end) for one in _unlisted(context).values() if one.linked == event_id)
     return EventDraft(

@@ -12,7 +12,8 @@ it knows that occurrences of that series were. Who deletes a series looks for th
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from app.chains.steps import Call, Done, Outcome
 from app.kaltura.errors import Refused
@@ -21,6 +22,7 @@ from app.recordings.scheduling.context import Ctx
 from app.recordings.scheduling.outcomes import Foreign, Ignored, outcome
 from app.resources.references import recording_of
 
+LINK_TRIES = 3  # in which a series that is gone may lose its links; its occurrences are cancelled in any case
 # What Kaltura surely keeps as it is sent: nothing that it may clean, trim, cut or store as question marks.
 _PLAIN = re.compile(r"[A-Za-z0-9](?: ?[A-Za-z0-9.,:()/-]){0,99}")
 
@@ -70,44 +72,52 @@ def update_event(context: Ctx, event_id: int, changes: Mapping[str, object]) -> 
         raise Ignored(f"Kaltura says that it has changed event {event_id}, and shows it as it was.")
 
 
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    """What is not there any more need not be removed."""
+    try:
+        yield
+    except Refused as refusal:
+        if refusal.code != "INVALID_OBJECT_ID":
+            raise
+
+
 def cancel_event(context: Ctx, event_id: int) -> None:
     """A single event or an occurrence. Harmless to repeat. Raises Foreign."""
     make_sure(context, [event_id])
-    if context.tools.kaltura.cancel_event(event_id).status != CANCELLED:
-        raise Ignored(f"Kaltura says that it has cancelled event {event_id}, and shows it as it was.")
+    with _unless_gone():
+        if context.tools.kaltura.cancel_event(event_id).status != CANCELLED:
+            raise Ignored(f"Kaltura says that it has cancelled event {event_id}, and shows it as it was.")
 
 
 def delete_event(context: Ctx, event_id: int) -> None:
-    """A single event or a series. Its occurrences may be left standing: `cancel_left`. Raises Foreign."""
+    """A single event or a series. Harmless to repeat. Its occurrences may be left standing: `cancel_left`. Raises
+    Foreign.
+    """
     make_sure(context, [event_id])
-    if context.tools.kaltura.delete_event(event_id).status != DELETED:
-        raise Ignored(f"Kaltura says that it has deleted event {event_id}, and shows it as it was.")
+    with _unless_gone():
+        if context.tools.kaltura.delete_event(event_id).status != DELETED:
+            raise Ignored(f"Kaltura says that it has deleted event {event_id}, and shows it as it was.")
 
 
 def remove_link(context: Ctx, event_id: int, resource_id: int) -> None:
     """Takes an event off a resource. Harmless to repeat. Raises Foreign."""
     make_sure(context, [event_id])
-    try:
+    with _unless_gone():
         context.tools.kaltura.remove_link(event_id, resource_id)
-    except Refused as refusal:
-        if refusal.code != "INVALID_OBJECT_ID":
-            raise
 
 
 def delete_whole(context: Ctx, event_id: int, occurrence_ids: Sequence[int]) -> None:
     """Deletes an event that this chain has made or found. Its occurrences are, at most, among `occurrence_ids`."""
-    try:
-        delete_event(context, event_id)
-    except Refused as refusal:
-        if refusal.code != "INVALID_OBJECT_ID":
-            raise
+    delete_event(context, event_id)
     cancel_left(context, [event_id], occurrence_ids)
 
 
 def cancel_left(
     context: Ctx, series: Collection[int], event_ids: Sequence[int], starts: Collection[int] | None = None
 ) -> None:
-    """Cancels those of the events that still stand, though their series was deleted or ended.
+    """Cancels those of the events that still stand, though their series was deleted or ended. With a series that is
+    gone its links go, too, which keep its occurrences on their resource.
 
     `starts` (epoch seconds): when the occurrences of these series were to begin, where only rows in SQL say so.
     """
@@ -117,8 +127,18 @@ def cancel_left(
         if event.active and event.parent_id in series and (_bears(context, event) or _is_orphan(event, starts))
     ]
     context.seen.update(event.id for event in left)
+    if left and context.failures < LINK_TRIES:
+        _remove_links_of_gone(context, sorted(series))
     for event in left:
         cancel_event(context, event.id)
+
+
+def _remove_links_of_gone(context: Ctx, series: Sequence[int]) -> None:
+    client = context.tools.kaltura
+    there = {event.id for event in client.list_events(series)}
+    gone = [series_id for series_id in series if series_id not in there]
+    for link in client.list_links(*gone) if gone else ():
+        remove_link(context, link.event_id, link.resource_id)
 
 
 def children(context: Ctx, series_id: int) -> list[Event]:

@@ -24,10 +24,10 @@ from app.chains.steps import Act, Call, Done, Outcome, Retry, Step, every
 from app.kaltura.errors import Refused
 from app.kaltura.types import Resource
 from app.recordings.models import Recording, RecordingStatus
-from app.recordings.scheduling import own
+from app.recordings.scheduling import events, own
 from app.recordings.scheduling.conflicts import CONFLICTS, resource_questions
 from app.recordings.scheduling.context import Ctx, Tools, planned
-from app.recordings.scheduling.events import EVENTS, NEWEST, OCCURRENCES, newest_question
+from app.recordings.scheduling.events import NEWEST, newest_question, questions_by_time
 from app.recordings.scheduling.lanes import making_lanes
 from app.recordings.scheduling.links import LINKS, link_questions
 from app.recordings.scheduling.outcomes import GONE, at, outcome
@@ -129,6 +129,21 @@ def _before_anything_is_made(context: Ctx) -> list[Act]:
     return [*about, *newest_question(context), *category_questions(context)]
 
 
+# events and occurrences: what the steps behind them ask goes along as soon as it can be asked
+
+
+def _behind_events(context: Ctx) -> list[Act]:
+    if any(len(event["occurrences"]) > 1 for event in planned(context).values()):
+        return []  # these are asked for by the id of their series
+    return [*questions_by_time(context), *link_questions(context)]
+
+
+def _with_occurrences(context: Ctx) -> list[Act]:
+    """Where something is to be cancelled, `exclusions` asks: a change makes what was asked before it worthless."""
+    made = (one for event in planned(context).values() for one in event["occurrences"])
+    return link_questions(context) if all(is_wanted for *_, is_wanted in made) else []
+
+
 # exclusions
 
 
@@ -157,6 +172,8 @@ RESOURCE: Step[Tools] = Step(
     save=save_resource,
     prefetch=_before_anything_is_made,
 )
+EVENTS: Step[Tools] = replace(events.EVENTS, prefetch_after=_behind_events)
+OCCURRENCES: Step[Tools] = replace(events.OCCURRENCES, prefetch=_with_occurrences)
 EXCLUSIONS = Step("exclusions", _exclusion_calls, _cancel, check=own.check, independent=every, prefetch=link_questions)
 
 SCHEDULE: Sequence[Step[Tools]] = (

@@ -7,45 +7,69 @@ What is not yet written is lost with a process that is killed; the encoder polls
 later than now: a clock that was ahead for a while hides no silence.
 """
 
+import json
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
-from sqlalchemy import and_, bindparam, case, or_, update
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel
 
 from app.access.keys import LOCAL, Client
 from app.database.database import Database
-from app.database.types import utc_now
+from app.database.types import milliseconds
 from app.resources.models import Listening
 
 log = structlog.get_logger(__name__)
 
 WRITE_EVERY = 60.0  # seconds
 GAP = timedelta(minutes=3)  # without a write: nobody was there, as while the service was stopped
-ROWS = 15_000  # of one statement, of two values each; databases take some thirty thousand
 
 _ENCODER, _LISTENING = (SQLModel.metadata.tables[name] for name in ("encoder", "listening"))
 _NOT_LATER = update(_ENCODER).where(_ENCODER.c.polled_at > bindparam("ahead")).values(polled_at=bindparam("now"))
+# One value holds all rows, `{"<resource_id>": <milliseconds since 1970>, …}`: ten thousand parameters, or times that
+# are put into words here, cost more than the rows do. SQLite keeps times as a text with microseconds.
+_ROWS = bindparam("rows", type_=Text)
+_EACH = func.json_each(_ROWS).table_valued("key", "value")
+_FROM_SQLITE = select(
+    cast(_EACH.c.key, BigInteger),
+    func.strftime("%Y-%m-%d %H:%M:%f", _EACH.c.value / 1000.0, "unixepoch").op("||")("000"),
+).where(true())
+_TEXTS = func.json_each_text(cast(_ROWS, postgresql.JSON)).table_valued("key", "value")
+_FROM_POSTGRESQL = select(cast(_TEXTS.c.key, BigInteger), func.to_timestamp(cast(_TEXTS.c.value, Float(53)) / 1000))
 
 
 class Signs:
     """One a process. The event loop notes, another thread writes."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, database: Database, clock: Callable[[], int] = milliseconds) -> None:
         self._database = database
         self._clock = clock
-        self._polled: dict[int, datetime] = {}  # since it was last written
+        self._polled: dict[int, int] = {}  # when each did, since it was last written
         self._write_at = 0.0  # by this machine's own seconds
         dialect = sqlite if database.is_sqlite else postgresql
-        polled = dialect.insert(_ENCODER)
+        rows = _FROM_SQLITE if database.is_sqlite else _FROM_POSTGRESQL
+        polled = dialect.insert(_ENCODER).from_select(["resource_id", "polled_at"], rows)
         later = or_(_ENCODER.c.polled_at.is_(None), _ENCODER.c.polled_at < polled.excluded.polled_at)
         self._write = polled.on_conflict_do_update(
             index_elements=["resource_id"], set_={"polled_at": polled.excluded.polled_at}, where=later
-        ).execution_options(insertmanyvalues_page_size=ROWS)
+        )
         there = dialect.insert(_LISTENING).values(id=1, since=bindparam("now"), until=bindparam("now"))
         gone_on = and_(_LISTENING.c.until >= bindparam("alive"), _LISTENING.c.since <= bindparam("ahead"))
         self._listen = there.on_conflict_do_update(
@@ -64,7 +88,9 @@ class Signs:
     def latest(self, resource_id: int, written: datetime | None) -> datetime | None:
         """When its encoder last polled: as it is written, or later, as it is known here."""
         noted = self._polled.get(resource_id)
-        return max(noted, written) if noted and written else noted or written
+        if noted is None:
+            return written
+        return max(_instant(noted), written) if written else _instant(noted)
 
     def write_if_due(self) -> None:
         if time.monotonic() >= self._write_at:
@@ -73,19 +99,22 @@ class Signs:
     def write(self) -> None:
         """Of what cannot be written nothing is forgotten."""
         polled, self._polled = self._polled, {}
-        now = self._clock()
-        rows = [{"resource_id": of, "polled_at": at} for of, at in sorted(polled.items())]
+        now = _instant(self._clock())
         try:
             with self._database.transaction() as connection:
                 connection.execute(self._listen, {"now": now, "alive": now - GAP, "ahead": now + GAP})
                 connection.execute(_NOT_LATER, {"now": now, "ahead": now + GAP})
-                if rows:
-                    connection.execute(self._write, rows)
+                if polled:  # sorted: processes that write at once lock their rows in one order
+                    connection.execute(self._write, {"rows": json.dumps(polled, sort_keys=True)})
         except SQLAlchemyError as error:
             self._polled = polled | self._polled
             log.warning("polls_not_written", kind=type(error).__name__)
         else:
             self._write_at = time.monotonic() + WRITE_EVERY
+
+
+def _instant(at: int) -> datetime:
+    return datetime.fromtimestamp(at / 1000, UTC)
 
 
 def listening_since(session: Session, now: datetime) -> datetime | None:

@@ -2,6 +2,7 @@
 // by more than one address.
 
 const FORMS = {
+  month: { month: "long" },
   date: { weekday: "short", day: "numeric", month: "short", year: "numeric" },
   day: { weekday: "short", day: "numeric", month: "short", year: "numeric" },
   moment: { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" },

@@ -6,14 +6,16 @@
 Whatever happens to the process, the next one finds what has begun by its chain, and begins what has not.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import Float, and_, bindparam, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel, col
 
@@ -34,9 +36,11 @@ log = structlog.get_logger(__name__)
 
 POLL = 1.0  # seconds between two looks for an apply
 PAUSE = 0.05  # seconds between two looks at its chains
-LEASE = 15.0  # seconds after which another process takes over
+LATELY = 1.0  # seconds for which what others were seen to do counts
+BESIDE = 0.25  # seconds between two beginnings beside others
 WAITERS = 8  # times as many chains as run at once may wait for Kaltura, or for a room
-LOOKED_AT = 200  # items that are looked at to find one that may begin
+LOOKED_AT = 4, 200  # items that are looked at to find one that may begin: mostly it is the first
+SWEEP = "sweep"  # the chain that looks once more: app/recordings/scheduling/sweep.py
 
 _APPLY = SQLModel.metadata.tables["term_apply"]
 _ITEM = SQLModel.metadata.tables["term_item"]
@@ -53,11 +57,24 @@ _CLAIM = (
             .select()
         )
     )
-    .values(owner=bindparam("by"), lease_until=database_now() + LEASE)
+    .values(owner=bindparam("by"), lease_until=database_now() + bindparam("lease", type_=Float(53)))
     .returning(_APPLY.c.id)
 )
 _AT_WORK = (ChainStatus.QUEUED, ChainStatus.RUNNING, ChainStatus.UNDOING)
-_UNDER_WAY = (*_AT_WORK, ChainStatus.WAITING)
+_OWN = (
+    select(col(PlanItem.chain_id))
+    .join(Apply, col(Apply.plan_id) == col(PlanItem.plan_id))
+    .where(
+        col(Apply.status) != ApplyStatus.DONE,
+        col(PlanItem.outcome) == Outcome.WAITING,
+        col(PlanItem.chain_id).is_not(None),
+    )
+)
+_OTHERS = (
+    select(col(Chain.id))
+    .where(col(Chain.status).in_(_AT_WORK), col(Chain.operation) != SWEEP, col(Chain.id).not_in(_OWN))
+    .limit(1)
+)
 _NOT_DONE = (Outcome.STALE, Outcome.CONFLICT, Outcome.FAILED)
 
 
@@ -79,6 +96,8 @@ class Applier:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._database = means.database
+        self._begun_at = self._others_at = self._claim_at = -LATELY  # by `time.monotonic`
+        self._mine, self._seen = set[str](), set[str]()  # applies, when they were claimed last
         self.thread = Background("terms", self._turn)
 
     def _turn(self) -> float:
@@ -93,11 +112,16 @@ class Applier:
         return PAUSE if mine else POLL
 
     def _claim(self) -> list[str]:
+        """The open applies that are this process's. It claims what is new, and all of them again from time to time."""
         with self._database.read() as session:
-            if session.execute(select(_APPLY.c.id).where(_OPEN).limit(1)).first() is None:
-                return []
-        with self._database.write() as session:
-            return list(session.connection().execute(_CLAIM, {"by": self._means.owner}).scalars())
+            there = set(session.execute(select(_APPLY.c.id).where(_OPEN)).scalars())
+        if there - self._seen or (there and time.monotonic() >= self._claim_at):
+            by = {"by": self._means.owner, "lease": self._means.store.lease}
+            with self._database.write() as session:
+                self._mine = set(session.connection().execute(_CLAIM, by).scalars())
+            self._claim_at = time.monotonic() + min(POLL, self._means.store.lease / 3)
+        self._seen = there
+        return sorted(self._mine & there)
 
     # --- what has begun -------------------------------------------------------------------------------------
 
@@ -148,16 +172,26 @@ class Applier:
                     self._begin_one(apply, items[0])
 
     def _is_full(self, session: Session, apply_id: str) -> bool:
-        """A chain that waits for Kaltura, or for its room, keeps nobody from work, unless there are many of them."""
+        """A chain that waits for Kaltura, or for its room, keeps nobody from work, unless there are many of them.
+
+        Beside what others have asked for, one chain of a term is at work at a time, and not all the time.
+        """
         begun = [status for _, status in self._begun(session, apply_id)]
-        at_once = self._means.at_once
-        return sum(status in _AT_WORK for status in begun) >= at_once or len(begun) >= WAITERS * at_once
+        at_once, at_work = self._means.at_once, sum(status in _AT_WORK for status in begun)
+        if self._others_are_at_work(session):
+            return at_work > 0 or time.monotonic() < self._begun_at + BESIDE
+        return at_work >= at_once or len(begun) >= WAITERS * at_once
+
+    def _others_are_at_work(self, session: Session) -> bool:
+        if session.execute(_OTHERS).first() is not None:
+            self._others_at = time.monotonic()
+        return time.monotonic() < self._others_at + LATELY
 
     def _next(self, session: Session, apply: Apply) -> tuple[list[PlanItem], Problem | None] | None:
         """The items that begin next: one, or those of one group; or one that cannot, with why."""
         pending = (col(PlanItem.plan_id) == apply.plan_id, col(PlanItem.outcome) == Outcome.PENDING)
-        in_turn = select(PlanItem).where(*pending).order_by(col(PlanItem.rank), col(PlanItem.n)).limit(LOOKED_AT)
-        for item in session.execute(in_turn).scalars():
+        in_turn = select(PlanItem).where(*pending).order_by(col(PlanItem.rank), col(PlanItem.n))
+        for item in chain.from_iterable(session.execute(in_turn.limit(most)).scalars() for most in LOOKED_AT):
             needed = self._needed(session, item)
             if any(outcome in _NOT_DONE for outcome in needed):
                 return [item], BatchRefused("What was to make room for it was not done.")
@@ -203,6 +237,7 @@ class Applier:
                     act(session, there)
 
         again_if_crossed(once)
+        self._begun_at = time.monotonic()
         self._means.nudge()
 
     @contextmanager

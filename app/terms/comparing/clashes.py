@@ -6,14 +6,18 @@ Of two new ones that overlap neither is made. Pure, but for what the world says 
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from app.resources.conflicts import LONGEST
 from app.terms.comparing.items import APPLIED, Item, Kind
 from app.terms.comparing.known import ResourceKey, Span, World
 
 ROOM_TAKEN = "room_taken"
+TOO_MANY = "too_many_together"
+MOST_TOGETHER = 500  # changes that are done together, or not at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +43,51 @@ class _Room:
                 yield one
 
 
-def settle(items: Sequence[Item], world: World) -> None:
-    """Makes conflicts of what would overlap, and orders and groups what is left."""
+class _Rooms:
+    """Every resource in the end, if those of `moving` that are active are done and the others stay as they are."""
+
+    def __init__(self, moving: Sequence[Item], others: Mapping[ResourceKey, list[_Taken]]) -> None:
+        self._active = {id(item): item for item in moving}
+        self._taken = defaultdict[ResourceKey, list[_Taken]](list, others)
+        self._rooms: dict[ResourceKey, _Room] = {}
+        for item in moving:
+            if item.effect.resource is not None:
+                self._taken[item.effect.resource] += [_Taken(span, item.title, item) for span in item.effect.final]
+
+    def active(self) -> list[Item]:
+        return list(self._active.values())
+
+    def of(self, resource: ResourceKey) -> _Room:
+        if resource not in self._rooms:
+            self._rooms[resource] = _Room(one for one in self._taken[resource] if one.of is None or self._goes(one.of))
+        return self._rooms[resource]
+
+    def put_back(self, items: Iterable[Item]) -> set[ResourceKey]:
+        """These stay as they are. Returns where there is something more in the way now."""
+        self._rooms.clear()
+        fuller = set[ResourceKey]()
+        for item in items:
+            del self._active[id(item)]
+            for resource, span in item.effect.old:
+                if resource is not None:
+                    self._taken[resource].append(_Taken(span, item.title, None))
+                    fuller.add(resource)
+        return fuller
+
+    def _goes(self, item: Item) -> bool:
+        return id(item) in self._active
+
+
+def settle(items: Sequence[Item], world: World, zone: ZoneInfo) -> None:
+    """Makes conflicts of what would overlap, and orders and groups what is left. `zone`: by whose clocks it is told."""
     moving = [item for item in items if item.kind in APPLIED and (item.effect.new or item.effect.left)]
-    others = _others(moving, world)
-    active = list(moving)
-    while refused := _refused(active, moving, others):
-        for item, taken in refused:
-            item.kind, item.reason, item.because = Kind.CONFLICT, ROOM_TAKEN, _because(item, taken)
-        gone = {id(item) for item, _ in refused}
-        active = [item for item in active if id(item) not in gone]
-    _together(active)
+    rooms = _Rooms(moving, _others(moving, world))
+    looked_at = rooms.active()
+    while refused := list(_refused(looked_at, rooms, zone)) or list(_too_many(rooms.active())):
+        for item, reason, because in refused:
+            item.kind, item.reason, item.because = Kind.CONFLICT, reason, because
+        fuller = rooms.put_back([item for item, _, _ in refused])
+        looked_at = [item for item in rooms.active() if item.effect.resource in fuller]
 
 
 def _others(moving: Sequence[Item], world: World) -> dict[ResourceKey, list[_Taken]]:
@@ -68,27 +106,12 @@ def _others(moving: Sequence[Item], world: World) -> dict[ResourceKey, list[_Tak
     }
 
 
-def _refused(
-    active: Sequence[Item], moving: Sequence[Item], others: dict[ResourceKey, list[_Taken]]
-) -> list[tuple[Item, _Taken]]:
-    final: dict[ResourceKey, list[_Taken]] = defaultdict(list)
-    going = {id(item) for item in active}
-    for item in moving:
-        if id(item) in going and item.effect.resource is not None:
-            final[item.effect.resource] += [_Taken(span, item.title, item) for span in item.effect.final]
-        elif id(item) not in going:
-            for resource, span in item.effect.old:
-                if resource is not None:
-                    final[resource].append(_Taken(span, item.title, None))
-    rooms = {resource: _Room([*others.get(resource, ()), *taken]) for resource, taken in final.items()}
-    found = []
-    for item in active:
-        if item.effect.new and item.effect.resource is not None:
-            room = rooms[item.effect.resource]
-            met = next((one for span in item.effect.new for one in room.meeting(span) if _wins(one, item)), None)
-            if met:
-                found.append((item, met))
-    return found
+def _met(item: Item, rooms: _Rooms) -> _Taken | None:
+    """What is in the way of an item in the end."""
+    if not item.effect.new or item.effect.resource is None:
+        return None
+    room = rooms.of(item.effect.resource)
+    return next((one for span in item.effect.new for one in room.meeting(span) if _wins(one, item)), None)
 
 
 def _wins(taken: _Taken, item: Item) -> bool:
@@ -99,33 +122,55 @@ def _wins(taken: _Taken, item: Item) -> bool:
     return other is None or other.kind != Kind.CREATE or item.kind == Kind.CREATE
 
 
-def _because(item: Item, taken: _Taken) -> str:
-    start, end = taken.span
+def _refused(items: Iterable[Item], rooms: _Rooms, zone: ZoneInfo) -> Iterator[tuple[Item, str, str]]:
+    for item in items:
+        if taken := _met(item, rooms):
+            yield item, ROOM_TAKEN, _because(item, taken, zone)
+
+
+def _too_many(active: Sequence[Item]) -> Iterator[tuple[Item, str, str]]:
+    """Of groups that are too large all stay as they are; the others, and the order of all, are known after that."""
+    for group in _together(active):
+        if len(group) > MOST_TOGETHER:
+            because = (
+                f"{len(group)} changes would have to be made as one, and {MOST_TOGETHER} can be: send part of them."
+            )
+            yield from ((item, TOO_MANY, because) for item in group)
+
+
+def _because(item: Item, taken: _Taken, zone: ZoneInfo) -> str:
+    start, end = (moment.astimezone(zone) for moment in taken.span)
     other = taken.of
     new = " Both are new, so neither is made." if other is not None and other.kind == item.kind == Kind.CREATE else ""
-    return f"'{taken.title}' has the room from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC.{new}"
+    return f"'{taken.title}' has the room from {start:%Y-%m-%d %H:%M} to {end:%H:%M} ({zone.key}).{new}"
 
 
-def _together(active: Sequence[Item]) -> None:
-    """Who goes where another one leaves: changes go with it, all or none; the rest comes after it."""
+def _together(active: Sequence[Item]) -> Iterable[Sequence[Item]]:
+    """Who goes where another one leaves: changes go with it, all or none; the rest comes after it. The groups."""
+    for item in active:
+        item.group, item.early, item.after = None, False, []
     leaving: dict[ResourceKey | None, list[tuple[Span, Item]]] = defaultdict(list)
     for item in active:
         for resource, span in item.effect.left:
             leaving[resource].append((span, item))
     for there in leaving.values():
         there.sort(key=lambda one: one[0])
+    starts = {resource: [span[0] for span, _ in there] for resource, there in leaving.items()}
     groups = _Groups()
     for item in active:
-        for other in _vacating(item, leaving[item.effect.resource] if item.effect.resource is not None else ()):
+        where = item.effect.resource
+        for other in _vacating(item, leaving[where], starts[where]) if where in starts else ():
             if other.kind == Kind.CANCEL:
                 other.early = True
             if other.kind == Kind.CANCEL or item.kind == Kind.CREATE:
                 item.after.append(other)
             else:
                 groups.join(item, other)
-    for number, group in enumerate(groups.of(active), 1):
+    found = groups.of(active)
+    for number, group in enumerate(found, 1):
         for item in group:
             item.group = f"g{number}"
+    return found
 
 
 class _Groups:
@@ -149,8 +194,7 @@ class _Groups:
         return item
 
 
-def _vacating(item: Item, leaving: Sequence[tuple[Span, Item]]) -> list[Item]:
-    starts = [span[0] for span, _ in leaving]
+def _vacating(item: Item, leaving: Sequence[tuple[Span, Item]], starts: Sequence[datetime]) -> list[Item]:
     found: dict[int, Item] = {}
     for start, end in item.effect.new:
         for span, other in leaving[bisect_left(starts, start - LONGEST) : bisect_left(starts, end)]:

@@ -17,13 +17,13 @@ from app.http.fields import broken_at, messages
 from app.recordings.models import RecordingStatus
 from app.terms.comparing.clashes import settle
 from app.terms.comparing.differing import ROOM, TIMES, adopted, difference, same_slot
-from app.terms.comparing.items import Effect, Item, Kind, changed, of_known, of_meeting
+from app.terms.comparing.items import Effect, Item, Kind, changed, in_short, of_known, of_meeting
 from app.terms.comparing.known import Documents, Known, Own, ResourceKey, Span, Standing, World, normal
 from app.terms.comparing.matching import match, rekeyed
 from app.terms.meetings.document import document
 from app.terms.meetings.frame import Frame
 from app.terms.meetings.rows import Meeting, Note, Reading
-from app.terms.meetings.sessions import Calendars, sessions, skip_of
+from app.terms.meetings.sessions import Calendars, Session, sessions, skip_of
 
 OVER = (RecordingStatus.CANCELLED, RecordingStatus.CANCELLING)
 NOT_THERE = ("no_room", "no_time")  # a value that the export may have again tomorrow: as if it were missing
@@ -42,7 +42,7 @@ class Comparison:
     term: str
     now: datetime
     _documents: Mapping[str, Documents] = field(default_factory=dict)
-    _standing: Mapping[str, Sequence[Standing]] = field(default_factory=dict)
+    _standing: dict[str, Sequence[Standing]] = field(default_factory=dict)
     _own: Sequence[Own] = ()
     _references: set[str] = field(default_factory=set)
     _counts: Counter[str | None] = field(default_factory=Counter)
@@ -70,11 +70,11 @@ class Comparison:
                 items.append(self._skipped(meeting, meeting.skip))
             else:
                 items.append(self._new(meeting))
-        items += self._rejected([one for one in matched.left if one not in left])
+        items += self._rejected([one for one in matched.left if not unreadable.isdisjoint(one.sections)])
         taken = {one.id for one in rekeys.values()}
         skips = {section: one for one in meetings if one.skip for section in one.sections}
         items += filter(None, (self._left(one, skips) for one in left if one.id not in taken))
-        settle(items, self.world)
+        settle(items, self.world, self.within.zone)
         for n, item in enumerate(items, 1):
             item.n = n
         return items
@@ -87,7 +87,7 @@ class Comparison:
         ]
         self._documents = self.world.documents(differing)
         ending = [one for one in left if one.missing_since or not self.reading.sections.isdisjoint(one.sections)]
-        self._standing = self.world.standing([one.recording_id for one in (*differing, *ending)])
+        self._standing = dict(self.world.standing([one.recording_id for one in (*differing, *ending)]))
         self._counts = Counter(meeting.section for meeting in meetings)
         held = [meetings[place] for place, one in pairs.items() if one.status in OVER]
         if new or held:
@@ -147,11 +147,13 @@ class Comparison:
             item.kind = Kind.UNCHANGED
         if not found.touches(TIMES, ROOM):
             return item
+        ahead: list[Session] | None = None
         if found.touches(TIMES):
-            item.sessions = sessions(meeting, self.within, self.calendars)
-            if not item.sessions.ahead(self.now):
-                return self._ended(meeting, known, skip_of(item.sessions, self.within) or "past")
-        item.effect = self._effect(item, found.document["resource"], self._standing.get(known.recording_id, ()))
+            held = sessions(meeting, self.within, self.calendars)
+            item.sessions, ahead = in_short(held), held.ahead(self.now)
+            if not ahead:
+                return self._ended(meeting, known, skip_of(held, self.within) or "past")
+        item.effect = self._effect(ahead, found.document["resource"], self._standing.get(known.recording_id, ()))
         return item
 
     def _document(self, meeting: Meeting) -> dict[str, Any]:
@@ -161,14 +163,16 @@ class Comparison:
             raise broken_at(("calendars", unknown[0]), "is not the name of a calendar that is known here")
         return normal(document(meeting, self.within))
 
-    def _effect(self, item: Item, resource: Any, standing: Sequence[Standing]) -> Effect:
-        """What changes of the sessions that have not begun; what somebody decided by hand stays as it is."""
+    def _effect(self, ahead: Sequence[Session] | None, resource: Any, standing: Sequence[Standing]) -> Effect:
+        """What changes of the sessions that have not begun; what somebody decided by hand stays as it is.
+
+        `ahead` are those that there will be; None: at the times of those that there are.
+        """
         old = {one.slot: one for one in standing if one.scheduled and not one.by_hand}
         decided = {one.slot for one in standing if one.by_hand}
         here = self._resource(resource)
         new: dict[date | None, Span] = {slot: (one.start, one.end) for slot, one in old.items()}
-        if item.sessions is not None:
-            ahead = item.sessions.ahead(self.now)
+        if ahead is not None:
             new = {one.local.date(): (one.start, one.end) for one in ahead if one.local.date() not in decided}
         moved = [
             slot
@@ -207,9 +211,10 @@ class Comparison:
             return _refused(item, error)
         if own := self._adopted(meeting, item.declared):
             return own
-        item.sessions = found = sessions(meeting, self.within, self.calendars)
+        found = sessions(meeting, self.within, self.calendars)
         if reason := skip_of(found, self.within):
             return self._skipped(meeting, reason)
+        item.sessions = in_short(found)
         item.notes += found.notes
         item.document = {**item.declared, **self._reference(meeting)}
         ahead = [(one.start, one.end) for one in found.held if one.start > self.now]
@@ -317,7 +322,7 @@ class Comparison:
 
     def _ahead(self, known: Known) -> list[Standing]:
         if known.recording_id not in self._standing:
-            self._standing = {**self._standing, **self.world.standing([known.recording_id])}
+            self._standing |= self.world.standing([known.recording_id])
         return [one for one in self._standing.get(known.recording_id, ()) if one.scheduled]
 
     def _resource(self, asked: Any) -> ResourceKey:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from app.terms.comparing.differing import ROOM, TIMES
 from app.terms.comparing.items import Item, Kind
@@ -24,8 +24,13 @@ class Guard:
             "tripped": True,
             "found": self.found,
             "limit": self.limit,
-            "what_to_do": f'{self.what_to_do} If it is right, apply with allow: ["{self.guard}"].',
+            "what_to_do": self.what_to_do + allowing(self.guard),
         }
+
+
+def allowing(guard: str) -> str:
+    """What a program is told to do about a guard, at the end of what people are told."""
+    return f' If it is right, apply with allow: ["{guard}"].'
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +127,15 @@ def _old(generated: datetime | None, before: datetime | None, limits: Guards, no
     if generated is None:
         return
     what = "See whether this is the latest export."
-    found = f"made at {generated:%Y-%m-%d %H:%M} UTC"
+    found = f"made at {_utc(generated)}"
     if before is not None and generated < before:
-        yield Guard("old_export", found, f"not before the last applied one, {before:%Y-%m-%d %H:%M} UTC", what)
+        yield Guard("old_export", found, f"not before the last applied one, {_utc(before)}", what)
     elif now - generated > timedelta(hours=limits.old_export_hours):
         yield Guard("old_export", found, f"at most {limits.old_export_hours} hours ago", what)
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _beyond(found: int, of: int, floor: int, percent: int) -> bool:

@@ -69,7 +69,7 @@ class Item:
     because: str = ""
     changes: list[dict[str, Any]] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
-    sessions: Sessions | None = None
+    sessions: Mapping[str, Any] | None = None
     document: dict[str, Any] | None = None
     declared: dict[str, Any] | None = None
     hash: str = ""
@@ -110,18 +110,22 @@ class Item:
         }
 
     def _sessions(self) -> dict[str, Any] | None:
-        effect, found = self.effect, self.sessions
+        effect = self.effect
         touched = {"added": effect.added, "moved": effect.moved, "cancelled": effect.cancelled}
-        if found is None:
+        if self.sessions is None:
             return touched if any(touched.values()) else None
-        return {
-            "count": len(found.held),
-            "first": f"{found.held[0].local:%Y-%m-%dT%H:%M}" if found.held else None,
-            "last": f"{found.held[-1].local:%Y-%m-%dT%H:%M}" if found.held else None,
-            "excluded": [[str(day), why] for day, why in found.excluded],
-            "extra": [str(day) for day in found.extra],
-            **touched,
-        }
+        return {**self.sessions, **touched}
+
+
+def in_short(found: Sessions) -> dict[str, Any]:
+    """What is shown of all sessions of an item: the rest of them would be kept for a whole term otherwise."""
+    return {
+        "count": len(found.held),
+        "first": f"{found.held[0].local:%Y-%m-%dT%H:%M}" if found.held else None,
+        "last": f"{found.held[-1].local:%Y-%m-%dT%H:%M}" if found.held else None,
+        "excluded": [[str(day), why] for day, why in found.excluded],
+        "extra": [str(day) for day in found.extra],
+    }
 
 
 def of_meeting(kind: Kind, meeting: Meeting, known: Known | None = None) -> Item:

@@ -53,26 +53,32 @@ class _Matching:
         self._open = sorted(there, key=lambda place: meetings[place].skip is not None)
 
     def by_word(self, mine: Callable[[Meeting], str | None], its: Callable[[Known], str | None]) -> None:
+        there = defaultdict[tuple[str, str], list[Known]](list)
+        for section, known in self._of.items():
+            for one in known:
+                if one.id not in self.taken and (word := its(one)):
+                    there[section, word].append(one)
         for place in self._open:
-            word = mine(self._meetings[place])
-            found = next((one for one in self._candidates(place) if word and its(one) == word), None)
-            if found:
-                self._take(place, found)
+            meeting = self._meetings[place]
+            if word := mine(meeting):
+                candidates = (one for section in _keys(meeting) for one in there.get((section, word), ()))
+                if found := next((one for one in candidates if one.id not in self.taken), None):
+                    self._take(place, found)
         self._open = [place for place in self._open if place not in self.pairs]
 
     def by_what_is_left(self, skipped: bool) -> None:
         claims = defaultdict[str, list[tuple[int, Known]]](list)
         for place in self._open:
-            left = self._candidates(place)
-            if (self._meetings[place].skip is not None) is skipped and len(left) == 1 and left[0].sections:
+            meeting = self._meetings[place]
+            if (meeting.skip is not None) is skipped and meeting.sections and len(left := self._left(meeting)) == 1:
                 claims[left[0].id].append((place, left[0]))
         for places in claims.values():
             if len(places) == 1:
                 self._take(*places[0])
         self._open = [place for place in self._open if place not in self.pairs]
 
-    def _candidates(self, place: int) -> list[Known]:
-        found = {one.id: one for section in _keys(self._meetings[place]) for one in self._of.get(section, ())}
+    def _left(self, meeting: Meeting) -> list[Known]:
+        found = {one.id: one for section in meeting.sections for one in self._of.get(section, ())}
         return [one for one in found.values() if one.id not in self.taken]
 
     def _take(self, place: int, one: Known) -> None:

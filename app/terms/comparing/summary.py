@@ -15,6 +15,7 @@ def summed_up(
     counts = Counter(item.kind for item in items)
     warnings = Counter(note.code for item in items for note in item.notes) + Counter(one.code for one in reading.notes)
     effects = [item.effect for item in items if item.kind in APPLIED]
+    missing = {section for item in items if item.kind == Kind.MISSING for section in item.sections or ("",)}
     soon = sum(effect.soon for effect in effects)
     if soon:
         warnings["soon"] = soon
@@ -38,7 +39,7 @@ def summed_up(
         "sessions": sessions,
         "guards": [guard.shown() for guard in guards],
         "warnings": dict(warnings),
-        "summary": sentence(counts, sessions),
+        "summary": _sentence(counts, sessions, len(missing)),
     }
 
 
@@ -57,13 +58,14 @@ _REST = (
 )
 
 
-def sentence(counts: Counter[Kind], sessions: dict[str, int]) -> str:
+def _sentence(counts: Counter[Kind], sessions: dict[str, int], missing: int) -> str:
+    """`missing` are sections, the rest items."""
     parts = [f"{counts[kind]} {verb}" for kind, verb in _VERBS if counts[kind]]
     if not parts:
         parts = ["nothing to create or change"]
     touched = [f"{sessions[name]} {name}" for name in ("added", "moved", "cancelled") if sessions[name]]
     if touched:
         parts[-1] += f" (sessions: {', '.join(touched)})"
-    if missing := counts[Kind.MISSING]:
-        parts.append("1 is missing from the input" if missing == 1 else f"{missing} are missing from the input")
+    if missing:
+        parts.append(f"{'1 section is' if missing == 1 else f'{missing} sections are'} missing from the input")
     return "; ".join([*parts, *(f"{counts[kind]} {words}" for kind, words in _REST if counts[kind])])

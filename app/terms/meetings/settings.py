@@ -1,13 +1,14 @@
 """A term's settings: what `PUT /terms/{term}` takes."""
 
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from app.http.fields import In, Line, OptionalLine, Words, broken, broken_at, each_once
+from app.http.fields import In, Line, OptionalLine, Words, broken, broken_at
 from app.http.times import LocalDate
-from app.recordings.document.fields import Categories, Tags, UserId, Users, Visibility, ZoneName
+from app.recordings.document.fields import Calendars, Categories, Tags, UserId, Users, Visibility, ZoneName
 from app.terms.meetings.profiles import BUILT_IN, Profile, ProfileName
 
 MAX_TERM = timedelta(days=731)  # two years: daily sessions stay below a recording's 1,000
@@ -17,8 +18,6 @@ Floor = Annotated[int, Field(strict=True, ge=0, le=20_000)]
 Hours = Annotated[int, Field(strict=True, ge=0, le=8760)]
 Key = Annotated[str, Words(100)]
 RoomName = Annotated[str, Words(256)]
-CalendarName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-CalendarNames = Annotated[list[CalendarName], Field(max_length=20), each_once()]
 
 
 def plain_room(name: str) -> str:
@@ -67,6 +66,16 @@ class OptOuts(In):
     sections: Annotated[list[Key], Field(max_length=20_000)] = Field(
         [], description="Sections that are not recorded.", examples=[["20035"]]
     )
+
+    @cached_property
+    def people(self) -> frozenset[str]:
+        """The instructors, without regard to case."""
+        return frozenset(name.casefold() for name in self.instructors)
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The sections."""
+        return frozenset(self.sections)
 
 
 class Guards(In):
@@ -127,7 +136,7 @@ class TermSettings(In):
         description="The first day of week 1. Meetings that name weeks need it.",
         examples=["2027-01-11"],
     )
-    calendars: CalendarNames = Field(
+    calendars: Calendars = Field(
         [], description="Calendars whose days are left out, and whose make-up days are held.", examples=[["campus"]]
     )
     rooms: Annotated[dict[RoomName, Line | None], Field(max_length=10_000), AfterValidator(_rooms_apart)] = Field(

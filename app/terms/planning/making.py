@@ -95,10 +95,9 @@ class Planner:
             raise
         return None
 
-    def forget(self, plan_id: str) -> None:
-        """A plan of which nothing came, and of which whoever asked was told."""
-        with self.database.write() as session:
-            session.execute(delete(Plan).where(col(Plan.id) == plan_id))
+    def refuse(self, client: str, term: str, why: Problem) -> None:
+        """A declaration that was not even taken in. It is kept as a plan of which nothing came, for findings."""
+        self._fail(self.begin(client, term), why)
 
     def _fail(self, plan_id: str, problem: Problem | None) -> None:
         values = {"status": PlanStatus.FAILED, "problem": problem and problem.document()}
@@ -173,9 +172,10 @@ class Planner:
             "generated_at": generated and generated.isoformat(),
         }
         values = {"status": status, "shown": shown, "head": head, "sha256": frozen.hexdigest()}
-        with self.database.write() as session:
-            for first in range(0, len(rows), ROWS):
+        for first in range(0, len(rows), ROWS):  # in parts: nobody else's writing is to wait for all of them
+            with self.database.write() as session:
                 session.connection().execute(insert(_ITEM), rows[first : first + ROWS])
+        with self.database.write() as session:
             session.execute(update(Plan).where(col(Plan.id) == plan_id).values(values))
         log.info("planned", plan_id=plan_id, status=str(status), items=len(rows))
 
@@ -225,14 +225,17 @@ def _work(item: Item) -> dict[str, Any] | None:
 
 
 def _forget(session: Session, client: str, term: str) -> None:
-    """Deletes old plans, but for those that are being applied."""
+    """Deletes old plans, but for those that are being applied. Those of which nothing came drive no others out."""
     mine = (col(Plan.client) == client, col(Plan.term) == term)
     busy = select(col(Apply.plan_id)).where(col(Apply.status) != ApplyStatus.DONE)
-    old = select(col(Plan.id)).where(*mine).order_by(col(Plan.number).desc()).offset(KEPT).limit(KEPT)
-    ids = list(session.execute(old).scalars())
-    if not ids:
+    failed = col(Plan.status) == PlanStatus.FAILED
+    old = set[str]()
+    for some in (failed, ~failed):
+        beyond = select(col(Plan.id)).where(*mine, some).order_by(col(Plan.number).desc()).offset(KEPT).limit(KEPT)
+        old.update(session.execute(beyond).scalars())
+    if not old:
         return
-    gone = select(col(Plan.id)).where(col(Plan.id).in_(ids), col(Plan.id).not_in(busy))
+    gone = select(col(Plan.id)).where(col(Plan.id).in_(old), col(Plan.id).not_in(busy))
     for plan_id in list(session.execute(gone).scalars()):
         session.execute(delete(PlanItem).where(col(PlanItem.plan_id) == plan_id))
         session.execute(delete(Apply).where(col(Apply.plan_id) == plan_id))

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ import app.terms.models  # noqa: F401 - for its tables
 from app.recordings.changing.requests import etag_of
 from app.recordings.document.campus import look_up
 from app.recordings.models import Recording, RecordingStatus
+from app.recordings.whose import owned
 from app.resources.conflicts import Booked, known_bookings
 from app.resources.lookup import known_resources
 from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
@@ -71,6 +72,7 @@ class SqlWorld:
     session: Session
     client: str
     now: datetime
+    _resources: dict[str | int, ResourceKey] = field(default_factory=dict)
 
     def documents(self, known: Collection[Known]) -> Mapping[str, Documents]:
         found: dict[str, Documents] = {}
@@ -99,7 +101,8 @@ class SqlWorld:
         return found
 
     def resources(self, names: Collection[str | int]) -> Mapping[str | int, ResourceKey]:
-        return {name: self._resource(name) for name in names}
+        self._resources.update({name: self._resource(name) for name in names if name not in self._resources})
+        return {name: self._resources[name] for name in names}
 
     def _resource(self, name: str | int) -> ResourceKey:
         found = known_resources(self.session, name)
@@ -108,8 +111,9 @@ class SqlWorld:
     def booked(self, resource: ResourceKey, span: Span, but: Collection[str]) -> Sequence[Booked]:
         if not isinstance(resource, int):
             return []
-        found = known_bookings(self.session, resource, *span)
-        return [one for one in found if one.recording_id not in but]
+        found = [one for one in known_bookings(self.session, resource, *span) if one.recording_id not in but]
+        shown = owned(self.session, lambda other: other == self.client, {one.recording_id for one in found})
+        return [one if one.recording_id in shown else replace(one, title=None) for one in found]
 
     def own(self, references: Collection[str], titles: Collection[str]) -> Sequence[Own]:
         found: dict[str, Own] = {}

@@ -174,7 +174,8 @@ def _skip(section: SectionWords, values: Values, profile: Profile, settings: Ter
     meant = {word.casefold(): value for word, value in profile.record.items()}
     meant = meant or dict.fromkeys(_TRUE, True) | dict.fromkeys(_FALSE, False)
     if record and record not in meant:
-        raise RejectedError("record_unreadable", f"'{shown(record)}' does not say whether it is recorded.")
+        detail = f"'{shown(record)}' does not say whether it is recorded: write one of {', '.join(sorted(meant))}."
+        raise RejectedError("record_unreadable", detail)
     return "cancelled" if cancelled else not_recorded(section.section, section.type, meant.get(record), settings)
 
 

@@ -11,11 +11,10 @@ from pydantic_core import PydanticCustomError
 
 from app.http.fields import In, Line, OptionalLine, OptionalText, Words, broken, messages
 from app.http.times import LocalDate, Moment
-from app.recordings.document.fields import Categories, Tags, UserId, Users
+from app.recordings.document.fields import Calendars, Categories, Tags, UserId, Users
 from app.terms.meetings import rows
 from app.terms.meetings.errors import RejectedError
 from app.terms.meetings.parts import MAX_WEEK, read_days, read_time, read_weeks
-from app.terms.meetings.settings import CalendarNames
 
 M = TypeVar("M", bound=In)
 
@@ -124,7 +123,7 @@ class SectionWords(In):
     editors: Users = Field([], description="Who may edit it, beside its instructors.", examples=[["ta1"]])
     publishers: Users = Field([], description="Who may publish it.", examples=[["ta1"]])
     contact: OptionalLine = Field(None, description="Whom to ask about it.", examples=["av@campus.example"])
-    calendars: CalendarNames | None = Field(
+    calendars: Calendars | None = Field(
         None, description="Calendars that it follows instead of the term's. Empty: none.", examples=[["campus"], []]
     )
 
@@ -210,8 +209,8 @@ def validated(model: type[M], said: Mapping[str, Any]) -> M:
 
 def sentence(found: Mapping[str, str]) -> str:
     """One of the house's messages, with where it belongs, as a sentence."""
-    detail = found["detail"].rstrip(".")
-    return f"{found['pointer']} {detail}." if detail[:1].islower() else f"{found['pointer']}: {detail}."
+    where, detail = found["pointer"] or "It", found["detail"].rstrip(".")
+    return f"{where} {detail}." if detail[:1].islower() else f"{where}: {detail}."
 
 
 def words_of(said: SectionWords) -> rows.Words:

@@ -175,8 +175,7 @@ class Gathering:
     def _settle(self, meeting: Meeting) -> None:
         """Opt-outs of people, and what is over; then the notes that only what is recorded has, and the hash."""
         term = self._within.settings
-        out = {name.casefold() for name in term.opt_outs.instructors}
-        opted = [user for user in meeting.instructors if user.casefold() in out]
+        opted = [user for user in meeting.instructors if user.casefold() in term.opt_outs.people]
         enough = bool(opted) if term.opt_out_policy == "any" else bool(opted) and len(opted) == len(meeting.instructors)
         if meeting.skip is None and enough:
             meeting.skip, meeting.because = "opted_out", ", ".join(opted)

@@ -30,6 +30,8 @@ COLUMNS = (
 ALSO = ("calendars",)  # ours: `none` keeps what falls on a holiday
 _NEEDED = ("action", "title", "startTime")
 
+SHORTEST = 300  # seconds; who writes 90 means minutes
+
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?")
 _AMERICAN = re.compile(
     r"(\d{1,2})/(\d{1,2})/(\d{4})[T ](\d{1,2}:\d{2}(?::\d{2})?)"
@@ -202,9 +204,10 @@ def _seconds(text: str) -> int | None:
     if not text:
         return None
     seconds = int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 0
-    if seconds < 60 or seconds % 60:
+    if seconds < SHORTEST or seconds % 60:
+        wrong = "is less than five minutes" if 0 < seconds < SHORTEST else "is not whole minutes"
         raise RejectedError(
-            "duration", f"duration '{shown(text)}' is not whole minutes: it counts seconds, and 50 minutes are 3000."
+            "duration", f"duration '{shown(text)}' {wrong}: it counts seconds, and 50 minutes are 3000."
         )
     return seconds
 

@@ -141,7 +141,7 @@ def not_recorded(section: str | None, kind: str | None, record: bool | None, set
     types = {name.casefold() for name in settings.record_types}
     if record is None and types and (kind or "").casefold() not in types:
         return "type_not_recorded"
-    return "opted_out" if section is not None and section in settings.opt_outs.sections else None
+    return "opted_out" if section is not None and section in settings.opt_outs.keys else None
 
 
 def made(row: Row, said: Callable[[], Said], room: str | None, within: Frame) -> list[Row]:

@@ -60,11 +60,14 @@ def read_ndjson(chunks: Iterable[bytes], within: Frame) -> Reading:
         else:
             try:
                 section = _parsed(line)
-            except CannotReadError:
+            except CannotReadError as error:
+                if error.code == "encoding":
+                    gathering.reject(Place(number), _key_of(line), RejectedError("encoding", error.detail))
+                    continue
                 if not is_whole:
                     raise cut_off() from None
-                error = RejectedError("not_json", "The line is not one JSON object: write each section on one line.")
-                gathering.reject(Place(number), None, error)
+                unread = RejectedError("not_json", "The line is not one JSON object: write each section on one line.")
+                gathering.reject(Place(number), None, unread)
             else:
                 _take(section, Place(number), gathering, within)
     if head is None:
@@ -118,6 +121,16 @@ def _parsed(body: bytes) -> Any:
         raise CannotReadError("not_json", f"This is not JSON: {where}.") from None
     except (ValueError, RecursionError):
         raise CannotReadError("not_json", "This is not JSON that can be read here.") from None
+
+
+def _key_of(line: bytes) -> str | None:
+    """The section's key, in a line of which something else is not UTF-8."""
+    try:
+        said = _parsed(line.decode(errors="replace").encode())
+    except CannotReadError:
+        return None
+    key = readable_key(said.get("section")) if isinstance(said, dict) else None
+    return None if key and "\N{REPLACEMENT CHARACTER}" in key else key
 
 
 def _no_number(name: str) -> NoReturn:

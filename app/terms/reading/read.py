@@ -53,8 +53,12 @@ def categories(reading: Reading) -> set[int | str]:
 
 def reject_unknown_categories(reading: Reading, unknown: Collection[int | str]) -> None:
     """Meetings with a category that Kaltura does not have are rejected: it would drop it silently."""
-    for meeting in [one for one in reading.meetings if not one.skip]:
-        if wrong := [category for category in meeting.words.categories if category in unknown]:
+    left = []
+    for meeting in reading.meetings:
+        wrong = [category for category in meeting.words.categories if category in unknown]
+        if wrong and not meeting.skip:
             detail = f"Kaltura has no category {wrong[0]}. Mend it, or make the category."
-            reading.meetings.remove(meeting)
             reading.rejected.append(Rejected(meeting.places[0], meeting.section, "unknown_category", detail))
+        else:
+            left.append(meeting)
+    reading.meetings[:] = left

@@ -9,8 +9,9 @@ the call, which nobody knows of then. A dead owner is followed by another, as if
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -28,6 +29,7 @@ from app.recordings.scheduling.context import Tools
 from app.recurrence.server import STEADY
 from app.sandbox.simulator import Sandbox
 from app.sandbox.transport import SandboxTransport
+from app.sandbox.trouble.faults import Faults
 from tests.chains.world import Crash, Watched
 from tests.client import client_of
 from tests.recordings.changing.scene import SIGN_IN
@@ -44,6 +46,20 @@ def die() -> None:
 Moment = tuple[tuple[Path, sqlite3.Connection], ...]
 
 
+@dataclass(frozen=True)
+class Death:
+    """What somebody leaves behind who dies at a moment."""
+
+    moment: str
+    files: Moment
+    faults: Faults
+
+
+def moments(deaths: Iterable[Death]) -> list[str]:
+    """When they died, in words for a test that fails."""
+    return [death.moment for death in deaths]
+
+
 @dataclass
 class House(Lectern):
     """As Lectern, but what is asked of it goes on only when it is told to, and it can be as it was before."""
@@ -58,17 +74,25 @@ class House(Lectern):
         self.during = None
         super().heal()
 
-    def settle(self, at: int | None = None, happens: Callable[[], None] = die, *, rounds: int = 10_000) -> list[str]:
+    def settle(
+        self,
+        at: int | None = None,
+        happens: Callable[[], None] = die,
+        *,
+        each: Callable[[], object] = lambda: None,
+        rounds: int = 10_000,
+    ) -> list[str]:
         """Runs all chains to their end, but for sweeps. At the moment of a number something happens.
 
-        After so many rounds of chains being taken up, whatever goes wrong in Kaltura ends. Returns the moments that
-        there were.
+        `each` is called at each moment. After so many rounds of chains being taken up, whatever goes wrong in Kaltura
+        ends. Returns the moments that there were.
         """
         moments: list[str] = []
         runs = count(1)
 
         def tick(moment: str) -> None:
             moments.append(moment)
+            each()
             if len(moments) - 1 == at:
                 happens()
 
@@ -93,6 +117,24 @@ class House(Lectern):
             finally:
                 self.database.tick, self.sandbox.watch = lambda _moment: None, None
         return moments
+
+    def deaths(self) -> list[Death]:
+        """Runs all chains to their end, and tells what whoever dies at each moment on the way, or at the end, leaves
+        behind."""
+        left: list[tuple[Moment, Faults]] = []
+
+        def keep() -> None:
+            left.append((self.keep(), deepcopy(self.sandbox._faults)))
+
+        moments = self.settle(each=keep)
+        keep()
+        return [Death(moment, *there) for moment, there in zip([*moments, "end"], left, strict=True)]
+
+    def after(self, death: Death) -> None:
+        """Goes on where somebody died, to the end: it takes half as long as to come there once more."""
+        self.back_to(death.files)
+        self.sandbox._faults = deepcopy(death.faults)
+        self.settle()
 
     def sweep(self) -> None:
         """The same with sweeps, whose time comes some minutes later."""

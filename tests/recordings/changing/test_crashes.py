@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from tests.recordings.changing.cases import CASES, picture, prepared
-from tests.recordings.changing.house import House, Moment, die, house
+from tests.recordings.changing.house import House, Moment, house, moments
 from tests.recordings.changing.links import drifted, lost, unlisted
 from tests.recordings.changing.scene import Scene
 from tests.service import READING, Json, found
@@ -61,13 +61,13 @@ def test_rows_1_and_2_killed_at_any_moment_it_comes_to_the_same(
     service: House, rehearsed: Callable[[str], Rehearsal], name: str
 ) -> None:
     case, it = CASES[name], rehearsed(name)
-    for number, moment in enumerate(it.moments):
-        if moment.rpartition(".")[2] in READING and name != "retime":
+    service.back_to(it.start)
+    found(case.act(it.scene), 202)
+    for number, death in enumerate(service.deaths()):
+        if death.moment.rpartition(".")[2] in READING and name != "retime":
             continue  # to die before a question is to die after the commit before it
-        service.back_to(it.start)
-        found(case.act(it.scene), 202)
-        assert len(service.settle(number, die)) > number
-        assert picture(it.scene) == it.after, f"killed at {number}, {moment} of {it.moments}"
+        service.after(death)
+        assert picture(it.scene) == it.after, f"killed at {number} of {it.moments}"
 
 
 @each_case
@@ -90,17 +90,15 @@ def test_killed_at_any_moment_a_series_that_goes_by_halves_leaves_nothing_standi
     service: House, rehearsed: Callable[[str], Rehearsal], name: str
 ) -> None:
     case, it = CASES[name], rehearsed(name)
-    first, number, there = it.moments.index("scheduleEvent.delete"), 0, it.moments
-    while first + number < len(there):
-        service.back_to(it.start)
-        service.sandbox.set_faults({"modes": {"half_delete": True}})
-        found(case.act(it.scene), 202)
-        there = service.settle(first + number, die)
+    service.back_to(it.start)
+    service.sandbox.set_faults({"modes": {"half_delete": True}})
+    found(case.act(it.scene), 202)
+    for death in service.deaths()[it.moments.index("scheduleEvent.delete") :]:
+        service.after(death)
         seen = picture(it.scene)  # what is active is what SQL has scheduled
         assert {part: seen[part] for part in ("recording", "rows", "entries")} == {
             part: it.after[part] for part in ("recording", "rows", "entries")
         }
-        number += 1
 
 
 @pytest.mark.parametrize("name", ["retime", "room", "move again", "another room", "back from another room"])
@@ -108,35 +106,32 @@ def test_killed_at_any_moment_what_was_linked_by_halves_is_on_the_room_s_list(
     service: House, rehearsed: Callable[[str], Rehearsal], name: str
 ) -> None:
     case, it = CASES[name], rehearsed(name)
-    first, number, there = it.moments.index("scheduleEventResource.add"), 0, it.moments
-    while first + number < len(there):
-        service.back_to(it.start)
-        service.sandbox.set_faults({"modes": {"half_link": {"indexed": 0, "times": 1}}})
-        found(case.act(it.scene), 202)
-        there = service.settle(first + number, die)
-        assert not unlisted(it.scene), f"killed at {first + number} of {there}"
-        assert picture(it.scene) == it.after, f"killed at {first + number} of {there}"
-        number += 1
-    assert "scheduleEventResource.delete" in there
+    service.back_to(it.start)
+    service.sandbox.set_faults({"modes": {"half_link": {"indexed": 0, "times": 1}}})
+    found(case.act(it.scene), 202)
+    deaths = service.deaths()
+    for number, death in enumerate(deaths):
+        if number >= it.moments.index("scheduleEventResource.add"):
+            service.after(death)
+            assert not unlisted(it.scene), f"killed at {number} of {moments(deaths)}"
+            assert picture(it.scene) == it.after, f"killed at {number} of {moments(deaths)}"
+    assert "scheduleEventResource.delete" in moments(deaths)
 
 
 def test_killed_at_any_moment_of_linking_again_by_resume_all_is_on_the_room_s_list(
     service: House, rehearsed: Callable[[str], Rehearsal]
 ) -> None:
     scene, before = rehearsed("words").scene, rehearsed("words").before
-    moments: list[str] = []
-    number = 0
-    while number <= len(moments):  # the first time it is not killed
-        service.back_to(rehearsed("words").start)
-        lost(scene)
-        drifted(scene)
-        found(service.client.post(f"{scene.path}/resume"), 202)
-        there = service.settle(number if moments else None)
-        assert not unlisted(scene), f"killed at {number} of {there}"
-        assert picture(scene) == before, f"killed at {number} of {there}"
-        number += bool(moments)
-        moments = moments or there
-    assert "scheduleEventResource.delete" in moments
+    service.back_to(rehearsed("words").start)
+    lost(scene)
+    drifted(scene)
+    found(service.client.post(f"{scene.path}/resume"), 202)
+    deaths = service.deaths()
+    assert "scheduleEventResource.delete" in moments(deaths)
+    for number, death in enumerate(deaths):
+        service.after(death)
+        assert not unlisted(scene), f"killed at {number} of {moments(deaths)}"
+        assert picture(scene) == before, f"killed at {number} of {moments(deaths)}"
 
 
 # Undone
@@ -161,16 +156,14 @@ def test_rows_1_and_2_killed_at_any_moment_of_its_undoing_everything_is_as_befor
 ) -> None:
     case, it = CASES[name], rehearsed(name)
     refused = f"{REFUSED[step][0].removeprefix('schedule_')}.{REFUSED[step][1]}"
-    number = it.moments.index(refused)
-    moments: list[str] = []
-    while number <= len(moments):  # the first time it is not killed
-        service.back_to(it.start)
-        found(case.act(it.scene), 202)
-        service.fault("error", *REFUSED[step], code="INVALID_PARAMETER_CHAR")
-        there = service.settle(number if moments else None)
-        service.heal()
-        chain = service.get(it.scene.path)["chain"]
-        assert (chain["status"], [one["name"] for one in chain["steps"] if one["error"]]) == ("failed", [step])
-        assert picture(it.scene) == it.before, f"killed at {number} of {there}"
-        number += bool(moments)
-        moments = moments or there
+    service.back_to(it.start)
+    found(case.act(it.scene), 202)
+    service.fault("error", *REFUSED[step], code="INVALID_PARAMETER_CHAR")
+    deaths = service.deaths()
+    for number, death in enumerate(deaths):
+        if number >= it.moments.index(refused):
+            service.after(death)
+            service.heal()
+            chain = service.get(it.scene.path)["chain"]
+            assert (chain["status"], [one["name"] for one in chain["steps"] if one["error"]]) == ("failed", [step])
+            assert picture(it.scene) == it.before, f"killed at {number} of {moments(deaths)}"

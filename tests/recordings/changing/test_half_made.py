@@ -7,7 +7,7 @@ import pytest
 from app.recordings.scheduling import events
 from tests.crash.rehearsal import series, standing
 from tests.recordings.changing.cases import CASES, picture, prepared
-from tests.recordings.changing.house import House, Moment, die, house
+from tests.recordings.changing.house import House, Moment, house, moments
 from tests.service import READING, Json, found
 
 ADD = "scheduleEvent.add"
@@ -39,22 +39,16 @@ def killed_at_each_moment(
     running: House, modes: Json, act: Callable[[], object], seen: Callable[[], Json], wanted: Json
 ) -> None:
     """From the first series that is added on, but for questions: to die before one is to die after what was before."""
-    start = running.keep()
-
-    def play(at: int | None) -> list[str]:
-        running.back_to(start)
-        running.sandbox.set_faults({"modes": modes})
-        act()
-        moments = running.settle(at, die if at is not None else lambda: None)
-        running.sweep()
-        assert seen() == wanted, f"killed at {at} of {moments}"
-        return moments
-
-    moments = play(None)
-    assert moments.count(ADD) > 1
-    for number in range(moments.index(ADD), len(moments)):
-        if moments[number] == "commit" or moments[number].split(".")[1] not in READING:
-            play(number)
+    running.sandbox.set_faults({"modes": modes})
+    act()
+    deaths = running.deaths()
+    first = moments(deaths).index(ADD)
+    assert moments(deaths).count(ADD) > 1
+    for number, death in enumerate(deaths[first:], first):
+        if death.moment.rpartition(".")[2] not in READING:
+            running.after(death)
+            running.sweep()
+            assert seen() == wanted, f"killed at {number} of {moments(deaths)}"
 
 
 @each_half

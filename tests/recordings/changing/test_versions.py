@@ -15,7 +15,7 @@ from app.recordings.scheduling import accept
 from app.recordings.scheduling.context import Tools
 from tests.crash.rehearsal import standing
 from tests.recordings.changing.cases import CASES, Case, picture, prepared
-from tests.recordings.changing.house import House, Moment, die, house
+from tests.recordings.changing.house import House, Moment, house, moments
 from tests.service import found
 
 CHANGE = (
@@ -101,23 +101,15 @@ def test_a_change_that_is_in_flight_goes_on_with_its_steps(
     install(as_shipped)
     case: Case = CASES[name]
     scene = prepared(running, case, running.settle)
-    start = running.keep()
     found(case.act(scene), 202)
-    moments = running.settle()
+    deaths = running.deaths()
     after = picture(scene)
-
-    def replaced() -> None:
-        install(NEXT[version])
-        die()
-
-    for number, moment in enumerate(moments):
-        if moment == "commit":
-            running.back_to(start)
-            install(as_shipped)
-            found(case.act(scene), 202)
-            running.settle(number, replaced)
+    install(NEXT[version])
+    for number, death in enumerate(deaths):
+        if death.moment == "commit":
+            running.after(death)
             assert shipped_steps(running, scene.path)
-            assert picture(scene) == after, f"another version at {number} of {moments}"
+            assert picture(scene) == after, f"another version at {number} of {moments(deaths)}"
 
 
 @pytest.mark.parametrize("version", NEXT)
@@ -125,20 +117,13 @@ def test_a_document_that_is_in_flight_goes_on_with_its_steps(
     running: House, install: Callable[[Version], None], version: str
 ) -> None:
     install(as_shipped)
-    start = running.keep()
     recording = found(running.schedule(), 202)
-    moments = running.settle()
+    deaths = running.deaths()
     left = standing(running.sandbox.state(), recording["id"])
-
-    def replaced() -> None:
-        install(NEXT[version])
-        die()
-
-    for number in range(len(moments)):
-        running.back_to(start)
-        install(as_shipped)
-        recording = found(running.schedule(), 202)
-        running.settle(number, replaced)
+    install(NEXT[version])
+    for number, death in enumerate(deaths):
+        running.after(death)
         assert running.get(f"/recordings/{recording['id']}")["status"] == "scheduled"
         assert shipped_steps(running, f"/recordings/{recording['id']}")
-        assert standing(running.sandbox.state(), recording["id"]) == left, f"another version at {number} of {moments}"
+        stands = standing(running.sandbox.state(), recording["id"])
+        assert stands == left, f"another version at {number} of {moments(deaths)}"

@@ -1,0 +1,39 @@
+"""What a plan tells of other clients' recordings; and what people said of a term, whoever sends its settings."""
+
+from pathlib import Path
+
+from tests.keys import bearer, key
+from tests.service import found, lectern
+from tests.terms.campus import TERM, section
+
+
+def test_a_conflict_with_another_client_s_recording_does_not_say_what_it_is(tmp_path: Path) -> None:
+    with lectern(tmp_path) as service:
+        theirs, mine = (bearer(key(service, name, "recordings:read", "recordings:write")) for name in ("a", "b"))
+        secret = {
+            "title": "Secret seminar",
+            "resource": {"system_name": "EXTRON-SCI-101", "name": "SCI 101"},
+            "start": "2027-01-12T09:30:00",
+            "time_zone": "America/New_York",
+            "duration_minutes": 50,
+        }
+        found(service.client.post("/recordings", json=secret, headers=theirs), 201)
+        found(service.client.put("/terms/t", json=TERM, headers=mine), 201)
+        plan = found(service.client.post("/terms/t/plans", json={"sections": [section("A")]}, headers=mine), 201)
+        answer = service.client.get(f"/terms/t/plans/{plan['id']}/items", headers=mine)
+        (item,) = found(answer)["items"]
+        assert (item["kind"], item["reason"]) == ("conflict", "room_taken")
+        assert "2027-01-12 14:30" in item["because"]
+        assert "Secret" not in answer.text
+
+
+def test_who_has_opted_out_stays_so_when_settings_are_sent_that_do_not_say_it(tmp_path: Path) -> None:
+    with lectern(tmp_path) as service:
+        found(service.client.put("/terms/t", json=TERM), 201)
+        assert service.client.put("/terms/t/opt-outs/instructors/jdoe1").status_code == 204
+        shown = found(service.client.put("/terms/t", json={**TERM, "max_hours": 8}))
+        assert shown["settings"]["opt_outs"] == {"instructors": ["jdoe1"], "sections": []}
+        said = found(service.client.put("/terms/t", json={**TERM, "opt_outs": {"sections": ["A"]}}))
+        assert said["settings"]["opt_outs"] == {"instructors": ["jdoe1"], "sections": ["A"]}
+        none = found(service.client.put("/terms/t", json={**TERM, "opt_outs": {"instructors": [], "sections": []}}))
+        assert none["settings"]["opt_outs"] == {"instructors": [], "sections": []}
