@@ -87,7 +87,7 @@ WAIT_FOR_KALTURA = {
     *("post /resources/{}/calendar-link", "delete /resources/{}/calendar-link"),
 }
 ANSWER_FROM_MEMORY = {"get /resources/{}/upcoming", "get /resources/{}/upcoming.ics", "get /calendar-links/{}.ics"} | {
-    *("get /console/axis.css", "get /console/new"),
+    *("get /console/axis.css", "get /console/new", "get /console/{}"),
 }
 ANSWER_WHATEVER_THE_THREADS_DO = {"get /healthz", "get /readyz"}
 HTTP_METHODS = {"get", "put", "post", "patch", "delete", "head", "options", "api_route"}

@@ -1,7 +1,8 @@
 """Which keys are in use can be seen, and costs no request anything; a key for a room that is not there is warned of."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def used(service: Lectern) -> dict[str, datetime | None]:
         return {each.name: each.used_at for each in keys.every(session)}
 
 
-def written(database: Database) -> list[str]:
+@contextmanager
+def written(database: Database) -> Iterator[list[str]]:
     """Grows with each statement that says when keys were used."""
     statements = list[str]()
 
@@ -33,7 +35,8 @@ def written(database: Database) -> list[str]:
             statements.append(statement)
 
     event.listen(database.engine, "before_cursor_execute", note)
-    return statements
+    yield statements
+    event.remove(database.engine, "before_cursor_execute", note)
 
 
 def test_all_keys_that_were_used_are_written_in_one_statement(tmp_path: Path, database_url: str) -> None:
@@ -44,15 +47,15 @@ def test_all_keys_that_were_used_are_written_in_one_statement(tmp_path: Path, da
         )
         known._write_at = float("inf")
         revoke(service, ended)
-        statements = written(service.app.state.database)
-        for _ in range(3):
-            for each in (registrar, hall):
-                found(service.client.get("/resources/EXTRON-100-ABC/upcoming", headers=bearer(each)))
-            service.client.get("/resources", headers=bearer(ended))
-        assert statements == [], "no request writes"
-        known.write_used()
-        known.write_used()
-        assert len(statements) == 1
+        with written(service.app.state.database) as statements:
+            for _ in range(3):
+                for each in (registrar, hall):
+                    found(service.client.get("/resources/EXTRON-100-ABC/upcoming", headers=bearer(each)))
+                service.client.get("/resources", headers=bearer(ended))
+            assert statements == [], "no request writes"
+            known.write_used()
+            known.write_used()
+            assert len(statements) == 1
         assert {name for name, moment in used(service).items() if moment} == {"registrar", "hall"}
 
 

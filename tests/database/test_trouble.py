@@ -216,8 +216,9 @@ def test_of_thousands_that_are_stuck_few_are_named_and_no_document_is_read(tmp_p
         database = service.app.state.database
         stuck(database, 3000)
         sent = list[str]()
-        event.listen(database.engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
+        event.listen(database.engine, "before_cursor_execute", note := lambda *given: sent.append(given[2]))
         detail = service.get("/readyz")["parts"]["chains"]["detail"]
+        event.remove(database.engine, "before_cursor_execute", note)
         assert detail.startswith(
             "3000 stuck, to be resumed: rec_000000 (schedule, chn_000000), rec_000001 (schedule, chn_000001)"
         )

@@ -23,7 +23,7 @@ def test_a_conflict_with_another_client_s_recording_does_not_say_what_it_is(tmp_
         answer = service.client.get(f"/terms/t/plans/{plan['id']}/items", headers=mine)
         (item,) = found(answer)["items"]
         assert (item["kind"], item["reason"]) == ("conflict", "room_taken")
-        assert "2027-01-12 14:30" in item["because"]
+        assert item["because"] == "Another booking has the room from 2027-01-12 09:30 to 10:20 (America/New_York)."
         assert "Secret" not in answer.text
 
 

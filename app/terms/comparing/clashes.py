@@ -22,7 +22,7 @@ MOST_TOGETHER = 500  # changes that are done together, or not at all
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """A session in a room: of an item, or of somebody else."""
+    """A session in a room: of an item, or of somebody else. The title is "" where there is none to be told."""
 
     span: Span
     title: str
@@ -99,7 +99,7 @@ def _others(moving: Sequence[Item], world: World) -> dict[ResourceKey, list[_Tak
     but = {item.recording_id for item in moving if item.recording_id}
     return {
         resource: [
-            _Taken((one.start, one.end), one.title or "another booking", None)
+            _Taken((one.start, one.end), one.title or "", None)
             for one in world.booked(resource, (min(start for start, _ in new), max(end for _, end in new)), but)
         ]
         for resource, new in spans.items()
@@ -142,7 +142,8 @@ def _because(item: Item, taken: _Taken, zone: ZoneInfo) -> str:
     start, end = (moment.astimezone(zone) for moment in taken.span)
     other = taken.of
     new = " Both are new, so neither is made." if other is not None and other.kind == item.kind == Kind.CREATE else ""
-    return f"'{taken.title}' has the room from {start:%Y-%m-%d %H:%M} to {end:%H:%M} ({zone.key}).{new}"
+    who = f"'{taken.title}'" if taken.title else "Another booking"
+    return f"{who} has the room from {start:%Y-%m-%d %H:%M} to {end:%H:%M} ({zone.key}).{new}"
 
 
 def _together(active: Sequence[Item]) -> Iterable[Sequence[Item]]:
