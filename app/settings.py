@@ -117,8 +117,8 @@ class Settings(BaseSettings):
     api_keys: SecretStr = Field(
         SecretStr(""),
         description="Comma-separated `client=key` pairs; each key may use everything that is its client's own. "
-        "Required, if `lectern keys` has made none, unless a sandbox is behind the service: the embedded one, or one "
-        "with its own sign-in, and both on loopback addresses.",
+        "Required, if `lectern keys` has made none, unless a sandbox is behind the service: the embedded one; or one "
+        "with its own sign-in, if both are on loopback addresses.",
     )
     requests_per_minute: int = Field(
         30_000,

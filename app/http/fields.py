@@ -123,6 +123,7 @@ _RULES: dict[str, tuple[str, bool]] = {
     "bool_parsing": ("must be true or false", False),
     "greater_than_equal": ("must be at least {ge}", False),
     "less_than_equal": ("must be at most {le}", False),
+    "less_than": ("must be less than {lt}", False),
     "enum": ("must be one of {expected}", False),
     "literal_error": ("must be one of {expected}", False),
     "list_type": ("must be a list", True),

@@ -18,8 +18,8 @@ FIRST_YEAR, LAST_YEAR = 2000, 2099  # far enough for every term, near enough tha
 _DAY = r"(?P<year>[0-9]{4})-[0-9]{2}-[0-9]{2}"
 _DATE = re.compile(_DAY)
 _TIME = re.compile(
-    rf"(?P<local>{_DAY}T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)(\.0{{1,9}})?"
-    r"(?P<offset>Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
+    rf"(?P<local>{_DAY}[Tt]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)(\.0{{1,9}})?"
+    r"(?P<offset>[Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
 )
 
 _CLOCK = re.compile("([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
@@ -48,7 +48,7 @@ def _read_time(value: object) -> datetime:
     rule = "must be a string with a time like 2027-01-13T09:00:00, in whole seconds, with or without an offset"
     found = _matched(_TIME, value, rule)
     try:
-        return datetime.fromisoformat(found["local"] + (found["offset"] or ""))
+        return datetime.fromisoformat((found["local"] + (found["offset"] or "")).upper())  # RFC 3339, 5.6: in any case
     except ValueError:
         raise broken("must be a day that the calendar has") from None
 

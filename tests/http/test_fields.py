@@ -64,6 +64,7 @@ def refusals(of: Any, value: object) -> list[tuple[str, str]]:
         (LocalTime, "2027-01-13T09:00:30", datetime.fromisoformat("2027-01-13T09:00:30")),
         (LocalTime, "2027-01-13T14:00:00Z", datetime(2027, 1, 13, 14, tzinfo=UTC)),
         (LocalTime, "2027-01-13T14:00:00.000Z", datetime(2027, 1, 13, 14, tzinfo=UTC)),
+        (LocalTime, "2027-01-13t14:00:00z", datetime(2027, 1, 13, 14, tzinfo=UTC)),
         (
             LocalTime,
             "2027-01-13T09:00:00-05:00",
