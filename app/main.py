@@ -269,6 +269,8 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         await asyncio.to_thread(signs.write)
         feed.versions.close()
         await asyncio.to_thread(keys.stop)
+        client.close()
+        kaltura.sessions.close()
         log.info("stopped", all_calls_ended=ended)
         database.close()
 

@@ -16,7 +16,7 @@ gone: what comes of it is SQLAlchemy's `TimeoutError` or `OperationalError`.
 import selectors
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -159,14 +159,17 @@ def _postgresql(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
-        for name, seconds in (
-            ("lock_timeout", BUSY_TIMEOUT),
-            ("statement_timeout", STATEMENT_TIMEOUT),
-            ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
-        ):
-            connection.execute("SELECT set_config(%s, %s, false)", [name, f"{seconds * 1000:.0f}"])
-        connection.execute(_DURABLE)
-        connection.commit()
+        with ExitStack() as otherwise:
+            otherwise.callback(connection.close)  # the pool does not know it yet
+            for name, seconds in (
+                ("lock_timeout", BUSY_TIMEOUT),
+                ("statement_timeout", STATEMENT_TIMEOUT),
+                ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
+            ):
+                connection.execute("SELECT set_config(%s, %s, false)", [name, f"{seconds * 1000:.0f}"])
+            connection.execute(_DURABLE)
+            connection.commit()
+            otherwise.pop_all()
 
     @event.listens_for(engine, "checkout")
     def _checkout(connection: Any, _record: object, _proxy: object) -> None:
