@@ -6,7 +6,7 @@ import secrets
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -247,32 +247,30 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(prepare)
-        await run_in_threadpool(keys.start)
-        workers.start()
-        refreshers.start()
-        retention.thread.start()
-        applier.thread.start()
-        fan_out.thread.start()
-        listening.start()
-        deliverers.start()
-        watch.thread.start()
-        log.info("started", sandbox=settings.embedded_sandbox, workers=settings.workers, database=database.kind)
-        if keys.is_open:
-            log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
-        yield
-        # In threads of asyncio's: those of requests may all be waiting for Kaltura.
-        await _stop(applier.thread, fan_out.thread)
-        ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
-        await asyncio.to_thread(listening.stop)
-        await _stop(refreshers, retention.thread, deliverers, watch.thread)
-        await asyncio.to_thread(signs.write)
-        feed.versions.close()
-        await asyncio.to_thread(keys.stop)
-        client.close()
-        kaltura.sessions.close()
-        log.info("stopped", all_calls_ended=ended)
-        database.close()
+        with closing(database), closing(kaltura.sessions), closing(client):
+            await run_in_threadpool(prepare)
+            await run_in_threadpool(keys.start)
+            workers.start()
+            refreshers.start()
+            retention.thread.start()
+            applier.thread.start()
+            fan_out.thread.start()
+            listening.start()
+            deliverers.start()
+            watch.thread.start()
+            log.info("started", sandbox=settings.embedded_sandbox, workers=settings.workers, database=database.kind)
+            if keys.is_open:
+                log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
+            yield
+            # In threads of asyncio's: those of requests may all be waiting for Kaltura.
+            await _stop(applier.thread, fan_out.thread)
+            ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
+            await asyncio.to_thread(listening.stop)
+            await _stop(refreshers, retention.thread, deliverers, watch.thread)
+            await asyncio.to_thread(signs.write)
+            feed.versions.close()
+            await asyncio.to_thread(keys.stop)
+            log.info("stopped", all_calls_ended=ended)
 
     app = FastAPI(
         title="Lectern",

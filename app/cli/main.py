@@ -103,6 +103,7 @@ def serve(
             for each in sockets:
                 given_up.callback(each.close)
             app = create_app(settings)
+            given_up.callback(app.state.database.close)
             app.state.prepare()
             given_up.pop_all()
     finally:
