@@ -30,6 +30,7 @@ KEY = "fuzzing-key-0123456789abcdef0123456789"
 
 CONFIG: dict[str, Any] = {
     "seed": SEED,
+    "request-timeout": 40,  # seconds: it may ask to wait for thirty
     "generation": {"max-examples": EXAMPLES, "database": "none"},
     "phases": {"stateful": {"enabled": True}},
     "headers": {"Authorization": f"Bearer {KEY}"},

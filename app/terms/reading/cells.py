@@ -156,9 +156,9 @@ def _people(cell: str) -> list[str]:
 
 def _group(section: SectionWords, values: Values) -> str | None:
     """What names the others that it is held with makes a group: all of them name the same."""
-    if not values.get("jointly"):
+    others = _list(values.get("jointly", "").replace(";", ","), ",")
+    if not others:
         return section.group
-    others = _list(values["jointly"].replace(";", ","), ",")
     own = section.section if section.section[:1] == others[0][:1] else values.get("name", section.section)
     return hashlib.sha256(" ".join(sorted({own, *others})).encode()).hexdigest()
 
