@@ -176,7 +176,7 @@ def test_it_is_no_drift_and_resume_sets_it_again(ongoing: Scene) -> None:
     assert seen_twice(ongoing) == []
     (series,) = (one for one in ongoing.recording["kaltura"]["events"] if one["kind"] == "series")
     ongoing.service.kaltura.update(series["id"], summary="Somebody's")
-    assert seen_twice(ongoing) == ["moved"]
+    assert eventually(lambda: seen_twice(ongoing) == ["moved"])
     found(ongoing.service.client.post(f"{ongoing.path}/resume"))
     assert ends(ongoing) == after(ongoing, 90)
 

@@ -174,7 +174,7 @@ def test_it_is_no_drift_and_resume_gives_it_to_what_was_made_anew(named: Scene) 
     assert seen_twice(named) == []
     event_id = next(one["event_id"] for one in named.occurrences() if one["id"] == named.uids[DAY]["id"])
     named.service.kaltura("schedule_scheduleEvent", "cancel", scheduleEventId=event_id)
-    assert seen_twice(named) == ["missing"]
+    assert eventually(lambda: seen_twice(named) == ["missing"])
     found(named.service.client.post(f"{named.path}/resume"))
     assert called(named, DAY)
     named.holds()
