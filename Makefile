@@ -12,15 +12,15 @@ run: $(VENV)/ready
 	$(BIN)/lectern serve
 
 test: $(VENV)/ready-to-test
-	$(BIN)/pytest -n 6 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # While working: SQLite, no processes.
 quick: $(VENV)/ready-to-test
-	$(BIN)/pytest -n 6 --dist loadfile --no-loadscope-reorder --quick
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --quick
 
 # What `make test` leaves out: on PostgreSQL what is not about databases.
 test-rest: $(VENV)/ready-to-test
-	$(BIN)/pytest -n 6 --dist loadfile --no-loadscope-reorder --the-rest
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --the-rest
 
 check: $(VENV)/ready-to-test
 	$(BIN)/ruff check .
