@@ -1,6 +1,7 @@
 """What goes wrong while a term is applied: nothing is lost, nothing is made twice, and others go on."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.exc import OperationalError
+from sqlmodel import col
 
+from app.chains.models import Chain, ChainStatus, Lane
 from app.database import background
 from app.main import create_app
+from app.recordings.scheduling.lanes import resource_lane
 from app.sandbox.simulator import Sandbox
 from app.sandbox.transport import SandboxTransport
 from app.terms.applying import carrying, together
@@ -146,6 +150,29 @@ def test_kaltura_is_away_for_an_hour_in_the_middle(registrar: Registrar, monkeyp
 
 
 # Somebody else
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("status", [ChainStatus.UNDOING, ChainStatus.WAITING])
+def test_a_room_that_somebody_s_chain_in_trouble_holds_keeps_no_other_room_waiting(
+    registrar: Registrar, status: ChainStatus
+) -> None:
+    service = registrar.service
+    room = service.get("/resources/EXTRON-SCI-101")["id"]
+    plan = registrar.plan(
+        [section("held"), *(section(f"S{hour}", "SCI 210", f"{hour}:00", f"{hour}:50") for hour in (10, 11, 12))]
+    )
+    with service.app.state.database.write() as session:
+        theirs = {"id": "chn_theirs", "subject": "theirs", "number": 1, "operation": "schedule", "input": {}}
+        session.add(Chain(**theirs, status=status, next_attempt_at=time.time() + 3600))
+        session.flush()
+        session.add(Lane(key=resource_lane(room), chain_id="chn_theirs", place=1))
+    apply_id = registrar.begin(plan)
+    eventually(lambda: service.get(f"{registrar.path}/applies/{apply_id}")["counts"]["done"] == 3)
+    with service.app.state.database.write() as session:
+        session.execute(delete(Lane).where(col(Lane.chain_id) == "chn_theirs"))
+        session.execute(delete(Chain).where(col(Chain.id) == "chn_theirs"))
+    assert registrar.ended(apply_id)["counts"]["done"] == 4
 
 
 def test_what_a_lecturer_changed_after_the_plan_is_stale_whatever_was_to_be_done(registrar: Registrar) -> None:

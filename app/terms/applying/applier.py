@@ -60,7 +60,9 @@ _CLAIM = (
     .values(owner=bindparam("by"), lease_until=database_now() + bindparam("lease", type_=Float(53)))
     .returning(_APPLY.c.id)
 )
-_AT_WORK = (ChainStatus.QUEUED, ChainStatus.RUNNING, ChainStatus.UNDOING)
+_UNDER_WAY = (ChainStatus.QUEUED, ChainStatus.RUNNING, ChainStatus.UNDOING, ChainStatus.WAITING)
+_AT_WORK = and_(col(Chain.waiting_for).is_(None), col(Chain.next_attempt_at) <= database_now())
+"""Of a chain: it is due, or in somebody's hands. One that waits for Kaltura, or for its room, is neither."""
 _OWN = (
     select(col(PlanItem.chain_id))
     .join(Apply, col(Apply.plan_id) == col(PlanItem.plan_id))
@@ -72,7 +74,7 @@ _OWN = (
 )
 _OTHERS = (
     select(col(Chain.id))
-    .where(col(Chain.status).in_(_AT_WORK), col(Chain.operation) != SWEEP, col(Chain.id).not_in(_OWN))
+    .where(_AT_WORK, col(Chain.operation) != SWEEP, col(Chain.id).not_in(_OWN))
     .limit(1)
 )
 _NOT_DONE = (Outcome.STALE, Outcome.CONFLICT, Outcome.FAILED)
@@ -127,20 +129,19 @@ class Applier:
 
     def _settle(self, apply_id: str) -> None:
         with self._database.read() as session:
-            ended = [
-                n for n, status in self._begun(session, apply_id) if status not in (*_AT_WORK, ChainStatus.WAITING)
-            ]
+            ended = [n for n, status, _ in self._begun(session, apply_id) if status not in _UNDER_WAY]
         if ended:
             again_if_crossed(lambda: self._end(apply_id, ended))
 
-    def _begun(self, session: Session, apply_id: str) -> list[tuple[int, ChainStatus]]:
+    def _begun(self, session: Session, apply_id: str) -> list[tuple[int, ChainStatus, bool]]:
+        """Their numbers, how their chains are, and whether these are at work."""
         rows = session.execute(
-            select(col(PlanItem.n), col(Chain.status))
+            select(col(PlanItem.n), col(Chain.status), _AT_WORK)
             .join(Apply, col(Apply.plan_id) == col(PlanItem.plan_id))
             .join(Chain, col(Chain.id) == col(PlanItem.chain_id))
             .where(col(Apply.id) == apply_id, col(PlanItem.outcome) == Outcome.WAITING)
         )
-        return [(n, status) for n, status in rows]
+        return [(n, status, bool(at_work)) for n, status, at_work in rows]
 
     def _end(self, apply_id: str, ended: Sequence[int]) -> None:
         with self._database.write() as session:
@@ -176,11 +177,12 @@ class Applier:
 
         Beside what others have asked for, one chain of a term is at work at a time, and not all the time.
         """
-        begun = [status for _, status in self._begun(session, apply_id)]
-        at_once, at_work = self._means.at_once, sum(status in _AT_WORK for status in begun)
+        begun = [at_work for *_, at_work in self._begun(session, apply_id)]
+        if len(begun) >= WAITERS * self._means.at_once:
+            return True
         if self._others_are_at_work(session):
-            return at_work > 0 or time.monotonic() < self._begun_at + BESIDE
-        return at_work >= at_once or len(begun) >= WAITERS * at_once
+            return any(begun) or time.monotonic() < self._begun_at + BESIDE
+        return sum(begun) >= self._means.at_once
 
     def _others_are_at_work(self, session: Session) -> bool:
         if session.execute(_OTHERS).first() is not None:
