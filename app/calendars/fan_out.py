@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel, col
 
 from app.calendars.telling import tell_applied
-from app.chains.models import Chain, ChainStatus
-from app.chains.store import Store
+from app.chains.models import Chain
+from app.chains.store import AT_WORK, Store
 from app.database.background import Background
 from app.database.database import Database
 from app.database.deadlocks import again_if_crossed
@@ -54,9 +54,7 @@ _BEHIND = (
     .order_by(col(RecordingCalendar.recording_id))
     .limit(bindparam("most"))
 )
-_AT_WORK = select(col(Chain.id)).where(
-    col(Chain.id).in_(bindparam("of", expanding=True)), col(Chain.status).in_((ChainStatus.QUEUED, ChainStatus.RUNNING))
-)
+_AT_WORK = select(col(Chain.id)).where(col(Chain.id).in_(bindparam("of", expanding=True)), AT_WORK)
 _RELEASE = update(_UPKEEP).where(_UPKEEP.c.name == _NAME).values(due_at=0.0)
 
 

@@ -17,7 +17,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Float, Row, bindparam, case, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Row,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlmodel import Session, SQLModel, col
 
 from app.chains import lanes
@@ -50,6 +64,8 @@ _CLAIM = (
     )
     .returning(_CHAIN.c.id, _CHAIN.c.fence, _CHAIN.c.subject, _CHAIN.c.party)
 )
+AT_WORK: ColumnElement[bool] = and_(_CHAIN.c.waiting_for.is_(None), _CHAIN.c.next_attempt_at <= database_now())
+"""Of a chain: it is due, or in somebody's hands. One that waits for Kaltura, or in line for a lane, is neither."""
 _LEASE = bindparam("lease", type_=Float(53))
 _SILENT = database_now() - (_CHAIN.c.lease_until - _LEASE)  # seconds since its owner's last sign of life
 _RENEW = (

@@ -9,9 +9,10 @@ from app.calendars.fan_out import FanOut
 from app.chains.store import Store
 from app.recordings.changing import requests
 from app.recordings.models import Recording
-from tests.calendars.campus import NAME, day, held, operations, reasons, say, section, sessions
+from tests.calendars.campus import MONDAY, NAME, day, held, operations, reasons, say, section, sessions
+from tests.chains.troubled import first_in_line
 from tests.crash.rehearsal import look_at_no_room
-from tests.service import Json, Lectern, found, problem
+from tests.service import Json, Lectern, eventually, found, problem
 
 pytestmark = pytest.mark.both_databases
 
@@ -260,3 +261,22 @@ def test_one_that_meets_a_mistake_of_ours_keeps_no_other_from_following(
     monkeypatch.undo()
     say(service, day(2))
     assert held(service, first) == without(day(2))
+
+
+def test_a_room_that_somebody_s_chain_in_trouble_holds_keeps_no_other_from_following(service: Lectern) -> None:
+    """More recordings stand in its line than chains are begun at once."""
+    say(service)
+    resources = {one["system_name"]: one["id"] for one in service.get("/resources")["items"]}
+    there = [
+        service.made(section(f"HELD-{hour}") | {"resource": "EXTRON-100-ABC", "start": f"{MONDAY}T{hour:02}:00:00"})
+        for hour in range(8, 16)
+    ]
+    others = [
+        service.made(section(f"FREE-{hour}") | {"resource": "EXTRON-200-DEF", "start": f"{MONDAY}T{hour:02}:00:00"})
+        for hour in range(8, 10)
+    ]
+    with first_in_line(service.app.state.database, resources["EXTRON-100-ABC"]):
+        say(service, day(2), wait=0, status=202)
+        eventually(lambda: all(held(service, one) == without(day(2)) for one in others))
+        assert [held(service, one) for one in there] == [ALL] * len(there)
+    eventually(lambda: all(held(service, one) == without(day(2)) for one in there))

@@ -1,7 +1,6 @@
 """What goes wrong while a term is applied: nothing is lost, nothing is made twice, and others go on."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,19 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
-from sqlmodel import col
 
-from app.chains.models import Chain, ChainStatus, Lane
+from app.chains.models import ChainStatus
 from app.database import background
 from app.main import create_app
-from app.recordings.scheduling.lanes import resource_lane
 from app.sandbox.simulator import Sandbox
 from app.sandbox.transport import SandboxTransport
 from app.terms.applying import carrying, together
 from app.terms.applying.applier import Applier
 from app.terms.models import Apply
+from tests.chains.troubled import first_in_line
 from tests.client import client_of
 from tests.clocks import set_clock
 from tests.sandbox.kaltura import embedded
@@ -162,16 +160,9 @@ def test_a_room_that_somebody_s_chain_in_trouble_holds_keeps_no_other_room_waiti
     plan = registrar.plan(
         [section("held"), *(section(f"S{hour}", "SCI 210", f"{hour}:00", f"{hour}:50") for hour in (10, 11, 12))]
     )
-    with service.app.state.database.write() as session:
-        theirs = {"id": "chn_theirs", "subject": "theirs", "number": 1, "operation": "schedule", "input": {}}
-        session.add(Chain(**theirs, status=status, next_attempt_at=time.time() + 3600))
-        session.flush()
-        session.add(Lane(key=resource_lane(room), chain_id="chn_theirs", place=1))
-    apply_id = registrar.begin(plan)
-    eventually(lambda: service.get(f"{registrar.path}/applies/{apply_id}")["counts"]["done"] == 3)
-    with service.app.state.database.write() as session:
-        session.execute(delete(Lane).where(col(Lane.chain_id) == "chn_theirs"))
-        session.execute(delete(Chain).where(col(Chain.id) == "chn_theirs"))
+    with first_in_line(service.app.state.database, room, status):
+        apply_id = registrar.begin(plan)
+        eventually(lambda: service.get(f"{registrar.path}/applies/{apply_id}")["counts"]["done"] == 3)
     assert registrar.ended(apply_id)["counts"]["done"] == 4
 
 

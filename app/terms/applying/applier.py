@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainStatus
-from app.chains.store import Store
+from app.chains.store import AT_WORK, Store
 from app.database.background import Background
 from app.database.database import Database
 from app.database.deadlocks import again_if_crossed
@@ -61,8 +61,6 @@ _CLAIM = (
     .returning(_APPLY.c.id)
 )
 _UNDER_WAY = (ChainStatus.QUEUED, ChainStatus.RUNNING, ChainStatus.UNDOING, ChainStatus.WAITING)
-_AT_WORK = and_(col(Chain.waiting_for).is_(None), col(Chain.next_attempt_at) <= database_now())
-"""Of a chain: it is due, or in somebody's hands. One that waits for Kaltura, or for its room, is neither."""
 _OWN = (
     select(col(PlanItem.chain_id))
     .join(Apply, col(Apply.plan_id) == col(PlanItem.plan_id))
@@ -72,11 +70,7 @@ _OWN = (
         col(PlanItem.chain_id).is_not(None),
     )
 )
-_OTHERS = (
-    select(col(Chain.id))
-    .where(_AT_WORK, col(Chain.operation) != SWEEP, col(Chain.id).not_in(_OWN))
-    .limit(1)
-)
+_OTHERS = select(col(Chain.id)).where(AT_WORK, col(Chain.operation) != SWEEP, col(Chain.id).not_in(_OWN)).limit(1)
 _NOT_DONE = (Outcome.STALE, Outcome.CONFLICT, Outcome.FAILED)
 
 
@@ -136,7 +130,7 @@ class Applier:
     def _begun(self, session: Session, apply_id: str) -> list[tuple[int, ChainStatus, bool]]:
         """Their numbers, how their chains are, and whether these are at work."""
         rows = session.execute(
-            select(col(PlanItem.n), col(Chain.status), _AT_WORK)
+            select(col(PlanItem.n), col(Chain.status), AT_WORK)
             .join(Apply, col(Apply.plan_id) == col(PlanItem.plan_id))
             .join(Chain, col(Chain.id) == col(PlanItem.chain_id))
             .where(col(Apply.id) == apply_id, col(PlanItem.outcome) == Outcome.WAITING)
