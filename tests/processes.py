@@ -155,6 +155,13 @@ def start_service(
     return Program(name, tmp, ["serve"], port, "/healthz", {**own, **(environment or {})})
 
 
+def start_alone(tmp: Path, key: str) -> Program:
+    """``lectern serve`` with the sandbox inside it; ``registrar`` has that key."""
+    port = free_port()
+    environment = {"LECTERN_PORT": str(port), "LECTERN_API_KEYS": f"registrar={key}"}
+    return Program("service", tmp, ["serve"], port, "/healthz", environment)
+
+
 @contextmanager
 def replicas(tmp: Path, sandbox_url: str, environment: Mapping[str, str], count: int) -> Iterator[list[Program]]:
     """So many services on one database, started one after another."""

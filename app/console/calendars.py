@@ -14,6 +14,7 @@ from app.console.frame import PageRoute, go, page, page_or_not_modified
 from app.console.people import CalendarWriter, Form, Person, Posted, Reader, read_as
 from app.console.views import calendars as view
 from app.console.words import Asked
+from app.database.database import Database
 from app.http.errors import PreconditionFailed, Problem
 from app.http.problems import from_validation
 from app.http.threads import Reading, Writing
@@ -44,7 +45,7 @@ def show_calendar(
     year: Annotated[int | None, Query(ge=2000, le=2099)] = None,
     number: Annotated[int, Query(alias="page", ge=1, le=1000)] = 1,
 ) -> Response:
-    seen = view.shown(database, person.client, name, request.app.state.settings.time_zone, number)
+    seen = _shown(request, person, database, name, number)
     return _show(request, seen, said=said, year=year)
 
 
@@ -79,7 +80,7 @@ async def remove(request: Request, person: CalendarWriter, form: Posted, name: N
 
 @calendars.get("/{name}/again")
 def ask_again(request: Request, person: CalendarWriter, database: Reading, name: Name) -> Response:
-    seen = view.shown(database, person.client, name, request.app.state.settings.time_zone)
+    seen = _shown(request, person, database, name)
     return _ask(request, seen, view.what_again_does(seen))
 
 
@@ -92,14 +93,13 @@ async def try_again(request: Request, person: CalendarWriter, form: Posted, name
 
 @calendars.get("/{name}/delete")
 def ask_delete(request: Request, person: CalendarWriter, database: Reading, name: Name) -> Response:
-    seen = view.shown(database, person.client, name, request.app.state.settings.time_zone)
+    seen = _shown(request, person, database, name)
     return _ask(request, seen, view.what_deleting_does(seen))
 
 
 @calendars.post("/{name}/delete")
 def delete(request: Request, person: CalendarWriter, form: Posted, database: Writing, name: Name) -> Response:
-    seen = view.shown(database, person.client, name, request.app.state.settings.time_zone)
-    request.state.back = seen.address
+    seen = _shown(request, person, database, name)
     form.ensure_made_for(seen.version)
     with database.write() as session:
         keeping.remove(session, name)
@@ -111,11 +111,17 @@ def _keeping(request: Request) -> Calendars:
     return found
 
 
-async def _look(request: Request, person: Person, name: str) -> view.Shown:
-    state = request.app.state
-    given = state.database, person.client, name, state.settings.time_zone
-    seen: view.Shown = await state.threads.reading.run(view.shown, *given)
+def _shown(request: Request, person: Person, database: Database, name: str, number: int = 1) -> view.Shown:
+    """The calendar, to whose page a problem leads back. Raises NotFound."""
+    seen = view.shown(database, person.client, name, request.app.state.settings.time_zone, number)
     request.state.back = seen.address
+    return seen
+
+
+async def _look(request: Request, person: Person, name: str) -> view.Shown:
+    """The same, for who waits for something else as well."""
+    state = request.app.state
+    seen: view.Shown = await state.threads.reading.run(_shown, request, person, state.database, name)
     return seen
 
 

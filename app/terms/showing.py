@@ -82,8 +82,9 @@ def items_page(
 
 
 def _items(session: Session, plan_id: str, wanted: Filter, after: int, limit: int) -> list[PlanItem]:
-    making = select(col(Plan.id)).where(col(Plan.id) == plan_id, col(Plan.status) == PlanStatus.MAKING)
-    statement = select(PlanItem).where(col(PlanItem.plan_id) == plan_id, col(PlanItem.n) > after, ~making.exists())
+    in_part = col(Plan.status).in_((PlanStatus.MAKING, PlanStatus.FAILED))
+    parts = select(col(Plan.id)).where(col(Plan.id) == plan_id, in_part)
+    statement = select(PlanItem).where(col(PlanItem.plan_id) == plan_id, col(PlanItem.n) > after, ~parts.exists())
     for column, value in (("kind", wanted.kind), ("reason", wanted.reason), ("section", wanted.section)):
         if value is not None:
             statement = statement.where(col(getattr(PlanItem, column)) == value)

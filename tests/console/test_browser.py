@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.recordings.document.document import EXAMPLE
-from tests.processes import Program, free_port
+from tests.processes import Program, start_alone
 from tests.security.test_browser import MILLISECONDS, OFFLINE, chromium
 
 __all__ = ["chromium"]
@@ -25,9 +25,7 @@ WRONG = "axe.run().then((found) => found.violations.filter((one) => ['serious', 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    port = free_port()
-    environment = {"LECTERN_PORT": str(port), "LECTERN_API_KEYS": f"registrar={KEY}"}
-    with Program("service", tmp_path_factory.mktemp("console"), ["serve"], port, "/healthz", environment) as running:
+    with start_alone(tmp_path_factory.mktemp("console"), KEY) as running:
         yield running
 
 

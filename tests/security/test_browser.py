@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Route, expect, sync_playwright
 
-from tests.processes import Program, free_port
+from tests.processes import Program, start_alone
 
 KEY = "browser-key-0123456789abcdef0123456789"
 OFFLINE = (
@@ -31,9 +31,7 @@ def chromium() -> str:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """Alone, with the sandbox inside it, and with a key."""
-    port = free_port()
-    environment = {"LECTERN_PORT": str(port), "LECTERN_API_KEYS": f"registrar={KEY}"}
-    with Program("service", tmp_path_factory.mktemp("browser"), ["serve"], port, "/healthz", environment) as running:
+    with start_alone(tmp_path_factory.mktemp("browser"), KEY) as running:
         yield running
 
 

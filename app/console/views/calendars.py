@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
@@ -37,8 +37,6 @@ SNOW_DAY = "Snow day"
 
 class Day(BaseModel):
     """What the form says of one entry. An empty field says nothing."""
-
-    model_config = ConfigDict(extra="ignore")
 
     first: str = ""
     last: str = ""

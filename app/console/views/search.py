@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from app.access.keys import Client
 from app.database.database import Database
@@ -19,8 +19,6 @@ STATUSES = tuple(str(status) for status in RecordingStatus)
 
 class Asked(BaseModel):
     """What the form says. An empty field says nothing."""
-
-    model_config = ConfigDict(extra="ignore")
 
     title: str = ""
     reference_id: str = ""

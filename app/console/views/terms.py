@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlmodel import Session, col
 
@@ -26,8 +26,6 @@ MOST_OPTED_OUT = 100  # ids of each kind on the page; the others are counted
 
 class Query(BaseModel):
     """What an address says. An empty field says nothing."""
-
-    model_config = ConfigDict(extra="ignore")
 
     kind: str = ""
     reason: str = ""
@@ -180,8 +178,6 @@ def _refused(latest: Sequence[PlanHead]) -> PlanHead | None:
 
 class OptOut(BaseModel):
     """Who, or which section: the form, and the address that asks."""
-
-    model_config = ConfigDict(extra="ignore")
 
     who: keeping.Who
     id: str = Field(min_length=1, max_length=256)

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.console.browser.scene import Json, api, sessions, sideways, wrong
 from tests.console.overfull.hostile import TITLES, document
 from tests.console.test_browser import KEY, opened, sign_in
-from tests.processes import Program, free_port
+from tests.processes import Program, start_alone
 from tests.security.test_browser import MILLISECONDS
 
 DAY = "2027-03-01"
@@ -22,9 +22,7 @@ _STRANGE = """() => [...document.querySelectorAll("img, svg, iframe, style, math
 
 
 def started(tmp_path_factory: pytest.TempPathFactory, name: str) -> Program:
-    port = free_port()
-    environment = {"LECTERN_PORT": str(port), "LECTERN_API_KEYS": f"registrar={KEY}"}
-    return Program("service", tmp_path_factory.mktemp(name), ["serve"], port, "/healthz", environment)
+    return start_alone(tmp_path_factory.mktemp(name), KEY)
 
 
 @pytest.fixture(scope="module")

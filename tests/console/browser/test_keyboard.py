@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.console.browser.scene import Json, schedule, sessions
 from tests.console.test_browser import KEY, opened, sign_in
-from tests.processes import Program, free_port
+from tests.processes import Program, start_alone
 
 MOST = 400  # presses on one page
 
@@ -40,9 +40,7 @@ _CALLED = """() => {
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    port = free_port()
-    environment = {"LECTERN_PORT": str(port), "LECTERN_API_KEYS": f"registrar={KEY}"}
-    with Program("service", tmp_path_factory.mktemp("keys"), ["serve"], port, "/healthz", environment) as running:
+    with start_alone(tmp_path_factory.mktemp("keys"), KEY) as running:
         yield running
 
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, Response, expect
 
 from tests.console.browser.scene import schedule
 from tests.console.test_browser import KEY, sign_in
-from tests.processes import Program, free_port
+from tests.processes import Program, start_alone
 from tests.security.test_browser import MILLISECONDS
 
 DAY = "/console?day=2027-01-13"
@@ -16,9 +16,7 @@ EVERY = 15_000  # milliseconds
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    port = free_port()
-    environment = {"LECTERN_PORT": str(port), "LECTERN_API_KEYS": f"registrar={KEY}"}
-    with Program("service", tmp_path_factory.mktemp("day"), ["serve"], port, "/healthz", environment) as running:
+    with start_alone(tmp_path_factory.mktemp("day"), KEY) as running:
         schedule(running, title="The first", time_zone="UTC")
         yield running
 
