@@ -4,12 +4,16 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from io import BytesIO
+from itertools import count
 from pathlib import Path
 
 import httpx
 import pytest
 
 from app.terms import answering
+from app.terms.planning import making
+from app.terms.planning.making import Asked
 from tests.keys import bearer, key
 from tests.processes import start_sandbox, start_service
 from tests.service import eventually, found, lectern, pointers, problem
@@ -178,3 +182,17 @@ def test_what_is_missing_is_counted_in_sections(registrar: Registrar) -> None:
     assert (
         registrar.plan([section("A")])["summary"] == "nothing to create or change; 1 section is missing from the input"
     )
+
+
+def test_a_plan_that_fails_while_it_is_written_shows_no_part_of_itself(
+    registrar: Registrar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "ROWS", 1)
+    planner = registrar.service.app.state.terms.planner
+    plan_id, write, times = planner.begin("local", "2027S"), planner.database.write, count(1)
+    monkeypatch.setattr(planner.database, "write", lambda *given: write(*given) if next(times) != 2 else 1 / 0)
+    body = json.dumps({"complete": True, "sections": [section("A"), section("B", "SCI 210")]}).encode()
+    with pytest.raises(ZeroDivisionError):
+        planner.make(plan_id, BytesIO(body), Asked("json"))
+    assert registrar.shown(plan_id)["status"] == "failed"
+    assert registrar.items({"id": plan_id}) == []
