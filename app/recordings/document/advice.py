@@ -153,7 +153,8 @@ def _about_time(schedule: Schedule, now: datetime) -> Iterator[DocumentWarning]:
             )
     past = [occurrence for occurrence in found if occurrence.end <= now and not occurrence.excluded_by]
     if past:
-        detail = f"{len(past)} session(s) are over already, the first on {_day(past[0].local)}."
+        how_many = "1 session is" if len(past) == 1 else f"{len(past)} sessions are"
+        detail = f"{how_many} over already, the first on {_day(past[0].local)}."
         yield DocumentWarning(code=WarningCode.PAST, pointer="/start", detail=detail)
 
 
