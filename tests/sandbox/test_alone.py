@@ -95,6 +95,14 @@ def test_the_state_outlives_a_restart_and_so_do_sessions(tmp_path: Path, clock: 
     second.close()
 
 
+def test_the_file_is_its_owner_s_alone(tmp_path: Path) -> None:
+    """Whoever tries Lectern out may do it with a real timetable."""
+    with closing(Sandbox(str(tmp_path / "sandbox.db"))):
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+        assert modes == dict.fromkeys(modes, 0o600)
+        assert "sandbox.db" in modes
+
+
 def test_the_state_of_another_version_is_emptied(tmp_path: Path) -> None:
     path = str(tmp_path / "sandbox.db")
     with closing(sqlite3.connect(path)) as connection:

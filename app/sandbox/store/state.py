@@ -15,7 +15,8 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 VERSION = 2  # raised whenever the tables change
@@ -83,6 +84,9 @@ class Store:
 
         It is SQLite's own lock, which ends with the process, however that ends.
         """
+        if database not in ("", ":memory:"):
+            with suppress(OSError):  # it is there, or cannot be, which SQLite tells
+                Path(database).touch(0o600, exist_ok=False)
         self.connection = sqlite3.connect(
             database, isolation_level=None, check_same_thread=False, cached_statements=512
         )
