@@ -185,7 +185,8 @@ class Store:
                 rest = self._note(connection, webhook, tried, seen)
             found = None
             if not rest and not stopping:
-                found = self._next(connection, webhook, seen, last(session, NOTICES))
+                failed = webhook.failures > 0 if tried is None else tried.error is not None
+                found = self._next(connection, webhook, seen, last(session, NOTICES), new_first=failed)
             if found is None:
                 back = {"owner": None, "lease_until": 0.0, "next_attempt_at": database_now() + rest}
                 connection.execute(update(_WEBHOOK).where(_WEBHOOK.c.id == webhook.id).values(**back))
@@ -267,10 +268,19 @@ class Store:
 
     # What comes next
 
-    def _next(self, connection: Connection, webhook: Row[Any], seen: int, latest: int) -> Delivery | None:
+    def _next(
+        self, connection: Connection, webhook: Row[Any], seen: int, latest: int, *, new_first: bool
+    ) -> Delivery | None:
+        """`new_first`: the last try was in vain. What was refused once may be refused for ever, and hold up others."""
+        if new_first:
+            return self._new(connection, webhook, seen, latest) or self._late(connection, webhook)
+        return self._late(connection, webhook) or self._new(connection, webhook, seen, latest)
+
+    def _late(self, connection: Connection, webhook: Row[Any]) -> Delivery | None:
         late = connection.execute(_LATE, {"of": webhook.id}).one_or_none()
-        if late is not None:
-            return Delivery(webhook.id, webhook.url, webhook.secret, late._asdict(), late.attempts)
+        return late and Delivery(webhook.id, webhook.url, webhook.secret, late._asdict(), late.attempts)
+
+    def _new(self, connection: Connection, webhook: Row[Any], seen: int, latest: int) -> Delivery | None:
         mine = (_NOTICE.c.number <= latest, wanted(webhook.client, webhook.notices))
         found = None
         for _ in range(MOST_AT_ONCE):

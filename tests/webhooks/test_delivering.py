@@ -74,6 +74,17 @@ def test_a_notice_that_is_refused_holds_up_its_own_recording_alone(post: Post) -
     assert len(receiver.taken) == 5, "each once: nothing was ever lost"
 
 
+def test_recordings_that_are_refused_for_ever_hold_up_no_other(post: Post) -> None:
+    """As many as make a receiver one in trouble, each of them due again before anything else is."""
+    receiver = post.receiver()
+    receiver.refuses = lambda notice: notice["data"]["subject"] != B
+    post.deliver(pauses=(0.0,))
+    post.tell(*(f"refused_{number}" for number in range(TROUBLE + 1)), B)
+    eventually(lambda: receiver.of(B) == [TROUBLE + 2])
+    post.tell(B)
+    eventually(lambda: receiver.of(B) == [TROUBLE + 2, TROUBLE + 3])
+
+
 def test_a_notice_waits_for_the_one_before_it_though_it_would_be_taken_itself(post: Post) -> None:
     receiver = post.receiver()
     receiver.refuses = lambda notice: notice["data"]["number"] == 1
@@ -152,13 +163,15 @@ def test_a_new_receiver_is_told_of_nothing_older(post: Post) -> None:
 
 def test_a_revoked_receiver_is_told_nothing_more_and_its_secret_is_forgotten(post: Post) -> None:
     receiver = post.receiver(behaviour="fail")
-    post.deliver()
+    delivering = post.deliver()
     post.tell(A)
     eventually(lambda: len(receiver.tries) > 1)
     with post.database.write() as session:
         receivers.revoke(session, post.webhook().id)
     eventually(lambda: post.undelivered() == [])
+    delivering.stop(20.0)  # what was on its way has come to its end
     receiver.behaviour = "take"
+    post.deliver()
     post.tell(A)
     other = post.receiver()
     post.tell(B)
