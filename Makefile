@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 # Each process of a test would compile Lectern and the tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test quick test-rest check bench soak storm storm-memory lock openapi pictures clean
+.PHONY: run test quick test-long test-rest durations check bench soak storm storm-memory lock openapi pictures clean
 
 run: $(VENV)/ready
 	$(BIN)/lectern serve
@@ -18,9 +18,19 @@ test: $(VENV)/ready-to-test
 quick: $(VENV)/ready-to-test
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --quick
 
-# What `make test` leaves out: on PostgreSQL what is not about databases.
+# What `make test` tries in part: every moment, every page, processes that are killed again and again. CI runs it, too.
+test-long: $(VENV)/ready-to-test
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --long
+
+# What both leave out: on PostgreSQL what is not about databases. For whoever prepares a release.
 test-rest: $(VENV)/ready-to-test
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --the-rest
+
+# Which tests take long: anew on two cores of which nothing else has need, when `make test` has become slow.
+durations: $(VENV)/ready-to-test
+	-$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --junitxml=build/usual.xml
+	-$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --long --junitxml=build/long.xml
+	$(BIN)/python -m tests.durations build/usual.xml build/long.xml
 
 check: $(VENV)/ready-to-test
 	$(BIN)/ruff check .

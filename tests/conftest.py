@@ -1,8 +1,9 @@
 """What tests of several parts share: databases with Lectern's tables, of every kind that Lectern runs on.
 
 A test that uses a database runs on SQLite, and on PostgreSQL as well where it says so: `pytest.mark.both_databases` is
-for what is about databases, order or time. `--the-rest` runs all others on PostgreSQL, `--quick` nothing that takes
-long.
+for what is about databases, order or time. What takes long, `--long` runs instead: `tests/durations.py` knows it, or a
+test says so, `pytest.mark.long`, or `pytest.mark.always` if it stands for others that are left out. `--quick` runs what
+one waits for while working, and `--the-rest` on PostgreSQL what otherwise runs on SQLite alone.
 """
 
 import gc
@@ -27,6 +28,7 @@ from app.database.migrating import migrate
 from app.operations import health
 from app.resources.feed import polling
 from tests import processes
+from tests.durations import QUICK, USUAL, durations, name_of
 from tests.forks import Fork
 from tests.postgres import NoPostgres, Server, clear, server
 from tests.service import hurry, tables
@@ -34,18 +36,6 @@ from tests.service import hurry, tables
 KINDS = ("sqlite", "postgresql")
 WAITING = ("tests/recordings/scheduling/test_sweep", "tests/soak", "tests/storm", "tests/crash")  # most of their time
 LONGEST = ("tests/histories", "tests/recordings/changing", "tests/security", "tests/test_processes")  # of the others
-NOT_QUICK = (
-    *(*WAITING, *LONGEST, "tests/bench", "tests/chains/test_parties", "tests/database/test_trouble"),
-    *("tests/operations/test_cpu", "tests/recordings/scheduling/test_half_", "tests/recurrence/test_cases"),
-    *(
-        "tests/recurrence/test_server",
-        "tests/kaltura/test_fuzz",
-        "tests/database/test_account",
-        "tests/cli/test_account",
-        "tests/cli/test_newcomer",
-        "tests/console/browser",
-    ),
-)
 
 hypothesis.settings.register_profile("no clock", deadline=None)  # a busy machine is no mistake
 hypothesis.settings.load_profile("no clock")
@@ -167,6 +157,8 @@ def ready_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """What makes tests faster, or surer."""
     config.addinivalue_line("markers", "under_load: needs the machine for itself; `make storm` runs it")
+    config.addinivalue_line("markers", "long: left to `make test-long`, as one case of many")
+    config.addinivalue_line("markers", "always(kind): in `make test` however long it takes, on that kind of database")
     config.addinivalue_line("markers", "both_databases: about databases, order or time; runs on SQLite and PostgreSQL")
     # structlog's own way to show an exception draws every local variable: seconds for one of a request.
     structlog.configure(processors=[add_log_level, format_exc_info, KeyValueRenderer()])
@@ -181,6 +173,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--the-rest", action="store_true", help="on PostgreSQL what otherwise runs on SQLite alone")
+    parser.addoption("--long", action="store_true", help="what takes long")
     parser.addoption("--under-load", action="store_true", help="what needs the machine for itself")
     parser.addoption("--quick", action="store_true", help="on SQLite alone, without what takes long")
 
@@ -188,8 +181,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     places = in_order(dict.fromkeys(map(file_of, items)))
     items.sort(key=lambda item: places[file_of(item)])
-    options = {"--quick": is_quick, "--the-rest": is_rest, "--under-load": is_under_load}
-    wanted = next((wanted for option, wanted in options.items() if config.getoption(option)), is_usual)
+    options = {"--quick": is_quick, "--long": is_long, "--the-rest": is_rest, "--under-load": is_under_load}
+    named = any(".py" in arg for arg in config.args)  # who names a test or a file wants all of it
+    usual = is_usual_or_long if named else is_usual
+    wanted = next((wanted for option, wanted in options.items() if config.getoption(option)), usual)
     config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
     items[:] = filter(wanted, items)
 
@@ -199,8 +194,28 @@ def is_rest(item: pytest.Item) -> bool:
     return kind_of(item) == "postgresql" and not about and not is_under_load(item)
 
 
-def is_usual(item: pytest.Item) -> bool:
+def is_usual_or_long(item: pytest.Item) -> bool:
     return not is_rest(item) and not is_under_load(item)
+
+
+def is_usual(item: pytest.Item) -> bool:
+    return is_usual_or_long(item) and not takes_long(item)
+
+
+def is_long(item: pytest.Item) -> bool:
+    return is_usual_or_long(item) and takes_long(item)
+
+
+def takes_long(item: pytest.Item) -> bool:
+    """It says so itself, or took so long when the durations were noted."""
+    always = item.get_closest_marker("always")
+    if always is not None and (not always.args or kind_of(item) in always.args):
+        return False
+    return item.get_closest_marker("long") is not None or seconds_of(item) > USUAL
+
+
+def seconds_of(item: pytest.Item) -> float:
+    return durations().get(name_of(item.nodeid, kind_of(item)), 0.0)
 
 
 def is_under_load(item: pytest.Item) -> bool:
@@ -208,7 +223,7 @@ def is_under_load(item: pytest.Item) -> bool:
 
 
 def is_quick(item: pytest.Item) -> bool:
-    return kind_of(item) in (None, "sqlite") and not item.nodeid.startswith(NOT_QUICK)
+    return is_usual(item) and kind_of(item) in (None, "sqlite") and seconds_of(item) <= QUICK
 
 
 def in_order(files: Iterable[str]) -> Mapping[str, float]:

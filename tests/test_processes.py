@@ -15,6 +15,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "launch", command)
 
 
+@pytest.mark.always
 def test_a_service_is_killed_restarted_and_stopped_on_one_port_with_one_database(tmp_path: Path) -> None:
     with start_sandbox(tmp_path) as sandbox, start_service(tmp_path, sandbox.url) as service:
         first, document = (

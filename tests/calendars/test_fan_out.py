@@ -28,6 +28,7 @@ def put(service: Lectern, document: Json) -> Any:
     return service.client.put(f"/recordings/by-reference/{document['reference_id']}", json=document)
 
 
+@pytest.mark.always("sqlite")
 def test_a_snow_day_is_one_call_and_touches_nobody_else(service: Lectern) -> None:
     say(service)
     mondays = [service.made(section(f"MONDAY-{number}")) for number in range(20)]

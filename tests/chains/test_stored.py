@@ -15,6 +15,7 @@ import pytest
 from app.recordings.changing.operations import DEFINITIONS
 from tests.chains.stored import STORED, bench, fill_database, fill_sandbox, tables_of
 from tests.conftest import Databases
+from tests.sampling import in_turn
 from tests.service import Json
 
 FILES = sorted(STORED.glob("*/*.json"))
@@ -28,8 +29,12 @@ def chains() -> Iterator[tuple[str, Path, str]]:
 
 ALL = list(chains())
 CASES = [
-    pytest.param(path, state, id=name, marks=[pytest.mark.both_databases] if state == "stuck" else [])
-    for name, path, state in ALL
+    pytest.param(
+        *(path, state),
+        id=name,
+        marks=[*([pytest.mark.both_databases] if state == "stuck" else []), in_turn(number, 4)],
+    )
+    for number, (name, path, state) in enumerate(ALL)
 ]
 
 

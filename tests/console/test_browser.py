@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.recordings.document.document import EXAMPLE
 from tests.processes import Program, start_alone
+from tests.sampling import sampled
 from tests.security.test_browser import MILLISECONDS, OFFLINE, chromium
 
 __all__ = ["chromium"]
@@ -117,7 +118,8 @@ def test_axe_is_the_one_that_was_taken() -> None:
     assert hashlib.sha256(AXE.read_bytes()).hexdigest() == AXE_HASH
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.always
+@pytest.mark.parametrize("dark", sampled([False, True], 2), ids=["light", "dark"])
 def test_everybody_can_use_every_page_and_none_scrolls_sideways(browser: Browser, service: Program, dark: bool) -> None:
     """Serious and critical findings of axe; at 360 pixels only the axis is wider than the screen."""
     document = EXAMPLE | {"reference_id": f"axe-{dark}", "title": "A" * 256, "on_conflict": "allow"}

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.console import timetable
 from tests.console.test_browser import AXE, KEY, WRONG, browser, opened, service, sign_in
 from tests.processes import Program
+from tests.sampling import sampled
 from tests.security.test_browser import chromium
 
 __all__ = ["browser", "chromium", "service"]
@@ -29,6 +30,7 @@ def client(service: Program) -> Iterator[httpx.Client]:
         yield made
 
 
+@pytest.mark.always
 def test_a_plan_is_reviewed_and_applied_and_a_snow_day_added(
     browser: Browser, service: Program, client: httpx.Client
 ) -> None:
@@ -84,7 +86,7 @@ def test_without_javascript_all_of_it_reads_and_works(browser: Browser, service:
         expect(page.locator("td.closed", has_text="12 Snow day")).to_have_count(1)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", sampled([False, True], 2), ids=["light", "dark"])
 def test_everybody_can_use_them_and_none_scrolls_sideways(
     browser: Browser, service: Program, client: httpx.Client, dark: bool
 ) -> None:

@@ -17,6 +17,7 @@ from tests.conftest import Databases, kind_of, params_of
 from tests.crash.rehearsal import BOOKED, NOTHING, TAKEN, rehearse, series, two_events
 from tests.crash.stage import Stage, stage
 from tests.crash.watching import Point, Watch
+from tests.sampling import in_turn
 
 REHEARSALS = {
     "series": rehearse(series),
@@ -33,7 +34,10 @@ def every_point(status: str) -> pytest.MarkDecorator:
     """Of every rehearsal that ends so."""
     cases = [(name, point) for name, found in REHEARSALS.items() if found.ends == status for point in found.points()]
     marks = {name: [pytest.mark.both_databases] if name in ON_BOTH else [] for name in REHEARSALS}
-    params = [pytest.param(case, id=f"{case[0]}-{case[1]}", marks=marks[case[0]]) for case in cases]
+    params = [
+        pytest.param(case, id=f"{case[0]}-{case[1]}", marks=[*marks[case[0]], in_turn(number, 6)])
+        for number, case in enumerate(cases)
+    ]
     return pytest.mark.parametrize("case", params)
 
 

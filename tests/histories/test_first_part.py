@@ -6,6 +6,7 @@ from tests.histories.telling import HISTORIES, PARTS, tell
 from tests.recordings.changing.house import House, Moment
 
 
+@pytest.mark.always
 @pytest.mark.parametrize("number", range(0, HISTORIES, PARTS))
 def test_in_the_end_the_feed_is_the_model_is_what_kaltura_holds(empty: tuple[House, Moment], number: int) -> None:
     running, beginning = empty

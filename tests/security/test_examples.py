@@ -72,7 +72,7 @@ def waiting(service: Lectern) -> Json:
     return recording
 
 
-def example(service: Lectern, method: str, address: str) -> Json:
+def example_of(service: Lectern, method: str, address: str) -> Json:
     """What comes of the example of an operation on one of these addresses."""
     name = f"{method} {re.sub('/terms/[^/]+', '/terms/{term}', address.replace(CALENDAR, '/calendars/{name}'))}"
     ((_, body),) = bodies(OPERATIONS[name])
@@ -86,10 +86,10 @@ def term(service: Lectern, path: str) -> str:
     """The address, when what it names was made."""
     names = {"term": f"2027S-{next(NUMBERS)}", "who": "sections", "id": "20005", "section": "20005"}
     address = f"/terms/{names['term']}"
-    example(service, "PUT", CALENDAR)
-    example(service, "PUT", address)
+    example_of(service, "PUT", CALENDAR)
+    example_of(service, "PUT", address)
     if re.search("{plan_id}|{apply_id}|{section}", path):
-        plan = example(service, "POST", f"{address}/plans")["id"]
+        plan = example_of(service, "POST", f"{address}/plans")["id"]
         names["plan_id"] = plan
         if "{apply_id}" in path:
             applied = found(service.client.post(f"{address}/plans/{plan}/apply", json={}), 202)
@@ -107,7 +107,7 @@ def path_of(service: Lectern, path: str) -> tuple[str, str]:
         link = found(service.client.post(f"/recordings/{service.made()['id']}/calendar-link"), 201)
         return urlsplit(link["url"]).path, "-"
     if path.startswith("/calendars/"):
-        example(service, "PUT", CALENDAR)
+        example_of(service, "PUT", CALENDAR)
         return path.format(name="campus-2027"), ""
     if path.startswith("/terms/"):
         return term(service, path), ""
@@ -176,6 +176,8 @@ def test_every_example_of_a_field_of_the_document(service: Lectern, field: str, 
         document["start"] = f"{example['dates'][0]}T09:00:00"
     if field == "end":
         del document["duration_minutes"]
+    if field == "calendars":
+        example_of(service, "PUT", CALENDAR)
     found(service.client.post("/recordings/preview", json=document))
 
 

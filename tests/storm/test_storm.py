@@ -15,6 +15,7 @@ PROCESSES = {"sqlite": 1, "postgresql": 2}
 CROWD = {"readers": 60, "pollers": 10, "previewers": 20, "posters": 5, "dawdlers": 6}
 
 
+@pytest.mark.always("sqlite")
 def test_whoever_waits_for_kaltura_is_in_nobody_s_way(tmp_path: Path, databases: Databases) -> None:
     """No answer is a mistake, no probe fails, no lease is lost, a stop ends, and what was accepted is scheduled."""
     plan = Plan(PROCESSES[databases.kind], seconds=5.0, late=6.0, chains=20, crowd=CROWD, settles=True)

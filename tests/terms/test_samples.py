@@ -58,6 +58,7 @@ def expected(line: dict[str, str]) -> list[str]:
     return [line["kind"], "", *(line[name] for name in ("warning", "first", "last", "sessions"))]
 
 
+@pytest.mark.always
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: str(sample.name))
 def test_each_line_becomes_what_its_expected_file_says(tmp_path: Path, sample: Sample) -> None:
     lines = {int(one["line"]): one for one in sample.expected if one["kind"] not in ("same", "ignored")}

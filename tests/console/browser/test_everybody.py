@@ -9,10 +9,11 @@ from tests.console.browser.scene import Json, api, sessions, sideways, wrong
 from tests.console.overfull.hostile import TITLES, document
 from tests.console.test_browser import KEY, opened, sign_in
 from tests.processes import Program, start_alone
+from tests.sampling import sampled
 from tests.security.test_browser import MILLISECONDS
 
 DAY = "2027-03-01"
-LIGHT_AND_DARK = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+LIGHT_AND_DARK = pytest.mark.parametrize("dark", sampled([False, True], 2), ids=["light", "dark"])
 NOTHING = ("/console", "/console?wall", "/console/recordings", "/console/recordings?title=x", "/console/new")
 WORST = ("W" * 256, "\u202enever ended", "<style>*{display:none}</style>", "👩‍🏫🎥🏳️‍🌈👨‍👩‍👧‍👦")
 

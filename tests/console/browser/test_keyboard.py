@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.console.browser.scene import Json, schedule, sessions
 from tests.console.test_browser import KEY, opened, sign_in
 from tests.processes import Program, start_alone
+from tests.sampling import sampled
 
 MOST = 400  # presses on one page
 
@@ -67,7 +68,7 @@ def walk(page: Page) -> tuple[list[str], list[str]]:
     raise AssertionError(f"no end after {MOST} presses: {reached[-3:]}")
 
 
-@pytest.mark.parametrize("width", [1440, 360])
+@pytest.mark.parametrize("width", sampled([1440, 360], 2))
 def test_tab_comes_to_all_there_is_in_order_and_shows_where_it_is(
     browser: Browser, service: Program, made: Json, width: int
 ) -> None:

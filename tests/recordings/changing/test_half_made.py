@@ -8,6 +8,7 @@ from app.recordings.scheduling import events
 from tests.crash.rehearsal import series, standing
 from tests.recordings.changing.cases import CASES, picture, prepared
 from tests.recordings.changing.house import House, Moment, house, moments
+from tests.sampling import sampled
 from tests.service import READING, Json, found
 
 ADD = "scheduleEvent.add"
@@ -52,7 +53,7 @@ def killed_at_each_moment(
 
 
 @each_half
-@pytest.mark.parametrize("name", ["retime", "move", "exclusions"])
+@pytest.mark.parametrize("name", sampled(["retime", "move", "exclusions"], 3))
 def test_a_change_comes_to_the_same(running: House, name: str, modes: Json) -> None:
     case = CASES[name]
     scene = prepared(running, case, running.settle)

@@ -87,7 +87,9 @@ def swapped(service: Lectern, clock: Clock, moment: timedelta, **second_s: int) 
 
     What became of each.
     """
+    clock.stopped = types.utc_now()  # so that they begin in the same minute
     first, second = scenes = [begun(service, ahead=timedelta(minutes=2)) for _ in range(2)]
+    clock.stopped = None
 
     def stop() -> None:
         clock.stopped = first.start(TODAY) + moment

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from app.resources.feed import polling
 from app.resources.feed.links import CalendarLink
 from tests.keys import bearer, key
 from tests.recordings.documents import example
@@ -141,7 +142,10 @@ def test_it_follows_the_device_that_has_the_name(service: Lectern) -> None:
     assert "X-WR-CALNAME:EXTRON-100-ABC" in read(service, address)
 
 
-def test_where_the_schedule_is_unknown_it_says_so_and_is_not_empty(service: Lectern) -> None:
+def test_where_the_schedule_is_unknown_it_says_so_and_is_not_empty(
+    service: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "FIRST_WAIT", 0.5)
     service.fault("http_500", "schedule_scheduleEvent", "list")
     address = link(service, "/resources/EXTRON-200-DEF")
     problem(service.client.get(address, headers={"Authorization": ""}), 503, "schedule_unknown")
