@@ -95,6 +95,11 @@ class Lectern:
         self._seen += len(new)
         return [f"{request['service'].removeprefix('schedule_')}.{request['action']}" for request in new]
 
+    def empty_sandbox(self) -> None:
+        """As it was planted; it holds no reservation and no lock any more, and no call is remembered."""
+        self.sandbox.reset()
+        self._seen = 0
+
     def trips(self) -> list[list[str]]:
         """The same, by requests; without sign-ins."""
         new = self.sandbox.requests(self._seen)

@@ -44,7 +44,7 @@ def rehearsed(service: House) -> Callable[[str], Rehearsal]:
 
     @cache
     def rehearse(name: str) -> Rehearsal:
-        service.sandbox.reset()  # a room that another case has just reserved has the same id as one of this
+        service.empty_sandbox()  # a room that another case has just reserved has the same id as one of this
         service.back_to(empty)
         case = CASES[name]
         scene = prepared(service, case, service.settle)
