@@ -102,9 +102,9 @@ class Applier:
         for apply_id in mine:
             if self.thread.stopping:
                 break
-            self._settle(apply_id)
-            self._begin_some(apply_id)
-            self._finish(apply_id)
+            under_way = self._settle(apply_id)
+            if not self._begin_some(apply_id) and not under_way:
+                self._finish(apply_id)
         return PAUSE if mine else POLL
 
     def _claim(self) -> list[str]:
@@ -121,11 +121,14 @@ class Applier:
 
     # --- what has begun -------------------------------------------------------------------------------------
 
-    def _settle(self, apply_id: str) -> None:
+    def _settle(self, apply_id: str) -> bool:
+        """Notes what has ended. Returns whether something is still under way."""
         with self._database.read() as session:
-            ended = [n for n, status, _ in self._begun(session, apply_id) if status not in _UNDER_WAY]
+            begun = self._begun(session, apply_id)
+        ended = [n for n, status, _ in begun if status not in _UNDER_WAY]
         if ended:
             again_if_crossed(lambda: self._end(apply_id, ended))
+        return len(ended) < len(begun)
 
     def _begun(self, session: Session, apply_id: str) -> list[tuple[int, ChainStatus, bool]]:
         """Their numbers, how their chains are, and whether these are at work."""
@@ -147,15 +150,18 @@ class Applier:
 
     # --- what is to begin -----------------------------------------------------------------------------------
 
-    def _begin_some(self, apply_id: str) -> None:
+    def _begin_some(self, apply_id: str) -> bool:
+        """As many as may be at work. Returns whether there was any to begin, or to refuse."""
+        some = False
         while not self.thread.stopping:
             with self._database.read() as session:
                 apply = session.get_one(Apply, apply_id)
                 if apply.status != ApplyStatus.RUNNING or self._is_full(session, apply_id):
-                    return
+                    break
                 found = self._next(session, apply)
             if not found:
-                return
+                break
+            some = True
             items, refused = found
             if refused is not None:
                 self._refuse(items, refused)
@@ -165,6 +171,7 @@ class Applier:
                     self._begin_party(apply, items)
                 else:
                     self._begin_one(apply, items[0])
+        return some
 
     def _is_full(self, session: Session, apply_id: str) -> bool:
         """A chain that waits for Kaltura, or for its room, keeps nobody from work, unless there are many of them.
