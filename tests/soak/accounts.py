@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.sandbox.types import CANCELLED
 from tests.soak.clients import Asked
 from tests.soak.documents import Json, Span, in_kaltura, place, reference, sessions
 
@@ -67,12 +68,18 @@ def draw_up(recordings: Sequence[Json], state: Mapping[str, list[Json]], asked: 
 
 
 def _by_recording(state: Mapping[str, list[Json]]) -> tuple[dict[str, list[Json]], ...]:
-    """Entries, events and links, by the recording that their `referenceId` names; whose has none are `nobody`'s."""
+    """Entries, events and links, by the recording that their `referenceId` names; whose has none are `nobody`'s.
+
+    Occurrences that are cancelled, and whose series is gone, count for nothing: after Kaltura has deleted a series by
+    halves nobody can do more for them.
+    """
     entries, events, links = (defaultdict[str, list[Json]](list) for _ in range(3))
     for entry in state["entries"]:
         entries[_owner(entry)].append(entry)
-    owners = {}
+    owners, there = dict[int, str](), {event["id"] for event in state["events"]}
     for event in state["events"]:
+        if event["status"] == CANCELLED and event.get("parentId", event["id"]) not in there:
+            continue
         owners[event["id"]] = _owner(event)
         events[_owner(event)].append(event)
     for link in state["event_resources"]:

@@ -8,9 +8,11 @@ import pytest
 
 from app.sandbox.server import running
 from app.sandbox.simulator import Sandbox
+from app.sandbox.types import ACTIVE, CANCELLED
 from tests.sandbox.kaltura import Kaltura
 from tests.soak import tales
-from tests.soak.documents import REPEATED, document, in_kaltura, sessions
+from tests.soak.accounts import draw_up
+from tests.soak.documents import REPEATED, Json, document, in_kaltura, sessions
 from tests.soak.others import move_in
 
 pytestmark = pytest.mark.both_databases
@@ -31,6 +33,15 @@ def test_what_others_have_is_known_byte_for_byte(tmp_path: Path) -> None:
         assert {row.split()[0] for row in others.changed(database)} == {"events", "event_index"}
         assert [event["id"] for event in others.without(sandbox.state())["events"]] == [one["id"]]
     sandbox.close()
+
+
+@pytest.mark.parametrize(("status", "wrong"), [(CANCELLED, 0), (ACTIVE, 2)])
+def test_what_a_series_has_left_behind_is_wrong_as_long_as_it_stands(status: int, wrong: int) -> None:
+    """Once as what a failed recording has, and once as what is nobody's."""
+    failed: Json = {"id": "rec_1", "status": "failed", "reference_id": "A", "problem": None, "drift": [], "history": []}
+    left = {"id": 12, "parentId": 11, "status": status, "referenceId": "lectern-rec_1-1-abc"}
+    state = {"entries": [], "events": [left], "event_resources": []}
+    assert len(draw_up([failed], state, {}).wrong) == wrong
 
 
 def test_documents_know_their_sessions() -> None:
