@@ -136,7 +136,7 @@ def all_goes_on(it: Stage, load: Load) -> None:
     assert set(events.values()) == {1}
     ready = eventually(lambda: (shown := it.client.get("/readyz")).json()["status"] == "ok" and shown, PATIENCE)
     assert {name: part["state"] for name, part in ready.json()["parts"].items()} == dict.fromkeys(
-        ("database", "kaltura", "workers", "mirror", "chains"), "ok"
+        ("database", "kaltura", "workers", "mirror", "chains", "findings"), "ok"
     )
     eventually(lambda: it.client.get(FEED).status_code == 200, SOON)
     before = datetime.fromisoformat(it.get(FEED)["as_of"])
@@ -213,7 +213,7 @@ def test_a_file_that_is_locked_by_a_migration_and_then_copied(tmp_path: Path) ->
     with at_work(tmp_path) as it:
         with under_load(it) as load, closing(sqlite3.connect(tmp_path / "lectern.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            sleep(LOCKED)
+            sleep(BUSY_TIMEOUT + LOCKED)  # for its turn, and then for the lock
             assert it.client.get("/healthz").status_code == 200
             other.execute("ROLLBACK")
             other.execute("VACUUM INTO ?", [str(copy)])
