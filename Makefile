@@ -2,6 +2,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
+PYTEST = $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # Each process of a test would compile Lectern and the tests anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -12,24 +13,24 @@ run: $(VENV)/ready
 	$(BIN)/lectern serve
 
 test: $(VENV)/ready-to-test
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
 
 # While working: SQLite, no processes.
 quick: $(VENV)/ready-to-test
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --quick
+	$(PYTEST) --quick
 
 # What `make test` tries in part: every moment, every page, processes that are killed again and again. CI runs it, too.
 test-long: $(VENV)/ready-to-test
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --long
+	$(PYTEST) --long
 
 # What both leave out: on PostgreSQL what is not about databases. For whoever prepares a release.
 test-rest: $(VENV)/ready-to-test
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --the-rest
+	$(PYTEST) --the-rest
 
 # Which tests take long: anew on two cores of which nothing else has need, when `make test` has become slow.
 durations: $(VENV)/ready-to-test
-	-$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --junitxml=build/usual.xml
-	-$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --long --junitxml=build/long.xml
+	-$(PYTEST) --junitxml=build/usual.xml
+	-$(PYTEST) --long --junitxml=build/long.xml
 	$(BIN)/python -m tests.durations build/usual.xml build/long.xml
 
 check: $(VENV)/ready-to-test
