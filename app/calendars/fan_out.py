@@ -36,6 +36,7 @@ POLL = 1.0  # seconds between two looks for a recording that is behind
 PAUSE = 0.05  # seconds until it is looked whether one of its chains has ended
 TURN = 5.0  # seconds for which one process goes on
 LEASE = 15.0  # seconds after which another takes over from one that died
+WAITERS = 8  # times as many chains as run at once may wait for Kaltura
 PORTION = 50  # recordings that are looked up at once
 
 _UPKEEP = SQLModel.metadata.tables["upkeep"]
@@ -54,7 +55,11 @@ _BEHIND = (
     .order_by(col(RecordingCalendar.recording_id))
     .limit(bindparam("most"))
 )
-_AT_WORK = select(col(Chain.id)).where(col(Chain.id).in_(bindparam("of", expanding=True)), AT_WORK)
+_UNDER_WAY = select(col(Chain.id), AT_WORK).where(
+    col(Chain.id).in_(bindparam("of", expanding=True)),
+    col(Chain.waiting_for).is_(None),
+    col(Chain.next_attempt_at).is_not(None),
+)
 _RELEASE = update(_UPKEEP).where(_UPKEEP.c.name == _NAME).values(due_at=0.0)
 
 
@@ -69,7 +74,8 @@ class FanOut:
         self._store = store
         self._at_once = at_once
         self._nudge = nudge
-        self._begun = set[str]()  # chains of this process that were at work when it last looked
+        # The chains of this process that were not over when it last looked, and in no line: whether they were at work.
+        self._begun = dict[str, bool]()
         self._claim = claim(database, _NAME, LEASE)
         self.thread = Background("calendars", self._work, POLL)
 
@@ -104,11 +110,14 @@ class FanOut:
             return list(session.execute(_BEHIND, {"after": after, "most": most}).scalars())
 
     def _is_full(self) -> bool:
-        """A chain that waits for Kaltura, or for its room, is not counted: it keeps nobody from work."""
+        """A chain in line for its room keeps nobody from work, however many there are. One that waits for Kaltura does
+        not either, unless there are many of them: when Kaltura is back, all would go before a single document.
+        """
         if len(self._begun) >= self._at_once:
             with self._database.read() as session:
-                self._begun = set(session.execute(_AT_WORK, {"of": list(self._begun)}).scalars())
-        return len(self._begun) >= self._at_once
+                rows = session.execute(_UNDER_WAY, {"of": list(self._begun)})
+                self._begun = {chain_id: bool(at_work) for chain_id, at_work in rows}
+        return sum(self._begun.values()) >= self._at_once or len(self._begun) >= WAITERS * self._at_once
 
     def _catch_up(self, recording_id: str) -> bool:
         """Whether a chain was begun."""
@@ -124,7 +133,7 @@ class FanOut:
         if chain_id is None:
             return False
         log.info("follows", recording_id=recording_id, chain_id=chain_id)
-        self._begun.add(chain_id)
+        self._begun[chain_id] = True
         self._nudge()
         return True
 

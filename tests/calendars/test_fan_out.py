@@ -1,11 +1,15 @@
 """A calendar that changes: who is changed, who is not, and what stays as somebody decided it."""
 
+from time import sleep
 from typing import Any
 
 import pytest
-from sqlmodel import Session
+from sqlalchemy import func, select
+from sqlmodel import Session, col
 
+from app.calendars import fan_out
 from app.calendars.fan_out import FanOut
+from app.chains.models import Chain
 from app.chains.store import Store
 from app.recordings.changing import requests
 from app.recordings.models import Recording
@@ -262,6 +266,28 @@ def test_one_that_meets_a_mistake_of_ours_keeps_no_other_from_following(
     monkeypatch.undo()
     say(service, day(2))
     assert held(service, first) == without(day(2))
+
+
+def test_while_kaltura_is_away_not_all_are_begun_that_would_go_before_a_single_document(
+    service: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fan_out, "WAITERS", 2)
+    most = 2 * 2  # two run at once
+    say(service)
+    there = [service.made(section(f"S-{hour}") | {"start": f"{MONDAY}T{hour:02}:00:00"}) for hour in range(8, 15)]
+    service.fault("drop_before")
+    say(service, day(2), wait=0, status=202)
+
+    def waiting() -> int:
+        with service.app.state.database.read() as session:
+            many: int = session.execute(select(func.count()).where(col(Chain.finished_at).is_(None))).scalar_one()
+            return many
+
+    eventually(lambda: waiting() >= most)
+    sleep(2 * fan_out.POLL)  # it looks again, and begins no more
+    assert waiting() == most
+    service.heal()
+    eventually(lambda: all(held(service, one) == without(day(2)) for one in there), 60.0)
 
 
 def test_a_room_that_somebody_s_chain_in_trouble_holds_keeps_no_other_from_following(service: Lectern) -> None:
