@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from app.resources.conflicts import LONGEST
 from app.terms.comparing.items import APPLIED, Item, Kind
-from app.terms.comparing.known import ResourceKey, Span, World
+from app.terms.comparing.known import ResourceKey, World
+from app.terms.meetings.sessions import Span
 
 ROOM_TAKEN = "room_taken"
 TOO_MANY = "too_many_together"
@@ -48,34 +49,32 @@ class _Rooms:
 
     def __init__(self, moving: Sequence[Item], others: Mapping[ResourceKey, list[_Taken]]) -> None:
         self._active = {id(item): item for item in moving}
-        self._taken = defaultdict[ResourceKey, list[_Taken]](list, others)
-        self._rooms: dict[ResourceKey, _Room] = {}
-        for item in moving:
-            if item.effect.resource is not None:
-                self._taken[item.effect.resource] += [_Taken(span, item.title, item) for span in item.effect.final]
+        self._others = defaultdict[ResourceKey, list[_Taken]](list, others)
+        self._coming = _by_resource(moving)
 
     def active(self) -> list[Item]:
         return list(self._active.values())
 
     def of(self, resource: ResourceKey) -> _Room:
-        if resource not in self._rooms:
-            self._rooms[resource] = _Room(one for one in self._taken[resource] if one.of is None or self._goes(one.of))
-        return self._rooms[resource]
+        """Worked out anew for each question: all at once would be every session of a campus."""
+        coming = [item for item in self._coming.get(resource, ()) if id(item) in self._active]
+        return _Room(
+            [
+                *self._others[resource],
+                *(_Taken(span, item.title, item) for item in coming for span in item.effect.final),
+            ]
+        )
 
     def put_back(self, items: Iterable[Item]) -> set[ResourceKey]:
         """These stay as they are. Returns where there is something more in the way now."""
-        self._rooms.clear()
         fuller = set[ResourceKey]()
         for item in items:
             del self._active[id(item)]
             for resource, span in item.effect.old:
                 if resource is not None:
-                    self._taken[resource].append(_Taken(span, item.title, None))
+                    self._others[resource].append(_Taken(span, item.title, None))
                     fuller.add(resource)
         return fuller
-
-    def _goes(self, item: Item) -> bool:
-        return id(item) in self._active
 
 
 def settle(items: Sequence[Item], world: World, zone: ZoneInfo) -> None:
@@ -90,27 +89,28 @@ def settle(items: Sequence[Item], world: World, zone: ZoneInfo) -> None:
         looked_at = [item for item in rooms.active() if item.effect.resource in fuller]
 
 
+def _by_resource(items: Iterable[Item]) -> dict[ResourceKey, list[Item]]:
+    found = defaultdict[ResourceKey, list[Item]](list)
+    for item in items:
+        if item.effect.resource is not None:
+            found[item.effect.resource].append(item)
+    return found
+
+
 def _others(moving: Sequence[Item], world: World) -> dict[ResourceKey, list[_Taken]]:
     """What is booked in each room that something new goes into, by whoever is not about to change."""
-    spans: dict[ResourceKey, list[Span]] = defaultdict(list)
-    for item in moving:
-        if item.effect.new and item.effect.resource is not None:
-            spans[item.effect.resource] += item.effect.new
     but = {item.recording_id for item in moving if item.recording_id}
-    return {
-        resource: [
-            _Taken((one.start, one.end), one.title or "", None)
-            for one in world.booked(resource, (min(start for start, _ in new), max(end for _, end in new)), but)
-        ]
-        for resource, new in spans.items()
-    }
+    found = {}
+    for resource, there in _by_resource(item for item in moving if item.effect.new).items():
+        spans = [span for item in there for span in item.effect.new]
+        within = min(start for start, _ in spans), max(end for _, end in spans)
+        booked = world.booked(resource, within, but)
+        found[resource] = [_Taken((one.start, one.end), one.title or "", None) for one in booked]
+    return found
 
 
-def _met(item: Item, rooms: _Rooms) -> _Taken | None:
+def _met(item: Item, room: _Room) -> _Taken | None:
     """What is in the way of an item in the end."""
-    if not item.effect.new or item.effect.resource is None:
-        return None
-    room = rooms.of(item.effect.resource)
     return next((one for span in item.effect.new for one in room.meeting(span) if _wins(one, item)), None)
 
 
@@ -123,9 +123,11 @@ def _wins(taken: _Taken, item: Item) -> bool:
 
 
 def _refused(items: Iterable[Item], rooms: _Rooms, zone: ZoneInfo) -> Iterator[tuple[Item, str, str]]:
-    for item in items:
-        if taken := _met(item, rooms):
-            yield item, ROOM_TAKEN, _because(item, taken, zone)
+    for resource, there in _by_resource(item for item in items if item.effect.new).items():
+        room = rooms.of(resource)
+        for item in there:
+            if taken := _met(item, room):
+                yield item, ROOM_TAKEN, _because(item, taken, zone)
 
 
 def _too_many(active: Sequence[Item]) -> Iterator[tuple[Item, str, str]]:

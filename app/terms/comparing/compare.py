@@ -17,13 +17,13 @@ from app.http.fields import broken_at, messages
 from app.recordings.models import RecordingStatus
 from app.terms.comparing.clashes import settle
 from app.terms.comparing.differing import ROOM, TIMES, adopted, difference, same_slot
-from app.terms.comparing.items import Effect, Item, Kind, changed, in_short, of_known, of_meeting
-from app.terms.comparing.known import Documents, Known, Own, ResourceKey, Span, Standing, World, normal
+from app.terms.comparing.items import Effect, Item, Kind, changed, of_known, of_meeting
+from app.terms.comparing.known import Documents, Known, Own, ResourceKey, Standing, World, normal
 from app.terms.comparing.matching import match, rekeyed
 from app.terms.meetings.document import document
 from app.terms.meetings.frame import Frame
 from app.terms.meetings.rows import Meeting, Note, Reading
-from app.terms.meetings.sessions import Calendars, Session, sessions, skip_of
+from app.terms.meetings.sessions import Calendars, Expanding, Session, Span, skip_of
 
 OVER = (RecordingStatus.CANCELLED, RecordingStatus.CANCELLING)
 NOT_THERE = ("no_room", "no_time")  # a value that the export may have again tomorrow: as if it were missing
@@ -47,6 +47,10 @@ class Comparison:
     _references: set[str] = field(default_factory=set)
     _counts: Counter[str | None] = field(default_factory=Counter)
     _taken: set[str] = field(default_factory=set)
+    _expanding: Expanding = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._expanding = Expanding(self.within, self.calendars)
 
     def items(self) -> list[Item]:
         """In the order of the declaration, then what cannot be read, then what nobody declared. Each has its `n`."""
@@ -149,8 +153,8 @@ class Comparison:
             return item
         ahead: list[Session] | None = None
         if found.touches(TIMES):
-            held = sessions(meeting, self.within, self.calendars)
-            item.sessions, ahead = in_short(held), held.ahead(self.now)
+            held = self._expanding.sessions(meeting)
+            item.sessions, ahead = held, held.ahead(self.now)
             if not ahead:
                 return self._ended(meeting, known, skip_of(held, self.within) or "past")
         item.effect = self._effect(ahead, found.document["resource"], self._standing.get(known.recording_id, ()))
@@ -173,7 +177,7 @@ class Comparison:
         here = self._resource(resource)
         new: dict[date | None, Span] = {slot: (one.start, one.end) for slot, one in old.items()}
         if ahead is not None:
-            new = {one.local.date(): (one.start, one.end) for one in ahead if one.local.date() not in decided}
+            new = {one.local.date(): one.span for one in ahead if one.local.date() not in decided}
         moved = [
             slot
             for slot, span in new.items()
@@ -211,13 +215,13 @@ class Comparison:
             return _refused(item, error)
         if own := self._adopted(meeting, item.declared):
             return own
-        found = sessions(meeting, self.within, self.calendars)
+        found = self._expanding.sessions(meeting)
         if reason := skip_of(found, self.within):
             return self._skipped(meeting, reason)
-        item.sessions = in_short(found)
+        item.sessions = found
         item.notes += found.notes
         item.document = {**item.declared, **self._reference(meeting)}
-        ahead = [(one.start, one.end) for one in found.held if one.start > self.now]
+        ahead = [one.span for one in found.ahead(self.now)]
         item.effect = Effect(self._resource(meeting.resource), ahead, ahead, added=len(ahead))
         return item
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from app.terms.comparing.known import Known, ResourceKey, Span
+from app.terms.comparing.known import Known, ResourceKey
 from app.terms.meetings.rows import Meeting, Note, Place
-from app.terms.meetings.sessions import Sessions
+from app.terms.meetings.sessions import Sessions, Span
 
 
 class Kind(StrEnum):
@@ -69,7 +69,7 @@ class Item:
     because: str = ""
     changes: list[dict[str, Any]] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
-    sessions: Mapping[str, Any] | None = None
+    sessions: Sessions | None = None
     document: dict[str, Any] | None = None
     declared: dict[str, Any] | None = None
     hash: str = ""
@@ -114,11 +114,11 @@ class Item:
         touched = {"added": effect.added, "moved": effect.moved, "cancelled": effect.cancelled}
         if self.sessions is None:
             return touched if any(touched.values()) else None
-        return {**self.sessions, **touched}
+        return {**_in_short(self.sessions), **touched}
 
 
-def in_short(found: Sessions) -> dict[str, Any]:
-    """What is shown of all sessions of an item: the rest of them would be kept for a whole term otherwise."""
+def _in_short(found: Sessions) -> dict[str, Any]:
+    """What a plan shows of an item's sessions."""
     return {
         "count": len(found.held),
         "first": f"{found.held[0].local:%Y-%m-%dT%H:%M}" if found.held else None,

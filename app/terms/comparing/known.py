@@ -8,13 +8,11 @@ from typing import Any, Protocol
 from app.recordings.document.document import RecordingDocument
 from app.resources.conflicts import Booked
 from app.terms.meetings.rows import Meeting
+from app.terms.meetings.sessions import Span
 from app.terms.meetings.times import Times
 
 ResourceKey = int | str
 """Kaltura's id of a resource; of one that nobody has seen there its system name, in lower case."""
-
-Span = tuple[datetime, datetime]
-"""A session: start and end, UTC."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The sessions of a meeting: its dates, what its calendars take away and add, put into the term's zone."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from app.recurrence.occurrences import place
@@ -24,14 +24,24 @@ class CampusDay:
 Calendars = Mapping[str, Sequence[CampusDay]]
 """The days of each calendar that a term names."""
 
+Span = tuple[datetime, datetime]
+"""A session's start and end, UTC."""
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One session: `local` is the wall-clock time that was asked for, `start` and `end` are UTC."""
+    """One session: `local` is the wall-clock time that was asked for."""
 
     local: datetime
-    start: datetime
-    end: datetime
+    span: Span
+
+    @property
+    def start(self) -> datetime:
+        return self.span[0]
+
+    @property
+    def end(self) -> datetime:
+        return self.span[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,23 @@ class Sessions:
     def ahead(self, now: datetime) -> list[Session]:
         """Those that have not begun. `now` is an instant."""
         return [session for session in self.held if session.start > now]
+
+
+@dataclass(frozen=True, slots=True)
+class Expanding:
+    """Expands meetings. A timetable has few patterns for many meetings: those with the same times and calendars share
+    their sessions, which a whole term would otherwise hold 20,000 times.
+    """
+
+    within: Frame
+    calendars: Calendars
+    _found: dict[tuple[Times | None, tuple[str, ...]], Sessions] = field(default_factory=dict)
+
+    def sessions(self, meeting: Meeting) -> Sessions:
+        pattern = (meeting.times, meeting.calendars)
+        if pattern not in self._found:
+            self._found[pattern] = sessions(meeting, self.within, self.calendars)
+        return self._found[pattern]
 
 
 def sessions(meeting: Meeting, within: Frame, calendars: Calendars) -> Sessions:
@@ -72,7 +99,7 @@ def sessions(meeting: Meeting, within: Frame, calendars: Calendars) -> Sessions:
         if anomaly:
             begins = start.astimezone(within.zone)
             notes.append(Note(anomaly, _about(anomaly, local, begins)))
-        held.append(Session(local, start, start + timedelta(minutes=meeting.times.minutes)))
+        held.append(Session(local, (start, start + timedelta(minutes=meeting.times.minutes))))
     return Sessions(tuple(held), tuple(sorted(excluded)), tuple(sorted(extra)), tuple(notes))
 
 

@@ -161,23 +161,23 @@ class Planner:
     def _keep(
         self, plan_id: str, reading: Reading, items: Sequence[Item], shown: dict[str, Any], status: PlanStatus
     ) -> None:
-        rows = [_row(plan_id, item) for item in items]
-        frozen = hashlib.sha256()
-        for row in rows:
-            frozen.update(json.dumps([row["shown"], row["work"]], sort_keys=True).encode())
         generated = reading.head.generated_at
         head = {
             "complete": reading.head.complete,
             "sections": len(reading.sections),
             "generated_at": generated and generated.isoformat(),
         }
-        values = {"status": status, "shown": shown, "head": head, "sha256": frozen.hexdigest()}
-        for first in range(0, len(rows), ROWS):  # in parts: nobody else's writing is to wait for all of them
+        frozen = hashlib.sha256()
+        for first in range(0, len(items), ROWS):  # in parts: nobody else's writing is to wait for all of them
+            rows = [_row(plan_id, item) for item in items[first : first + ROWS]]
+            for row in rows:
+                frozen.update(json.dumps([row["shown"], row["work"]], sort_keys=True).encode())
             with self.database.write() as session:
-                session.connection().execute(insert(_ITEM), rows[first : first + ROWS])
+                session.connection().execute(insert(_ITEM), rows)
+        values = {"status": status, "shown": shown, "head": head, "sha256": frozen.hexdigest()}
         with self.database.write() as session:
             session.execute(update(Plan).where(col(Plan.id) == plan_id).values(values))
-        log.info("planned", plan_id=plan_id, status=str(status), items=len(rows))
+        log.info("planned", plan_id=plan_id, status=str(status), items=len(items))
 
 
 def _row(plan_id: str, item: Item) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from app.recordings.whose import owned
 from app.resources.conflicts import Booked, known_bookings
 from app.resources.lookup import known_resources
 from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
-from app.terms.comparing.known import Documents, Known, Own, ResourceKey, Span, Standing
-from app.terms.meetings.sessions import Calendars, CampusDay
+from app.terms.comparing.known import Documents, Known, Own, ResourceKey, Standing
+from app.terms.meetings.sessions import Calendars, CampusDay, Span
 
 T = TypeVar("T")
 PORTION = 500
