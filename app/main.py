@@ -199,6 +199,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         settings.workers,
         lambda: Tools(kaltura.client(), database, server_zone),
         lambda tools: tools.kaltura.close(),
+        lambda: applier.chain_ended(),
     )
     mirror = Mirror(
         database,

@@ -31,12 +31,22 @@ AFTER_FAILURE = 2.0  # seconds of rest for a worker whose database does not answ
 
 
 class Workers(Generic[T]):
-    """`count` threads that run chains with `engine`. `tools` makes what one thread alone uses, `close` ends it."""
+    """`count` threads that run chains with `engine`. `tools` makes what one thread alone uses, `close` ends it; `ended`
+    is called after each chain that has ended here.
+    """
 
-    def __init__(self, engine: Engine[T], count: int, tools: Callable[[], T], close: Callable[[T], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine[T],
+        count: int,
+        tools: Callable[[], T],
+        close: Callable[[T], None],
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
         self._engine = engine
         self._tools = tools
         self._close = close
+        self._ended = ended
         self._running: dict[str, Claim] = {}  # by thread
         self._stop = threading.Event()
         self._news = threading.Condition()  # of the next two, or of the stop
@@ -170,6 +180,7 @@ class Workers(Generic[T]):
                     del self._running[threading.current_thread().name]
                 if over:
                     self._wake(claim.chain_id)
+                    self._ended()
                 if claim.freed_others:
                     self.nudge()
         finally:

@@ -35,7 +35,7 @@ from app.terms.models import Apply, ApplyStatus, Outcome, Plan, PlanItem
 log = structlog.get_logger(__name__)
 
 POLL = 1.0  # seconds between two looks for an apply
-PAUSE = 0.05  # seconds between two looks at its chains
+PAUSE = 0.2  # seconds between two looks at its chains: other processes run some of them, and those here tell their end
 LATELY = 1.0  # seconds for which what others were seen to do counts
 BESIDE = 0.25  # seconds between two beginnings beside others
 WAITERS = 8  # times as many chains as run at once may wait for Kaltura, or for a room
@@ -95,6 +95,11 @@ class Applier:
         self._begun_at = self._others_at = self._claim_at = -LATELY  # by `time.monotonic`
         self._mine, self._seen = set[str](), set[str]()  # applies, when they were claimed last
         self.thread = Background("terms", self._turn)
+
+    def chain_ended(self) -> None:
+        """A chain has ended here: it may have been one of a term, whose next one may begin."""
+        if self._mine:
+            self.thread.wake()
 
     def _turn(self) -> float:
         """Looks at what has begun, and begins more."""
