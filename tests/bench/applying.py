@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 
 from app.sandbox.simulator import Sandbox
+from app.terms.applying.applier import LATELY
 from tests.bench.terms import timetable
 from tests.processes import Program, start_service
 from tests.sandbox.kaltura import embedded
@@ -105,6 +106,7 @@ def rates() -> None:
         return time.perf_counter() - start
 
     def applies(first: int) -> float:
+        time.sleep(2 * LATELY)  # a term gives way to single documents, and to those of just now
         return seconds_of(client, begun(client, of_term[: first + ROUND], ROUND))
 
     with service(list(ROOMS.values())) as (_, client), ThreadPoolExecutor(AT_ONCE) as pool:

@@ -92,6 +92,7 @@ def test_whatever_is_lost_before_it_is_committed_is_done_again(
     died = list[tuple[str, int]]()
     monkeypatch.setattr(background, "AFTER_FAILURE", 0.01)
     for module, name, key in (
+        (carrying, "create", lambda _session, _store, _apply, item, *_, **__: ("begin", item.n)),
         (carrying, "begin", lambda _session, _store, _apply, item, *_: ("begin", item.n)),
         (carrying, "end", lambda _session, item, _chain: ("end", item.n)),
         (together, "begin", lambda _session, _store, _apply, items, *_: ("begin", items[0].n)),
@@ -118,6 +119,12 @@ def test_whatever_is_committed_without_anybody_knowing_is_not_done_again(
     done = registrar.apply(plan)
     assert len(died) >= every_kind.TO_DO
     all_is_done_once(registrar, done)
+
+
+def test_a_chain_that_ends_makes_the_next_item_begin(registrar: Registrar, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.terms.applying.applier.PAUSE", 600.0)
+    sections = [section(f"S{hour}", start=f"{hour:02}:00", end=f"{hour:02}:50") for hour in range(8, 14)]
+    assert registrar.apply(registrar.plan(sections))["counts"]["done"] == len(sections)
 
 
 # Kaltura is away

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -20,7 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainStatus
-from app.chains.store import AT_WORK, Store
+from app.chains.store import AT_WORK, Claim, Store
+from app.chains.worker import Workers
 from app.database.background import Background
 from app.database.database import Database
 from app.database.deadlocks import again_if_crossed
@@ -30,6 +32,7 @@ from app.kaltura.client import KalturaClient
 from app.notices.models import NoticeKind
 from app.notices.telling import tell
 from app.terms.applying import carrying, together
+from app.terms.comparing.items import Kind
 from app.terms.models import Apply, ApplyStatus, Outcome, Plan, PlanItem
 
 log = structlog.get_logger(__name__)
@@ -76,13 +79,13 @@ _NOT_DONE = (Outcome.STALE, Outcome.CONFLICT, Outcome.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What items are carried out with. `at_once`: chains of all applies together; `nudge` tells the workers of one."""
+    """What items are carried out with. `at_once`: chains of all applies together."""
 
     database: Database
     store: Store
     owner: str
     at_once: int
-    nudge: Callable[[], None]
+    workers: Workers[Any]
     client: Callable[[], KalturaClient]
     default_zone: str
     server_zone: ZoneInfo
@@ -219,10 +222,18 @@ class Applier:
 
     def _begin_one(self, apply: Apply, item: PlanItem) -> None:
         means = self._means
+        if item.kind != Kind.CREATE:
+            self._write(
+                apply,
+                [item],
+                lambda session, there: carrying.begin(session, means.store, apply, there[0], means.default_zone),
+            )
+            return
         draft = carrying.draft_of(means.database, item, apply.client, means.default_zone, means.server_zone)
+        claim = means.workers.spare
 
-        def act(session: Session, there: Sequence[PlanItem]) -> None:
-            carrying.begin(session, means.store, apply, there[0], draft, means.default_zone)
+        def act(session: Session, there: Sequence[PlanItem]) -> Claim | None:
+            return carrying.create(session, means.store, apply, there[0], draft, claim=claim)
 
         self._write(apply, [item], act)
 
@@ -237,16 +248,21 @@ class Applier:
         self._write(apply, items, act)
 
     def _write(
-        self, apply: Apply, items: Sequence[PlanItem], act: Callable[[Session, Sequence[PlanItem]], None]
+        self, apply: Apply, items: Sequence[PlanItem], act: Callable[[Session, Sequence[PlanItem]], Claim | None]
     ) -> None:
-        def once() -> None:
-            with self._database.write(apply.client) as session:
-                if there := self._still(session, apply, items):
-                    act(session, there)
+        """Begins the items in one transaction, and then a chain that is claimed already, or any worker."""
 
-        again_if_crossed(once)
+        def once() -> Claim | None:
+            with self._database.write(apply.client) as session:
+                there = self._still(session, apply, items)
+                return act(session, there) if there else None
+
+        claim = again_if_crossed(once)
         self._begun_at = time.monotonic()
-        self._means.nudge()
+        if claim is not None:
+            self._means.workers.run_claimed(claim)
+        else:
+            self._means.workers.nudge()
 
     @contextmanager
     def _refusals(self, items: Sequence[PlanItem]) -> Iterator[None]:

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlmodel import Session, col
 
 from app.chains.models import Chain, ChainStatus
-from app.chains.store import Store
+from app.chains.store import Claim, Store
 from app.database.database import Database
 from app.database.types import new_id, utc_now
 from app.http.errors import (
@@ -38,26 +38,30 @@ STALE = (NotFound.code, ChainRunning.code, NotChangeable.code, ReferenceInUse.co
 CONFLICTS = (ScheduleConflict.code, BatchRefused.code)
 
 
-def draft_of(database: Database, item: PlanItem, client: str, default_zone: str, server_zone: ZoneInfo) -> Draft | None:
+def draft_of(database: Database, item: PlanItem, client: str, default_zone: str, server_zone: ZoneInfo) -> Draft:
     """What a new recording comes to, worked out before a transaction begins. Raises RequestValidationError."""
-    if item.kind != Kind.CREATE or item.work is None:
-        return None
-    document = requests.read_document(item.work["document"])
+    document = requests.read_document((item.work or {})["document"])
     with database.read() as session:
         campus = newest(session, document)
     return drafts.draft(client, document, default_zone, server_zone, campus)
 
 
-def begin(session: Session, store: Store, apply: Apply, item: PlanItem, draft: Draft | None, default_zone: str) -> None:
-    """Begins an item by itself; it has its outcome if no chain is needed. Raises Stale, Problem."""
+def create(session: Session, store: Store, apply: Apply, item: PlanItem, draft: Draft, *, claim: bool) -> Claim | None:
+    """Begins an item that is a new recording. With `claim`, its chain is this process's: to be run after the commit.
+
+    Raises Stale, Problem.
+    """
+    accepted = accept_document(session, store, draft, None, claim=claim)
+    if not accepted.recording_created and _is_kept(session, accepted.recording_id):
+        raise Stale
+    _keep(session, apply, item, accepted.recording_id, adopted=not accepted.recording_created)
+    note_begun(session, item, accepted)
+    return accepted.claim
+
+
+def begin(session: Session, store: Store, apply: Apply, item: PlanItem, default_zone: str) -> None:
+    """Begins an item that is no new recording; it has its outcome if no chain is needed. Raises Stale, Problem."""
     work = item.work or {}
-    if draft is not None:
-        accepted = accept_document(session, store, draft, None)
-        if not accepted.recording_created and _is_kept(session, accepted.recording_id):
-            raise Stale
-        _keep(session, apply, item, accepted.recording_id, adopted=not accepted.recording_created)
-        note_begun(session, item, accepted)
-        return
     recording = unchanged(session, store, item)
     if item.kind == Kind.CANCEL:
         accepted = requests.cancel(session, store, recording)
