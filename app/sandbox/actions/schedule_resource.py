@@ -83,11 +83,12 @@ def get(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
 
 def list_(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
     given: Given | None = arguments["filter"]
-    found = [
-        _read(body)
-        for body in call.store.bodies("SELECT body FROM resources WHERE partner = ? ORDER BY id", (call.partner,))
-        if given is None or _matches(body, given)
-    ]
+    name = (given.get("systemNameEqual") if given else None) or None
+    bodies = call.store.bodies(
+        "SELECT body FROM resources WHERE partner = ? AND (? IS NULL OR system_name = ?) ORDER BY id",
+        (call.partner, name, name and name.casefold()),
+    )
+    found = [_read(body) for body in bodies if given is None or _matches(body, given)]
     for key, descending in reversed(order_keys(given.get("orderBy") if given else None, ORDERS)):
         found.sort(key=lambda body: body.get(key, ""), reverse=descending)
     return profiled(listed(page_of(found, arguments["pager"]), len(found), "ScheduleResource"), arguments)

@@ -38,36 +38,40 @@ CREATE TABLE entries (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, partner INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE TABLE entry_index (
     number INTEGER PRIMARY KEY, partner INTEGER NOT NULL, reference TEXT, status INTEGER NOT NULL);
-CREATE INDEX entry_reference ON entry_index (reference);
 CREATE TABLE categories (
     id INTEGER PRIMARY KEY AUTOINCREMENT, partner INTEGER NOT NULL, full_name TEXT NOT NULL, body TEXT NOT NULL);
-CREATE INDEX category_name ON categories (full_name);
 CREATE TABLE category_entries (
     category INTEGER, entry TEXT, partner INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (category, entry));
-CREATE INDEX category_entries_entry ON category_entries (entry);
 CREATE TABLE resources (
     id INTEGER PRIMARY KEY AUTOINCREMENT, partner INTEGER NOT NULL, type TEXT NOT NULL, parent INTEGER,
     system_name TEXT, body TEXT NOT NULL);
 CREATE TABLE events ({EVENT_COLUMNS.format(autoincrement="AUTOINCREMENT")}, body TEXT NOT NULL);
-CREATE INDEX event_parent ON events (parent);
-CREATE INDEX event_type ON events (type, partner);
 CREATE TABLE event_index ({EVENT_COLUMNS.format(autoincrement="")});
-CREATE INDEX indexed_parent ON event_index (parent);
-CREATE INDEX indexed_start ON event_index (start);
-CREATE INDEX indexed_reference ON event_index (reference);
-CREATE INDEX indexed_template ON event_index (template);
 CREATE TABLE index_resources (
     resource INTEGER, event INTEGER, parent INTEGER, PRIMARY KEY (resource, event)) WITHOUT ROWID;
-CREATE INDEX index_resources_event ON index_resources (event);
 CREATE TABLE event_resources (
     number INTEGER PRIMARY KEY AUTOINCREMENT, event INTEGER NOT NULL, resource INTEGER NOT NULL,
     partner INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (event, resource));
 CREATE TABLE pending (saved REAL NOT NULL, kind TEXT NOT NULL, id INTEGER NOT NULL);
-CREATE INDEX pending_saved ON pending (saved);
 CREATE TABLE never_indexed (kind TEXT, id INTEGER, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE TABLE never_listed (event INTEGER, resource INTEGER, PRIMARY KEY (event, resource)) WITHOUT ROWID;
 CREATE TABLE ended_sessions (ks TEXT PRIMARY KEY) WITHOUT ROWID;
 """
+INDEXES = {
+    "entry_reference": "entry_index (reference)",
+    "category_name": "categories (full_name)",
+    "category_entries_entry": "category_entries (entry)",
+    "event_parent": "events (parent)",
+    "event_type": "events (type, partner)",
+    "indexed_parent": "event_index (parent)",
+    "indexed_type": "event_index (type, status)",
+    "indexed_start": "event_index (start)",
+    "indexed_created": "event_index (created)",
+    "indexed_reference": "event_index (reference)",
+    "indexed_template": "event_index (template)",
+    "index_resources_event": "index_resources (event)",
+    "pending_saved": "pending (saved)",
+}
 TABLES = (
     *("meta", "partners", "users", "app_tokens", "ended_sessions"),
     *("pending", "never_indexed", "never_listed"),
@@ -119,6 +123,8 @@ class Store:
                 for statement in SCHEMA.split(";"):
                     self.run(statement)
                 self.run(f"PRAGMA user_version = {VERSION}")
+            for name, columns in INDEXES.items():  # a file of an older program may lack some
+                self.run(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}")
 
     def close(self) -> None:
         self.connection.close()
