@@ -61,7 +61,11 @@ def _from_epoch(value: object) -> object:
 
 
 def _clean(value: object) -> object:
-    return _UNSTORABLE.sub("", value) if isinstance(value, str) else value
+    if (
+        not isinstance(value, str) or value.isprintable()
+    ):  # nearly all: a list of a term's events has thousands of texts
+        return value
+    return _UNSTORABLE.sub("", value)
 
 
 def _clean_or_none(value: object) -> object:

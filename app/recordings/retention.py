@@ -66,7 +66,10 @@ def forget_failed(session: Session, client: str, reference_id: str | None) -> No
         col(Recording.reference_id) == reference_id,
         col(Recording.status) == RecordingStatus.FAILED,
     )
-    _forget(session, list(session.execute(select(col(Recording.id)).where(*failed)).scalars()), *failed)
+    found = list(session.execute(select(col(Recording.id)).where(*failed)).scalars())
+    if not found:
+        return
+    _forget(session, found, *failed)
     session.execute(update(Recording).where(*failed, col(Recording.listed)).values(listed=False))
 
 

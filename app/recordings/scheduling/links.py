@@ -206,14 +206,14 @@ class Expected(NamedTuple):
 
 def _expected(context: Ctx) -> dict[int, Expected]:
     """What the resources' lists must show, by the occurrence's event id."""
-    made = {
-        event_id: Expected(context.results["events"][number], start, end, event_resource(context, number))
-        for number, occurrences in context.results.get("occurrences", {}).items()
+    made = dict[int, Expected]()
+    for number, occurrences in context.results.get("occurrences", {}).items():
+        linked, where = context.results["events"][number], event_resource(context, number)
         for (event_id, start, end), (*_, is_wanted) in zip(
             occurrences, planned(context)[number]["occurrences"], strict=True
-        )
-        if is_wanted
-    }
+        ):
+            if is_wanted:
+                made[event_id] = Expected(linked, start, end, where)
     return made | _unlisted(context)
 
 

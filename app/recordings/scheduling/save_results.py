@@ -109,10 +109,11 @@ def save_links(session: Session, context: Ctx) -> None:
         for *_, occurrence_id, wanted in event["occurrences"]
         if wanted
     }
+    here = chain_resource(context)
     rows = [
         {
             "of": occurrence_id,
-            "new_resource_id": chain_resource(context),
+            "new_resource_id": here,
             "new_event_id": place["event_id"],
             "new_series_id": place["series_id"],
             "new_status": OccurrenceStatus.SCHEDULED if occurrence_id in stay else OccurrenceStatus.EXCLUDED,

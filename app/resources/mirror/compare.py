@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.kaltura.types import Event
@@ -23,6 +23,19 @@ from app.recurrence.occurrences import zone
 from app.recurrence.server import agrees
 from app.resources.models import Booking, Occurrence, OccurrenceStatus
 from app.resources.references import recording_of
+
+
+class Row(NamedTuple):
+    """An occurrence on the resource, as SQL has it. A look at a room reads all of its rows, and changes few."""
+
+    id: str
+    booking_id: str
+    start: datetime
+    end: datetime
+    status: str
+    event_id: int | None
+    series_id: int | None
+    slot: date | None
 
 
 class DriftKind(StrEnum):
@@ -63,7 +76,7 @@ class Plan:
 
 
 def split(
-    events: Iterable[Event], own: Iterable[Occurrence], busy: Collection[str]
+    events: Iterable[Event], own: Iterable[Row], busy: Collection[str]
 ) -> tuple[dict[str, list[Event]], list[Event]]:
     """Lectern's own events by recording, and everyone else's. Those of `busy` recordings are in neither.
 
@@ -91,7 +104,7 @@ def split(
 
 
 def differences(
-    own: Iterable[Occurrence],
+    own: Iterable[Row],
     events: Mapping[str, Sequence[Event]],
     zones: Mapping[str, ZoneInfo],
     server: ZoneInfo,
@@ -103,7 +116,7 @@ def differences(
     `zones` are the bookings', `server` is that of Kaltura's server, which has occurrences in its repeated hour wider.
     `unlisted` are ids of events that the resource's list leaves out.
     """
-    rows: dict[str, list[Occurrence]] = defaultdict(list)
+    rows: dict[str, list[Row]] = defaultdict(list)
     for row in own:
         rows[row.booking_id].append(row)
     return [
@@ -114,7 +127,7 @@ def differences(
 
 
 def _differences(
-    rows: Sequence[Occurrence],
+    rows: Sequence[Row],
     events: Sequence[Event],
     where: ZoneInfo,
     server: ZoneInfo,
@@ -151,7 +164,7 @@ def _differences(
             yield Difference(DriftKind.EXTRA, booking_id, unwanted.get(event.id), event)
 
 
-def _instead(row: Occurrence, events: Iterable[Event], where: ZoneInfo, server: ZoneInfo) -> Event | None:
+def _instead(row: Row, events: Iterable[Event], where: ZoneInfo, server: ZoneInfo) -> Event | None:
     """The event that took an occurrence's place: at its very time, else on its day."""
     slot = row.slot or row.start.astimezone(where).date()
     at_its_time = {event.id for event in events if agrees(_times(event), _times(row), server)}
@@ -159,7 +172,7 @@ def _instead(row: Occurrence, events: Iterable[Event], where: ZoneInfo, server: 
     return min(candidates, key=lambda event: (event.id not in at_its_time, event.start), default=None)
 
 
-def _times(of: Event | Occurrence) -> tuple[datetime, datetime]:
+def _times(of: Event | Row) -> tuple[datetime, datetime]:
     return of.start, of.end
 
 
@@ -172,7 +185,7 @@ def _day(event: Event, where: ZoneInfo) -> date:
 
 def follow(
     resource_id: int,
-    rows: Sequence[Occurrence],
+    rows: Sequence[Row],
     events: Iterable[Event],
     default: ZoneInfo,
     unsure: Collection[str] = (),
@@ -215,18 +228,16 @@ def _free(uid: str, used: Collection[str]) -> str:
     return next(one for one in (uid, *(f"{uid}_{number}" for number in range(1, len(used) + 1))) if one not in used)
 
 
-def _matched(
-    rows: Sequence[Occurrence], events: Iterable[Event], default: ZoneInfo
-) -> list[tuple[Event, Occurrence | None]]:
+def _matched(rows: Sequence[Row], events: Iterable[Event], default: ZoneInfo) -> list[tuple[Event, Row | None]]:
     """Each event with its row: the one with its id, else one of its series and slot that has lost its event."""
     ordered = sorted(events, key=lambda event: (event.start, event.id))
     by_event = {row.event_id: row for row in rows}
     there = {event.id for event in ordered}
-    free: dict[tuple[int | None, date | None], list[Occurrence]] = defaultdict(list)
+    free: dict[tuple[int | None, date | None], list[Row]] = defaultdict(list)
     for old in sorted(rows, key=lambda row: (row.start, row.id), reverse=True):
         if old.event_id not in there and old.series_id is not None:
             free[old.series_id, old.slot].append(old)
-    found: list[tuple[Event, Occurrence | None]] = []
+    found: list[tuple[Event, Row | None]] = []
     for event in ordered:
         row = by_event.get(event.id)
         if row is None and (waiting := free.get((event.parent_id, _day(event, _zone(event, default))))):

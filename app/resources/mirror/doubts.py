@@ -23,7 +23,8 @@ from app.kaltura.answers import Listed
 from app.kaltura.calls import PAGE_SIZE
 from app.kaltura.client import KalturaClient
 from app.kaltura.types import OCCURRENCE, SERIES, SINGLE, Event
-from app.resources.models import Occurrence, OccurrenceStatus
+from app.resources.mirror.compare import Row
+from app.resources.models import OccurrenceStatus
 
 LOOKS, LONG = 4, 20.0  # odd lists that are not believed, and for how many seconds at least
 MOST_ASKED = 4 * PAGE_SIZE  # occurrences, the next ones, that are asked for in one look; the others wait for theirs
@@ -54,7 +55,7 @@ class Seen:
 def look_closer(
     client: KalturaClient,
     resource_id: int,
-    rows: Iterable[Occurrence],
+    rows: Iterable[Row],
     listed: Listed[Event],
     now: datetime,
     looked: datetime | None,

@@ -110,7 +110,9 @@ _LOCK = (
     .with_for_update()
 )
 _BOOKED = (
-    select(Occurrence, col(Booking.source), col(Booking.time_zone))
+    select(
+        col(Booking.source), col(Booking.time_zone), *(col(getattr(Occurrence, name)) for name in compare.Row._fields)
+    )
     .join(Booking, col(Booking.id) == col(Occurrence.booking_id))
     .where(
         col(Occurrence.resource_id) == bindparam("of"),
@@ -343,14 +345,19 @@ def _recordings(events: Iterable[Event]) -> set[str]:
 
 def _rows(
     session: Session, resource_id: int, now: datetime
-) -> tuple[list[Occurrence], list[Occurrence], dict[str, ZoneInfo]]:
+) -> tuple[list[compare.Row], list[compare.Row], dict[str, ZoneInfo]]:
     """The resource's occurrences: Lectern's own that may not be over in Kaltura, in any state; those of others;
     bookings' zones.
     """
-    rows = session.execute(_BOOKED, {"of": resource_id, "since": now - BEFORE - LONGEST_REPEAT}).all()
-    own = [row for row, source, _ in rows if source == "lectern"]
-    others = [row for row, source, _ in rows if source != "lectern"]
-    return own, others, {row.booking_id: zone(name) for row, _, name in rows}
+    own, others, zones = list[compare.Row](), list[compare.Row](), dict[str, ZoneInfo]()
+    for source, zone_name, *values in session.execute(
+        _BOOKED, {"of": resource_id, "since": now - BEFORE - LONGEST_REPEAT}
+    ):
+        row = compare.Row(*values)
+        (own if source == "lectern" else others).append(row)
+        if row.booking_id not in zones:
+            zones[row.booking_id] = zone(zone_name)
+    return own, others, zones
 
 
 def _write(session: Session, plan: compare.Plan) -> None:
