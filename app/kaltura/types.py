@@ -69,7 +69,9 @@ def _clean(value: object) -> object:
 
 
 def _clean_or_none(value: object) -> object:
-    return _clean(value) or None if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return (value if value.isprintable() else _UNSTORABLE.sub("", value)) or None
 
 
 def _numbers(value: object) -> object:
