@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 
 FILE = Path(__file__).with_suffix(".txt")
 NOTED = QUICK = 0.2  # seconds: what takes longer is not for `make quick`
-USUAL = 0.7  # and what takes longer than this, not for `make test`
+USUAL = 0.6  # and what takes longer than this, not for `make test`
 
 
 def name_of(nodeid: str, kind: str | None) -> str:

@@ -61,17 +61,12 @@ def _from_epoch(value: object) -> object:
 
 
 def _clean(value: object) -> object:
-    if (
-        not isinstance(value, str) or value.isprintable()
-    ):  # nearly all: a list of a term's events has thousands of texts
-        return value
-    return _UNSTORABLE.sub("", value)
+    """Nearly all of the thousands of texts in a resource's list are printable, which is quick to see."""
+    return value if not isinstance(value, str) or value.isprintable() else _UNSTORABLE.sub("", value)
 
 
 def _clean_or_none(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return (value if value.isprintable() else _UNSTORABLE.sub("", value)) or None
+    return _clean(value) or None if isinstance(value, str) else value
 
 
 def _numbers(value: object) -> object:

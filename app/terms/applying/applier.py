@@ -222,18 +222,15 @@ class Applier:
 
     def _begin_one(self, apply: Apply, item: PlanItem) -> None:
         means = self._means
-        if item.kind != Kind.CREATE:
-            self._write(
-                apply,
-                [item],
-                lambda session, there: carrying.begin(session, means.store, apply, there[0], means.default_zone),
-            )
-            return
-        draft = carrying.draft_of(means.database, item, apply.client, means.default_zone, means.server_zone)
+        zones = means.default_zone, means.server_zone
+        draft = carrying.draft_of(means.database, item, apply.client, *zones) if item.kind == Kind.CREATE else None
         claim = means.workers.spare
 
         def act(session: Session, there: Sequence[PlanItem]) -> Claim | None:
-            return carrying.create(session, means.store, apply, there[0], draft, claim=claim)
+            if draft is not None:
+                return carrying.create(session, means.store, apply, there[0], draft, claim=claim)
+            carrying.begin(session, means.store, apply, there[0], means.default_zone)
+            return None
 
         self._write(apply, [item], act)
 
