@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import date, timedelta
 from functools import wraps
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from app.chains.models import ChainStatus
+from app.chains.store import Claim
+from app.chains.worker import Workers
 from app.database import background
 from app.main import create_app
 from app.sandbox.simulator import Sandbox
@@ -121,10 +125,48 @@ def test_whatever_is_committed_without_anybody_knowing_is_not_done_again(
     all_is_done_once(registrar, done)
 
 
+@pytest.mark.both_databases
+def test_a_chain_that_was_claimed_as_it_was_made_and_never_run_is_taken_over(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the process had died right after the commit, before it handed the chain to a worker."""
+    lost = list[Claim]()
+    hand_over = Workers.run_claimed
+
+    def lose_the_first(workers: Workers[Any], claim: Claim) -> None:
+        if lost:
+            hand_over(workers, claim)
+        else:
+            lost.append(claim)
+
+    monkeypatch.setattr(Workers, "run_claimed", lose_the_first)
+    with campus(tmp_path, database_url=database_url, pauses=IMPATIENT, lease_seconds=2) as registrar:
+        registrar.set()
+        sections = [section(f"S{hour}", start=f"{hour:02}:00", end=f"{hour:02}:50") for hour in range(8, 12)]
+        assert registrar.apply(registrar.plan(sections))["counts"]["done"] == len(sections)
+        assert lost
+        nothing_twice(registrar.service)
+
+
 def test_a_chain_that_ends_makes_the_next_item_begin(registrar: Registrar, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.terms.applying.applier.PAUSE", 600.0)
     sections = [section(f"S{hour}", start=f"{hour:02}:00", end=f"{hour:02}:50") for hour in range(8, 14)]
     assert registrar.apply(registrar.plan(sections))["counts"]["done"] == len(sections)
+
+
+def test_when_an_apply_is_over_other_chains_wake_nobody(registrar: Registrar, monkeypatch: pytest.MonkeyPatch) -> None:
+    registrar.applied([section("S8")])
+    woken = list[None]()
+    applier = registrar.service.app.state.terms.applier
+    monkeypatch.setattr(applier.thread, "wake", lambda: woken.append(None))
+    days = (date(2027, 2, 1) + timedelta(days) for days in count())
+
+    def is_quiet() -> bool:
+        before = len(woken)
+        registrar.service.made(every_kind.mine(TERM["rooms"]) | {"start": f"{next(days)}T20:00:00", "recurrence": None})
+        return len(woken) == before
+
+    eventually(is_quiet)
 
 
 # Kaltura is away

@@ -83,10 +83,10 @@ def get(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
 
 def list_(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
     given: Given | None = arguments["filter"]
-    name = (given.get("systemNameEqual") if given else None) or None
+    name = str((given and given.get("systemNameEqual")) or "").casefold()  # most lists ask for one, of thousands
     bodies = call.store.bodies(
-        "SELECT body FROM resources WHERE partner = ? AND (? IS NULL OR system_name = ?) ORDER BY id",
-        (call.partner, name, name and name.casefold()),
+        "SELECT body FROM resources WHERE partner = ? AND (? = '' OR system_name = ?) ORDER BY id",
+        (call.partner, name, name),
     )
     found = [_read(body) for body in bodies if given is None or _matches(body, given)]
     for key, descending in reversed(order_keys(given.get("orderBy") if given else None, ORDERS)):

@@ -125,7 +125,8 @@ class Applier:
                 self._mine = set(session.connection().execute(_CLAIM, by).scalars())
             self._claim_at = time.monotonic() + min(POLL, self._means.store.lease / 3)
         self._seen = there
-        return sorted(self._mine & there)
+        self._mine &= there
+        return sorted(self._mine)
 
     # --- what has begun -------------------------------------------------------------------------------------
 

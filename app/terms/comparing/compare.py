@@ -23,7 +23,8 @@ from app.terms.comparing.matching import match, rekeyed
 from app.terms.meetings.document import document
 from app.terms.meetings.frame import Frame
 from app.terms.meetings.rows import Meeting, Note, Reading
-from app.terms.meetings.sessions import Calendars, Expanding, Session, Span, skip_of
+from app.terms.meetings.sessions import Calendars, Session, Sessions, Span, sessions, skip_of
+from app.terms.meetings.times import Times
 
 OVER = (RecordingStatus.CANCELLED, RecordingStatus.CANCELLING)
 NOT_THERE = ("no_room", "no_time")  # a value that the export may have again tomorrow: as if it were missing
@@ -47,10 +48,7 @@ class Comparison:
     _references: set[str] = field(default_factory=set)
     _counts: Counter[str | None] = field(default_factory=Counter)
     _taken: set[str] = field(default_factory=set)
-    _expanding: Expanding = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._expanding = Expanding(self.within, self.calendars)
+    _sessions: dict[tuple[Times | None, tuple[str, ...]], Sessions] = field(default_factory=dict)
 
     def items(self) -> list[Item]:
         """In the order of the declaration, then what cannot be read, then what nobody declared. Each has its `n`."""
@@ -153,12 +151,19 @@ class Comparison:
             return item
         ahead: list[Session] | None = None
         if found.touches(TIMES):
-            held = self._expanding.sessions(meeting)
-            item.sessions, ahead = held, held.ahead(self.now)
+            item.sessions = held = self._held(meeting)
+            ahead = held.ahead(self.now)
             if not ahead:
                 return self._ended(meeting, known, skip_of(held, self.within) or "past")
         item.effect = self._effect(ahead, found.document["resource"], self._standing.get(known.recording_id, ()))
         return item
+
+    def _held(self, meeting: Meeting) -> Sessions:
+        """A timetable has few patterns: meetings with the same times and calendars share their sessions."""
+        pattern = (meeting.times, meeting.calendars)
+        if pattern not in self._sessions:
+            self._sessions[pattern] = sessions(meeting, self.within, self.calendars)
+        return self._sessions[pattern]
 
     def _document(self, meeting: Meeting) -> dict[str, Any]:
         """Raises pydantic's ValidationError."""
@@ -215,7 +220,7 @@ class Comparison:
             return _refused(item, error)
         if own := self._adopted(meeting, item.declared):
             return own
-        found = self._expanding.sessions(meeting)
+        found = self._held(meeting)
         if reason := skip_of(found, self.within):
             return self._skipped(meeting, reason)
         item.sessions = found

@@ -1,7 +1,7 @@
 """The sessions of a meeting: its dates, what its calendars take away and add, put into the term's zone."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from app.recurrence.occurrences import place
@@ -56,23 +56,6 @@ class Sessions:
     def ahead(self, now: datetime) -> list[Session]:
         """Those that have not begun. `now` is an instant."""
         return [session for session in self.held if session.start > now]
-
-
-@dataclass(frozen=True, slots=True)
-class Expanding:
-    """Expands meetings. A timetable has few patterns for many meetings: those with the same times and calendars share
-    their sessions, which a whole term would otherwise hold 20,000 times.
-    """
-
-    within: Frame
-    calendars: Calendars
-    _found: dict[tuple[Times | None, tuple[str, ...]], Sessions] = field(default_factory=dict)
-
-    def sessions(self, meeting: Meeting) -> Sessions:
-        pattern = (meeting.times, meeting.calendars)
-        if pattern not in self._found:
-            self._found[pattern] = sessions(meeting, self.within, self.calendars)
-        return self._found[pattern]
 
 
 def sessions(meeting: Meeting, within: Frame, calendars: Calendars) -> Sessions:
