@@ -202,6 +202,7 @@ class Keys:
         self._seen = NOTHING  # the number of the latest change
         self._used = set[str]()  # the ids of keys, since it was last written
         self._write_at = 0.0  # by this machine's own seconds
+        self._looking = threading.Lock()  # a look that began earlier must not undo what a later one has learned
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="keys", daemon=True)
         if not self._given and not self._may_be_open and not _may_have_keys(database):
@@ -232,19 +233,19 @@ class Keys:
 
     def look(self) -> None:
         """Learns what has changed; everything, if the database counts from anew, as after a backup was put back."""
-        with self._database.read() as session:
+        with self._looking, self._database.read() as session:
             latest = last(session, CHANGES)
             if latest == self._seen:
                 return
             since = self._seen if latest > self._seen else NOTHING
             rows = session.connection().execute(_CHANGED, {"since": since}).all()
-        made = {} if since == NOTHING else dict(self._made)
-        for row in rows:
-            made.pop(row.id, None)
-            if row.revoked_at is None:
-                made[row.id] = row.digest.encode(), _client(row.id, row.name, row.scopes, row.resources)
-        self._made, self._seen = made, latest
-        self._is_open = self._may_be_open and not self._given and since == NOTHING and not rows
+            made = {} if since == NOTHING else dict(self._made)
+            for row in rows:
+                made.pop(row.id, None)
+                if row.revoked_at is None:
+                    made[row.id] = row.digest.encode(), _client(row.id, row.name, row.scopes, row.resources)
+            self._made, self._seen = made, latest
+            self._is_open = self._may_be_open and not self._given and since == NOTHING and not rows
 
     def write_used(self) -> None:
         """Writes which keys were used since it was last written; of what cannot be written nothing is forgotten."""

@@ -1,16 +1,17 @@
 """Thousands of keys cost nothing: a process reads those that have changed since it last looked."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, event, insert, text, update
 from sqlalchemy.exc import OperationalError
-from sqlmodel import SQLModel
+from sqlmodel import Session, SQLModel
 
 from app.access import keys
 from app.access.keys import ApiKey, Keys
-from app.database.counters import Counter
+from app.database.counters import Counter, last
 from app.database.database import Database
 from app.database.types import utc_now
 from tests.service import settings
@@ -89,6 +90,32 @@ def test_what_two_make_at_once_is_seen_whichever_ends_first(database: Database, 
     quick()
     known.look()
     assert known.count == 2
+
+
+def test_a_look_that_began_earlier_undoes_nothing(
+    database: Database, known: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def slow(session: Session, name: str) -> int:
+        number = last(session, name)
+        if not begun.is_set():
+            begun.set()
+            goes_on.wait(10.0)
+        return number
+
+    monkeypatch.setattr(keys, "last", slow)
+    looks = [threading.Thread(target=known.look) for _ in range(2)]
+    looks[0].start()
+    assert begun.wait(10.0)
+    _, key = made(database)
+    looks[1].start()
+    looks[1].join(0.3)  # it may wait for the first one
+    goes_on.set()
+    for look in looks:
+        look.join()
+    assert known.owner(key)
+    assert not known.is_open
 
 
 def test_after_a_backup_was_put_back_all_are_read_anew(database: Database, known: Keys) -> None:
