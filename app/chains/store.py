@@ -38,6 +38,7 @@ from app.chains import lanes
 from app.chains.models import Chain, ChainState, ChainStatus, StepState
 from app.chains.parties import may_stop
 from app.database.database import Database
+from app.database.rows import insert_rows, update_rows
 from app.database.types import database_now, new_id, utc_now
 
 _CHAIN, _STEP = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step"))
@@ -81,14 +82,8 @@ _RENEW = (
 _PLANNED = ("chain_id", "position", "name", "status")
 _GIVEN = ("id", "subject", "operation", "status", "input", "created_at")
 _SAVED = (
-    *("status", "attempts", "failures", "calls", "error"),
+    *("chain_id", "position", "status", "attempts", "failures", "calls", "error"),
     *("started_at", "finished_at", "next_attempt_at"),
-)
-_PLAN = insert(_STEP)
-_SAVE = (
-    update(_STEP)
-    .where(_STEP.c.chain_id == bindparam("of"), _STEP.c.position == bindparam("at"))
-    .values({name: bindparam(f"new_{name}") for name in _SAVED})
 )
 _BEFORE = _CHAIN.alias("before")
 _CREATE = insert(_CHAIN).values(
@@ -200,7 +195,7 @@ class Store:
     def _insert(self, session: Session, chain: ChainState, rows: Sequence[StepState], **owned: Any) -> None:
         connection, since = session.connection(), {"updated_at": chain.created_at, "of": chain.subject}
         connection.execute(_CREATE, {**{name: getattr(chain, name) for name in _GIVEN}, **since, **owned})
-        connection.execute(_PLAN, [_values(row, _PLANNED) for row in rows])
+        insert_rows(connection, _STEP, [_values(row, _PLANNED) for row in rows])
 
     def load(self, claim: Claim) -> Loaded:
         """The chain and its steps as they are in the database; without a query right after `create_claimed`."""
@@ -261,8 +256,8 @@ class Store:
             if changes:
                 self.change(session, claim, **changes)
             yield session
-            if rows:
-                session.connection().execute(_SAVE, [_new_values(row) for row in rows])
+            saved = [_values(row, _SAVED) for row in rows]
+            update_rows(session.connection(), _STEP, saved, chain_id=claim.chain_id)
         claim.saved_at = time.monotonic()
         claim.valid_until = begun + self.lease
 
@@ -333,11 +328,6 @@ def _new(subject: str, operation: str, steps: Sequence[str], given: Mapping[str,
 
 def _values(row: StepState, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
-
-
-def _new_values(row: StepState) -> dict[str, Any]:
-    saved = {f"new_{name}": getattr(row, name) for name in _SAVED}
-    return {"of": row.chain_id, "at": row.position, **saved}
 
 
 def steps_of(session: Session, chain_ids: Iterable[str]) -> Mapping[str, list[StepState]]:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainStatus
 from app.chains.store import Claim, Store, latest_chains
+from app.database.rows import insert_rows
 from app.database.types import utc_now
 from app.http.errors import IdempotencyKeyReused, NotFound, NothingToResume, ReferenceInUse
 from app.notices.models import NoticeKind
@@ -95,8 +96,7 @@ def add_recording(session: Session, draft: Draft) -> None:
     ensure_ahead(draft.schedule, utc_now())
     forget_failed(session, draft.client, draft.document.reference_id)
     for table, rows in draft.rows:
-        if rows:
-            session.connection().execute(insert(table), rows)
+        insert_rows(session.connection(), table, rows)
 
 
 def _make(session: Session, store: Store, draft: Draft, claim: bool) -> Accepted:

@@ -5,9 +5,10 @@ Its statements run for every recording and are built once: building one costs mo
 
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlmodel import Session, SQLModel
 
+from app.database.rows import insert_rows, update_rows
 from app.database.types import utc_now
 from app.recordings.scheduling.context import Ctx, chain_resource, left_out, planned
 from app.resources.lookup import remember
@@ -56,7 +57,6 @@ _FORGET_EVENTS = delete(_EVENT).where(
     _EVENT.c.recording_id == bindparam("of"), _EVENT.c.number.in_(bindparam("numbers", expanding=True))
 )
 
-_SAVE_EVENT = insert(_EVENT)
 _LEAVE_OUT = (
     update(_OCCURRENCE)
     .where(_OCCURRENCE.c.id == bindparam("of"))
@@ -73,11 +73,6 @@ _EXTENT = (
             for name, of, column in (("first_start", func.min, "start"), ("last_end", func.max, "end"))
         }
     )
-)
-_SAVE_LINK = (
-    update(_OCCURRENCE)
-    .where(_OCCURRENCE.c.id == bindparam("of"))
-    .values({name: bindparam(f"new_{name}") for name in ("resource_id", "event_id", "series_id", "status")})
 )
 
 
@@ -97,8 +92,7 @@ def save_events(session: Session, context: Ctx) -> None:
         }
         for number, event_id in context.results["events"].items()
     ]
-    if rows:
-        session.connection().execute(_SAVE_EVENT, rows)
+    insert_rows(session.connection(), _EVENT, rows)
 
 
 def save_links(session: Session, context: Ctx) -> None:
@@ -112,16 +106,13 @@ def save_links(session: Session, context: Ctx) -> None:
     here = chain_resource(context)
     rows = [
         {
-            "of": occurrence_id,
-            "new_resource_id": here,
-            "new_event_id": place["event_id"],
-            "new_series_id": place["series_id"],
-            "new_status": OccurrenceStatus.SCHEDULED if occurrence_id in stay else OccurrenceStatus.EXCLUDED,
+            **place,
+            "resource_id": here,
+            "status": OccurrenceStatus.SCHEDULED if occurrence_id in stay else OccurrenceStatus.EXCLUDED,
         }
         for occurrence_id, place in in_kaltura(context).items()
     ]
-    if rows:
-        session.connection().execute(_SAVE_LINK, rows)
+    update_rows(session.connection(), _OCCURRENCE, rows, booking_id=context.subject)
     if out := left_out(context):
         session.connection().execute(_LEAVE_OUT, [{"of": one, "words": words} for one, words in out.items()])
         session.connection().execute(_EXTENT, {"of": context.subject})

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from typing import IO, Any
 
 import structlog
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import Session, SQLModel, col
 
 from app.database.counters import count
 from app.database.database import Database
+from app.database.rows import insert_rows
 from app.database.types import new_id, utc_now
 from app.http.errors import InvalidDocument, KalturaUnavailable, PayloadTooLarge, Problem, RefusedByKaltura
 from app.kaltura.client import KalturaClient
@@ -173,7 +174,7 @@ class Planner:
             for row in rows:
                 frozen.update(json.dumps([row["shown"], row["work"]], sort_keys=True).encode())
             with self.database.write() as session:
-                session.connection().execute(insert(_ITEM), rows)
+                insert_rows(session.connection(), _ITEM, rows)
         values = {"status": status, "shown": shown, "head": head, "sha256": frozen.hexdigest()}
         with self.database.write() as session:
             session.execute(update(Plan).where(col(Plan.id) == plan_id).values(values))

@@ -1,0 +1,111 @@
+"""Many rows of one table in a statement that is always the same one.
+
+On PostgreSQL all rows are one JSON value. With a parameter for each value it would be another statement for each
+number of rows, and psycopg and PostgreSQL would read it anew each time: of forty occurrences that took longer than to
+write them. A statement run once for each row is hardly better there. SQLite is as quick with SQLAlchemy's own way
+(decision 136).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Connection,
+    FromClause,
+    Insert,
+    Table,
+    Text,
+    Update,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from app.database.types import in_utc
+
+Row = Mapping[str, Any]
+"""By column, the same ones in all rows of one call; what is left out takes its default. JSON is a list or an object."""
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Writes new rows."""
+    if _one_by_one(connection, rows):
+        connection.execute(_insert_each(table), rows)
+    elif rows:
+        connection.execute(_insert_all(table, tuple(rows[0])), _as_json(rows))
+
+
+def update_rows(connection: Connection, table: Table, rows: Sequence[Row], **among: Any) -> None:
+    """Writes each row's other columns where its primary key is.
+
+    All are among those that have these values in these columns, which an index finds: PostgreSQL cannot know how few
+    rows it is given, and would read a table of some ten thousand whole.
+    """
+    there = {f"among_{name}": value for name, value in among.items()}
+    if _one_by_one(connection, rows):
+        each = [{f"new_{name}": value for name, value in row.items()} | there for row in rows]
+        connection.execute(_update_each(table, tuple(rows[0]), tuple(among)), each)
+    elif rows:
+        connection.execute(_update_all(table, tuple(rows[0]), tuple(among)), _as_json(rows) | there)
+
+
+def _one_by_one(connection: Connection, rows: Sequence[Row]) -> bool:
+    return len(rows) == 1 or (len(rows) > 1 and connection.dialect.name == "sqlite")
+
+
+# Built once: building a statement costs more than running it.
+
+
+@cache
+def _insert_each(table: Table) -> Insert:
+    return insert(table)
+
+
+@cache
+def _insert_all(table: Table, names: tuple[str, ...]) -> Insert:
+    return insert(table).from_select(names, select(*_given(table, names).c))
+
+
+@cache
+def _update_each(table: Table, names: tuple[str, ...], among: tuple[str, ...]) -> Update:
+    given = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}  # SQLAlchemy needs the names
+    return _where_they_are(table, names, given, among)
+
+
+@cache
+def _update_all(table: Table, names: tuple[str, ...], among: tuple[str, ...]) -> Update:
+    return _where_they_are(table, names, dict(_given(table, names).c.items()), among)
+
+
+def _where_they_are(table: Table, names: Sequence[str], given: Mapping[str, Any], among: Sequence[str]) -> Update:
+    keys = table.primary_key.columns
+    changes = {name: given[name] for name in names if name not in keys}
+    ours = [table.c[name] == bindparam(f"among_{name}") for name in among]
+    return update(table).where(*ours, *(key == given[key.name] for key in keys)).values(changes)
+
+
+def _given(table: Table, names: Sequence[str]) -> FromClause:
+    """The parameter `rows` as a table with columns like those of `table`."""
+    columns = [column(name, table.c[name].type) for name in names]
+    rows = cast(bindparam("rows", type_=Text), JSON)
+    return func.json_to_recordset(rows).table_valued(*columns).render_derived("given", with_types=True)
+
+
+def _as_json(rows: Sequence[Row]) -> dict[str, str]:
+    return {"rows": json.dumps(rows, default=_as_text)}
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, datetime):
+        return in_utc(value).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"no {type(value).__name__} in a row")
