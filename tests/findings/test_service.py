@@ -135,7 +135,8 @@ def test_copies_that_grew_old_while_the_service_was_stopped(service: Lectern, mo
     clock = set_clock(0.0, monkeypatch)
     service.app.state.signs.write()
     with service.app.state.database.write() as session:
-        session.execute(update(Mirror).values(asked_at=4e9, lease_until=4e9))  # nobody reads them now
+        held = {"asked_at": 4e9, "lease_until": 4e9, "fence": col(Mirror.fence) + 1}  # nobody reads them now
+        session.execute(update(Mirror).values(**held))
     clock.off_by += 1200
     service.app.state.signs.write()
     assert look(service) == []

@@ -9,6 +9,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
+from sqlmodel import col
 
 from app.chains.models import Chain
 from app.database.types import utc_now
@@ -127,7 +128,8 @@ def test_the_state_of_chains_mirrors_and_drift_is_looked_up(tmp_path: Path, data
         eventually(lambda: value(service, "lectern_mirror_resources") == 1 or None)
         long_ago = utc_now() - timedelta(hours=2)
         with service.app.state.database.write() as session:
-            session.execute(update(Mirror).values(as_of=long_ago, due_at=None, failure="because"))
+            held = {"due_at": None, "fence": col(Mirror.fence) + 1}  # no look is written, not even one under way
+            session.execute(update(Mirror).values(as_of=long_ago, failure="because", **held))
             session.execute(update(Chain).values(status="stuck", created_at=long_ago))
             for number, kind in enumerate(("missing", "missing", "moved")):
                 drift = {"resource_id": resource, "key": str(number), "booking_id": recording["id"], "kind": kind}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlmodel import col
 
 from app.database.types import database_now, utc_now
 from app.main import create_app
@@ -137,7 +138,7 @@ def test_neither_stale_nor_another_etag_comes_of_more_rooms_than_the_budget_refr
             session.add_all(Resource(id=number, name="r", kind="camera") for number in range(1, 398))
             session.flush()
             held = {"asked_at": database_now(), "lease_until": database_now() + 3600}  # nobody looks at them now
-            session.execute(update(Mirror).values(**held))
+            session.execute(update(Mirror).values(**held, fence=col(Mirror.fence) + 1))
         service.app.state.feed.versions._swept = float("-inf")
         for minutes, stale in ((9, False), (15, False), (26, False), (28, True)):
             pass_time(service.app, timedelta(minutes=minutes))
