@@ -29,7 +29,7 @@ PAIRS = 15
 AT_ONCE = 20
 ROUNDS = 3
 IN_A_ROW = 4  # what each of them does in a round: a throughput is what is kept up
-ROOMS = 4 + 2 * PAIRS + 2 * AT_ONCE * IN_A_ROW * (ROUNDS + 1)
+ROOMS = 4 + 4 * PAIRS + 2 * AT_ONCE * IN_A_ROW * (ROUNDS + 1)
 
 TRIPS_AT_MOST = 7
 SERIAL_AT_MOST = 0.55
@@ -103,13 +103,15 @@ class Side:
         return ", ".join(f"{name} {seconds / self._made * 1000:.1f} ms" for name, seconds in self._cpu.items())
 
 
-def one_at_a_time(service: Side, floor: Side) -> None:
+def one_at_a_time(service: Side, floor: Side, rooms: str) -> None:
     with ThreadPoolExecutor(1) as pool:
         for side in (service, floor) * PAIRS:
             side.round(pool, 1, 1)
     ratio = statistics.median(ours / bare for ours, bare in zip(service.seconds, floor.seconds, strict=True))
     ours, bare = (statistics.median(side.seconds) for side in (service, floor))
-    print(f"  one at a time, {PAIRS} pairs: service {ours * 1000:.0f} ms, bare calls {bare * 1000:.0f} ms")
+    print(
+        f"  one at a time, rooms that {rooms}, {PAIRS} pairs: service {ours * 1000:.0f} ms, bare calls {bare * 1000:.0f} ms"
+    )
     print(f"    ratio of times       {ratio:.3f}  (asked for: at most {SERIAL_AT_MOST})")
     tell_cpu(service, floor)
 
@@ -208,7 +210,9 @@ def measure(database: str) -> None:
                 {"client": time.process_time, "sandbox": clock(sandbox)},
             )
 
-        one_at_a_time(through_service(), bare())
+        one_at_a_time(through_service(), bare(), "were never seen")
+        lectern[0].get("/resources").raise_for_status()
+        one_at_a_time(through_service(), bare(), "are known")
         many_at_once(through_service(), bare(), PARALLEL_AT_LEAST[database])
 
 
