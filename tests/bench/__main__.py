@@ -109,9 +109,7 @@ def one_at_a_time(service: Side, floor: Side, rooms: str) -> None:
             side.round(pool, 1, 1)
     ratio = statistics.median(ours / bare for ours, bare in zip(service.seconds, floor.seconds, strict=True))
     ours, bare = (statistics.median(side.seconds) for side in (service, floor))
-    print(
-        f"  one at a time, rooms that {rooms}, {PAIRS} pairs: service {ours * 1000:.0f} ms, bare calls {bare * 1000:.0f} ms"
-    )
+    print(f"  one at a time, {rooms}, {PAIRS} pairs: service {ours * 1000:.0f} ms, bare calls {bare * 1000:.0f} ms")
     print(f"    ratio of times       {ratio:.3f}  (asked for: at most {SERIAL_AT_MOST})")
     tell_cpu(service, floor)
 
@@ -210,9 +208,9 @@ def measure(database: str) -> None:
                 {"client": time.process_time, "sandbox": clock(sandbox)},
             )
 
-        one_at_a_time(through_service(), bare(), "were never seen")
+        one_at_a_time(through_service(), bare(), "rooms that were never seen")
         lectern[0].get("/resources").raise_for_status()
-        one_at_a_time(through_service(), bare(), "are known")
+        one_at_a_time(through_service(), bare(), "rooms that are known")
         many_at_once(through_service(), bare(), PARALLEL_AT_LEAST[database])
 
 

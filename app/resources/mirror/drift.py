@@ -2,8 +2,8 @@
 
 Of occurrences, each refresh replaces what is known of its resource. What two refreshes in a row have seen is confirmed:
 one alone may have been misled by an index that lags behind; what a list leaves out is confirmed when the list is
-believed (app/resources/mirror/doubts.py). When a chain of a recording has succeeded, what was seen
-before is not confirmed any more: the chain may have mended it.
+believed (app/resources/mirror/doubts.py). What is confirmed stays so if it becomes wrong in another way. When a chain
+of a recording has succeeded, what was seen before is not confirmed any more: the chain may have mended it.
 
 Of whole recordings (their resource or their template entry is gone), each round replaces what the one before it had.
 What was seen holds as long as occurrences ahead are on that resource, or need that entry.
@@ -92,6 +92,7 @@ def write(
         if known and _same(known, row):
             known.confirmed = known.confirmed or lasting or row.kind != DriftKind.UNLISTED
         else:
+            row.confirmed = known is not None and known.confirmed  # that it is wrong, in whatever way
             session.merge(row)
     for gone in before.values():
         session.delete(gone)

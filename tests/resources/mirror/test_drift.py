@@ -142,6 +142,16 @@ def test_what_differs_in_another_way_is_looked_at_again(room: Room) -> None:
     assert twice(room) == [("missing", "occ_1")]
 
 
+def test_what_was_told_and_is_wrong_in_another_way_goes_on_being_told(room: Room) -> None:
+    """Until the next look a person would read that all is well, and `resume` would have nothing to do."""
+    moved = room.kaltura.children(room.own(3))[1]
+    room.kaltura.update(moved["id"], startDate=MONDAY + 9 * DAY, endDate=MONDAY + 9 * DAY + HOUR)
+    assert twice(room) == [("moved", "occ_1")]
+    room.cancel(moved)
+    room.refresh()
+    assert kinds(room) == [("missing", "occ_1")]
+
+
 def test_drift_that_is_mended_is_gone_and_what_stays_keeps_its_date(room: Room) -> None:
     series = room.own(3)
     moved, cancelled = room.kaltura.children(series)[1:]
