@@ -178,17 +178,27 @@ class Recurrence(Read):
 _ANY_EVENT = r"^Kaltura\w*ScheduleEvent$"
 
 
-class Event(Read):
+class BriefEvent(Read):
+    """Which event a list shows, and of what kind: read in a tenth of the time that all of it takes."""
+
+    id: Id
+    recurrence_type: int = Field(alias="recurrenceType")
+    status: int
+    object_type: str = Field("KalturaRecordScheduleEvent", alias="objectType", pattern=_ANY_EVENT)
+
+    @property
+    def active(self) -> bool:
+        return self.status == ACTIVE
+
+
+class Event(BriefEvent):
     """A schedule event (exchange 134), a series (exchange 218) or one of its occurrences (exchange 221).
 
     An occurrence shows its series' summary, description, tags, reference id and template entry where it has no own.
     A series' `start` and `end` are those of its first occurrence. Which resources it is on does not stand in it.
     """
 
-    id: Id
     parent_id: OptionalId = Field(None, alias="parentId")
-    recurrence_type: int = Field(alias="recurrenceType")
-    status: int
     start: Moment = Field(alias="startDate")
     end: Moment = Field(alias="endDate")
     summary: OptionalText = None
@@ -202,11 +212,6 @@ class Event(Read):
     owner: OptionalText = Field(None, alias="ownerId")
     entry_ids: Tags = Field((), alias="entryIds")
     recurrence: Recurrence | None = None
-    object_type: str = Field("KalturaRecordScheduleEvent", alias="objectType", pattern=_ANY_EVENT)
-
-    @property
-    def active(self) -> bool:
-        return self.status == ACTIVE
 
     @property
     def live(self) -> bool:

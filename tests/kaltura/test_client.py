@@ -240,6 +240,7 @@ EMPTY: list[Callable[[KalturaClient], object]] = [
     lambda k: k.list_children(0),
     lambda k: k.list_events_on_resource(0, START, START),
     lambda k: k.list_events_on_resource(-1, START, START),
+    lambda k: k.list_briefly_on_resource(0, START, START),
     lambda k: k.get_conflicts([], EVENT),
     lambda k: k.list_links(0),
     lambda k: k.list_links(),

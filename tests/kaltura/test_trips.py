@@ -242,7 +242,8 @@ def test_a_question_behind_a_change_goes_with_it_and_is_its_last_part(upstream: 
         return client.add_link(number, 9)
 
     shown = partial(client.list_events_on_resource, 9, START, START)
-    trips([partial(put, 1), partial(put, 2)], prefetch_after=[shown])
+    briefly = partial(client.list_briefly_on_resource, 9, START, START)  # the same question
+    trips([partial(put, 1), partial(put, 2)], prefetch_after=[briefly])
     assert sent(upstream) == [["schedule_scheduleEvent.getConflicts"] * 2, [LINK, LINK, LIST]]
     assert [one.id for one in trips([shown])[0]] == [3]
     assert len(upstream.calls) == 2

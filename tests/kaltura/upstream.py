@@ -305,6 +305,20 @@ LISTS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, An
             "orderBy": "+startDate",
         },
     ),
+    "list_briefly_on_resource": (
+        lambda k: k.list_briefly_on_resource(9, START, START + timedelta(days=1)),
+        326,
+        "schedule_scheduleEvent.list",
+        {
+            "objectType": "KalturaScheduleEventFilter",
+            "resourceIdsLike": "9",
+            "statusEqual": 2,
+            "recurrenceTypeIn": "0,2",
+            "startDateLessThanOrEqual": 1_799_848_800 + 86_400,
+            "endDateGreaterThanOrEqual": 1_799_848_800,
+            "orderBy": "+startDate",
+        },
+    ),
     "list_links_on": (
         lambda k: k.list_links_on(9, START),
         309,

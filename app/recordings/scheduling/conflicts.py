@@ -54,7 +54,7 @@ def resource_questions(context: Ctx, resource_id: int) -> list[Act]:
         return []
     client = context.tools.kaltura
     return [
-        partial(everything, client, resource_id, *_span(context)),
+        partial(everything, client.list_briefly_on_resource, resource_id, *_span(context)),
         partial(client.get_conflicts, [resource_id], _span_candidate(context), kind="blackout"),
     ]
 
@@ -148,7 +148,7 @@ def bookings_on(
 
     `but`: ids of recordings to leave out. `besides`: events to add, such as blackouts. Raises KalturaError.
     """
-    listed = everything(client, resource_id, *span)
+    listed = everything(client.list_events_on_resource, resource_id, *span)
     with database.read() as session:
         known = known_bookings(session, resource_id, *span, but=but)
     own = [one for one in known if one.source == "lectern"]

@@ -170,7 +170,7 @@ def _missing(context: Ctx) -> list[Event]:
     client, expected = context.tools.kaltura, _expected(context)
     missing = list[Event]()
     for where, (first, last) in _spans(context).items():
-        listed = {event.id for event in everything(client, where, first, last)}
+        listed = {event.id for event in everything(client.list_briefly_on_resource, where, first, last)}
         left_out = [
             event_id for event_id, one in expected.items() if one.resource_id == where and event_id not in listed
         ]
@@ -192,7 +192,8 @@ def _spans(context: Ctx) -> dict[int, tuple[datetime, datetime]]:
 
 
 def _list_question(context: Ctx) -> list[Act]:
-    return [partial(everything, context.tools.kaltura, where, *span) for where, span in _spans(context).items()]
+    look = context.tools.kaltura.list_briefly_on_resource
+    return [partial(everything, look, where, *span) for where, span in _spans(context).items()]
 
 
 class Expected(NamedTuple):

@@ -263,7 +263,7 @@ class Mirror:
         with self._database.read() as session:
             own, others, zones = _rows(session, claim.resource_id, began)
         try:
-            listed = everything(client, claim.resource_id, began - BEFORE, HORIZON)
+            listed = everything(client.list_events_on_resource, claim.resource_id, began - BEFORE, HORIZON)
             with self._database.read() as session:
                 busy = self._busy(session, {row.booking_id for row in own} | _recordings(listed))
             rows = [row for row in (*own, *others) if row.booking_id not in busy]

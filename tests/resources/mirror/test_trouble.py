@@ -151,19 +151,19 @@ class Full:
 
 def test_more_than_kaltura_lists_is_read_in_halves() -> None:
     kaltura = Full(count=2500, most=1000)
-    found = everything(kaltura, RESOURCE_ID, START, HORIZON)  # type: ignore[arg-type]
+    found = everything(kaltura.list_events_on_resource, RESOURCE_ID, START, HORIZON)
     assert sorted(event.id for event in found) == list(range(1, 2501))
     assert kaltura.asked < 40
 
 
 def test_halves_end_where_they_cannot_help() -> None:
     with pytest.raises(Refused):
-        everything(Full(count=100, most=2), RESOURCE_ID, START, HORIZON)  # type: ignore[arg-type]
+        everything(Full(count=100, most=2).list_events_on_resource, RESOURCE_ID, START, HORIZON)
 
 
 def test_halves_leave_out_nothing_where_they_meet() -> None:
     """However short a session is, and wherever it lies."""
     kaltura = Full(count=600, most=20)
     kaltura.events = [event.model_copy(update={"end": event.start + timedelta(minutes=5)}) for event in kaltura.events]
-    found = everything(kaltura, RESOURCE_ID, START, START + timedelta(hours=600))  # type: ignore[arg-type]
+    found = everything(kaltura.list_events_on_resource, RESOURCE_ID, START, START + timedelta(hours=600))
     assert sorted(event.id for event in found) == list(range(1, 601))
