@@ -122,7 +122,8 @@ def many_at_once(service: Side, floor: Side, at_least: float) -> None:
             side.round(pool, AT_ONCE, IN_A_ROW)
     ratio = statistics.median(bare / ours for ours, bare in zip(service.seconds, floor.seconds, strict=True))
     ours, bare = (AT_ONCE * IN_A_ROW / statistics.median(side.seconds) for side in (service, floor))
-    print(f"  {AT_ONCE} at a time, {ROUNDS} rounds of {IN_A_ROW} each: service {ours:.1f}/s, bare calls {bare:.1f}/s")
+    each = f"{AT_ONCE} at a time, rooms that are known, {ROUNDS} rounds of {IN_A_ROW} each"
+    print(f"  {each}: service {ours:.1f}/s, bare calls {bare:.1f}/s")
     print(f"    ratio of throughputs {ratio:.3f}  (asked for: at least {at_least})")
     tell_cpu(service, floor)
 
