@@ -89,6 +89,15 @@ def test_rows_are_updated_where_their_primary_keys_are_and_nowhere_else(database
     ]
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_is_not_among_those_that_are_meant_is_left_as_it_is(database: Database, count: int) -> None:
+    rows = [thing(number, kind=Kind.ONE if number == 0 else Kind.OTHER) for number in range(count)]
+    with database.transaction() as connection:
+        insert_rows(connection, THINGS, rows)
+        update_rows(connection, THINGS, [{**row, "ratio": 7.0} for row in rows], kind=Kind.OTHER)
+    assert [row["ratio"] for row in written(database)] == [rows[0]["ratio"], 7.0][:count]
+
+
 def test_on_postgresql_it_is_one_statement_for_any_number_of_rows(database: Database) -> None:
     statements: list[str] = []
 
