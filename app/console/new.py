@@ -69,7 +69,7 @@ async def answer(request: Request, person: Person, form: Form) -> Draft:
     accepting = request.app.state.acceptance
     missing = [what for name, what in _NEEDED.items() if not form.one(name)]
     if missing and not form.one("json"):
-        return Draft(form, missing=", ".join(missing), status=422 if form.one("act") == "schedule" else 200)
+        return Draft(form, missing=", ".join(missing), status=_status(form, 422))
     content: Mapping[str, Any] = {}
     try:
         content = document_of(form)
@@ -87,7 +87,12 @@ async def answer(request: Request, person: Person, form: Form) -> Draft:
 
 
 def _refused(form: Form, content: Mapping[str, Any], problem: Problem) -> Draft:
-    return Draft(form, content, problem=problem.document(), status=problem.status)
+    return Draft(form, content, problem=problem.document(), status=_status(form, problem.status))
+
+
+def _status(form: Form, refused: int) -> int:
+    """A preview that says what is wrong is no failure: it is asked for while somebody types."""
+    return refused if form.one("act") == "schedule" else 200
 
 
 def document_of(form: Form) -> Mapping[str, Any]:

@@ -155,6 +155,17 @@ def test_a_reader_may_do_nothing(service: Lectern, made: dict[str, str]) -> None
     assert service.get(f"/recordings/{made['id']}")["status"] == "scheduled"
 
 
+@pytest.mark.parametrize(("act", "status"), [("preview", 200), ("schedule", 422)])
+def test_what_is_wrong_in_the_form_stands_on_its_page_and_only_scheduling_it_fails(
+    registrar: Person, act: str, status: int
+) -> None:
+    """A preview is asked for while somebody types; a browser would tell of each as an error."""
+    typed = {"title": "Algebra", "room": "EXTRON-100-ABC", "date": "2027-03-02", "time": "09:00", "minutes": "none"}
+    answer = registrar.post("/console/new", {"form": registrar.form("/console/new")["form"], "act": act, **typed})
+    assert answer.status_code == status
+    assert "duration_minutes" in answer.text
+
+
 def test_another_client_s_is_not_there(service: Lectern, made: dict[str, str]) -> None:
     other = somebody(service, "library", "recordings:read", "recordings:write")
     one = f"/console/recordings/{made['id']}"

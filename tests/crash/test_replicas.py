@@ -45,7 +45,7 @@ def test_row_12_a_chain_has_one_owner(replicas: list[Stage]) -> None:
     assert Counter(replicas[0].calls()[before:]) == Counter(REHEARSAL.calls * ROOMS)
     ended = [sum(answer.json()["chain"]["id"] in it.service.log.read_text() for answer in answers) for it in replicas]
     assert sum(ended) >= ROOMS
-    assert all(ended), "each of them has run some"
+    assert sum(map(bool, ended)) > 1, "one of them has run them all"
 
 
 def test_row_13_who_sleeps_past_its_lease_changes_nothing_when_it_wakes(replicas: list[Stage]) -> None:
