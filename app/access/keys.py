@@ -233,12 +233,13 @@ class Keys:
 
     def look(self) -> None:
         """Learns what has changed; everything, if the database counts from anew, as after a backup was put back."""
-        with self._looking, self._database.read() as session:
-            latest = last(session, CHANGES)
-            if latest == self._seen:
-                return
-            since = self._seen if latest > self._seen else NOTHING
-            rows = session.connection().execute(_CHANGED, {"since": since}).all()
+        with self._looking:
+            with self._database.read() as session:
+                latest = last(session, CHANGES)
+                if latest == self._seen:
+                    return
+                since = self._seen if latest > self._seen else NOTHING
+                rows = session.connection().execute(_CHANGED, {"since": since}).all()
             made = {} if since == NOTHING else dict(self._made)
             for row in rows:
                 made.pop(row.id, None)

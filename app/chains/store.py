@@ -38,7 +38,7 @@ from app.chains import lanes
 from app.chains.models import Chain, ChainState, ChainStatus, StepState
 from app.chains.parties import may_stop
 from app.database.database import Database
-from app.database.rows import insert_rows, update_rows
+from app.database.many_rows import insert_rows, update_rows
 from app.database.types import database_now, new_id, utc_now
 
 _CHAIN, _STEP = (SQLModel.metadata.tables[name] for name in ("chain", "chain_step"))

@@ -16,6 +16,8 @@ from app.database.database import Database
 from app.database.types import utc_now
 from tests.service import settings
 
+pytestmark = pytest.mark.both_databases
+
 MANY = 10_000
 
 

@@ -114,7 +114,7 @@ def one_at_a_time(service: Side, floor: Side, rooms: str) -> None:
     tell_cpu(service, floor)
 
 
-def many_at_once(service: Side, floor: Side, at_least: float) -> None:
+def many_at_once(service: Side, floor: Side, rooms: str, at_least: float) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for side in (service, floor):
             side.warm(pool, AT_ONCE)  # connections and caches
@@ -122,7 +122,7 @@ def many_at_once(service: Side, floor: Side, at_least: float) -> None:
             side.round(pool, AT_ONCE, IN_A_ROW)
     ratio = statistics.median(bare / ours for ours, bare in zip(service.seconds, floor.seconds, strict=True))
     ours, bare = (AT_ONCE * IN_A_ROW / statistics.median(side.seconds) for side in (service, floor))
-    each = f"{AT_ONCE} at a time, rooms that are known, {ROUNDS} rounds of {IN_A_ROW} each"
+    each = f"{AT_ONCE} at a time, {rooms}, {ROUNDS} rounds of {IN_A_ROW} each"
     print(f"  {each}: service {ours:.1f}/s, bare calls {bare:.1f}/s")
     print(f"    ratio of throughputs {ratio:.3f}  (asked for: at least {at_least})")
     tell_cpu(service, floor)
@@ -212,7 +212,7 @@ def measure(database: str) -> None:
         one_at_a_time(through_service(), bare(), "rooms that were never seen")
         lectern[0].get("/resources").raise_for_status()
         one_at_a_time(through_service(), bare(), "rooms that are known")
-        many_at_once(through_service(), bare(), PARALLEL_AT_LEAST[database])
+        many_at_once(through_service(), bare(), "rooms that are known", PARALLEL_AT_LEAST[database])
 
 
 if __name__ == "__main__":

@@ -223,6 +223,16 @@ CALLS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, An
     ),
 }
 PAGER = {"objectType": "KalturaFilterPager", "pageSize": 500, "pageIndex": 1}
+ON_THE_ROOM: dict[str, Any] = {
+    "objectType": "KalturaScheduleEventFilter",
+    "resourceIdsLike": "9",
+    "statusEqual": 2,
+    "recurrenceTypeIn": "0,2",
+    "startDateLessThanOrEqual": 1_799_848_800 + 86_400,
+    "endDateGreaterThanOrEqual": 1_799_848_800,
+    "orderBy": "+startDate",
+}
+
 LISTS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, Any]]] = {
     "list_resources": (
         lambda k: k.list_resources(),
@@ -295,29 +305,13 @@ LISTS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, An
         lambda k: k.list_events_on_resource(9, START, START + timedelta(days=1)),
         326,
         "schedule_scheduleEvent.list",
-        {
-            "objectType": "KalturaScheduleEventFilter",
-            "resourceIdsLike": "9",
-            "statusEqual": 2,
-            "recurrenceTypeIn": "0,2",
-            "startDateLessThanOrEqual": 1_799_848_800 + 86_400,
-            "endDateGreaterThanOrEqual": 1_799_848_800,
-            "orderBy": "+startDate",
-        },
+        ON_THE_ROOM,
     ),
     "list_briefly_on_resource": (
         lambda k: k.list_briefly_on_resource(9, START, START + timedelta(days=1)),
         326,
         "schedule_scheduleEvent.list",
-        {
-            "objectType": "KalturaScheduleEventFilter",
-            "resourceIdsLike": "9",
-            "statusEqual": 2,
-            "recurrenceTypeIn": "0,2",
-            "startDateLessThanOrEqual": 1_799_848_800 + 86_400,
-            "endDateGreaterThanOrEqual": 1_799_848_800,
-            "orderBy": "+startDate",
-        },
+        ON_THE_ROOM,
     ),
     "list_links_on": (
         lambda k: k.list_links_on(9, START),

@@ -12,7 +12,7 @@ from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainStatus
 from app.chains.store import Claim, Store, latest_chains
-from app.database.rows import insert_rows
+from app.database.many_rows import insert_rows
 from app.database.types import utc_now
 from app.http.errors import IdempotencyKeyReused, NotFound, NothingToResume, ReferenceInUse
 from app.notices.models import NoticeKind

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlmodel import Session, SQLModel
 
-from app.database.rows import insert_rows, update_rows
+from app.database.many_rows import insert_rows, update_rows
 from app.database.types import utc_now
 from app.recordings.scheduling.context import Ctx, chain_resource, left_out, planned
 from app.resources.lookup import remember

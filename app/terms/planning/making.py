@@ -13,7 +13,7 @@ from sqlmodel import Session, SQLModel, col
 
 from app.database.counters import count
 from app.database.database import Database
-from app.database.rows import insert_rows
+from app.database.many_rows import insert_rows
 from app.database.types import new_id, utc_now
 from app.http.errors import InvalidDocument, KalturaUnavailable, PayloadTooLarge, Problem, RefusedByKaltura
 from app.kaltura.client import KalturaClient

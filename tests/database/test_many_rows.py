@@ -10,9 +10,11 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Enum, Float, Met
 from sqlalchemy.exc import StatementError
 
 from app.database.database import Database
-from app.database.rows import insert_rows, update_rows
+from app.database.many_rows import insert_rows, update_rows
 from app.database.types import UtcDateTime
 from tests.conftest import Databases
+
+pytestmark = pytest.mark.both_databases
 
 
 class Kind(StrEnum):
@@ -96,6 +98,17 @@ def test_what_is_not_among_those_that_are_meant_is_left_as_it_is(database: Datab
         insert_rows(connection, THINGS, rows)
         update_rows(connection, THINGS, [{**row, "ratio": 7.0} for row in rows], kind=Kind.OTHER)
     assert [row["ratio"] for row in written(database)] == [rows[0]["ratio"], 7.0][:count]
+
+
+@pytest.mark.parametrize("text", ["a\u0000b", "a\ud800b", "a\\u0000b"], ids=["NUL", "half a character", "a backslash"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_json_is_kept_whatever_is_in_it(database: Database, text: str, count: int) -> None:
+    """A chain that could not write down what it has come to would try for ever."""
+    rows = [thing(number, held={text: [text]}) for number in range(count)]
+    with database.transaction() as connection:
+        insert_rows(connection, THINGS, rows)
+        update_rows(connection, THINGS, [{**row, "ratio": 7.0} for row in rows], owner="it's")
+    assert [(row["ratio"], row["held"]) for row in written(database)] == [(7.0, {text: [text]})] * count
 
 
 def test_on_postgresql_it_is_one_statement_for_any_number_of_rows(database: Database) -> None:

@@ -7,6 +7,7 @@ write them. A statement run once for each row is hardly better there. SQLite is 
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
@@ -32,15 +33,21 @@ from sqlalchemy import (
 from app.database.types import in_utc
 
 Row = Mapping[str, Any]
-"""By column, the same ones in all rows of one call; what is left out takes its default. JSON is a list or an object."""
+"""By column, the same ones in all rows of one call. What is left out takes its default; None is NULL, also as JSON."""
+
+
+# PostgreSQL keeps these in a column of JSON, and does not take such JSON apart: NUL, and half a character.
+_NOT_READ = re.compile(r"\\u0000|[\ud800-\udfff]")
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Writes new rows."""
-    if _one_by_one(connection, rows):
+    if not rows:
+        return
+    if given := _as_json(connection, rows):
+        connection.execute(_insert_all(table, tuple(rows[0])), given)
+    else:
         connection.execute(_insert_each(table), rows)
-    elif rows:
-        connection.execute(_insert_all(table, tuple(rows[0])), _as_json(rows))
 
 
 def update_rows(connection: Connection, table: Table, rows: Sequence[Row], **among: Any) -> None:
@@ -49,16 +56,30 @@ def update_rows(connection: Connection, table: Table, rows: Sequence[Row], **amo
     All are among those that have these values in these columns, which an index finds: PostgreSQL cannot know how few
     rows it is given, and would read a table of some ten thousand whole.
     """
-    there = {f"among_{name}": value for name, value in among.items()}
-    if _one_by_one(connection, rows):
+    if not rows:
+        return
+    names, there = (tuple(rows[0]), tuple(among)), {f"among_{name}": value for name, value in among.items()}
+    if given := _as_json(connection, rows):
+        connection.execute(_update_all(table, *names), given | there)
+    else:
         each = [{f"new_{name}": value for name, value in row.items()} | there for row in rows]
-        connection.execute(_update_each(table, tuple(rows[0]), tuple(among)), each)
-    elif rows:
-        connection.execute(_update_all(table, tuple(rows[0]), tuple(among)), _as_json(rows) | there)
+        connection.execute(_update_each(table, *names), each)
 
 
-def _one_by_one(connection: Connection, rows: Sequence[Row]) -> bool:
-    return len(rows) == 1 or (len(rows) > 1 and connection.dialect.name == "sqlite")
+def _as_json(connection: Connection, rows: Sequence[Row]) -> dict[str, str] | None:
+    """The parameter of a statement for all rows; None where SQLAlchemy is to write them by itself."""
+    if len(rows) == 1 or connection.dialect.name == "sqlite":
+        return None
+    text = json.dumps(rows, ensure_ascii=False, default=_as_text)
+    return None if _NOT_READ.search(text) else {"rows": text}
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, datetime):
+        return in_utc(value).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"no {type(value).__name__} in a row")
 
 
 # Built once: building a statement costs more than running it.
@@ -97,15 +118,3 @@ def _given(table: Table, names: Sequence[str]) -> FromClause:
     columns = [column(name, table.c[name].type) for name in names]
     rows = cast(bindparam("rows", type_=Text), JSON)
     return func.json_to_recordset(rows).table_valued(*columns).render_derived("given", with_types=True)
-
-
-def _as_json(rows: Sequence[Row]) -> dict[str, str]:
-    return {"rows": json.dumps(rows, default=_as_text)}
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, datetime):
-        return in_utc(value).isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"no {type(value).__name__} in a row")
