@@ -14,7 +14,7 @@ from app.resources.models import Mirror, Resource
 from app.sandbox.seed.seed import RESOURCE_ID
 from tests.clocks import HostClock, set_clock
 from tests.findings.world import Told, kinds, later, look, soon
-from tests.resources.polls import PATH, book, refresh
+from tests.resources.polls import PATH, book, make_round, refresh
 from tests.service import Json, Lectern, eventually, found
 
 STATE = "/resources/EXTRON-100-ABC/state"
@@ -146,6 +146,7 @@ def test_copies_that_grew_old_while_the_service_was_stopped(service: Lectern, mo
 
 def test_many_old_copies_are_one_finding(service: Lectern, told: Told) -> None:
     refresh(service)
+    make_round(service)  # the next one, a minute later, would find these resources gone
     with service.app.state.database.write() as session:
         session.add_all(Resource(id=number, name="r", kind="camera") for number in range(1, 301))
         session.flush()
