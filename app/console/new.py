@@ -54,8 +54,8 @@ class Draft:
         document = pprint.pformat(self.document, sort_dicts=False, width=100)
         return (
             f"import os, httpx\n\ndocument = {document}\n"
-            f'answer = httpx.post("{base}recordings", json=document, timeout=40,\n'
-            '                    headers={"Authorization": f"Bearer {os.environ[\'LECTERN_KEY\']}"})\n'
+            f'answer = httpx.post(\n    "{base}recordings",\n    json=document,\n'
+            '    headers={"Authorization": f"Bearer {os.environ[\'LECTERN_KEY\']}"},\n    timeout=40,\n)\n'
             'answer.raise_for_status()\nprint(answer.json()["id"])'
         )
 
