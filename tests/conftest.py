@@ -10,6 +10,7 @@ import gc
 import os
 import secrets
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,6 +40,9 @@ LONGEST = ("tests/histories", "tests/recordings/changing", "tests/security", "te
 
 hypothesis.settings.register_profile("no clock", deadline=None)  # a busy machine is no mistake
 hypothesis.settings.load_profile("no clock")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # behind a shell's & it is ignored, by all that is started here
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 for part in ("chains", "resources", "recordings", "findings", "notices", "webhooks", "terms"):
     import_module(f"app.{part}.models")
