@@ -153,7 +153,8 @@ def bookings_on(
         known = known_bookings(session, resource_id, *span, but=but)
     own = [one for one in known if one.source == "lectern"]
     # Those of others are in Kaltura, or are no more; its list may leave some out.
-    left_out = {one.event_id for one in known if one.event_id and one not in own} - {event.id for event in listed}
+    theirs = {one.event_id for one in known if one.event_id and one.source != "lectern"}
+    left_out = theirs - {event.id for event in listed}
     unlisted = still_there(client, resource_id, sorted(left_out), utc_now())[0] if left_out else []
     events = {event.id: event for event in (*listed, *unlisted, *besides)}
     told = {one.event_id for one in own}

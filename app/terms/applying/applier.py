@@ -161,13 +161,12 @@ class Applier:
 
     def _begin_some(self, apply_id: str) -> bool:
         """As many as may be at work. Returns whether there was any to begin, or to refuse."""
-        some = False
-        while not self.thread.stopping:
+        some, room = False, 1
+        while room and not self.thread.stopping:
             with self._database.read() as session:
                 apply = session.get_one(Apply, apply_id)
-                if apply.status != ApplyStatus.RUNNING or self._is_full(session, apply_id):
-                    break
-                found = self._next(session, apply)
+                room = self._room(session, apply_id) if apply.status == ApplyStatus.RUNNING else 0
+                found = self._next(session, apply) if room else None
             if not found:
                 break
             some = True
@@ -180,19 +179,21 @@ class Applier:
                     self._begin_party(apply, items)
                 else:
                     self._begin_one(apply, items[0])
+                room -= 1
         return some
 
-    def _is_full(self, session: Session, apply_id: str) -> bool:
-        """A chain that waits for Kaltura, or for its room, keeps nobody from work, unless there are many of them.
+    def _room(self, session: Session, apply_id: str) -> int:
+        """How many more may be at work.
 
+        A chain that waits for Kaltura, or for its room, keeps nobody from work, unless there are many of them.
         Beside what others have asked for, one chain of a term is at work at a time, and not all the time.
         """
         begun = [at_work for *_, at_work in self._begun(session, apply_id)]
         if len(begun) >= WAITERS * self._means.at_once:
-            return True
+            return 0
         if self._others_are_at_work(session):
-            return any(begun) or time.monotonic() < self._begun_at + BESIDE
-        return sum(begun) >= self._means.at_once
+            return 0 if any(begun) or time.monotonic() < self._begun_at + BESIDE else 1
+        return max(0, self._means.at_once - sum(begun))
 
     def _others_are_at_work(self, session: Session) -> bool:
         if session.execute(_OTHERS).first() is not None:
