@@ -6,11 +6,11 @@
 Whatever happens to the process, the next one finds what has begun by its chain, and begins what has not.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -42,7 +42,6 @@ PAUSE = 0.2  # seconds between two looks at its chains: other processes run some
 LATELY = 1.0  # seconds for which what others were seen to do counts
 BESIDE = 0.25  # seconds between two beginnings beside others
 WAITERS = 8  # times as many chains as run at once may wait for Kaltura, or for a room
-LOOKED_AT = 4, 200  # items that are looked at to find one that may begin: mostly it is the first
 SWEEP = "sweep"  # the chain that looks once more: app/recordings/scheduling/sweep.py
 
 _APPLY = SQLModel.metadata.tables["term_apply"]
@@ -74,6 +73,35 @@ _OWN = (
     )
 )
 _OTHERS = select(col(Chain.id)).where(AT_WORK, col(Chain.operation) != SWEEP, col(Chain.id).not_in(_OWN)).limit(1)
+_IN_PLAN = and_(col(Apply.id) == bindparam("apply"), col(Apply.plan_id) == col(PlanItem.plan_id))
+_BEGUN = (
+    select(col(PlanItem.n), col(Chain.status), AT_WORK)
+    .join(Apply, _IN_PLAN)
+    .join(Chain, col(Chain.id) == col(PlanItem.chain_id))
+    .where(col(PlanItem.outcome) == Outcome.WAITING)
+)
+_ENDED = (
+    select(PlanItem, Chain)
+    .join(Apply, _IN_PLAN)
+    .join(Chain, col(Chain.id) == col(PlanItem.chain_id))
+    .where(col(PlanItem.outcome) == Outcome.WAITING, col(PlanItem.n).in_(bindparam("which", expanding=True)))
+)
+_IN_TURN = (
+    select(PlanItem)
+    .join(Apply, _IN_PLAN)
+    .where(col(PlanItem.outcome) == Outcome.PENDING)
+    .order_by(col(PlanItem.rank), col(PlanItem.n))
+)
+LOOKED_AT = _IN_TURN.limit(4), _IN_TURN.limit(200)  # to find an item that may begin: mostly it is the first
+_STILL = (
+    select(PlanItem)
+    .join(Apply, _IN_PLAN)
+    .where(
+        *(col(Apply.status) == ApplyStatus.RUNNING, col(PlanItem.outcome) == Outcome.PENDING),
+        col(PlanItem.n).in_(bindparam("which", expanding=True)),
+    )
+    .order_by(col(PlanItem.n))
+)
 _NOT_DONE = (Outcome.STALE, Outcome.CONFLICT, Outcome.FAILED)
 
 
@@ -141,21 +169,13 @@ class Applier:
 
     def _begun(self, session: Session, apply_id: str) -> list[tuple[int, ChainStatus, bool]]:
         """Their numbers, how their chains are, and whether these are at work."""
-        rows = session.execute(
-            select(col(PlanItem.n), col(Chain.status), AT_WORK)
-            .join(Apply, col(Apply.plan_id) == col(PlanItem.plan_id))
-            .join(Chain, col(Chain.id) == col(PlanItem.chain_id))
-            .where(col(Apply.id) == apply_id, col(PlanItem.outcome) == Outcome.WAITING)
-        )
+        rows = session.execute(_BEGUN, {"apply": apply_id})
         return [(n, status, bool(at_work)) for n, status, at_work in rows]
 
     def _end(self, apply_id: str, ended: Sequence[int]) -> None:
         with self._database.write() as session:
-            apply = session.get_one(Apply, apply_id)
-            for n in ended:
-                item = session.get_one(PlanItem, (apply.plan_id, n))
-                if item.outcome == Outcome.WAITING and item.chain_id is not None:
-                    carrying.end(session, item, session.get_one(Chain, item.chain_id))
+            for item, chain in session.execute(_ENDED, {"apply": apply_id, "which": ended}).all():
+                carrying.end(session, item, chain)
 
     # --- what is to begin -----------------------------------------------------------------------------------
 
@@ -202,17 +222,16 @@ class Applier:
 
     def _next(self, session: Session, apply: Apply) -> tuple[list[PlanItem], Problem | None] | None:
         """The items that begin next: one, or those of one group; or one that cannot, with why."""
-        pending = (col(PlanItem.plan_id) == apply.plan_id, col(PlanItem.outcome) == Outcome.PENDING)
-        in_turn = select(PlanItem).where(*pending).order_by(col(PlanItem.rank), col(PlanItem.n))
-        for item in chain.from_iterable(session.execute(in_turn.limit(most)).scalars() for most in LOOKED_AT):
+        of = {"apply": apply.id}
+        for item in itertools.chain.from_iterable(session.execute(some, of).scalars() for some in LOOKED_AT):
             needed = self._needed(session, item)
             if any(outcome in _NOT_DONE for outcome in needed):
                 return [item], BatchRefused("What was to make room for it was not done.")
             if all(outcome == Outcome.DONE for outcome in needed):
                 if item.party is None:
                     return [item], None
-                of = select(PlanItem).where(*pending, col(PlanItem.party) == item.party).order_by(col(PlanItem.n))
-                return list(session.execute(of).scalars()), None
+                party = _IN_TURN.where(col(PlanItem.party) == item.party)
+                return sorted(session.execute(party, of).scalars(), key=lambda one: one.n), None
         return None
 
     def _needed(self, session: Session, item: PlanItem) -> list[str | None]:
@@ -282,9 +301,8 @@ class Applier:
 
     def _still(self, session: Session, apply: Apply, items: Sequence[PlanItem]) -> list[PlanItem]:
         """The items as they are now, if all are still to be begun: another process may have thought it is its turn."""
-        there = [session.get_one(PlanItem, (one.plan_id, one.n)) for one in items]
-        running = session.get_one(Apply, apply.id).status == ApplyStatus.RUNNING
-        return there if running and all(one.outcome == Outcome.PENDING for one in there) else []
+        there = session.execute(_STILL, {"apply": apply.id, "which": [one.n for one in items]}).scalars().all()
+        return list(there) if len(there) == len(items) else []
 
     def _refuse(self, items: Sequence[PlanItem], why: Problem) -> None:
         error = why.document()

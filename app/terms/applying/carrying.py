@@ -3,12 +3,12 @@
 So whoever is killed has done an item or has not: it is never begun twice, and none is lost.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
-from sqlmodel import Session, col
+from sqlalchemy import bindparam, insert, select, update
+from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainStatus
 from app.chains.store import Claim, Store
@@ -36,6 +36,11 @@ from app.terms.models import Apply, Outcome, PlanItem, TermMeeting
 
 STALE = (NotFound.code, ChainRunning.code, NotChangeable.code, ReferenceInUse.code, Cancelled.code, Stale.code)
 CONFLICTS = (ScheduleConflict.code, BatchRefused.code)
+
+_RECORDING, _MEETING = (SQLModel.metadata.tables[name] for name in ("recording", "term_meeting"))
+# Built once: building a statement costs more than running it.
+_KEEP = insert(_MEETING)
+_MARK = update(_RECORDING).where(_RECORDING.c.id == bindparam("of"))
 
 
 def draft_of(database: Database, item: PlanItem, client: str, default_zone: str, server_zone: ZoneInfo) -> Draft:
@@ -132,33 +137,21 @@ def rewrite(session: Session, item: PlanItem) -> None:
     work = item.work or {}
     keeps = work["keeps"]
     session.execute(update(TermMeeting).where(col(TermMeeting.id) == work["known"]).values(**keeps))
-    _mark(session, item.recording_id, keeps["sections"], keeps["meeting"])
+    _mark(session, item.recording_id, keeps)
 
 
 def _keep(session: Session, apply: Apply, item: PlanItem, recording_id: str, *, adopted: bool) -> None:
-    keeps, now = (item.work or {})["keeps"], utc_now()
-    session.add(
-        TermMeeting(
-            id=new_id("mtg"),
-            client=apply.client,
-            term=apply.term,
-            recording_id=recording_id,
-            adopted=adopted,
-            last_seen_at=now,
-            **keeps,
-        )
-    )
-    session.flush()
-    _mark(session, recording_id, keeps["sections"], keeps["meeting"], term=apply.term)
+    of = {"client": apply.client, "term": apply.term, "recording_id": recording_id, "adopted": adopted}
+    kept = (item.work or {})["keeps"]
+    session.connection().execute(_KEEP, {"id": new_id("mtg"), "last_seen_at": utc_now(), **of, **kept})
+    _mark(session, recording_id, kept, term=apply.term)
     item.recording_id = recording_id
 
 
-def _mark(
-    session: Session, recording_id: str | None, sections: Sequence[str], meeting: str | None, **more: str
-) -> None:
+def _mark(session: Session, recording_id: str | None, kept: Mapping[str, Any], **more: str) -> None:
     """The recording says of which section and meeting it is."""
-    values = {"section": sections[0] if sections else None, "meeting": meeting, **more}
-    session.execute(update(Recording).where(col(Recording.id) == recording_id).values(**values))
+    values = {"section": kept["sections"][0] if kept["sections"] else None, "meeting": kept["meeting"], **more}
+    session.connection().execute(_MARK, {"of": recording_id, **values})
 
 
 def _is_kept(session: Session, recording_id: str) -> bool:
