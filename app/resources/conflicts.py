@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import bindparam, select
 from sqlmodel import Session, SQLModel
 
+from app.database.database import Database
 from app.resources.models import OccurrenceStatus
 
 LONGEST = timedelta(hours=25)  # no occurrence is longer: 24 hours, and an hour of a clock change
@@ -100,16 +101,17 @@ def known_bookings(
     ]
 
 
-def at_their_times(session: Session, found: Sequence[Booked]) -> list[Booked]:
+def at_their_times(database: Database, found: Sequence[Booked]) -> Sequence[Booked]:
     """The same, but Lectern's own occurrences at their times in SQL: in Kaltura one may be wider.
 
     Why it may: app/recurrence/server.py.
     """
     recordings = {one.recording_id for one in found if one.recording_id}
     if not recordings:
-        return list(found)
-    rows = session.connection().execute(_TIMES, {"of": list(recordings)})
-    times = {event_id: (start, end) for event_id, start, end in rows}
+        return found
+    with database.read() as session:
+        rows = session.connection().execute(_TIMES, {"of": list(recordings)})
+        times = {event_id: (start, end) for event_id, start, end in rows}
     known = [(one, *times.get(one.event_id, (one.start, one.end))) for one in found]
     return [replace(one, start=start, end=end) for one, start, end in known]
 

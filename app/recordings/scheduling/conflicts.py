@@ -170,16 +170,14 @@ def refusal(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:
         return conflict(discreet(session, lambda other: other == client, pairs))
 
 
-def others(context: Ctx, events: Iterable[kaltura.Event]) -> list[Booked]:
+def others(context: Ctx, events: Iterable[kaltura.Event]) -> Sequence[Booked]:
     """Kaltura's events but for those of `party_members`."""
     return _of_others(context.tools.database, events, party_members(context))
 
 
-def _of_others(database: Database, events: Iterable[kaltura.Event], but: Collection[str]) -> list[Booked]:
+def _of_others(database: Database, events: Iterable[kaltura.Event], but: Collection[str]) -> Sequence[Booked]:
     """Kaltura's events, but for these recordings'; Lectern's own at the times that they really have."""
-    found = [one for one in map(booked, events) if one.recording_id not in but]
-    with database.read() as session:
-        return at_their_times(session, found)
+    return at_their_times(database, [one for one in map(booked, events) if one.recording_id not in but])
 
 
 CONFLICTS = Step(
