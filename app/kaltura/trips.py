@@ -20,7 +20,7 @@ from functools import cached_property
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from app.kaltura.errors import RESERVATION_SECONDS, KalturaError, Refused, Unknown
 from app.kaltura.transport import checked
@@ -116,7 +116,10 @@ class Carrier(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Walker:
-    """A function that is being run side by side with others. `asked` is the call whose answer it waits for."""
+    """A function that is being run side by side with others. `asked` is the call whose answer it waits for.
+
+    A `prefetch` ends with its first question: the answer is kept for whoever is going to ask that, and understand it.
+    """
 
     trips: "Trips"
     is_prefetch: bool = False
@@ -129,6 +132,8 @@ class Walker:
         answer = self.trips.kept(asked, use=not self.is_prefetch)
         if answer is NOT_KEPT:
             answer = self.trail.parent.switch(asked)
+        elif self.is_prefetch:
+            raise GreenletExit
         if isinstance(answer, KalturaError):
             raise answer
         return answer
@@ -191,12 +196,7 @@ class Trips:
 
         def walk() -> object:
             _walker.set(walker)
-            try:
-                return act()
-            except KalturaError:
-                if is_prefetch:
-                    return None
-                raise
+            return act()
 
         walker.trail = greenlet(walk, getcurrent())
         walker.trail.gr_context = copy_context()
@@ -227,10 +227,13 @@ class Trips:
             self._kept.clear()
         answers, now = self.carrier.carry(asked), self.clock()
         for (walker, one), answer in zip(party, answers, strict=True):
-            if walker.is_prefetch and not isinstance(answer, KalturaError):
-                self._kept[one.text] = now, answer
+            if walker.is_prefetch:
+                walker.asked = None
+                if not isinstance(answer, KalturaError):
+                    self._kept[one.text] = now, answer
         for (walker, _), answer in zip(party, answers, strict=True):
-            self._go_on(walker, answer)
+            if not walker.is_prefetch:
+                self._go_on(walker, answer)
 
 
 def copies(error: KalturaError, count: int) -> list[KalturaError]:
