@@ -59,7 +59,8 @@ def opt(session: Session, client: str, name: str, who: Who, key: str, *, out: bo
     term = find_term(session, client, name)
     settings = dict(term.settings)
     opted = dict(settings.get("opt_outs") or {})
-    there: Sequence[str] = [one for one in opted.get(who, ()) if one.casefold() != key.casefold()]
+    same = str.casefold if who == "instructors" else str  # sections' keys are told apart by case, too
+    there: Sequence[str] = [one for one in opted.get(who, ()) if same(one) != same(key)]
     opted[who] = [*there, key] if out else list(there)
     settings["opt_outs"] = opted
     try:

@@ -108,7 +108,7 @@ def lines(database: Database, plan_id: str, wanted: Filter, form: str) -> Iterat
         if form == "csv":
             yield _csv([_cells(_shown(one).model_dump(mode="json")) for one in found])
         else:
-            yield "".join(_shown(one).model_dump_json() + "\n" for one in found)
+            yield "".join(_shown(one).model_dump_json(by_alias=True) + "\n" for one in found)
         if len(found) < PORTION:
             return
         after = found[-1].n

@@ -6,7 +6,7 @@ kept ────┘            └─ what differs, what is new, what is gone �
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -47,15 +47,17 @@ class Comparison:
     _own: Sequence[Own] = ()
     _references: set[str] = field(default_factory=set)
     _counts: Counter[str | None] = field(default_factory=Counter)
+    _silent: Mapping[str, frozenset[str]] = field(default_factory=dict)  # by meeting: sections of which not all is said
     _taken: set[str] = field(default_factory=set)
     _sessions: dict[tuple[Times | None, tuple[str, ...]], Sessions] = field(default_factory=dict)
 
     def items(self) -> list[Item]:
         """In the order of the declaration, then what cannot be read, then what nobody declared. Each has its `n`."""
         reading, meetings = self.reading, self.reading.meetings
-        matched = match(meetings, self.known)
         unreadable = {one.section for one in reading.rejected if one.section is not None}
-        left = [one for one in matched.left if unreadable.isdisjoint(one.sections)]
+        self._silent = {one.id: silent for one in self.known if (silent := self._not_said(one, unreadable))}
+        matched = match(meetings, self.known, self._silent)
+        left = [one for one in matched.left if one.id not in self._silent]
         gone = [one for one in left if one.sections and reading.sections.isdisjoint(one.sections)]
         kept = {section for one in self.known for section in one.sections}
         new = [place for place, one in enumerate(meetings) if place not in matched.pairs and one.skip is None]
@@ -81,6 +83,11 @@ class Comparison:
             item.n = n
         return items
 
+    def _not_said(self, known: Known, unreadable: Set[str]) -> frozenset[str]:
+        """The sections of a meeting of which the declaration does not say all that there is."""
+        said, complete = self.reading.sections, self.reading.head.complete
+        return frozenset(one for one in known.sections if one in unreadable or not (complete or one in said))
+
     def _ask(self, pairs: Mapping[int, Known], new: Sequence[Meeting], left: Sequence[Known]) -> None:
         """Everything that has to be known of what differs, in few questions."""
         meetings = self.reading.meetings
@@ -101,6 +108,8 @@ class Comparison:
     # --- what is declared -----------------------------------------------------------------------------------
 
     def _kept(self, meeting: Meeting, known: Known) -> Item:
+        if self._silent.get(known.id, frozenset()).difference(meeting.sections):
+            return self._as_it_is(meeting, known)
         if meeting.skip is not None:
             return self._ended(meeting, known, meeting.skip)
         if known.status in OVER:
@@ -108,6 +117,14 @@ class Comparison:
         if meeting.hash == known.hash:
             return of_meeting(Kind.UNCHANGED, meeting, known)
         return self._changed(meeting, known, Kind.CHANGE)
+
+    def _as_it_is(self, meeting: Meeting, known: Known) -> Item:
+        """One that is shared with sections of which nothing is said: it stays theirs, too."""
+        if meeting.skip is not None:
+            item = self._skipped(meeting, meeting.skip)
+            item.known, item.recording_id = known, known.recording_id
+            return item
+        return of_meeting(Kind.HELD if known.status in OVER else Kind.UNCHANGED, meeting, known)
 
     def _ended(self, meeting: Meeting, known: Known, reason: str) -> Item:
         """A meeting that is kept, and is not to be recorded any more."""
@@ -306,9 +323,12 @@ class Comparison:
         return self._cancelling(item, known)
 
     def _absent(self, known: Known, reason: str) -> Item:
-        """Missing until its grace is over; then cancelled."""
+        """Missing until its grace is over; then cancelled. In a declaration that is not complete nothing is missing."""
         item = of_known(Kind.MISSING, known)
         item.reason = reason
+        if not self.reading.head.complete:
+            item.kind = Kind.SKIPPED
+            return item
         grace = timedelta(hours=self.within.settings.missing_grace_hours)
         since = known.missing_since
         if since is None:

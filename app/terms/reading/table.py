@@ -7,7 +7,7 @@ refused.
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -16,10 +16,13 @@ from app.terms.meetings.errors import CannotReadError
 from app.terms.meetings.profiles import plain_name
 from app.terms.reading.objects import cut_off
 
+_QUOTATION = "A quotation mark stands where none may be: write it twice, and the cell in quotes."
+
 DELIMITERS = (",", ";", "\t", "|")
 HEADER_WITHIN = 20
 LEAST_COLUMNS = 3
 
+_UTF_8 = re.compile(rb"[\xc3-\xf4][\x80-\xbf]")  # what hardly any text in another encoding has: Ã and a sign
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _FORMULA = re.compile(r'="([^"]*)"')  # how spreadsheets keep the zeros of a number
 
@@ -38,6 +41,22 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class _Dialect:
+    """`width`: how many cells the header has, those without a name at its end too."""
+
+    delimiter: str
+    width: int
+    comment: str | None
+
+    def cells(self, line: str) -> list[str]:
+        """As good as they can be told apart: for the key of a row that is rejected."""
+        try:
+            return next(csv.reader([line], delimiter=self.delimiter), [])
+        except csv.Error:
+            return []
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """The columns by their plain names, and every line before and after them, as often as they are asked for."""
 
@@ -48,7 +67,8 @@ class Table:
 def decoded(body: bytes, charset: str | None) -> str:
     """The text: UTF-16 by its mark; strict UTF-8; else what the caller says; else cp1252. Raises CannotReadError.
 
-    A UTF-8 mark may stand before bytes that are not UTF-8: it is dropped.
+    A UTF-8 mark may stand before bytes that are not UTF-8: it is dropped. A file that is UTF-8 but for a few bytes is
+    refused: read as another encoding, each letter beyond ASCII would become two.
     """
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         charsets = ["utf-16"]
@@ -58,10 +78,20 @@ def decoded(body: bytes, charset: str | None) -> str:
     for name in charsets:
         try:
             return body.decode(name)
-        except (UnicodeDecodeError, UnicodeError):
-            continue
+        except UnicodeError as error:
+            if name == "utf-8" and not charset and _UTF_8.search(body):
+                raise _mixed(body, error) from None
     raise CannotReadError(
         "encoding", "The file is in another encoding than UTF-8 and Windows-1252: name it, as in charset=iso-8859-2."
+    )
+
+
+def _mixed(body: bytes, error: UnicodeError) -> CannotReadError:
+    line = body.count(b"\n", 0, error.start if isinstance(error, UnicodeDecodeError) else 0) + 1
+    return CannotReadError(
+        "encoding",
+        f"Line {line} has a character in another encoding, and the rest of the file is UTF-8. Mend it there, or save "
+        "the whole file in one encoding. If it is not UTF-8, name its encoding, as in charset=windows-1252.",
     )
 
 
@@ -82,11 +112,12 @@ def table(text: str, known: Set[str], comment: str | None) -> Table:
     names = [plain_name(cell) for cell in header]
     while names and not names[-1]:
         names.pop()
+    dialect = _Dialect(delimiter, len(header), comment)
     twice = sorted({name for name in names if name in known and names.count(name) > 1})
     if twice:
         raise CannotReadError("columns", f"The header names a column twice: {', '.join(twice)}.")
     columns = {name: index for index, name in enumerate(names) if name}
-    return Table(columns, partial(_lines, text, delimiter, names, before, comment))
+    return Table(columns, partial(_lines, text, dialect, names, before))
 
 
 def _header(text: str, known: Set[str]) -> tuple[list[str], str, int]:
@@ -111,10 +142,10 @@ def _header(text: str, known: Set[str]) -> tuple[list[str], str, int]:
     )
 
 
-def _lines(text: str, delimiter: str, names: list[str], before: int, comment: str | None) -> Iterator[Line]:
+def _lines(text: str, dialect: _Dialect, names: list[str], before: int) -> Iterator[Line]:
     """Raises CannotReadError for a file that was cut off: its last row is too short, and has no line end."""
     last: Line | None = None
-    for line in _rows(text, delimiter, names, before, comment):
+    for line in _rows(text, dialect, names, before):
         if last:
             yield last
         last = line
@@ -124,26 +155,48 @@ def _lines(text: str, delimiter: str, names: list[str], before: int, comment: st
         yield last
 
 
-def _rows(text: str, delimiter: str, names: list[str], before: int, comment: str | None) -> Iterator[Line]:
-    source = _physical(text)
+def _rows(text: str, dialect: _Dialect, names: list[str], before: int) -> Iterator[Line]:
+    source, taken = _physical(text), list[str]()
     for number, line in enumerate(islice(source, before), 1):
         yield Line(number, [], ignored="before_header" if line.strip() else "blank")
     next(source)  # the header
     above = before + 1
-    reader = csv.reader(source, delimiter=delimiter, strict=True)
+    reader = csv.reader(_noting(source, taken), delimiter=dialect.delimiter, strict=True)
     while True:
         number = above + reader.line_num + 1
+        taken.clear()
+        broken = None
         try:
-            cells = [_clean(cell) for cell in next(reader)]
+            cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield Line(number, [], broken=_broken(str(error), number))
-            continue
-        while len(cells) > len(names) and not cells[-1]:
-            cells.pop()
-        ignored = _ignored(cells, names, comment)
-        yield Line(number, cells, ignored, None if len(cells) == len(names) or ignored else _count(cells, len(names)))
+            cells, broken = dialect.cells(taken[0]), _broken(str(error), number)
+        if len(cells) == dialect.width:  # the header may end in delimiters, and its rows with it
+            cells = cells[: len(names)] if not any(cells[len(names) :]) else cells
+        cells = list(map(_clean, cells))
+        swallowed = list(_swallowed(taken, dialect, number))
+        if swallowed:
+            cells, broken = list(map(_clean, dialect.cells(taken[0]))), broken or _QUOTATION
+        ignored = None if broken else _ignored(cells, names, dialect.comment)
+        if not (broken or ignored) and len(cells) != len(names):
+            broken = _count(cells, len(names))
+        yield Line(number, cells, ignored, broken)
+        yield from swallowed
+
+
+def _noting(lines: Iterator[str], taken: list[str]) -> Iterator[str]:
+    for line in lines:
+        taken.append(line)
+        yield line
+
+
+def _swallowed(taken: Sequence[str], dialect: _Dialect, number: int) -> Iterator[Line]:
+    """Rows that a quotation mark too many, in a row before them, has made one with that row: lines of all its cells."""
+    for below, line in enumerate(taken[1:], 1):
+        cells = list(map(_clean, dialect.cells(line)))
+        if len(cells) == dialect.width:
+            yield Line(number + below, cells, broken=_QUOTATION)
 
 
 def _physical(text: str) -> Iterator[str]:
@@ -161,7 +214,7 @@ def _broken(error: str, number: int) -> str:
         )
     if "field larger" in error:
         return "A cell has more than 131,072 characters: perhaps a quotation mark is missing."
-    return "A quotation mark stands where none may be: write it twice, and the cell in quotes."
+    return _QUOTATION
 
 
 def _count(cells: list[str], width: int) -> str:
