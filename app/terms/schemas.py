@@ -82,6 +82,13 @@ class SessionCounts(Out):
     soon: int = Field(description="Of those moved or cancelled, such as begin soon.", examples=[0])
 
 
+class Absences(Out):
+    """Recordings whose sections begin to be missing, or are back: applying the plan notes it."""
+
+    begin: int = Field(0, description="Missing for the first time: their grace begins.", examples=[0])
+    end: int = Field(0, description="They were missing, and are there again.", examples=[0])
+
+
 class GuardView(Out):
     """A guard that was tripped: it blocks the plan until somebody allows it."""
 
@@ -115,6 +122,7 @@ class PlanView(Out):
     known: Kept | None = Field(description="What the term keeps; null while it is being made.")
     counts: dict[str, int] = Field(description="Items by kind.", examples=[{"create": 4, "unchanged": 0}])
     sessions: SessionCounts | None = Field(description="What becomes of sessions; null while it is being made.")
+    absences: Absences = Field(Absences(), description="What the plan changes of how long sections are missing.")
     guards: list[GuardView] = Field(description="Guards that were tripped.")
     warnings: dict[str, int] = Field(description="Warnings by code.", examples=[{"same_slot": 1}])
     summary: str | None = Field(description="One sentence.", examples=["4 to create (sessions: 101 added)"])

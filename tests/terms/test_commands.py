@@ -83,7 +83,7 @@ def test_a_plan_is_shown_applied_and_is_nothing_to_do_then(desk: Desk) -> None:
     assert "1 unchanged" in again.stdout
     changed = desk.term("sync", term, desk.file("changed.csv", A.replace("Algebra", "Algebra II")))
     assert changed.exit_code == 0, changed.output
-    assert "~ change    A  Algebra II  [SCI 101]  title: Algebra → Algebra II" in changed.stdout
+    assert "~ change    A  Algebra II  [SCI 101]  (line 2, title: Algebra -> Algebra II)" in changed.stdout
     assert desk.term("sync", term, good).exit_code == 0
     assert desk.term("plan", term, good, "--exit-code").exit_code == 0
     shown = desk.term("show", term, "--section", "A")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.cli.term.printing import is_to_apply
 from app.terms.comparing import clashes
 from tests.service import found, problem
 from tests.terms.campus import Registrar, add_rooms, but, campus, counts, section
@@ -58,6 +59,22 @@ def test_a_change_is_shown_and_made(registrar: Registrar) -> None:
     assert registrar.plan([but(A, start="10:00", end="10:50"), B])["status"] == "nothing_to_do"
 
 
+def test_a_room_that_is_only_called_otherwise_is_no_change_of_rooms(registrar: Registrar) -> None:
+    registrar.applied([A])
+    registrar.set(rooms={"SCIENCE 101": "EXTRON-SCI-101"})
+    (item,) = registrar.items(registrar.plan([but(A, room="SCIENCE 101")]), kind="change")
+    assert item["changes"] == [{"field": "location", "from": "SCI 101", "to": "SCIENCE 101"}]
+    assert item["sessions"] is None
+
+
+def test_other_clocks_are_named_where_they_are_all_that_differs(registrar: Registrar) -> None:
+    registrar.applied([A])
+    registrar.set(time_zone="America/Detroit")
+    (item,) = registrar.items(registrar.plan([A]), kind="change")
+    (change,) = item["changes"]
+    assert (change["from"][-16:], change["to"][-15:]) == ("America/New_York", "America/Detroit")
+
+
 def test_what_is_cancelled_is_cancelled_and_frees_its_place(registrar: Registrar) -> None:
     registrar.applied([A])
     plan = registrar.plan([{**A, "status": "cancelled"}, section("C")])
@@ -84,10 +101,17 @@ def test_what_is_missing_is_cancelled_after_a_night_and_not_before(registrar: Re
 
 def test_a_section_that_comes_back_is_not_missing_any_more(registrar: Registrar) -> None:
     registrar.applied([A, B])
-    registrar.ended(registrar.begin_at(NOW, registrar.plan_at(NOW, [A])))
+    gone = registrar.plan_at(NOW, [A])
+    assert (gone["absences"], is_to_apply(gone)) == ({"begin": 1, "end": 0}, True)
+    registrar.ended(registrar.begin_at(NOW, gone))
     assert registrar.service.get("/terms/2027S/sections/B")["recordings"][0]["missing_since"]
     later = NOW + timedelta(hours=10)
-    registrar.ended(registrar.begin_at(later, registrar.plan_at(later, [A, B])))
+    still = registrar.plan_at(later, [A])
+    assert (still["absences"], is_to_apply(still)) == ({"begin": 0, "end": 0}, False)
+    back = registrar.plan_at(later, [A, B])
+    assert (back["status"], back["absences"], is_to_apply(back)) == ("nothing_to_do", {"begin": 0, "end": 1}, True)
+    assert "1 back that was missing" in back["summary"]
+    registrar.ended(registrar.begin_at(later, back))
     assert registrar.service.get("/terms/2027S/sections/B")["recordings"][0]["missing_since"] is None
     again = later + timedelta(hours=20)
     assert counts(registrar.plan_at(again, [A])) == {"unchanged": 1, "missing": 1}

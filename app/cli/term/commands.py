@@ -50,7 +50,7 @@ def plan(
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="A file to write the plan's id to.")] = None,
 ) -> None:
     """Compare a timetable with what the term keeps, and show what would change. Changes nothing."""
-    from app.cli.term.printing import next_step
+    from app.cli.term.printing import is_to_apply, next_step
     from app.cli.term.service import BLOCKED, TO_APPLY
 
     with _asking(url, key, term) as service:
@@ -64,7 +64,7 @@ def plan(
             typer.echo(next_step(made))
     if made["status"] == "blocked":
         raise typer.Exit(BLOCKED)
-    if exit_code and made["status"] == "ready":
+    if exit_code and is_to_apply(made):
         raise typer.Exit(TO_APPLY)
 
 

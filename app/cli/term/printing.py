@@ -81,9 +81,14 @@ def next_step(plan: Json) -> str:
     if plan["status"] == "blocked":
         allow = "".join(f" --allow {guard['guard']}" for guard in plan["guards"] if guard["tripped"])
         return f"Nothing was changed. If all of it is right:\n  {command}{allow}"
-    if plan["status"] == "nothing_to_do" and not plan["counts"].get("missing"):
+    if not is_to_apply(plan):
         return "There is nothing to apply."
     return f"To apply it:\n  {command}"
+
+
+def is_to_apply(plan: Json) -> bool:
+    """Also to note which sections are missing since now, or are not any more."""
+    return plan["status"] == "ready" or any(plan["absences"].values())
 
 
 def waits_for(apply: Json) -> str | None:

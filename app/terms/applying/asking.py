@@ -8,7 +8,7 @@ from sqlmodel import Session, col
 
 from app.database.types import new_id
 from app.http.errors import ApplyRunning, NotFound, PlanBlocked, PlanExpired, PlanNotReady, PlanSuperseded
-from app.terms.comparing.items import Kind
+from app.terms.comparing.items import SEEN, Kind
 from app.terms.keeping import find_term
 from app.terms.models import Apply, ApplyStatus, Outcome, Plan, PlanItem, PlanStatus, Term, TermMeeting
 
@@ -86,8 +86,7 @@ def _see(session: Session, plan: Plan, now: datetime) -> None:
     absent = col(TermMeeting.recording_id).in_(missing)
     first = func.coalesce(col(TermMeeting.missing_since), now)
     session.execute(update(TermMeeting).where(*mine, absent).values(missing_since=first))
-    there = (Kind.CHANGE, Kind.UNCHANGED, Kind.HELD, Kind.CONFLICT, Kind.REJECTED, Kind.REKEY)
-    seen = select(col(PlanItem.recording_id)).where(*of, col(PlanItem.kind).in_(there))
+    seen = select(col(PlanItem.recording_id)).where(*of, col(PlanItem.kind).in_(SEEN))
     present = col(TermMeeting.recording_id).in_(seen)
     session.execute(update(TermMeeting).where(*mine, present).values(missing_since=None, last_seen_at=now))
 

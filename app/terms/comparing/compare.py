@@ -186,7 +186,9 @@ class Comparison:
         """Raises pydantic's ValidationError."""
         unknown = [place for place, name in enumerate(meeting.calendars) if name not in self.calendars]
         if unknown:
-            raise broken_at(("calendars", unknown[0]), "is not the name of a calendar that is known here")
+            name = meeting.calendars[unknown[0]]
+            rule = f"names '{name}', and there is no such calendar: one that names none follows the term's own"
+            raise broken_at(("calendars", unknown[0]), rule)
         return normal(document(meeting, self.within))
 
     def _effect(self, ahead: Sequence[Session] | None, resource: Any, standing: Sequence[Standing]) -> Effect:

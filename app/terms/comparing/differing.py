@@ -43,8 +43,18 @@ def difference(now: Mapping[str, Any], declared: Mapping[str, Any], wanted: Mapp
         for name in _UNITS.get(unit, (unit,)):
             found.document.pop(name, None)
         found.document |= after
-        found.changes.append({"field": unit, "from": _told(before, unit), "to": _told(after, unit)})
+        found.changes.append(_change(before, after, unit))
     return found
+
+
+def _change(before: Mapping[str, Any], after: Mapping[str, Any], unit: str) -> dict[str, Any]:
+    """As it is shown. A room that is only called otherwise is none that changes."""
+    if unit == ROOM and before.get("resource") == after.get("resource"):
+        return {"field": "location", "from": before.get("location"), "to": after.get("location")}
+    told = [_told(part, unit) for part in (before, after)]
+    if unit == TIMES and told[0] == told[1]:
+        told = [f"{words}, {part.get('time_zone')}" for words, part in zip(told, (before, after), strict=True)]
+    return {"field": unit, "from": told[0], "to": told[1]}
 
 
 def adopted(now: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:

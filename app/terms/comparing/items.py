@@ -25,6 +25,8 @@ class Kind(StrEnum):
 
 
 APPLIED = (Kind.CREATE, Kind.CHANGE, Kind.REKEY, Kind.ADOPT, Kind.CANCEL)
+SEEN = (Kind.CHANGE, Kind.UNCHANGED, Kind.HELD, Kind.CONFLICT, Kind.REJECTED, Kind.REKEY)
+"""What is there: applying its plan stops the clock of one that was missing."""
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from app.terms.comparing.guards import Guard
-from app.terms.comparing.items import APPLIED, Item, Kind
+from app.terms.comparing.items import APPLIED, SEEN, Item, Kind
 from app.terms.comparing.known import Known
 from app.terms.meetings.rows import Reading
 
@@ -16,6 +16,11 @@ def summed_up(
     warnings = Counter(note.code for item in items for note in item.notes) + Counter(one.code for one in reading.notes)
     effects = [item.effect for item in items if item.kind in APPLIED]
     missing = {section for item in items if item.kind == Kind.MISSING for section in item.sections or ("",)}
+    since = [(item.kind, item.known.missing_since) for item in items if item.known]
+    absences = {
+        "begin": sum(kind == Kind.MISSING and missing_since is None for kind, missing_since in since),
+        "end": sum(kind in SEEN and missing_since is not None for kind, missing_since in since),
+    }
     soon = sum(effect.soon for effect in effects)
     if soon:
         warnings["soon"] = soon
@@ -37,9 +42,10 @@ def summed_up(
         "known": {"sections": len({key for one in known for key in one.sections}), "recordings": len(known)},
         "counts": {str(kind): counts[kind] for kind in Kind},
         "sessions": sessions,
+        "absences": absences,
         "guards": [guard.shown() for guard in guards],
         "warnings": dict(warnings),
-        "summary": _sentence(counts, sessions, len(missing)),
+        "summary": _sentence(counts, sessions, len(missing), absences["end"]),
     }
 
 
@@ -58,8 +64,8 @@ _REST = (
 )
 
 
-def _sentence(counts: Counter[Kind], sessions: dict[str, int], missing: int) -> str:
-    """`missing` are sections, the rest items."""
+def _sentence(counts: Counter[Kind], sessions: dict[str, int], missing: int, back: int) -> str:
+    """`missing` are sections, the rest items. `back`: they were missing when a plan was applied last."""
     parts = [f"{counts[kind]} {verb}" for kind, verb in _VERBS if counts[kind]]
     if not parts:
         parts = ["nothing to create or change"]
@@ -68,4 +74,6 @@ def _sentence(counts: Counter[Kind], sessions: dict[str, int], missing: int) -> 
         parts[-1] += f" (sessions: {', '.join(touched)})"
     if missing:
         parts.append(f"{'1 section is' if missing == 1 else f'{missing} sections are'} missing from the input")
+    if back:
+        parts.append(f"{back} back that {'was' if back == 1 else 'were'} missing")
     return "; ".join([*parts, *(f"{counts[kind]} {words}" for kind, words in _REST if counts[kind])])
