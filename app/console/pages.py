@@ -90,6 +90,6 @@ def show_recording(
 
 @pages.get("/rooms/{id:path}")
 def show_room(request: Request, person: Viewer, database: Reading, id: Line, day: Day = None) -> Response:
-    request.app.state.refreshers.ask()
+    request.app.state.refreshers.ask()  # also for a name that is not known yet
     seen = week_of(request, database, person, id, day)
     return page(request, "room.html", seen=seen, labels={name: state.word for name, state in words.STATES.items()})

@@ -87,6 +87,7 @@ def week_of(request: Request, database: Database, person: Person, named: str, as
         days.append(
             OneDay(midnight.date(), is_today, bars, lanes(bars), axis.place(now, midnight) if is_today else None)
         )
+    state.refreshers.ask(row.id)
     told, since = how_it_is(encoder, axis, now)
     feed = f"{request.base_url}resources/{row.id}/upcoming"
     as_of = mirror.as_of if mirror else None

@@ -1,7 +1,7 @@
 """The day of all rooms: what a technician looks at, or a screen on the wall."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
@@ -22,10 +22,12 @@ from app.recordings.models import Recording
 from app.resources.encoders import states
 from app.resources.encoders.signs import Signs
 from app.resources.lookup import is_id
-from app.resources.models import Encoder, EncoderState, Resource
+from app.resources.models import Encoder, EncoderState, Mirror, Resource
 from app.resources.schemas import EncoderView
 
 MOST_FINDINGS = 12  # on the page; the others are counted
+MOST_LOOKS = 60  # rooms that one look at the page has read from Kaltura; the others wait for the next
+OLD = timedelta(minutes=10)  # what was read so long ago is read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """One row. `encoder` is one of `words.STATES`, `since` when it was last heard, by the clocks of the axis."""
+    """One row. `encoder` is one of `words.STATES`, `since` when it was last heard, by the clocks of the axis. `unread`:
+    what others have booked in it was never read from Kaltura."""
 
     id: int
     name: str
@@ -59,6 +62,7 @@ class Room:
     bars: list[Bar]
     lanes: int
     in_trouble: bool
+    unread: bool
 
     @property
     def classes(self) -> str:
@@ -69,7 +73,8 @@ class Room:
 @dataclass(frozen=True, slots=True)
 class Today:
     """`now` is the place of the line, or None on another day. `rooms` are those that were asked for, `every` is how
-    many there are, `in_trouble` how many of them are. `is_empty`: nothing was ever scheduled here by them."""
+    many there are, `in_trouble` and `unread` how many of them are. `is_empty`: nothing was ever scheduled here by
+    them."""
 
     day: date
     axis: Axis
@@ -77,6 +82,7 @@ class Today:
     rooms: list[Room]
     every: int
     in_trouble: int
+    unread: int
     findings: list[Finding]
     more_findings: int
     sessions: int
@@ -96,9 +102,11 @@ def today(request: Request, person: Person, asked: Asked) -> Today:
         there = {row.id for row in rooms}
         seen = [one for one in seen if one.resource_id in there]
         encoders = {row.resource_id: row for row in session.execute(select(Encoder)).scalars()}
+        unread, old = _not_fresh(session, there, now)
         is_empty = person.reads and not _has_any(session, client)
     axis = axis_for(seen, zone)
-    rows = _Rows(axis, midnight, now, encoders, state.signs, _named(found)).of(rooms, seen)
+    state.refreshers.look([*sorted(unread), *old][:MOST_LOOKS])
+    rows = _Rows(axis, midnight, now, encoders, state.signs, _named(found), unread).of(rooms, seen)
     here = axis.place(now, midnight) if day == now.astimezone(zone).date() else 0
     return Today(
         day,
@@ -107,6 +115,7 @@ def today(request: Request, person: Person, asked: Asked) -> Today:
         _asked_for(rows, asked),
         len(rows),
         sum(row.in_trouble for row in rows),
+        len(unread),
         found[:MOST_FINDINGS],
         max(len(found) - MOST_FINDINGS, 0),
         len(seen),
@@ -134,6 +143,14 @@ def _of_their_own(session: Session, seen: Sequence[Seen]) -> list[Resource]:
     return sorted(rows, key=lambda row: (row.name.casefold(), row.id))
 
 
+def _not_fresh(session: Session, rooms: Set[int], now: datetime) -> tuple[set[int], list[int]]:
+    """The rooms that were never read from Kaltura; and those that nobody keeps fresh, the oldest first."""
+    known = session.execute(select(col(Mirror.resource_id), col(Mirror.as_of), col(Mirror.due_at)))
+    rows = [(row.as_of, row.resource_id, row.due_at) for row in known if row.resource_id in rooms]
+    old = sorted((as_of, number) for as_of, number, due in rows if as_of and due is None and as_of < now - OLD)
+    return {number for as_of, number, _ in rows if as_of is None}, [number for _, number in old]
+
+
 def _has_any(session: Session, client: Client) -> bool:
     mine = select(col(Recording.id)).limit(1)
     return (
@@ -150,7 +167,7 @@ def _named(found: Sequence[Finding]) -> frozenset[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What all rows are made with. `named`: rooms that findings are about."""
+    """What all rows are made with. `named`: rooms that findings are about. `unread`: those never read."""
 
     axis: Axis
     midnight: datetime
@@ -158,6 +175,7 @@ class _Rows:
     encoders: Mapping[int, Encoder]
     signs: Signs
     named: frozenset[int]
+    unread: Set[int]
 
     def of(self, rooms: Sequence[Resource], seen: Sequence[Seen]) -> list[Room]:
         on = defaultdict(list)
@@ -171,7 +189,7 @@ class _Rows:
         state, since = how_it_is(encoder, self.axis, self.now)
         missed = state == "silent" and any(one.end > self.now for one in seen)
         in_trouble = missed or state == "error" or row.id in self.named or any(one.state == "trouble" for one in seen)
-        return Room(row.id, row.name, state, since, bars, lanes(bars), in_trouble)
+        return Room(row.id, row.name, state, since, bars, lanes(bars), in_trouble, row.id in self.unread)
 
 
 def _asked_for(rows: Sequence[Room], asked: Asked) -> list[Room]:

@@ -104,6 +104,11 @@ _ASK = (
         ),
     )
 )
+_LOOK = (
+    update(_MIRROR)
+    .where(_MIRROR.c.resource_id.in_(bindparam("of", expanding=True)), _MIRROR.c.due_at.is_(None))
+    .values(due_at=database_now())
+)
 _LOCK = (
     select(_MIRROR.c.version)
     .where(_MIRROR.c.resource_id == bindparam("of"), _MIRROR.c.fence == bindparam("held"))
@@ -206,6 +211,11 @@ class Mirror:
         """Keeps these resources fresh for an hour from now. Those that nobody had asked for are due at once."""
         with self._database.write() as session:
             session.connection().execute(_ASK, [{"of": resource_id} for resource_id in sorted(resource_ids)])
+
+    def look(self, resource_ids: Collection[int]) -> None:
+        """Makes those of these resources due that nobody keeps fresh: for one look, behind all that wait already."""
+        with self._database.write() as session:
+            session.connection().execute(_LOOK, {"of": sorted(resource_ids)})
 
     def claim(self) -> Claim | None:
         """Claims the resource that has waited longest; None if none is due, or the budget is spent."""

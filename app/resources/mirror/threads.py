@@ -7,7 +7,7 @@ and the next idle thread looks. What is asked for is noted in memory and written
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,7 +31,7 @@ class Refreshers:
         self._mirror = mirror
         self._rounds = rounds
         self._client = client
-        self._asked = set[int]()
+        self._asked, self._glanced = set[int](), set[int]()
         self._wanted = False  # whether anybody has asked for anything
         self._looked = float("-inf")  # for a round (monotonic)
         self._left = deque[Claim | RoundClaim]()  # while the database was away: to be given back
@@ -64,6 +64,12 @@ class Refreshers:
         with self._asking:
             self._asked.update([] if resource_id is None else [resource_id])
             self._wanted = True
+        self._wake.set()
+
+    def look(self, resource_ids: Iterable[int]) -> None:
+        """Notes, in memory, that somebody has looked at these resources among many, and asks for none of them alone."""
+        with self._asking:
+            self._glanced.update(resource_ids)
         self._wake.set()
 
     def _work(self) -> None:
@@ -121,12 +127,15 @@ class Refreshers:
 
     def _tell(self) -> None:
         with self._asking:
-            asked, wanted = set(self._asked), self._wanted
+            asked, glanced, wanted = set(self._asked), set(self._glanced), self._wanted
         if wanted:
             self._rounds.ask()
             self._looked = float("-inf")
         if asked:
             self._mirror.ask(asked)
+        if glanced:
+            self._mirror.look(glanced)
         with self._asking:
             self._asked -= asked
+            self._glanced -= glanced
             self._wanted = self._wanted and not wanted
