@@ -37,11 +37,12 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
         from app.access import keys
 
         with opened(settings()) as found, found.write() as session:
+            where = found.engine.url.render_as_string(hide_password=True)
             made, key = keys.create(session, name, scope, resource or [])
             doubts = [doubt for each in made.resources or () if (doubt := _doubt(session, each))]
         for doubt in doubts:
             typer.echo(f"Warning: {doubt}", err=True)
-        typer.echo(f"Made key {made.id} of {made.name}. Keep it now, it is not shown again:", err=True)
+        typer.echo(f"Made key {made.id} of {made.name} in {where}. Keep it now, it is not shown again:", err=True)
         typer.echo(key)
 
     @app.command(name="list")

@@ -41,6 +41,16 @@ class Draft:
     key: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
     @property
+    def zone(self) -> str:
+        """By whose clocks conflicts are told; "" if the document leaves that to the service."""
+        return str(self.document.get("time_zone") or "")
+
+    @property
+    def refused(self) -> bool:
+        """Whether it was to be scheduled, and was not."""
+        return self.problem is not None and self.status != 200
+
+    @property
     def json(self) -> str:
         return json.dumps(self.document, indent=2, ensure_ascii=False)
 

@@ -40,12 +40,14 @@ STATES: Mapping[str, State] = {
     "succeeded": State("good", "✓", "done"),
     "pending": State("off", "·", "to come"),
     "undone": State("off", "↺", "undone"),
+    "not_begun": State("off", "·", "not begun"),
     # of sessions
     "ahead": State("good", "○", "ahead"),
     "recording": State("live", "●", "recording"),
     "over": State("off", "✓", "over"),
     "past": State("off", "✓", "over"),
     "excluded": State("off", "–", "left out"),
+    "not_scheduled": State("off", "–", "not scheduled"),
     "planned": State("going", "◔", "being scheduled"),
     "other": State("other", "◇", "somebody else's"),
     "trouble": State("bad", "▲", "in trouble"),
@@ -181,11 +183,14 @@ def clock(moment: datetime, zone: str) -> str:
     return f"{in_zone(moment, zone):%H:%M}"
 
 
-def _time(form: str, written: Callable[[datetime], str]) -> Callable[[datetime, str], Markup]:
-    """A `<time>` that JavaScript writes anew in the browser's language; `form` tells it how much of it."""
+def _time(form: str, written: Callable[[datetime], str]) -> Callable[[datetime | str, str], Markup]:
+    """A `<time>` that JavaScript writes anew in the browser's language; `form` tells it how much of it.
 
-    def shown(moment: datetime, zone: str) -> Markup:
-        local = in_zone(moment, zone)
+    A moment may be as JSON has it.
+    """
+
+    def shown(moment: datetime | str, zone: str) -> Markup:
+        local = in_zone(datetime.fromisoformat(moment) if isinstance(moment, str) else moment, zone)
         return Markup('<time datetime="{}" data-form="{}" data-zone="{}">{}</time>').format(
             local.isoformat(timespec="seconds"), form, zone, written(local)
         )

@@ -33,7 +33,7 @@ def test_the_day_says_which_rooms_were_not_read_and_has_them_read(service: Lecte
     assert "What others have booked in 3 rooms is being read from Kaltura." in first
     assert eventually(lambda: "Faculty meeting" in service.client.get("/console").text)
     assert eventually(lambda: "not read yet" not in service.client.get("/console").text)
-    assert eventually(lambda: due(service) == {None}), "nobody keeps them fresh: that is for rooms that somebody asks for"
+    assert eventually(lambda: due(service) == {None}), "that is for rooms that somebody asks for"
 
 
 def test_what_was_read_long_ago_is_read_again(service: Lectern) -> None:

@@ -33,6 +33,7 @@ class Shown:
     history: Sequence[ChainView]
     version: str
     differing: frozenset[str]
+    listed: bool
     now: datetime
 
     @property
@@ -68,6 +69,8 @@ class Shown:
 
     def state(self, one: OccurrenceView) -> str:
         """One of `words.STATES`."""
+        if self.recording.status == RecordingStatus.FAILED:
+            return "not_scheduled"
         if one.status != "scheduled":
             return one.status
         if one.id in self.differing or self.recording.status == RecordingStatus.STUCK:
@@ -96,6 +99,11 @@ class Shown:
         return self.recording.status not in (*OVER, RecordingStatus.CANCELLING) and bool(self.coming or self.running)
 
     @property
+    def may_delete(self) -> bool:
+        """Nothing came of it, and it stands among what has to be seen to until somebody takes it away."""
+        return self.recording.status == RecordingStatus.FAILED and self.listed
+
+    @property
     def may_change(self) -> bool:
         return self.recording.status == RecordingStatus.SCHEDULED
 
@@ -119,6 +127,7 @@ def shown(database: Database, client: Client, recording_id: str, server_zone: Zo
             queries.history(session, recording),
             requests.etag(recording),
             frozenset(one.occurrence_id for one in view.drift if one.occurrence_id),
+            recording.listed,
             utc_now(),
         )
 
@@ -146,6 +155,9 @@ def find_short(database: Database, client: Client, short: str) -> str:
 
 
 def what_cancel_does(seen: Shown) -> Asked:
+    if seen.may_delete:
+        what = "Nothing of it was scheduled. It is not shown among what has to be seen to any more."
+        return Asked("Delete this recording?", what, "Delete the recording")
     coming = len(seen.coming)
     also = " The session that runs now is ended." if seen.running else ""
     what = f"This cancels {count(coming, 'coming session')} in {seen.room}; what was recorded stays.{also}"

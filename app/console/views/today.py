@@ -93,7 +93,7 @@ def today(request: Request, person: Person, asked: Asked) -> Today:
     state, now = request.app.state, utc_now()
     client = person.client
     with state.database.read() as session:
-        found = state.findings.of(session, client)
+        found = sorted(state.findings.of(session, client), key=_widest_first)
         zone = zone_of(session, client, *_around(asked.day, now), state.settings.time_zone)
         day = asked.day or now.astimezone(zone).date()
         midnight, next_midnight = (datetime.combine(day + timedelta(days=more), time(), zone) for more in (0, 1))
@@ -121,6 +121,12 @@ def today(request: Request, person: Person, asked: Asked) -> Today:
         len(seen),
         is_empty,
     )
+
+
+def _widest_first(one: Finding) -> tuple[object, ...]:
+    """Within what is as urgent, first what is about no room and no recording alone: that Kaltura is away, say."""
+    rank, *order = one.order
+    return rank, one.subject.resource is not None or one.subject.recording_id is not None, *order
 
 
 def _around(day: date | None, now: datetime) -> tuple[datetime, datetime]:

@@ -15,6 +15,7 @@ async function preview() {
     const next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("preview");
     if (number !== asked || !next) return;
     write(next);
+    document.getElementById("refused")?.remove();
     place.replaceChildren(...next.childNodes);
   } catch {
     if (number === asked) place.textContent = "▲ The service does not answer. What you have typed is still here.";

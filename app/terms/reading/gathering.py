@@ -32,6 +32,7 @@ _SAME_SLOT = Note(
 _PARALLEL = Note("parallel_meetings", "The section meets in several rooms at once: a recording in each.")
 _GROUP = Note("group_differs", "Not all sections of its group meet here then: each room has its own recording.")
 _NO_INSTRUCTOR = Note("no_instructor", "It has no instructor: the term's default owner owns it.")
+_NO_OWNER = Note("no_instructor", "It has no instructor, and the term has no default owner: nobody owns it.")
 
 
 class Gathering:
@@ -185,7 +186,7 @@ class Gathering:
             meeting.notes = []
             return
         if not meeting.instructors and meeting.words.owner is None:
-            meeting.notes.append(_NO_INSTRUCTOR)
+            meeting.notes.append(_NO_INSTRUCTOR if term.defaults.owner else _NO_OWNER)
         texts = (("/title", meeting.title), ("/description", meeting.words.description))
         meeting.notes += [Note(str(found.code), found.detail) for found in beyond(texts)]
         meeting.hash = hashed(meeting, self._within)
