@@ -83,14 +83,19 @@ def split(
     `own` are the resource's rows of Lectern's recordings, in any state. An event of a recording that has none here was
     put on this resource by somebody else.
     """
+    own = list(own)
     here = {row.booking_id for row in own}
-    by_event = {row.event_id: row.booking_id for row in own if row.event_id}
+    by_event = {row.event_id: row for row in own if row.event_id}
     by_series = {row.series_id: row.booking_id for row in own if row.series_id}
     ours: dict[str, list[Event]] = defaultdict(list)
     others = []
     for event in events:
-        # The ids as well: somebody may have changed the reference id.
-        owner = by_event.get(event.id) or by_series.get(event.parent_id or 0) or recording_of(event.reference_id)
+        row = by_event.get(event.id)
+        owner = recording_of(event.reference_id)
+        if not event.reference_id:  # somebody has taken it away
+            owner = row.booking_id if row else by_series.get(event.parent_id or 0)
+        elif owner is None and row and (event.start == row.start or event.end == row.end):
+            owner = row.booking_id  # somebody has overwritten it; at another time, another one's event has the id by now
         if owner in busy:
             continue
         if owner in here and owner is not None:

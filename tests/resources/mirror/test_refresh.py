@@ -287,6 +287,14 @@ def test_lectern_s_own_are_known_by_their_ids_too(room: Room) -> None:
     assert [each["source"] for each in room.refresh()] == ["lectern", "lectern"]
 
 
+def test_what_has_lectern_s_id_by_now_at_another_time_is_somebody_else_s(room: Room) -> None:
+    """After Kaltura was restored, or a sandbox emptied: ids are given anew."""
+    series = room.own(2)
+    later = {name: series[name] + 7200 for name in ("startDate", "endDate")}
+    room.kaltura.update(series["id"], referenceId="other-1", **later)
+    assert [each["source"] for each in room.refresh()] == ["lectern", "kaltura"] * 2
+
+
 def test_a_recording_of_another_lectern_is_somebody_else_s(room: Room) -> None:
     room.book(referenceId="lectern-rec_01kaaaaaaaaaaaaaaaaaaaaaaa-1")
     assert [(each["source"], each["recording_id"]) for each in room.refresh()] == [("kaltura", None)]
