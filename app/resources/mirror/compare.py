@@ -95,7 +95,7 @@ def split(
         if not event.reference_id:  # somebody has taken it away
             owner = row.booking_id if row else by_series.get(event.parent_id or 0)
         elif owner is None and row and (event.start == row.start or event.end == row.end):
-            owner = row.booking_id  # somebody has overwritten it; at another time, another one's event has the id by now
+            owner = row.booking_id  # somebody has overwritten it; at another time, it is another one's event by now
         if owner in busy:
             continue
         if owner in here and owner is not None:
