@@ -94,7 +94,7 @@ def _about_left_out(
     """
     made = {of for one in target.made for of, stays in one.occurrences if stays}
     return {
-        "left_out": {row.id: in_the_way(pair, tz) for row, pair in met if not row.moved},
+        "left_out": {row.id: in_the_way(pair, tz) for row, pair in met if not row.stands_alone},
         "stays": any(row.status == SCHEDULED and row.id not in made for row in target.rows),
         "out_before": [row.id for row in rows if row.left_out],
     }
@@ -182,7 +182,7 @@ def own_meetings(
     changed = {row.id: row for row in target.rows}
     as_it_is = {row.id: row for row in rows if row.id not in target.dropped}
     scheduled = [row for row in (as_it_is | changed).values() if row.status == SCHEDULED]
-    moved = [row for row in scheduled if row.moved]
+    alone = [row for row in scheduled if row.stands_alone]
     new = {of for made in target.made for of, stays in made.occurrences if stays}
     return [
         (one, pair)
@@ -192,7 +192,7 @@ def own_meetings(
             [(one.start, one.end)],
             [
                 Booked(other.start, other.end, recording.document["title"], "lectern", recording.id, other.event_id)
-                for other in (scheduled if one.moved else moved)
+                for other in (scheduled if one.stands_alone else alone)
                 if other.id != one.id and (other.own_resource or home) == (one.own_resource or home)
             ],
         )

@@ -13,14 +13,16 @@ before or says it afterwards: only another decision about that occurrence, or th
     nothing      scheduled at the rule's time     excluded                           dropped, and its id with it
     restored     scheduled at the rule's time     scheduled at the rule's time       scheduled at the time it has
     moved        scheduled at its own time        scheduled at its own time          scheduled at its own time
+    put          scheduled at the rule's time     scheduled at the rule's time       scheduled at the time it has
     cancelled    cancelled, at the rule's time    cancelled, at the rule's time      cancelled, at the time it has
     both         cancelled, at its own time       cancelled, at its own time         cancelled, at its own time
 
-"Both" is moved and cancelled. A retime changes the rule's time, a change of resource takes along whatever is ahead. So
-each cell holds on the new resource, too, and after any number of documents: a date that is excluded and then is not, or
-that goes and comes back, finds its occurrence as it was decided. A moved occurrence that was put on a resource of its
-own stays on that resource, wherever the recording goes. What was left out because something was in its way
-(`on_conflict: skip`) is tried again by each document. Two things come before all of this:
+"Put" is on a resource of its own, and "both" is moved and cancelled. A retime changes the rule's time, a change of
+resource takes along whatever is ahead. So each cell holds on the new resource, too, and after any number of documents:
+a date that is excluded and then is not, or that goes and comes back, finds its occurrence as it was decided. An
+occurrence that was put on a resource of its own stays on that resource, wherever the recording goes. What was left out
+because something was in its way (`on_conflict: skip`) is tried again by each document. Two things come before all of
+this:
 
     begun                              untouched, whatever the document says
     its new time has passed already    untouched: better one recording too many than one too few
@@ -68,6 +70,11 @@ class Row:
     left_out: bool = False
     title: str | None = None
     planned_end: datetime | None = None
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it has an event of its own: by its time or its resource it is in no series."""
+        return self.moved or self.own_resource is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +142,7 @@ def aim_at_document(
     dateless = [_tried_again(row) for row in ahead.values() if _is_decided(row)]
     left = {row.id for row in rows if row.start > now and row.status == SCHEDULED and row.id not in kept}
     made = [event for run in _runs(pattern) for event in _planned(run, rule, tz, server)]
-    alone = [row for _, row, _ in pattern if row.moved] + dateless
+    alone = [row for _, row, _ in pattern if row.stands_alone] + dateless
     made += [_made_alone(row, tz, server) for row in alone if row.status == SCHEDULED and row.id not in kept]
     return Target(
         rows=(*(row for _, row, _ in pattern), *dateless),
@@ -171,7 +178,7 @@ def slot_of(occurrence: Occurrence) -> date:
 
 
 def _is_decided(row: Row) -> bool:
-    return row.moved or row.restored or row.status == CANCELLED
+    return row.stands_alone or row.restored or row.status == CANCELLED
 
 
 def _as_wanted(before: Row | None, slot: date, occurrence: Occurrence) -> Row:
@@ -183,7 +190,7 @@ def _as_wanted(before: Row | None, slot: date, occurrence: Occurrence) -> Row:
         return _tried_again(before)
     if before.status == CANCELLED:
         status = CANCELLED
-    elif before.restored:
+    elif before.restored or before.own_resource is not None:
         status = SCHEDULED
     return replace(before, start=occurrence.start, end=occurrence.end, status=status, left_out=False)
 
@@ -196,7 +203,7 @@ def _runs(pattern: Sequence[tuple[Occurrence, Row, bool]]) -> Iterator[list[tupl
     """Neighbours that are to be made, from a wanted one to a wanted one. One that is added parts no others."""
     run: list[tuple[Occurrence, Row]] = []
     for occurrence, row, stays in [*pattern, (None, None, True)]:
-        if occurrence is not None and row is not None and (row.moved or not stays):
+        if occurrence is not None and row is not None and (row.stands_alone or not stays):
             run.append((occurrence, row))
             continue
         if occurrence is not None and occurrence.added:
@@ -213,7 +220,7 @@ def _trimmed(run: Sequence[tuple[Occurrence, Row]]) -> list[tuple[Occurrence, Ro
 
 
 def _is_made(row: Row) -> bool:
-    return row.status == SCHEDULED and not row.moved
+    return row.status == SCHEDULED and not row.stands_alone
 
 
 def _planned(
@@ -228,7 +235,7 @@ def _planned(
         if wanted and len(wanted) < len(mine):  # the plan cut the run at an occurrence that is not made
             yield from _planned(wanted, rule, tz, server)
         elif wanted:
-            occurrences = tuple((None if row.moved else row.id, _is_made(row)) for _, row in mine)
+            occurrences = tuple((None if row.stands_alone else row.id, _is_made(row)) for _, row in mine)
             is_single = event.kind == "single"
             yield Made(series_of_one(event.occurrences[0], tz, server) if is_single else event, occurrences)
 

@@ -99,7 +99,8 @@ def change_one(
     _ahead(recording, occurrence)
     if start <= utc_now() and start != occurrence.start:
         raise OccurrenceOver("A session cannot be moved into the past.")
-    moved = {"start": int(start.timestamp()), "end": int(end.timestamp()), "moved": True, **title}
+    is_moved = occurrence.moved or (start, end) != (occurrence.start, occurrence.end)
+    moved = {"start": int(start.timestamp()), "end": int(end.timestamp()), "moved": is_moved, **title}
     return _one(session, store, recording, occurrence, "move_occurrence", moved, put_on=put_on)
 
 

@@ -95,7 +95,7 @@ class SqlWorld:
             )
             for row in self.session.execute(statement).scalars():
                 scheduled = row.status in (OccurrenceStatus.PLANNED, OccurrenceStatus.SCHEDULED)
-                by_hand = row.moved or row.restored or row.status == OccurrenceStatus.CANCELLED
+                by_hand = row.moved or row.placed or row.restored or row.status == OccurrenceStatus.CANCELLED
                 one = Standing(row.slot, row.start, row.end, row.resource_id, scheduled, by_hand)
                 found[row.booking_id].append(one)
         return found

@@ -70,16 +70,17 @@ def decoded(body: bytes, charset: str | None) -> str:
     A UTF-8 mark may stand before bytes that are not UTF-8: it is dropped. A file that is UTF-8 but for a few bytes is
     refused: read as another encoding, each letter beyond ASCII would become two.
     """
+    said = None
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         charsets = ["utf-16"]
     else:
         body = body.removeprefix(b"\xef\xbb\xbf")
-        charsets = ["utf-8", _said(charset) or "cp1252"]
+        charsets = ["utf-8", (said := _said(charset)) or "cp1252"]
     for name in charsets:
         try:
             return body.decode(name)
         except UnicodeError as error:
-            if name == "utf-8" and not charset and _UTF_8.search(body):
+            if name == "utf-8" and said is None and _UTF_8.search(body):
                 raise _mixed(body, error) from None
     raise CannotReadError(
         "encoding", "The file is in another encoding than UTF-8 and Windows-1252: name it, as in charset=iso-8859-2."

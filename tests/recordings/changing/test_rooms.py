@@ -136,6 +136,32 @@ def test_it_stays_where_it_was_put_whatever_the_recording_becomes(scene: Scene, 
         scene.holds()
 
 
+def test_it_follows_the_recording_s_time_if_it_alone_was_put_elsewhere(scene: Scene) -> None:
+    put(scene)
+    for hours in (2, 3):
+        scene.changed(start=scene.local(hours=hours))
+        assert recorded(scene, scene.other) == [scene.start(20, hours=hours)]
+        scene.holds()
+    scene.changed(resource=scene.third, start=scene.local(), exclude=[scene.day(20), scene.day(22)])
+    assert recorded(scene, scene.other) == [scene.start(20)]
+    assert scene.start(22) not in recorded(scene, scene.third)
+    scene.holds()
+
+
+def test_once_it_is_back_it_is_as_all_others(scene: Scene) -> None:
+    put(scene)
+    put(scene, room=scene.room)
+    scene.service.calls()
+    scene.changed(title="New")
+    scene.holds()
+    scene.changed(start=scene.local(hours=2))
+    assert recorded(scene, scene.room) == [scene.start(number, hours=2) for number in range(PAST, COUNT)]
+    scene.holds()
+    scene.changed(exclude=[scene.day(20)])
+    assert scene.start(20, hours=2) not in recorded(scene, scene.room)
+    scene.holds()
+
+
 def test_its_words_follow_the_recording_s(scene: Scene) -> None:
     put(scene)
     scene.changed(title="New")

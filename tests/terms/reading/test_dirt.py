@@ -50,8 +50,9 @@ def test_the_rows_that_a_quotation_mark_swallows_keep_their_keys(ends_it: str) -
 
 def test_a_file_that_is_utf_8_but_for_a_byte_is_refused() -> None:
     body = f"{HEADER}\n{GOOD.replace('One', 'Übung')}\n".encode() + GOOD.replace("1,One", "2,Caf\xe9").encode("cp1252")
-    with pytest.raises(CannotReadError, match=r"^Line 3 has a character in another encoding"):
-        read([body + b"\n"], "csv", within())
+    for charset in (None, "utf-8"):
+        with pytest.raises(CannotReadError, match=r"^Line 3 has a character in another encoding"):
+            read([body + b"\n"], "csv", within(), charset=charset)
     said = read([body + b"\n"], "csv", within(cross_listing="none"), charset="windows-1252")
     assert [meeting.title for meeting in said.meetings] == ["Ãœbung", "Café"], "as whoever sends it says"
 
