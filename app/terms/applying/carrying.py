@@ -21,6 +21,7 @@ from app.http.errors import (
     NotChangeable,
     NotFound,
     ReferenceInUse,
+    ResourceNotFound,
     ScheduleConflict,
     Stale,
     Stuck,
@@ -125,11 +126,19 @@ def refuse(session: Session, item: PlanItem, error: Mapping[str, Any], *, keeps:
     """The item is not done. What the term keeps of it is as before; of a new recording nothing, unless it `keeps`."""
     code = str(error["code"])
     item.outcome = Outcome.STALE if code in STALE else Outcome.CONFLICT if code in CONFLICTS else Outcome.FAILED
-    item.problem = {"code": code, "detail": str(error.get("detail") or "")}
+    item.problem = {"code": code, "detail": _in_words(item, code) or str(error.get("detail") or "")}
     if item.kind == Kind.CREATE and item.recording_id is not None and not keeps:
         kept = (col(TermMeeting.recording_id) == item.recording_id, col(TermMeeting.ended_at).is_(None))
         session.execute(update(TermMeeting).where(*kept).values(ended_at=utc_now()))
     session.add(item)
+
+
+def _in_words(item: PlanItem, code: str) -> str | None:
+    """What a document's refusal means to whoever declares a term; None: what it says itself."""
+    if code != ResourceNotFound.code:
+        return None
+    resource = ((item.work or {})["document"] or {}).get("resource")
+    return f"Kaltura has no resource {resource!r}. Mend it where the term's rooms, or the timetable, name it."
 
 
 def rewrite(session: Session, item: PlanItem) -> None:

@@ -29,7 +29,7 @@ _SAME_SLOT = Note(
     "same_slot",
     "Other sections have the same room, days, times and dates: one recording for all, though no group says so.",
 )
-_PARALLEL = Note("parallel_meetings", "The section meets in several rooms at once: a recording in each.")
+_PARALLEL = Note("parallel_meetings", "The section has several meetings at the same time: a recording of each.")
 _GROUP = Note("group_differs", "Not all sections of its group meet here then: each room has its own recording.")
 _NO_INSTRUCTOR = Note("no_instructor", "It has no instructor: the term's default owner owns it.")
 _NO_OWNER = Note("no_instructor", "It has no instructor, and the term has no default owner: nobody owns it.")
