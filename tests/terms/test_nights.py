@@ -264,5 +264,6 @@ def test_more_than_can_be_changed_as_one_is_refused_by_the_plan(
 def test_a_resource_that_kaltura_does_not_have_is_named_where_the_term_is_mended(registrar: Registrar) -> None:
     registrar.set(rooms={"SCI 101": "EXTRON-TYPO"})
     (failed,) = registrar.apply(registrar.plan([A]))["items"]
-    assert failed["problem"]["code"] == "resource_not_found"
-    assert failed["problem"]["detail"].startswith("Kaltura has no resource 'EXTRON-TYPO'. Mend it where the term's rooms")
+    said = failed["problem"]
+    assert said["code"] == "resource_not_found"
+    assert said["detail"].startswith("Kaltura has no resource 'EXTRON-TYPO'. Mend it where the term's rooms")
