@@ -132,6 +132,8 @@ class Rounds:
                 write(session)
             interesting = _ROUND.c.asked_at > database_now() - INTEREST
             later = database_now() + every
+            due_since_claimed = _ROUND.c.due_at > _ROUND.c.lease_until - LEASE  # what was read may be older than that
+            following = later if failure else case((interesting, later), else_=None)
             session.flush()
             session.connection().execute(
                 update(_ROUND)
@@ -140,7 +142,7 @@ class Rounds:
                     owner=None,
                     lease_until=0.0,
                     failure=failure,
-                    due_at=later if failure else case((interesting, later), else_=None),
+                    due_at=case((due_since_claimed, _ROUND.c.due_at), else_=following),
                     **({} if failure else {"as_of": database_now()}),
                 )
             )
