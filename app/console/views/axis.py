@@ -178,6 +178,11 @@ class Axis:
     def hours(self) -> list[tuple[int, str]]:
         return [((hour - self.first) * HOUR, f"{hour}:00") for hour in range(self.first, self.last)]
 
+    def line(self, now: datetime, midnight: datetime) -> int | None:
+        """The place of the line that says how late it is; None where the axis does not reach."""
+        place = self.place(now, midnight)
+        return place if 0 < place < self.units else None
+
     def place(self, moment: datetime, day: datetime) -> int:
         """Units after the axis begins, on that local day; kept on the axis."""
         return min(max(_units(moment, day, self.zone) - self.first * HOUR, 0), self.units)

@@ -85,7 +85,7 @@ def week_of(request: Request, database: Database, person: Person, named: str, as
         bars = axis.bars((one for one in seen if one.start < next_midnight and one.end > midnight), midnight)
         is_today = midnight.date() == today
         days.append(
-            OneDay(midnight.date(), is_today, bars, lanes(bars), axis.place(now, midnight) if is_today else None)
+            OneDay(midnight.date(), is_today, bars, lanes(bars), axis.line(now, midnight) if is_today else None)
         )
     state.refreshers.ask(row.id)
     told, since = how_it_is(encoder, axis, now)

@@ -107,11 +107,11 @@ def today(request: Request, person: Person, asked: Asked) -> Today:
     axis = axis_for(seen, zone)
     state.refreshers.look([*sorted(unread), *old][:MOST_LOOKS])
     rows = _Rows(axis, midnight, now, encoders, state.signs, _named(found), unread).of(rooms, seen)
-    here = axis.place(now, midnight) if day == now.astimezone(zone).date() else 0
+    is_today = day == now.astimezone(zone).date()
     return Today(
         day,
         axis,
-        here if 0 < here < axis.units else None,
+        axis.line(now, midnight) if is_today else None,
         _asked_for(rows, asked),
         len(rows),
         sum(row.in_trouble for row in rows),
