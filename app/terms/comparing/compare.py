@@ -302,7 +302,7 @@ class Comparison:
             sections = () if one.section is None else (one.section,)
             item = Item(Kind.REJECTED, one.section, sections, places=[one.place], reason=one.reason, because=one.detail)
             if known:
-                item.title, item.recording_id = known.title, known.recording_id
+                item.known, item.title, item.recording_id = known, known.title, known.recording_id
             items.append(item)
         return items
 

@@ -7,6 +7,7 @@ refused.
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,9 @@ DELIMITERS = (",", ";", "\t", "|")
 HEADER_WITHIN = 20
 LEAST_COLUMNS = 3
 
-_UTF_8 = re.compile(rb"[\xc3-\xf4][\x80-\xbf]")  # what hardly any text in another encoding has: Ã and a sign
+_BEYOND_ASCII = re.compile(  # a character of UTF-8, or (the group) a byte that is none
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|([\x80-\xff])"
+)
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _FORMULA = re.compile(r'="([^"]*)"')  # how spreadsheets keep the zeros of a number
 
@@ -80,11 +83,17 @@ def decoded(body: bytes, charset: str | None) -> str:
         try:
             return body.decode(name)
         except UnicodeError as error:
-            if name == "utf-8" and said is None and _UTF_8.search(body):
+            if name == "utf-8" and said is None and _is_mostly_utf_8(body):
                 raise _mixed(body, error) from None
     raise CannotReadError(
         "encoding", "The file is in another encoding than UTF-8 and Windows-1252: name it, as in charset=iso-8859-2."
     )
+
+
+def _is_mostly_utf_8(body: bytes) -> bool:
+    """By chance a text in another encoding has a few characters of UTF-8, as in `JOSÉ’S`."""
+    is_character = Counter(found[1] is None for found in _BEYOND_ASCII.finditer(body))
+    return is_character[True] >= is_character[False]
 
 
 def _mixed(body: bytes, error: UnicodeError) -> CannotReadError:
