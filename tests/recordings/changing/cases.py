@@ -105,10 +105,18 @@ CASES = {
     "a room, but for one session": Case(
         lambda scene: scene.patch(resource=scene.third, start=scene.local(hours=2)),
         (
+            *("scheduleEvent.add", "scheduleEvent.add", "scheduleEvent.cancel", "scheduleEvent.cancel"),
+            *("scheduleEventResource.add", "scheduleEventResource.add", "scheduleEvent.update", "scheduleEvent.delete"),
+        ),
+        prepare=(PUT,),
+    ),
+    "a room, but for one session at its own time": Case(
+        lambda scene: scene.patch(resource=scene.third, start=scene.local(hours=2)),
+        (
             *("scheduleEvent.add", "scheduleEvent.cancel", "scheduleEvent.cancel"),
             *("scheduleEventResource.add", "scheduleEvent.update"),
         ),
-        prepare=(PUT,),
+        prepare=(lambda scene: scene.move(20, resource=scene.other, start=scene.local(20, hours=5)),),
     ),
     "cancel in another room": Case(lambda scene: scene.cancel(20), ("scheduleEvent.delete",), prepare=(PUT,)),
     "restore in another room": Case(

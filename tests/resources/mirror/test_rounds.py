@@ -106,22 +106,6 @@ def test_rounds_end_when_nobody_has_asked_for_an_hour(room: Room) -> None:
     assert due_in(room.database, claim.name) is None
 
 
-def test_what_is_asked_for_while_a_round_is_made_is_asked_again(database: Database) -> None:
-    """Somebody has met a resource that is called otherwise by now: what the round has read may be older than that."""
-
-    def read(*_given: Any) -> Any:
-        with database.write() as session:
-            session.execute(update(Round).values(due_at=database_now()))
-        return lambda _session: None
-
-    busy = Rounds(database, "one", {RESOURCES: (60.0, read)})
-    busy.ask()
-    claim = busy.claim()
-    assert claim is not None
-    busy.run(None, claim)  # type: ignore[arg-type]
-    assert busy.claim() is not None
-
-
 def test_a_process_that_slept_past_its_lease_changes_no_name(room: Room) -> None:
     room.round()
     asleep = RoundClaim(RESOURCES, row(room).fence)
