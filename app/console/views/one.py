@@ -69,7 +69,7 @@ class Shown:
 
     def state(self, one: OccurrenceView) -> str:
         """One of `words.STATES`."""
-        if self.recording.status == RecordingStatus.FAILED:
+        if self.recording.status == RecordingStatus.FAILED and one.status == "cancelled":
             return "not_scheduled"
         if one.status != "scheduled":
             return one.status

@@ -106,7 +106,10 @@ _ASK = (
 )
 _LOOK = (
     update(_MIRROR)
-    .where(_MIRROR.c.resource_id.in_(bindparam("of", expanding=True)), _MIRROR.c.due_at.is_(None))
+    .where(
+        _MIRROR.c.resource_id.in_(_UNLOCKED.with_for_update(skip_locked=True)),
+        _MIRROR.c.due_at.is_(None),
+    )
     .values(due_at=database_now())
 )
 _LOCK = (
@@ -215,7 +218,7 @@ class Mirror:
     def look(self, resource_ids: Collection[int]) -> None:
         """Makes those of these resources due that nobody keeps fresh: for one look, behind all that wait already."""
         with self._database.write() as session:
-            session.connection().execute(_LOOK, {"of": sorted(resource_ids)})
+            session.connection().execute(_LOOK, [{"of": resource_id} for resource_id in sorted(resource_ids)])
 
     def claim(self) -> Claim | None:
         """Claims the resource that has waited longest; None if none is due, or the budget is spent."""

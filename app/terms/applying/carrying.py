@@ -137,7 +137,7 @@ def _in_words(item: PlanItem, code: str) -> str | None:
     """What a document's refusal means to whoever declares a term; None: what it says itself."""
     if code != ResourceNotFound.code:
         return None
-    resource = ((item.work or {})["document"] or {}).get("resource")
+    resource = ((item.work or {}).get("document") or {}).get("resource")
     return f"Kaltura has no resource {resource!r}. Mend it where the term's rooms, or the timetable, name it."
 
 

@@ -22,6 +22,7 @@ _QUOTATION = "A quotation mark stands where none may be: write it twice, and the
 DELIMITERS = (",", ";", "\t", "|")
 HEADER_WITHIN = 20
 LEAST_COLUMNS = 3
+ROWS_LOOKED_AT = 20
 
 _BEYOND_ASCII = re.compile(  # a character of UTF-8, or (the group) a byte that is none
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|([\x80-\xff])"
@@ -45,18 +46,25 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class _Dialect:
-    """`width`: how many cells the header has, those without a name at its end too."""
+    """`names` are the header's, plain. `width` is how many cells its rows have, with empty ones at their end."""
 
     delimiter: str
+    names: list[str]
     width: int
     comment: str | None
 
-    def cells(self, line: str) -> list[str]:
-        """As good as they can be told apart: for the key of a row that is rejected."""
-        try:
-            return next(csv.reader([line], delimiter=self.delimiter), [])
-        except csv.Error:
-            return []
+    def row(self, cells: list[str]) -> list[str]:
+        """As many as there are names, where the others are the empty ones that every row ends in."""
+        named = len(self.names)
+        ends_as_all = len(cells) == self.width and not any(cells[named:])
+        return list(map(_clean, cells[:named] if ends_as_all else cells))
+
+    def is_row(self, cells: list[str]) -> bool:
+        return len(cells) == len(self.names)
+
+    def of_line(self, line: str) -> list[str]:
+        """As good as its cells can be told apart: for the key of a row that is rejected."""
+        return self.row(_apart(line, self.delimiter))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +81,16 @@ def decoded(body: bytes, charset: str | None) -> str:
     A UTF-8 mark may stand before bytes that are not UTF-8: it is dropped. A file that is UTF-8 but for a few bytes is
     refused: read as another encoding, each letter beyond ASCII would become two.
     """
-    said = None
-    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        charsets = ["utf-16"]
-    else:
-        body = body.removeprefix(b"\xef\xbb\xbf")
-        charsets = ["utf-8", (said := _said(charset)) or "cp1252"]
-    for name in charsets:
+    is_utf_16 = body[:2] in (b"\xff\xfe", b"\xfe\xff")
+    body, said = body.removeprefix(b"\xef\xbb\xbf"), None if is_utf_16 else _said(charset)
+    for name in ["utf-16"] if is_utf_16 else ["utf-8", said or "cp1252"]:
         try:
             return body.decode(name)
-        except UnicodeError as error:
+        except UnicodeDecodeError as error:
             if name == "utf-8" and said is None and _is_mostly_utf_8(body):
-                raise _mixed(body, error) from None
+                raise _mixed(body.count(b"\n", 0, error.start) + 1) from None
+        except UnicodeError:
+            continue
     raise CannotReadError(
         "encoding", "The file is in another encoding than UTF-8 and Windows-1252: name it, as in charset=iso-8859-2."
     )
@@ -96,8 +102,7 @@ def _is_mostly_utf_8(body: bytes) -> bool:
     return is_character[True] >= is_character[False]
 
 
-def _mixed(body: bytes, error: UnicodeError) -> CannotReadError:
-    line = body.count(b"\n", 0, error.start if isinstance(error, UnicodeDecodeError) else 0) + 1
+def _mixed(line: int) -> CannotReadError:
     return CannotReadError(
         "encoding",
         f"Line {line} has a character in another encoding, and the rest of the file is UTF-8. Mend it there, or save "
@@ -122,12 +127,12 @@ def table(text: str, known: Set[str], comment: str | None) -> Table:
     names = [plain_name(cell) for cell in header]
     while names and not names[-1]:
         names.pop()
-    dialect = _Dialect(delimiter, len(header), comment)
+    dialect = _Dialect(delimiter, names, _width(text, len(header), delimiter, before), comment)
     twice = sorted({name for name in names if name in known and names.count(name) > 1})
     if twice:
         raise CannotReadError("columns", f"The header names a column twice: {', '.join(twice)}.")
     columns = {name: index for index, name in enumerate(names) if name}
-    return Table(columns, partial(_lines, text, dialect, names, before))
+    return Table(columns, partial(_lines, text, dialect, before))
 
 
 def _header(text: str, known: Set[str]) -> tuple[list[str], str, int]:
@@ -152,20 +157,36 @@ def _header(text: str, known: Set[str]) -> tuple[list[str], str, int]:
     )
 
 
-def _lines(text: str, dialect: _Dialect, names: list[str], before: int) -> Iterator[Line]:
+def _width(text: str, header: int, delimiter: str, before: int) -> int:
+    """How many cells a row has: as many as the header; or more, if the first rows all end in as many empty ones."""
+    lines = islice(_physical(text), before + 1, before + 1 + ROWS_LOOKED_AT)
+    rows = [_apart(line, delimiter) for line in lines if line.strip()]
+    widths, more = {len(cells) for cells in rows}, any(any(cells[header:]) for cells in rows)
+    return max(header, *widths) if len(rows) > 1 and len(widths) == 1 and not more else header
+
+
+def _apart(line: str, delimiter: str) -> list[str]:
+    """The cells of one line by itself, whatever its quotation marks mean."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
+def _lines(text: str, dialect: _Dialect, before: int) -> Iterator[Line]:
     """Raises CannotReadError for a file that was cut off: its last row is too short, and has no line end."""
     last: Line | None = None
-    for line in _rows(text, dialect, names, before):
+    for line in _rows(text, dialect, before):
         if last:
             yield last
         last = line
-    if last and last.ignored is None and len(last.cells) < len(names) and not text.endswith(("\n", "\r")):
+    if last and last.ignored is None and len(last.cells) < len(dialect.names) and not text.endswith(("\n", "\r")):
         raise cut_off()
     if last:
         yield last
 
 
-def _rows(text: str, dialect: _Dialect, names: list[str], before: int) -> Iterator[Line]:
+def _rows(text: str, dialect: _Dialect, before: int) -> Iterator[Line]:
     source, taken = _physical(text), list[str]()
     for number, line in enumerate(islice(source, before), 1):
         yield Line(number, [], ignored="before_header" if line.strip() else "blank")
@@ -177,20 +198,17 @@ def _rows(text: str, dialect: _Dialect, names: list[str], before: int) -> Iterat
         taken.clear()
         broken = None
         try:
-            cells = next(reader)
+            cells = dialect.row(next(reader))
         except StopIteration:
             return
         except csv.Error as error:
-            cells, broken = dialect.cells(taken[0]), _broken(str(error), number)
-        if len(cells) == dialect.width:  # the header may end in delimiters, and its rows with it
-            cells = cells[: len(names)] if not any(cells[len(names) :]) else cells
-        cells = list(map(_clean, cells))
+            cells, broken = dialect.of_line(taken[0]), _broken(str(error), number)
         swallowed = list(_swallowed(taken, dialect, number))
         if swallowed:
-            cells, broken = list(map(_clean, dialect.cells(taken[0]))), broken or _QUOTATION
-        ignored = None if broken else _ignored(cells, names, dialect.comment)
-        if not (broken or ignored) and len(cells) != len(names):
-            broken = _count(cells, len(names))
+            cells, broken = dialect.of_line(taken[0]), broken or _QUOTATION
+        ignored = None if broken else _ignored(cells, dialect.names, dialect.comment)
+        if not (broken or ignored or dialect.is_row(cells)):
+            broken = _count(cells, len(dialect.names))
         yield Line(number, cells, ignored, broken)
         yield from swallowed
 
@@ -204,8 +222,8 @@ def _noting(lines: Iterator[str], taken: list[str]) -> Iterator[str]:
 def _swallowed(taken: Sequence[str], dialect: _Dialect, number: int) -> Iterator[Line]:
     """Rows that a quotation mark too many, in a row before them, has made one with that row: lines of all its cells."""
     for below, line in enumerate(taken[1:], 1):
-        cells = list(map(_clean, dialect.cells(line)))
-        if len(cells) == dialect.width:
+        cells = dialect.of_line(line)
+        if dialect.is_row(cells):
             yield Line(number + below, cells, broken=_QUOTATION)
 
 

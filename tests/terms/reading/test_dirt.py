@@ -33,6 +33,12 @@ def test_a_header_may_end_in_delimiters(rows_too: bool) -> None:
     assert ([meeting.section for meeting in found.meetings], found.rejected) == (["1"], [])
 
 
+def test_every_row_may_end_in_a_delimiter_that_the_header_has_not() -> None:
+    found = reading(*(GOOD.replace("1,", f"{section},", 1) + "," for section in "123"))
+    assert found.sections == {"1", "2", "3"}
+    assert found.rejected == []
+
+
 @pytest.mark.parametrize("title", ['"Hamlet" on film', '"Hamlet"?', 'The "Hamlet", "Macbeth" and so on'])
 def test_a_row_with_a_quotation_mark_too_many_keeps_its_key(title: str) -> None:
     found = reading(GOOD, GOOD.replace("1,One", f"4,{title}"), GOOD.replace("1,", "5,", 1))
