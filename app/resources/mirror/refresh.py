@@ -91,10 +91,11 @@ _CLAIM = (
 )
 # Waits for nobody: one that is locked is being claimed, or changed, which makes it due too.
 _FIRST_OF_ALL = database_now() - FIRST
-_UNLOCKED = select(_MIRROR.c.resource_id).where(_MIRROR.c.resource_id == bindparam("of"))
+_ITS_ROW = select(_MIRROR.c.resource_id).where(_MIRROR.c.resource_id == bindparam("of"))
+_IS_UNLOCKED = _MIRROR.c.resource_id.in_(_ITS_ROW.with_for_update(skip_locked=True))
 _ASK = (
     update(_MIRROR)
-    .where(_MIRROR.c.resource_id.in_(_UNLOCKED.with_for_update(skip_locked=True)))
+    .where(_IS_UNLOCKED)
     .values(
         asked_at=database_now(),
         due_at=case(
@@ -104,14 +105,7 @@ _ASK = (
         ),
     )
 )
-_LOOK = (
-    update(_MIRROR)
-    .where(
-        _MIRROR.c.resource_id.in_(_UNLOCKED.with_for_update(skip_locked=True)),
-        _MIRROR.c.due_at.is_(None),
-    )
-    .values(due_at=database_now())
-)
+_LOOK = update(_MIRROR).where(_IS_UNLOCKED, _MIRROR.c.due_at.is_(None)).values(due_at=database_now())
 _LOCK = (
     select(_MIRROR.c.version)
     .where(_MIRROR.c.resource_id == bindparam("of"), _MIRROR.c.fence == bindparam("held"))
