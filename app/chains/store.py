@@ -136,7 +136,7 @@ class Claim:
     party: str | None = None
     others_due: bool = False  # whether others were due when it was claimed
     verdict: Mapping[str, Any] | None = None  # on its party, as of the last renewal
-    freed_others: bool = False  # whether it has made others due
+    look_again: bool = False  # whether one may be due now: another that it has freed, or itself, as `take_lanes` says
     loaded: Loaded | None = None  # as it is in the database, if that is known
 
     def guard(self) -> None:
@@ -276,7 +276,7 @@ class Store:
         """Within a checkpoint: the chain has ended, or (stuck) waits for `make_due`. It leaves its lanes."""
         finished = None if status == ChainStatus.STUCK else utc_now()
         self.release(session, claim, None, status=status, error=error, finished_at=finished)
-        claim.freed_others = lanes.leave(session.connection(), claim.chain_id)
+        claim.look_again |= lanes.leave(session.connection(), claim.chain_id)
 
     def make_due(self, session: Session, chain_id: str) -> bool:
         """Makes a stuck or waiting chain due at once, with new patience. False if it is neither, or runs just now."""
@@ -311,14 +311,17 @@ class Store:
     ) -> str | None:
         """Within a checkpoint: takes the chain's place in the lanes `keys`, and in those of `passing` without waiting.
 
-        Returns the first lane that it has to wait for; None when it has all of `keys`.
+        Returns the first lane that it has to wait for; None when it has all of `keys`. Whoever has that lane may leave
+        it before this is committed, and sees nobody wait: so it is looked for once more.
         """
-        return lanes.take(session.connection(), claim.chain_id, keys, passing)
+        waits_for = lanes.take(session.connection(), claim.chain_id, keys, passing)
+        claim.look_again |= waits_for is not None
+        return waits_for
 
     def step_aside(self, session: Session, claim: Claim) -> None:
         """Within a checkpoint: leaves all lanes but that of its own subject, so that others may go first."""
         own = lanes.subject_lane(claim.subject)
-        claim.freed_others = lanes.leave(session.connection(), claim.chain_id, but=own)
+        claim.look_again |= lanes.leave(session.connection(), claim.chain_id, but=own)
 
 
 def _new(subject: str, operation: str, steps: Sequence[str], given: Mapping[str, Any], status: ChainStatus) -> Loaded:

@@ -181,7 +181,7 @@ class Workers(Generic[T]):
                 if over:
                     self._wake(claim.chain_id)
                     self._ended()
-                if claim.freed_others:
+                if claim.look_again:
                     self.nudge()
         finally:
             self._close(tools)
