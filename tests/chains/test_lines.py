@@ -9,10 +9,12 @@ from time import sleep
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
+from app.chains import lanes, worker
 from app.chains.models import ChainStatus
 from app.database.database import Database
+from tests.chains.test_worker import is_over, until, working
 from tests.chains.world import House, retry
 from tests.sampling import sampled
 
@@ -139,3 +141,26 @@ def test_eight_owners_and_two_who_stop_every_other_chain(house: House, round_: i
     found = Counter(status for (status,) in house.sql("SELECT status FROM chain"))
     assert set(found) <= {ChainStatus.SUCCEEDED, ChainStatus.FAILED}, found
     assert house.sql("SELECT * FROM lane") == []
+
+
+def test_who_comes_to_wait_in_the_moment_in_which_the_lane_is_left_goes_on_at_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who leaves sees only those whose waiting is committed."""
+    monkeypatch.setattr(worker, "POLL", 600.0)
+    holder = house.create_claimed("holder", "room")
+    with house.database.write() as session:
+        lanes.take(session.connection(), holder.chain_id, ["room"])
+    take = lanes.take
+
+    def left_meanwhile(connection: Connection, *given: Any) -> str | None:
+        waits_for = take(connection, *given)
+        if waits_for == "room":
+            with house.database.write() as session:
+                assert not lanes.leave(session.connection(), holder.chain_id)
+        return waits_for
+
+    monkeypatch.setattr(lanes, "take", left_meanwhile)
+    mine = house.create("mine", "room")
+    with working(house, 2):
+        until(is_over(house, mine))

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from app.chains import lanes, worker
+from app.chains import worker
 from app.chains.models import ChainStatus
 from app.chains.steps import Outcome
 from app.chains.store import Store
@@ -105,31 +104,6 @@ def test_who_waited_for_a_lane_goes_on_at_once(house: House, monkeypatch: pytest
         house.create(str(number), "room")
     with working(house, 2):
         until(lambda: set(statuses(house)) == {"succeeded"})
-
-
-def test_who_comes_to_wait_in_the_moment_in_which_the_lane_is_left_goes_on_at_once(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who leaves sees only those whose waiting is committed."""
-    if house.database.is_sqlite:
-        pytest.skip("one writes at a time there")
-    monkeypatch.setattr(worker, "POLL", 600.0)
-    holder = house.create_claimed("holder", "room")
-    with house.database.write() as session:
-        lanes.take(session.connection(), holder.chain_id, ["room"])
-    take = lanes.take
-
-    def left_meanwhile(connection: Connection, *given: Any) -> str | None:
-        waits_for = take(connection, *given)
-        if waits_for == "room":
-            with house.database.write() as session:
-                assert not lanes.leave(session.connection(), holder.chain_id)
-        return waits_for
-
-    monkeypatch.setattr(lanes, "take", left_meanwhile)
-    mine = house.create("mine", "room")
-    with working(house, 2):
-        until(is_over(house, mine))
 
 
 def test_a_retry_comes_back_without_a_nudge(house: House) -> None:
