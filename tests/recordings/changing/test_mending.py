@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
-from app.resources.models import Drift
+from app.resources.models import Drift, Mirror
 from app.sandbox.seed.seed import CATEGORY_ID
 from tests.recordings.changing.scene import CAMERA, COUNT, PAST, Scene, begun, document, to_come
 from tests.service import Json, Lectern, found, problem
@@ -26,6 +28,8 @@ def drifted(scene: Scene, kind: str) -> None:
         row["template_entry_id"] = scene.recording["kaltura"]["template_entry_id"]
     with scene.service.app.state.database.write() as session:
         session.merge(Drift(**row, kind=kind, confirmed=True))
+        of_room = update(Mirror).where(col(Mirror.resource_id) == row["resource_id"])
+        session.execute(of_room.values(fence=col(Mirror.fence) + 1, due_at=None))  # no look takes it back meanwhile
 
 
 def entries(scene: Scene) -> list[Json]:
