@@ -221,15 +221,15 @@ class Engine(Generic[T]):
     def _checkpoint(self, run: Run[T], **changes: Any) -> Iterator[Session]:
         """`Store.checkpoint`, with all that the run has come to since the last one."""
         with self.store.checkpoint(run.claim, run.changed.values(), **changes) as session:
+            run.holds_subject = False
             self._save(run, session)
             yield session
         run.changed.clear()
 
     def _save(self, run: Run[T], session: Session) -> None:
         for row in run.finished:
-            save = run.step(row).save
-            if save is not None:
-                run.definition.lock_subject(session, run.chain.subject)
+            if (save := run.step(row).save) is not None:
+                run.hold_subject(session)
                 save(session, run.context)
         run.finished.clear()
 
@@ -389,7 +389,7 @@ class Engine(Generic[T]):
     def _end(self, session: Session, run: Run[T], status: ChainStatus, error: Mapping[str, Json] | None) -> None:
         run.chain.status = status
         self.store.end(session, run.claim, status, error)
-        run.definition.lock_subject(session, run.chain.subject)
+        run.hold_subject(session)
         run.definition.ended(session, run.chain.subject, status, error)
         plan_sweep(self.store, session, self.definitions, run, self.pauses.sweep)
         self.watch.chain(run.chain.operation, str(status), seconds_between(run.chain.created_at, utc_now()))

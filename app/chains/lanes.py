@@ -60,8 +60,10 @@ _OF_PARTY = (
 )
 _LAST = select(func.coalesce(func.max(_LANE.c.place), 0) + 1).where(_LANE.c.key == _LANE_ID).scalar_subquery()
 _STANDS = exists().where(_MINE.c.key == _LANE_ID, _MINE.c.chain_id == _OF)
-_STAND = insert(_LANE).from_select(
-    ["key", "chain_id", "place"], select(_LANE_ID, _OF, func.coalesce(_OF_PARTY, _LAST)).where(~_STANDS)
+_STAND = (
+    insert(_LANE)
+    .from_select(["key", "chain_id", "place"], select(_LANE_ID, _OF, func.coalesce(_OF_PARTY, _LAST)).where(~_STANDS))
+    .returning(_LANE.c.place)
 )
 # No chain that has ended has a lane. Should one ever have, whoever wants that lane next frees it.
 _FREE = delete(_LANE).where(
@@ -131,7 +133,8 @@ def take(connection: Connection, chain_id: str, keys: Iterable[str], passing: It
         of = {"lane": key, "of": chain_id}
         if connection.dialect.name == "postgresql":  # SQLite has one writer
             connection.execute(_TURN, {"lane": key})
-        connection.execute(_STAND, of)
+        if connection.execute(_STAND, of).scalar() == 1:
+            continue  # nobody is before the first place
         before = connection.execute(_LOOK, of).scalars().all()
         if any(before):
             connection.execute(_FREE, {"lane": key})

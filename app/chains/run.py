@@ -10,6 +10,7 @@ from itertools import islice, takewhile
 from typing import Any, Generic, TypeVar
 
 import structlog
+from sqlmodel import Session
 
 from app.chains.models import ChainState, ChainStatus, StepState, StepStatus
 from app.chains.steps import (
@@ -60,6 +61,7 @@ class Run(Generic[T]):
     finished: list[StepState] = field(default_factory=list)  # those of them whose results are still to be saved
     checked: set[int] = field(default_factory=set)  # steps whose check has let them through, by position
     has_lanes: bool = False  # whether this run has made sure of the lanes of the steps before
+    holds_subject: bool = False  # whether this checkpoint has locked the subject's row
 
     @property
     def is_over(self) -> bool:
@@ -232,6 +234,12 @@ class Run(Generic[T]):
                 call["state"] = SENT if call.get("unsure") else PENDING
             self.mark_changed(row)
         return [outcome for _, outcome in rest]
+
+    def hold_subject(self, session: Session) -> None:
+        """Within a checkpoint: locks the subject's row, before anything of the subject is written."""
+        if not self.holds_subject:
+            self.definition.lock_subject(session, self.chain.subject)
+            self.holds_subject = True
 
     def finish_step(self, row: StepState) -> None:
         """Marks the step as done. Its `save` runs within the next checkpoint."""

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Connection,
     Float,
     Row,
+    Update,
     and_,
     bindparam,
     case,
@@ -263,14 +265,13 @@ class Store:
 
     def change(self, session: Session, claim: Claim, **changes: Any) -> None:
         """Within a checkpoint: sets columns of the chain's own row."""
-        session.connection().execute(update(_CHAIN).where(_CHAIN.c.id == claim.chain_id).values(**changes))
+        given = {f"new_{name}": value for name, value in changes.items()}
+        session.connection().execute(_change(tuple(changes)), {"of": claim.chain_id, **given})
 
     def release(self, session: Session, claim: Claim, delay: float | None, **changes: Any) -> None:
         """Within a checkpoint: gives the chain back, to be claimed in `delay` seconds, or not by itself (None)."""
-        due = None if delay is None else database_now() + delay
-        if delay:
-            changes["tried"] = _CHAIN.c.tried + delay
-        self.change(session, claim, owner=None, lease_until=0.0, next_attempt_at=due, **changes)
+        given = {f"new_{name}": value for name, value in changes.items()}
+        session.connection().execute(_release(tuple(changes)), {"of": claim.chain_id, "delay": delay, **given})
 
     def end(self, session: Session, claim: Claim, status: ChainStatus, error: Mapping[str, Any] | None) -> None:
         """Within a checkpoint: the chain has ended, or (stuck) waits for `make_due`. It leaves its lanes."""
@@ -327,6 +328,25 @@ class Store:
 def _new(subject: str, operation: str, steps: Sequence[str], given: Mapping[str, Any], status: ChainStatus) -> Loaded:
     chain = ChainState(new_id("chn"), subject, operation, status, given, utc_now())
     return chain, [StepState(chain.id, position, name) for position, name in enumerate(steps)]
+
+
+@cache
+def _change(names: tuple[str, ...]) -> Update:
+    """The statement that sets these columns, each to its `new_<name>`, of the chain `of`."""
+    given = {name: bindparam(f"new_{name}", type_=_CHAIN.c[name].type) for name in names}
+    return update(_CHAIN).where(_CHAIN.c.id == bindparam("of")).values(given)
+
+
+@cache
+def _release(names: tuple[str, ...]) -> Update:
+    """The same, and the chain is nobody's: due in `delay` seconds, which count as tried; without any, not by itself."""
+    delay = bindparam("delay", type_=Float(53))
+    return _change(names).values(
+        owner=None,
+        lease_until=0.0,
+        next_attempt_at=database_now() + delay,
+        tried=_CHAIN.c.tried + func.coalesce(delay, 0.0),
+    )
 
 
 def _values(row: StepState, names: Iterable[str]) -> dict[str, Any]:

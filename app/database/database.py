@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, Opera
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlmodel import Session
 
-from app.database.sqlite import READ_ONLY, Writes, sqlite_engine
+from app.database.sqlite import BEGIN_READING, Writes, sqlite_engine
 from app.database.turns import Line
 
 BUSY_TIMEOUT = 5.0  # seconds
@@ -41,7 +41,7 @@ class Database:
         self.engine = _engine(url)
         # SQLite's readers see one state as they are, PostgreSQL's have to ask for it.
         view = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        self._reader = self.engine.execution_options(**{READ_ONLY: True} if self.is_sqlite else view)
+        self._reader = self.engine.execution_options(**{} if self.is_sqlite else view)
         self._line = Line()
         self._sqlite_writes = Writes(self.engine, self._line)
 
@@ -73,6 +73,8 @@ class Database:
                 connection, expire_on_commit=False, autoflush=False, join_transaction_mode="rollback_only"
             ) as session,
         ):
+            if self.is_sqlite:
+                connection.exec_driver_sql(BEGIN_READING)
             yield session
             if self.is_sqlite:
                 connection.rollback()

@@ -14,6 +14,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 from app.database.database import Database
+from app.database.sqlite import BEGIN_WRITING
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 MIGRATION_LOCK = 5_264_361  # any number: one process at a time migrates a PostgreSQL database
@@ -27,7 +28,9 @@ def migrate(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.engine.connect() as connection, _alterable(database, connection), connection.begin():
-        if not database.is_sqlite:
+        if database.is_sqlite:
+            connection.exec_driver_sql(BEGIN_WRITING)
+        else:
             # However long it takes: another process may be at it, and tables may be large.
             connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text("SET LOCAL statement_timeout = 0"))

@@ -14,47 +14,51 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 
 from app.database.files import owners_alone
 from app.database.turns import Line
 
-READ_ONLY = "lectern_read_only"
-"""The execution option of connections that only read."""
+BEGIN_READING, BEGIN_WRITING = "BEGIN", "BEGIN IMMEDIATE"
+"""How a transaction begins. Said by whoever begins one: for a listener, SQLAlchemy asks at each statement anew whether
+it is to be told."""
 
 
 def sqlite_engine(url: str, timeout: float) -> Engine:
     """Its connections keep what they commit, and wait for `timeout` seconds at most for each other and other processes.
 
-    A connection with the option READ_ONLY begins with BEGIN, every other one with BEGIN IMMEDIATE.
+    They begin no transaction by themselves.
     """
-    engine = create_engine(
-        url, pool_size=64, pool_use_lifo=True, max_overflow=0, pool_timeout=timeout, hide_parameters=True
-    )
+    address = make_url(url)
+    (path,), options = address.get_dialect()().create_connect_args(address)
+    file, opening = address.database or "", threading.Lock()
 
-    file, opening = engine.url.database or "", threading.Lock()
-
-    @event.listens_for(engine, "do_connect")
-    def _open(dialect: Dialect, record: object, arguments: object, more: object) -> None:
+    def opened() -> sqlite3.Connection:
         if file and not file.startswith((":", "file:")):
             with opening:
                 owners_alone(Path(file))
+        return sqlite3.connect(path, **options)
+
+    engine = create_engine(
+        address,
+        creator=opened,
+        pool_size=64,
+        pool_use_lifo=True,
+        max_overflow=0,
+        pool_timeout=timeout,
+        hide_parameters=True,
+    )
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # BEGIN is ours, below
+        connection.isolation_level = None  # BEGIN is ours, above
         _write_ahead(connection, timeout)
         # FULL: a power cut under NORMAL may lose a commit, and a lost checkpoint is a second entry in Kaltura.
         for pragma in ("synchronous=FULL", f"busy_timeout={timeout * 1000:.0f}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
         # What one has read is worthless as soon as another has written, and each would keep 2 MB of it.
         connection.execute("PRAGMA cache_size=-512")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        read_only = connection.get_execution_options().get(READ_ONLY)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
 
@@ -107,6 +111,7 @@ class Writes:
         committed = Future[None]()
         try:
             with self._engine.begin() as connection:
+                connection.exec_driver_sql(BEGIN_WRITING)
                 self._group = connection, committed
                 try:
                     yield connection

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from app.kaltura.errors import Unknown
-from app.kaltura.types import Event, Read
+from app.kaltura.types import Read, TimedEvent
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def same(name: str | None, wanted: str) -> bool:
     return name is not None and name.casefold() == wanted.casefold()
 
 
-def by_start(event: Event) -> tuple[datetime, int]:
+def by_start(event: TimedEvent) -> tuple[datetime, int]:
     """A key to sort by: start, then id."""
     return event.start, event.id
 

@@ -12,7 +12,7 @@ from app.kaltura.observing import Observe, observed, unobserved
 from app.kaltura.session import Sessions
 from app.kaltura.transport import MAX_BYTES, TOTAL_SECONDS, Http, checked, exchange
 from app.kaltura.trips import Asked, copies, current, each_of, parts_of
-from app.kaltura.types import BriefEvent, Category, Entry, Event, Link, Resource
+from app.kaltura.types import BriefEvent, Category, Entry, Event, Link, Resource, TimedEvent
 
 PAGE_SIZE = 500
 """Kaltura cuts a larger one down to it."""
@@ -24,7 +24,7 @@ MAX_MATCHES = 10_000
 """No list goes further (exchange 290)."""
 
 T = TypeVar("T")
-M = TypeVar("M", Resource, Entry, Event, BriefEvent, Category, Link)
+M = TypeVar("M", Resource, Entry, Event, TimedEvent, BriefEvent, Category, Link)
 Identified = TypeVar("Identified", Resource, Category, Entry, Event)
 
 

@@ -33,6 +33,7 @@ from app.kaltura.types import (
     Link,
     Moment,
     Resource,
+    TimedEvent,
     epoch,
 )
 
@@ -49,6 +50,7 @@ _ASSIGNMENT = TypeAdapter(Assignment)
 _RESOURCE, _RESOURCE_PAGE = TypeAdapter(Resource), TypeAdapter(Page[Resource])
 _ENTRY, _ENTRY_PAGE = TypeAdapter(Entry), TypeAdapter(Page[Entry])
 _EVENT, _EVENT_PAGE = TypeAdapter(Event), TypeAdapter(Page[Event])
+_BRIEF_EVENT, _TIMED_EVENT_PAGE = TypeAdapter(BriefEvent), TypeAdapter(Page[TimedEvent])
 _NAMED_PAGE = TypeAdapter(Page[Named])
 _LINK, _LINK_PAGE = TypeAdapter(Link), TypeAdapter(Page[Link])
 _CATEGORY = TypeAdapter(Category)
@@ -232,15 +234,15 @@ class KalturaClient(Calls):
         page = self._ask(EVENTS, "list", {"filter": wanted, "pager": pager}, _NAMED_PAGE)
         return max((named.id for named in page.objects), default=0)
 
-    def list_children(self, parent_id: int) -> list[Event]:
+    def list_children(self, parent_id: int) -> list[TimedEvent]:
         """All occurrences of a series by start, cancelled ones too (exchanges 224, 283); fewer while the index lags
         (exchange 699).
         """
         wanted = {"parentIdEqual": parent_id, "orderBy": "+startDate"}
-        found = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _EVENT_PAGE)
+        found = self._list(EVENTS, filtered("KalturaScheduleEventFilter", wanted), _TIMED_EVENT_PAGE)
         return sorted((event for event in found if event.parent_id == parent_id), key=by_start)
 
-    def newest_occurrences_at(self, start: datetime) -> list[Event]:
+    def newest_occurrences_at(self, start: datetime) -> list[TimedEvent]:
         """Active occurrences of any series that begin exactly then, as far as the index knows: those that were made
         last, which is enough to see what was made a moment ago.
         """
@@ -254,7 +256,7 @@ class KalturaClient(Calls):
         }
         pager = {"objectType": "KalturaFilterPager", "pageSize": 30}
         params = {"filter": filtered("KalturaScheduleEventFilter", wanted), "pager": pager}
-        found = self._ask(EVENTS, "list", params, _EVENT_PAGE).objects
+        found = self._ask(EVENTS, "list", params, _TIMED_EVENT_PAGE).objects
         return [event for event in found if event.active and event.start == start and event.parent_id is not None]
 
     def list_events_on_resource(self, resource_id: int, start: datetime, end: datetime) -> Listed[Event]:
@@ -299,21 +301,21 @@ class KalturaClient(Calls):
         params = {"scheduleEventId": event_id, "scheduleEvent": changes}
         return self._ask(EVENTS, "update", params, _EVENT, writes=True)
 
-    def cancel_event(self, event_id: int) -> Event:
+    def cancel_event(self, event_id: int) -> BriefEvent:
         """Cancels a single event, an occurrence, or a series, whose occurrences are then deleted (exchanges 454, 476,
         486).
 
         Twice is fine (exchange 461). Refused: INVALID_OBJECT_ID when it is not there (exchange 508).
         """
-        return self._ask(EVENTS, "cancel", {"scheduleEventId": event_id}, _EVENT, writes=True)
+        return self._ask(EVENTS, "cancel", {"scheduleEventId": event_id}, _BRIEF_EVENT, writes=True)
 
-    def delete_event(self, event_id: int) -> Event:
+    def delete_event(self, event_id: int) -> BriefEvent:
         """Deletes a single event or a whole series; its status is DELETED then (exchanges 472, 495).
 
         Refused: INVALID_OBJECT_ID when it is not there (exchange 466), RECURRENCE_CANT_BE_DELETE for an occurrence
         (exchange 485).
         """
-        return self._ask(EVENTS, "delete", {"scheduleEventId": event_id}, _EVENT, writes=True)
+        return self._ask(EVENTS, "delete", {"scheduleEventId": event_id}, _BRIEF_EVENT, writes=True)
 
     def get_conflicts(
         self,

@@ -33,6 +33,10 @@ _RESOURCE, _ROUND = (SQLModel.metadata.tables[name] for name in ("resource", "mi
 REVISED = ("system_name", "name", "description", "kind")
 
 # Built once: building a statement costs more than running it.
+_NEW = {
+    "sqlite": sqlite.insert(_RESOURCE).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(_RESOURCE).on_conflict_do_nothing(),
+}
 _OTHERWISE = (
     update(_ROUND)
     .where(
@@ -49,6 +53,12 @@ _OTHERWISE = (
     )
     .values(due_at=database_now())
 )
+# SQLite's lower() knows ASCII alone: other letters have to be spelt as they are, or Kaltura is asked.
+_NAMED = or_(
+    col(Resource.system_name) == bindparam("name"), func.lower(col(Resource.system_name)) == bindparam("lower")
+)
+_BY_NAME = select(Resource).where(_NAMED)
+_BY_NAME_OR_ID = select(Resource).where(or_(_NAMED, col(Resource.id) == bindparam("number")))
 
 
 @contextmanager
@@ -93,10 +103,9 @@ def is_id(session: Session, reference: str) -> bool:
 
 
 def _rows(session: Session, reference: int | str) -> list[Resource]:
-    # SQLite's lower() knows ASCII alone: other letters have to be spelt as they are, or Kaltura is asked.
     name, number = str(reference), as_id(reference)
-    by_name = or_(col(Resource.system_name) == name, func.lower(col(Resource.system_name)) == name.lower())
-    found = session.execute(select(Resource).where(or_(by_name, col(Resource.id) == number) if number else by_name))
+    asked = {"name": name, "lower": name.lower()}
+    found = session.execute(_BY_NAME_OR_ID, asked | {"number": number}) if number else session.execute(_BY_NAME, asked)
     return list(found.scalars())
 
 
@@ -196,8 +205,7 @@ def remember(session: Session, found: Iterable[Resource]) -> None:
     """
     # In order, so that two who write the same ones never wait for each other.
     rows = [row.model_dump() for row in sorted(found, key=lambda row: row.id)]
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    session.connection().execute(dialect.insert(_RESOURCE).on_conflict_do_nothing(), rows)
+    session.connection().execute(_NEW[session.get_bind().dialect.name], rows)
     session.connection().execute(
         _OTHERWISE, [{"of": row["id"], **{f"found_{name}": row[name] for name in REVISED}} for row in rows]
     )

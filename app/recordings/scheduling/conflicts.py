@@ -18,9 +18,11 @@ from app.recordings.scheduling.context import (
     booked,
     chain_resource,
     event_resource,
+    is_anything_wanted,
     party_members,
     planned,
     skips,
+    span,
     wanted,
     wanted_occurrences,
 )
@@ -43,7 +45,7 @@ from app.resources.whole_list import everything
 
 
 def _conflict_calls(context: Ctx) -> list[Call]:
-    if not wanted(context) or context.input["on_conflict"] == OnConflict.ALLOW:
+    if not is_anything_wanted(context) or context.input["on_conflict"] == OnConflict.ALLOW:
         return []
     return [Call("skip")] if skips(context) else [Call("resource"), Call("blackout")]
 
@@ -54,7 +56,7 @@ def resource_questions(context: Ctx, resource_id: int) -> list[Act]:
         return []
     client = context.tools.kaltura
     return [
-        partial(everything, client.list_briefly_on_resource, resource_id, *_span(context)),
+        partial(everything, client.list_briefly_on_resource, resource_id, *span(context)),
         partial(client.get_conflicts, [resource_id], _span_candidate(context), kind="blackout"),
     ]
 
@@ -78,9 +80,8 @@ def _resources(context: Ctx) -> list[int]:
 
 def _there(context: Ctx, resource_id: int) -> list[Booked]:
     """What is on the resource while the chain's sessions there are to be."""
-    times = wanted(context, resource_id)
-    span = times[0][0], max(end for _, end in times)
-    return bookings_on(context.tools.database, context.tools.kaltura, resource_id, span, but=party_members(context))
+    during = span(context, resource_id)
+    return bookings_on(context.tools.database, context.tools.kaltura, resource_id, during, but=party_members(context))
 
 
 def _blackouts(context: Ctx) -> list[Booked]:
@@ -124,14 +125,9 @@ def in_words(context: Ctx, out: Mapping[str, Mapping[str, Any]]) -> dict[str, st
     return {one: in_the_way(pair, where) for one, pair in zip(out, told, strict=True)}
 
 
-def _span(context: Ctx) -> tuple[datetime, datetime]:
-    times = wanted(context)
-    return times[0][0], max(end for _, end in times)
-
-
 def _span_candidate(context: Ctx) -> kaltura.EventDraft:
     """A candidate as long as all occurrences together: one question finds all blackouts (docs/decisions/0025)."""
-    start, end = _span(context)
+    start, end = span(context)
     return replace(draft(context, next(iter(planned(context)))), start=start, end=end, recurrence=None)
 
 
@@ -139,18 +135,18 @@ def bookings_on(
     database: Database,
     client: KalturaClient,
     resource_id: int,
-    span: tuple[datetime, datetime],
+    during: tuple[datetime, datetime],
     *,
     but: Collection[str],
     besides: Iterable[kaltura.Event] = (),
 ) -> list[Booked]:
-    """What is booked on the resource within the span (UTC): Lectern's own by SQL, others' by Kaltura's list.
+    """What is booked on the resource between two instants: Lectern's own by SQL, others' by Kaltura's list.
 
     `but`: ids of recordings to leave out. `besides`: events to add, such as blackouts. Raises KalturaError.
     """
-    listed = everything(client.list_events_on_resource, resource_id, *span)
+    listed = everything(client.list_events_on_resource, resource_id, *during)
     with database.read() as session:
-        known = known_bookings(session, resource_id, *span, but=but)
+        known = known_bookings(session, resource_id, *during, but=but)
     own = [one for one in known if one.source == "lectern"]
     # Those of others are in Kaltura, or are no more; its list may leave some out.
     theirs = {one.event_id for one in known if one.event_id and one.source != "lectern"}

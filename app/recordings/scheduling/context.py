@@ -10,7 +10,7 @@ repeats they differ. The number ends the event's `referenceId` but for a token (
 is the template entry's.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -88,13 +88,24 @@ def wanted(context: Ctx, on_resource: int | None = None) -> list[tuple[datetime,
 
 def wanted_occurrences(context: Ctx, on_resource: int | None = None) -> list[tuple[datetime, datetime, str]]:
     """The same, each with its id."""
-    return sorted(
-        (instant(start), instant(end), session)
-        for number, event in planned(context).items()
-        if on_resource is None or event_resource(context, number) == on_resource
-        for start, end, session, is_wanted in event["occurrences"]
-        if is_wanted
-    )
+    return sorted((instant(start), instant(end), session) for start, end, session in _wanted(context, on_resource))
+
+
+def is_anything_wanted(context: Ctx) -> bool:
+    """Whether the chain's events have a wanted occurrence."""
+    return next(_wanted(context, None), None) is not None
+
+
+def span(context: Ctx, on_resource: int | None = None) -> tuple[datetime, datetime]:
+    """From the first start to the last end (UTC) of the wanted occurrences. ValueError if there are none."""
+    starts, ends, _ = zip(*_wanted(context, on_resource), strict=True)
+    return instant(min(starts)), instant(max(ends))
+
+
+def _wanted(context: Ctx, on_resource: int | None) -> Iterator[tuple[int, int, str]]:
+    for number, event in planned(context).items():
+        if on_resource is None or event_resource(context, number) == on_resource:
+            yield from ((start, end, session) for start, end, session, is_wanted in event["occurrences"] if is_wanted)
 
 
 def chain_resource(context: Ctx) -> int:

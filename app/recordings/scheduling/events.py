@@ -156,7 +156,7 @@ def _read_back(context: Ctx, call: Call) -> Outcome:
 
 def _indexed(
     client: KalturaClient, event: Mapping[str, Any], event_id: int, reference_id: str
-) -> Sequence[kaltura.Event]:
+) -> Sequence[kaltura.TimedEvent]:
     """The series' occurrences as the index knows them, which is what lists of a resource can show."""
     if event["kind"] == "series":
         asked_ahead = client.newest_occurrences_at(instant(event["start"])) if len(event["occurrences"]) == 1 else []
@@ -177,7 +177,7 @@ def _stored(client: KalturaClient, event: Mapping[str, Any], event_id: int) -> S
     return [one for one in client.list_events(_following(event_id, event)) if one.parent_id == event_id]
 
 
-def _rows(events: Sequence[kaltura.Event]) -> list[list[int]]:
+def _rows(events: Sequence[kaltura.TimedEvent]) -> list[list[int]]:
     """`[[event id, start, end], …]` by start, each once."""
     rows = {event.id: [event.id, int(event.start.timestamp()), int(event.end.timestamp())] for event in events}
     return sorted(rows.values(), key=lambda row: (row[1], row[0]))

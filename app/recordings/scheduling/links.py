@@ -12,7 +12,7 @@ contrary; but deleting the link and adding it again does.
 Links need no `referenceId`: what these calls do is harmless to repeat, from the beginning.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
@@ -42,6 +42,15 @@ AGAIN = 3  # times that an event is linked again
 # The index may lag. So often is looked again before an event is linked again; it is no failure before so many seconds.
 LOOKS, INDEX_LAG = 3, 60.0
 TAKEN_THEN = "in the way: another booking, when this session was to be put on its resource"
+
+
+class Expected(NamedTuple):
+    """An occurrence that the list of its resource must show: by the event that is linked there."""
+
+    linked: int
+    start: int
+    end: int
+    resource_id: int
 
 
 def _link_calls(context: Ctx) -> list[Call]:
@@ -74,10 +83,7 @@ def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
         met = others(context, _conflicts(context, number, event_id, linked=again))
         if number and skips(context):
             out = _leave_out(context, number, met)
-        # Kaltura's answers on excluded days are dropped: nothing is recorded then.
-        stay = [(start, end) for start, end, session in _linked_times(context, resource_id) if session not in out]
-        refused = refusal(context, find_conflicts(stay, met))
-        if refused:
+        if met and (refused := refusal(context, find_conflicts(_linked_times(context, resource_id, but=out), met))):
             return refused
     if again:
         own.remove_link(context, event_id, resource_id)
@@ -136,7 +142,7 @@ def _look(context: Ctx, number: int) -> Outcome:
     if number and not context.results["links"][f"listed:{number - 1}"]:
         return Done([])
     expected = _expected(context)
-    missing = _missing(context)
+    missing = _missing(context, expected)
     if not missing:
         return Done([])
     found = f"Kaltura lists {len(expected) - len(missing)} of {len(expected)} sessions on the resource"
@@ -165,11 +171,10 @@ def _link_again(context: Ctx, number: int) -> Outcome:
     return Done({"left_out": out} if out else None)
 
 
-def _missing(context: Ctx) -> list[Event]:
+def _missing(context: Ctx, expected: Mapping[int, Expected]) -> list[Event]:
     """The occurrences, by start, that stand in Kaltura's database and are left out by their resource's list."""
-    client, expected = context.tools.kaltura, _expected(context)
-    missing = list[Event]()
-    for where, (first, last) in _spans(context).items():
+    client, missing = context.tools.kaltura, list[Event]()
+    for where, (first, last) in _spans(expected).items():
         listed = {event.id for event in everything(client.list_briefly_on_resource, where, first, last)}
         left_out = [
             event_id for event_id, one in expected.items() if one.resource_id == where and event_id not in listed
@@ -183,26 +188,17 @@ def _missing(context: Ctx) -> list[Event]:
     return sorted(missing, key=lambda event: event.start)
 
 
-def _spans(context: Ctx) -> dict[int, tuple[datetime, datetime]]:
+def _spans(expected: Mapping[int, Expected]) -> dict[int, tuple[datetime, datetime]]:
     """From the first to the last occurrence that each resource's list must show."""
     times: dict[int, list[int]] = {}
-    for one in _expected(context).values():
+    for one in expected.values():
         times.setdefault(one.resource_id, []).extend((one.start, one.end))
     return {where: (instant(min(found)), instant(max(found))) for where, found in sorted(times.items())}
 
 
 def _list_question(context: Ctx) -> list[Act]:
     look = context.tools.kaltura.list_briefly_on_resource
-    return [partial(everything, look, where, *span) for where, span in _spans(context).items()]
-
-
-class Expected(NamedTuple):
-    """An occurrence that the list of its resource must show: by the event that is linked there."""
-
-    linked: int
-    start: int
-    end: int
-    resource_id: int
+    return [partial(everything, look, where, *span) for where, span in _spans(_expected(context)).items()]
 
 
 def _expected(context: Ctx) -> dict[int, Expected]:
@@ -238,14 +234,14 @@ def _resource_linked_to(context: Ctx, event_id: int | None) -> int:
     return next(made, None) or next(one.resource_id for one in _unlisted(context).values() if one.linked == event_id)
 
 
-def _linked_times(context: Ctx, resource_id: int) -> list[tuple[datetime, datetime, str]]:
-    """All that are linked there, sorted; those that stay as they are without an id."""
-    stay = [
-        (instant(one.start), instant(one.end), "")
-        for one in _unlisted(context).values()
-        if one.resource_id == resource_id
-    ]
-    return sorted([*wanted_occurrences(context, resource_id), *stay])
+def _linked_times(context: Ctx, resource_id: int, *, but: Collection[str]) -> list[tuple[datetime, datetime]]:
+    """Start and end of all that are linked there, sorted, but for these sessions.
+
+    Kaltura's conflicts on excluded days are none: nothing is recorded then.
+    """
+    made = [(start, end) for start, end, one in wanted_occurrences(context, resource_id) if one not in but]
+    stay = [one for one in _unlisted(context).values() if one.resource_id == resource_id]
+    return sorted([*made, *((instant(one.start), instant(one.end)) for one in stay)])
 
 
 def _candidate(context: Ctx, event_id: int | None) -> EventDraft:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from app.chains.steps import Call, Done, Outcome
 from app.kaltura.errors import Refused
-from app.kaltura.types import CANCELLED, DELETED, Entry, Event, entry_words
+from app.kaltura.types import CANCELLED, DELETED, Entry, Event, TimedEvent, entry_words
 from app.recordings.scheduling.context import Ctx
 from app.recordings.scheduling.outcomes import Foreign, Ignored, outcome
 from app.resources.references import recording_of
@@ -141,7 +141,7 @@ def _remove_links_of_gone(context: Ctx, series: Sequence[int]) -> None:
         remove_link(context, link.event_id, link.resource_id)
 
 
-def children(context: Ctx, series_id: int) -> list[Event]:
+def children(context: Ctx, series_id: int) -> list[TimedEvent]:
     """The occurrences of a series of the recording's own. Raises Foreign."""
     make_sure(context, [series_id])
     found = context.tools.kaltura.list_children(series_id)

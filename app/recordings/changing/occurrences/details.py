@@ -15,7 +15,7 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from app.chains.steps import Call, Done, Failed, Outcome, Step, every
-from app.kaltura.types import Event, EventDraft
+from app.kaltura.types import EventDraft, TimedEvent
 from app.recordings.document.fields import OnConflict
 from app.recordings.scheduling import own
 from app.recordings.scheduling.conflicts import bookings_on, refusal
@@ -101,7 +101,7 @@ def _in_the_way(context: Ctx, call: Call) -> Failed | None:
     return refusal(context, find_conflicts([span], there))
 
 
-def set_again(context: Ctx, event: Mapping[str, Any], children: Sequence[Event] | None = None) -> None:
+def set_again(context: Ctx, event: Mapping[str, Any], children: Sequence[TimedEvent] | None = None) -> None:
     """Sets what the update of a series has taken from occurrences that were stopped or extended: end, title, and their
     ids in SQL. `event` is one of `old` in the result of `state`; `children` are its occurrences, if they are known.
 
