@@ -123,6 +123,7 @@ def change(
         "categories": document.categories,
         "on_conflict": document.on_conflict,
         "resource": None if same_resource else _resource_input(recording.id, resource_input(document), party),
+        "rooms": own_resources(session, recording),
         "together": list(party.items) if party else [],
         "change": {
             "document": document.model_dump(mode="json", exclude_unset=True),
@@ -149,17 +150,18 @@ def catch_up(session: Session, store: Store, recording: Recording) -> Accepted |
     if not touches(change, rows, utc_now()):
         follow(session, recording.id, campus)
         return None
-    given = {**_as_before(recording, document), "resource": None, "together": [], "change": change}
+    given = {**_as_before(session, recording, document), "resource": None, "together": [], "change": change}
     accepted = start_chain(session, store, recording, "calendar", given)
     note_tried(session, recording.id, campus, accepted.chain_id)
     return accepted
 
 
-def _as_before(recording: Recording, document: RecordingDocument) -> dict[str, Any]:
+def _as_before(session: Session, recording: Recording, document: RecordingDocument) -> dict[str, Any]:
     """What a chain is given of a document that stays as it is."""
     return {
         **common_input(recording, document),
         **words(document),
+        "rooms": own_resources(session, recording),
         "categories": document.categories,
         "on_conflict": document.on_conflict,
     }
@@ -208,9 +210,8 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
     campus = look_up(session, document.calendars).within(document, recording.time_zone)
     homeless = [one.id for one in placed(session, recording) if is_gone(session, one.resource_id)]
     given = {
-        **_as_before(recording, document),
+        **_as_before(session, recording, document),
         "resource": resource_input(document) if any(one["kind"] == "resource_gone" for one in found) else None,
-        "rooms": own_resources(session, recording),
         "together": [],
         "change": {
             "document": recording.document,

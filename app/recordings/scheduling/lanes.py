@@ -29,8 +29,8 @@ def recording_lanes(context: Ctx) -> list[str]:
 
 
 def resource_lanes(context: Ctx) -> list[str]:
-    """Those of the resource that the recording has and the one that it is to have; where it ends, or drift is mended,
-    also those of resources that single occurrences were put on.
+    """Those of the resource that the recording has and the one that it is to have, and of those that single occurrences
+    were put on, where the chain may touch these.
 
     A recording that is cancelled early has no resource yet. A resource that was made just now sorts last, by its id.
     """

@@ -11,7 +11,7 @@ from app.database.types import utc_now
 from app.resources.mirror.drift import drift_of
 from app.resources.models import Drift, Occurrence, Resource
 from tests.recordings.changing.links import half, listed
-from tests.recordings.changing.scene import COUNT, HOUR, PAST, TODAY, Scene, begun, to_come
+from tests.recordings.changing.scene import COUNT, HOUR, PAST, TODAY, Scene, begun, document, to_come, watched
 from tests.resources.polls import make_round
 from tests.service import Json, Lectern, found, pointers, problem, utc
 
@@ -80,6 +80,21 @@ def test_time_and_room_change_at_once(scene: Scene) -> None:
     assert (utc(shown["start"]), utc(shown["end"])) == (scene.start(20, hours=5), scene.start(20, hours=5.5))
     assert recorded(scene, scene.other) == [scene.start(20, hours=5)]
     scene.holds()
+
+
+def test_nobody_else_takes_its_room_while_the_recording_moves_to_another_hour(scene: Scene) -> None:
+    put(scene)
+    theirs, said = {"start": scene.local(20, hours=2), "recurrence": None}, list[Json]()
+
+    def book_too() -> None:  # all is looked at by now, and nothing is linked yet
+        wanted = document(scene, resource=scene.other, reference_id=None, **theirs)
+        said.append(found(scene.service.schedule(wanted, prefer="wait=1"), 202))
+
+    with watched(scene.service, "scheduleEventResource.add", "before", book_too):
+        scene.changed(start=scene.local(hours=2))
+    refused = scene.service.until(said[0]["id"], "failed")
+    assert refused["problem"]["code"] == "schedule_conflict"
+    assert recorded(scene, scene.other) == [scene.start(20, hours=2)]
 
 
 def test_it_moves_on_from_there_to_another_time_to_a_third_room_and_back(scene: Scene) -> None:
