@@ -10,6 +10,9 @@ from app.notices.models import NoticeKind
 from app.notices.telling import tell
 from app.recordings.models import Recording, RecordingStatus
 
+ENDING = ("cancel", "clear")
+"""The operations that end a recording, and remove what was left of one that had ended."""
+
 # Built once: building a statement costs more than running it.
 _ABOUT = select(
     col(Recording.client),
@@ -24,10 +27,12 @@ def tell_end(
 ) -> None:
     """Tells its client how an operation on a recording has ended. To be called last: see `tell`.
 
-    While it is being cancelled, only that will be told.
+    While it is being cancelled, only that will be told; once it is, nothing of what was asked for before.
     """
     about = session.connection().execute(_ABOUT, {"of": recording_id}).one()
     if about.status == RecordingStatus.CANCELLING:
+        return
+    if about.status == RecordingStatus.CANCELLED and operation not in ENDING:
         return
     data = {
         "recording_id": recording_id,

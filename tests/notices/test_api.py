@@ -4,6 +4,7 @@ import base64
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -98,6 +99,24 @@ def test_a_document_that_is_cancelled_on_its_way_is_told_once(service: Lectern) 
     service.client.delete(f"/recordings/{made['id']}", headers={"Prefer": "respond-async"})
     service.heal()
     service.until(made["id"], "cancelled", 30.0)
+    assert told(service) == [("cancelled", "cancel", "cancelled")]
+
+
+def test_what_ends_after_it_was_cancelled_is_not_told(service: Lectern) -> None:
+    cancelled = Event()
+
+    def late(*_call: str) -> None:  # the first of all calls is answered when the recording is cancelled
+        service.sandbox.watch = None
+        cancelled.wait(10)
+
+    service.sandbox.watch = late
+    made = found(service.schedule(SINGLE, prefer="respond-async"), 202)
+    eventually(lambda: service.sandbox.watch is None)
+    path = f"/recordings/{made['id']}"
+    service.client.delete(path, headers={"Prefer": "respond-async"})
+    service.until(made["id"], "cancelled")
+    cancelled.set()
+    eventually(lambda: all(one["finished_at"] for one in service.get(f"{path}/history")["items"]))
     assert told(service) == [("cancelled", "cancel", "cancelled")]
 
 
