@@ -101,7 +101,7 @@ class Engine(Generic[T]):
         definition = self.definitions.get(chain.operation)
         unknown = [row.name for row in rows if definition is None or row.name not in definition.known]
         if definition is None or unknown:
-            # Begun by another version of Lectern: refused, not guessed. A version that knows them takes it up.
+            # Begun by another version of Lectern: not guessed. Under one that knows its steps, a person resumes it.
             error = {"code": "internal", "detail": f"This version does not know its steps: {', '.join(unknown)}."}
             log.error("steps_unknown", chain_id=chain.id, operation=chain.operation, steps=unknown)
             with self.store.checkpoint(claim) as session:

@@ -30,12 +30,14 @@ from app.chains.steps import (
     Unknown,
 )
 from app.chains.store import Claim
+from app.database.database import is_away
 from app.database.types import utc_now
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MISTAKE = "Lectern made a mistake in this step; its log says more."
+AWAY = "Lectern's database did not answer in time; the step is tried again."
 # A call's states: app/chains/steps.py
 PENDING, SENT, MADE, AGAIN, UNDONE = "pending", "sent", "made", "again", "undone"
 TOLD = 3  # times in a row that something must be refused for it to be believed, where something may have been done
@@ -202,7 +204,10 @@ class Run(Generic[T]):
                 Call(call["key"], call["request"], call.get("note")),
                 *more,
             )
-        except Exception:
+        except Exception as error:
+            if is_away(error):
+                log.warning("database_away", chain_id=self.chain.id, step=row.name, kind=type(error).__name__)
+                return Unknown(AWAY)
             # The chain is kept, with its unknown outcome, until a version that knows better.
             log.exception("step_raised", chain_id=self.chain.id, step=row.name)
             return Unknown(MISTAKE)

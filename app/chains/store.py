@@ -114,6 +114,9 @@ _UNFINISHED = select(_CHAIN.c.subject).where(
     _CHAIN.c.subject.in_(bindparam("of", expanding=True)),
     _CHAIN.c.status.not_in((ChainStatus.SUCCEEDED, ChainStatus.FAILED)),
 )
+_UNLOCKED = (
+    select(_CHAIN.c.id).where(_CHAIN.c.id.in_(bindparam("of", expanding=True))).with_for_update(skip_locked=True)
+)
 _HOLD = select(_CHAIN.c.id).where(_CHAIN.c.subject == bindparam("of")).order_by(_CHAIN.c.number).with_for_update()
 
 
@@ -224,14 +227,17 @@ class Store:
     def renew(self, claims: Iterable[Claim]) -> None:
         """Extends the leases of these claims. One that was lost meanwhile is met by LeaseLost at its next checkpoint.
 
-        Each in a transaction of its own: one that waits for a chain's row keeps no other one from anybody.
+        It waits for none of their rows: who has one renews it itself, or has given it back long before a lease is over.
         """
-        for claim in claims:
-            begun = time.monotonic()
-            with self.database.transaction() as connection:
-                is_ours = self._renew(connection, claim)
-            if is_ours:
-                claim.valid_until = begun + self.lease
+        mine = {claim.chain_id: claim for claim in claims}
+        if not mine:
+            return
+        begun = time.monotonic()
+        with self.database.transaction() as connection:
+            free = connection.execute(_UNLOCKED, {"of": list(mine)}).scalars().all()
+            renewed = [mine[each] for each in free if self._renew(connection, mine[each])]
+        for claim in renewed:
+            claim.valid_until = begun + self.lease
 
     def _renew(self, connection: Connection, claim: Claim) -> bool:
         values = {"of": claim.chain_id, "my_fence": claim.fence, "lease": self.lease, "at": utc_now()}

@@ -13,7 +13,7 @@ from sqlmodel import Session, SQLModel
 
 import app.database.database
 from app.chains.models import ChainStatus
-from app.chains.steps import Call, Context, Done, Step
+from app.chains.steps import Call, Context, Done, Outcome, Step
 from app.database.database import Database
 from tests.chains.world import LOST, SENDINGS, STEPS, House, World, refused, retry
 
@@ -127,6 +127,26 @@ def test_what_json_cannot_hold_is_a_mistake_too(house: House) -> None:
 
 
 # The database
+
+
+def test_a_database_that_is_busy_within_a_step_is_no_mistake_of_ours(house: House, logged: list[Any]) -> None:
+    (at,) = (number for number, step in enumerate(STEPS) if step.name == "thing")
+    busy = [OperationalError("SELECT 1", None, sqlite3.OperationalError("database is locked"))]
+
+    def send(context: Ctx, call: Call) -> Outcome:
+        if busy:
+            raise busy.pop()
+        return STEPS[at].send(context, call)
+
+    house.steps = [*STEPS[:at], replace(STEPS[at], send=send), *STEPS[at + 1 :]]
+    house.create()
+    assert not house.run()
+    error = house.rows()["thing"].error
+    assert error is not None
+    assert error["detail"] == "Lectern's database did not answer in time; the step is tried again."
+    assert "step_raised" not in [entry["event"] for entry in logged]
+    assert house.run_to_the_end().status == ChainStatus.SUCCEEDED
+    assert house.world.is_built()
 
 
 @pytest.fixture
