@@ -84,10 +84,10 @@ def test_time_and_room_change_at_once(scene: Scene) -> None:
 
 def test_nobody_else_takes_its_room_while_the_recording_moves_to_another_hour(scene: Scene) -> None:
     put(scene)
-    theirs, said = {"start": scene.local(20, hours=2), "recurrence": None}, list[Json]()
+    wanted = document(scene, resource=scene.other, reference_id=None, start=scene.local(20, hours=2), recurrence=None)
+    said = list[Json]()
 
     def book_too() -> None:  # all is looked at by now, and nothing is linked yet
-        wanted = document(scene, resource=scene.other, reference_id=None, **theirs)
         said.append(found(scene.service.schedule(wanted, prefer="wait=1"), 202))
 
     with watched(scene.service, "scheduleEventResource.add", "before", book_too):
