@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from app.resources.conflicts import LONGEST
@@ -50,20 +51,16 @@ class _Rooms:
     def __init__(self, moving: Sequence[Item], others: Mapping[ResourceKey, list[_Taken]]) -> None:
         self._active = {id(item): item for item in moving}
         self._others = defaultdict[ResourceKey, list[_Taken]](list, others)
-        self._coming = _by_resource(moving)
+        self._coming = _by_resource(moving, "final")
 
     def active(self) -> list[Item]:
         return list(self._active.values())
 
     def of(self, resource: ResourceKey) -> _Room:
         """Worked out anew for each question: all at once would be every session of a campus."""
-        coming = [item for item in self._coming.get(resource, ()) if id(item) in self._active]
-        return _Room(
-            [
-                *self._others[resource],
-                *(_Taken(span, item.title, item) for item in coming for span in item.effect.final),
-            ]
-        )
+        coming = [(item, spans) for item, spans in self._coming.get(resource, ()) if id(item) in self._active]
+        taken = (_Taken(span, item.title, item) for item, spans in coming for span in spans)
+        return _Room([*self._others[resource], *taken])
 
     def put_back(self, items: Iterable[Item]) -> set[ResourceKey]:
         """These stay as they are. Returns where there is something more in the way now."""
@@ -86,14 +83,21 @@ def settle(items: Sequence[Item], world: World, zone: ZoneInfo) -> None:
         for item, reason, because in refused:
             item.kind, item.reason, item.because = Kind.CONFLICT, reason, because
         fuller = rooms.put_back([item for item, _, _ in refused])
-        looked_at = [item for item in rooms.active() if item.effect.resource in fuller]
+        looked_at = [item for item in rooms.active() if any(resource in fuller for resource, _ in item.effect.new)]
 
 
-def _by_resource(items: Iterable[Item]) -> dict[ResourceKey, list[Item]]:
-    found = defaultdict[ResourceKey, list[Item]](list)
+def _by_resource(
+    items: Iterable[Item], which: Literal["new", "final"]
+) -> dict[ResourceKey, list[tuple[Item, list[Span]]]]:
+    """The items that will have sessions on each resource, and those sessions."""
+    found = defaultdict[ResourceKey, list[tuple[Item, list[Span]]]](list)
     for item in items:
-        if item.effect.resource is not None:
-            found[item.effect.resource].append(item)
+        there = defaultdict[ResourceKey, list[Span]](list)
+        for resource, span in getattr(item.effect, which):
+            if resource is not None:
+                there[resource].append(span)
+        for resource, spans in there.items():
+            found[resource].append((item, spans))
     return found
 
 
@@ -101,17 +105,17 @@ def _others(moving: Sequence[Item], world: World) -> dict[ResourceKey, list[_Tak
     """What is booked in each room that something new goes into, by whoever is not about to change."""
     but = {item.recording_id for item in moving if item.recording_id}
     found = {}
-    for resource, there in _by_resource(item for item in moving if item.effect.new).items():
-        spans = [span for item in there for span in item.effect.new]
+    for resource, there in _by_resource(moving, "new").items():
+        spans = [span for _, new in there for span in new]
         within = min(start for start, _ in spans), max(end for _, end in spans)
         booked = world.booked(resource, within, but)
         found[resource] = [_Taken((one.start, one.end), one.title or "", None) for one in booked]
     return found
 
 
-def _met(item: Item, room: _Room) -> _Taken | None:
-    """What is in the way of an item in the end."""
-    return next((one for span in item.effect.new for one in room.meeting(span) if _wins(one, item)), None)
+def _met(item: Item, new: Iterable[Span], room: _Room) -> _Taken | None:
+    """What is in the way of an item's new sessions in a room in the end."""
+    return next((one for span in new for one in room.meeting(span) if _wins(one, item)), None)
 
 
 def _wins(taken: _Taken, item: Item) -> bool:
@@ -123,10 +127,12 @@ def _wins(taken: _Taken, item: Item) -> bool:
 
 
 def _refused(items: Iterable[Item], rooms: _Rooms, zone: ZoneInfo) -> Iterator[tuple[Item, str, str]]:
-    for resource, there in _by_resource(item for item in items if item.effect.new).items():
+    told = set[int]()
+    for resource, there in _by_resource(items, "new").items():
         room = rooms.of(resource)
-        for item in there:
-            if taken := _met(item, room):
+        for item, new in there:
+            if id(item) not in told and (taken := _met(item, new, room)):
+                told.add(id(item))
                 yield item, ROOM_TAKEN, _because(item, taken, zone)
 
 
@@ -161,8 +167,7 @@ def _together(active: Sequence[Item]) -> Iterable[Sequence[Item]]:
     starts = {resource: [span[0] for span, _ in there] for resource, there in leaving.items()}
     groups = _Groups()
     for item in active:
-        where = item.effect.resource
-        for other in _vacating(item, leaving[where], starts[where]) if where in starts else ():
+        for other in _vacating(item, leaving, starts):
             if other.kind == Kind.CANCEL:
                 other.early = True
             if other.kind == Kind.CANCEL or item.kind == Kind.CREATE:
@@ -197,10 +202,17 @@ class _Groups:
         return item
 
 
-def _vacating(item: Item, leaving: Sequence[tuple[Span, Item]], starts: Sequence[datetime]) -> list[Item]:
+def _vacating(
+    item: Item,
+    leaving: Mapping[ResourceKey | None, Sequence[tuple[Span, Item]]],
+    starts: Mapping[ResourceKey | None, Sequence[datetime]],
+) -> list[Item]:
+    """Who leaves a place that the item is to have."""
     found: dict[int, Item] = {}
-    for start, end in item.effect.new:
-        for span, other in leaving[bisect_left(starts, start - LONGEST) : bisect_left(starts, end)]:
+    for resource, (start, end) in item.effect.new:
+        if (begins := starts.get(resource)) is None:
+            continue
+        for span, other in leaving[resource][bisect_left(begins, start - LONGEST) : bisect_left(begins, end)]:
             if other is not item and span[1] > start:
                 found[id(other)] = other
     return list(found.values())

@@ -17,13 +17,13 @@ from app.http.fields import broken_at, messages
 from app.recordings.models import RecordingStatus
 from app.terms.comparing.clashes import settle
 from app.terms.comparing.differing import ROOM, TIMES, adopted, difference, same_slot
-from app.terms.comparing.items import Effect, Item, Kind, changed, of_known, of_meeting
+from app.terms.comparing.items import Effect, Item, Kind, Placed, by_start, changed, of_known, of_meeting
 from app.terms.comparing.known import Documents, Known, Own, ResourceKey, Standing, World, normal
 from app.terms.comparing.matching import match, rekeyed
 from app.terms.meetings.document import document
 from app.terms.meetings.frame import Frame
 from app.terms.meetings.rows import Meeting, Note, Reading
-from app.terms.meetings.sessions import Calendars, Session, Sessions, Span, sessions, skip_of
+from app.terms.meetings.sessions import Calendars, Sessions, Span, sessions, skip_of, span_on
 from app.terms.meetings.times import Times
 
 OVER = (RecordingStatus.CANCELLED, RecordingStatus.CANCELLING)
@@ -166,13 +166,13 @@ class Comparison:
             item.kind = Kind.UNCHANGED
         if not found.touches(TIMES, ROOM):
             return item
-        ahead: list[Session] | None = None
+        held: Sessions | None = None
         if found.touches(TIMES):
             item.sessions = held = self._held(meeting)
-            ahead = held.ahead(self.now)
-            if not ahead:
+            if not held.ahead(self.now):
                 return self._ended(meeting, known, skip_of(held, self.within) or "past")
-        item.effect = self._effect(ahead, found.document["resource"], self._standing.get(known.recording_id, ()))
+        standing = self._standing.get(known.recording_id, ())
+        item.effect = self._effect(meeting, held, found.document["resource"], standing)
         return item
 
     def _held(self, meeting: Meeting) -> Sessions:
@@ -191,36 +191,44 @@ class Comparison:
             raise broken_at(("calendars", unknown[0]), rule)
         return normal(document(meeting, self.within))
 
-    def _effect(self, ahead: Sequence[Session] | None, resource: Any, standing: Sequence[Standing]) -> Effect:
-        """What changes of the sessions that have not begun; what somebody decided by hand stays as it is.
+    def _effect(self, meeting: Meeting, held: Sessions | None, resource: Any, standing: Sequence[Standing]) -> Effect:
+        """What changes of the sessions that have not begun; what somebody decided by hand stays as it was decided.
 
-        `ahead` are those that there will be; None: at the times of those that there are.
+        `held` are those that the meeting comes to; None: at the times of those that there are.
         """
-        old = {one.slot: one for one in standing if one.scheduled and not one.by_hand}
-        decided = {one.slot for one in standing if one.by_hand}
         here = self._resource(resource)
-        new: dict[date | None, Span] = {slot: (one.start, one.end) for slot, one in old.items()}
-        if ahead is not None:
-            new = {one.local.date(): one.span for one in ahead if one.local.date() not in decided}
-        moved = [
-            slot
-            for slot, span in new.items()
-            if slot in old and (span != (old[slot].start, old[slot].end) or here != old[slot].resource)
-        ]
-        added = [slot for slot in new if slot not in old]
-        cancelled = [slot for slot in old if slot not in new]
+        old = {one.slot: one for one in standing if one.scheduled and not one.decided}
+        decided = {one.slot for one in standing if one.decided}
+        times = {slot: one.span for slot, one in old.items()}
+        if held is not None:
+            times = {slot: self._stays_at(one, meeting, held) for slot, one in old.items() if one.stays}
+            times.update((one.local.date(), one.span) for one in held.ahead(self.now))
+        times = {slot: span for slot, span in times.items() if slot not in decided}
+        own = {slot: one.own_resource for slot, one in old.items() if one.own_resource is not None}
+        new: dict[date | None, Placed] = {slot: (own.get(slot, here), span) for slot, span in times.items()}
+        there: dict[date | None, Placed] = {slot: (one.resource, one.span) for slot, one in old.items()}
+        moved = [slot for slot in new if slot in there and new[slot] != there[slot]]
+        added = [slot for slot in new if slot not in there]
+        cancelled = [slot for slot in there if slot not in new]
         going = [old[slot] for slot in (*moved, *cancelled)]
+        untouched = [(one.resource, one.span) for one in standing if one.scheduled and one.decided]
         return Effect(
-            resource=here,
-            new=sorted(new[slot] for slot in (*moved, *added)),
-            final=sorted(new.values()),
-            old=[(one.resource, (one.start, one.end)) for one in standing if one.scheduled],
-            left=[(one.resource, (one.start, one.end)) for one in going],
+            new=by_start(new[slot] for slot in (*moved, *added)),
+            final=by_start((*new.values(), *untouched)),
+            old=[(one.resource, one.span) for one in standing if one.scheduled],
+            left=[(one.resource, one.span) for one in going],
             added=len(added),
             moved=len(moved),
             cancelled=len(cancelled),
             soon=sum(one.start <= self._soon for one in going),
         )
+
+    def _stays_at(self, one: Standing, meeting: Meeting, held: Sessions) -> Span:
+        """When a session is that stays though the meeting is not held on its date: where it is, or, on a date that is
+        excluded, at the meeting's time."""
+        if one.slot is None or meeting.times is None or one.slot not in dict(held.excluded):
+            return one.span
+        return span_on(one.slot, meeting.times, self.within)
 
     @property
     def _soon(self) -> datetime:
@@ -245,8 +253,9 @@ class Comparison:
         item.sessions = found
         item.notes += found.notes
         item.document = {**item.declared, **self._reference(meeting)}
-        ahead = [one.span for one in found.ahead(self.now)]
-        item.effect = Effect(self._resource(meeting.resource), ahead, ahead, added=len(ahead))
+        here = self._resource(meeting.resource)
+        ahead = by_start((here, one.span) for one in found.ahead(self.now))
+        item.effect = Effect(ahead, ahead, added=len(ahead))
         return item
 
     # --- what the client made itself ------------------------------------------------------------------------
@@ -346,8 +355,8 @@ class Comparison:
 
     def _cancelling(self, item: Item, known: Known) -> Item:
         going = self._ahead(known)
-        spans = [(one.resource, (one.start, one.end)) for one in going]
-        item.effect = Effect(old=spans, left=spans, cancelled=len(going))
+        there: list[Placed] = [(one.resource, one.span) for one in going]
+        item.effect = Effect(old=there, left=there, cancelled=len(going))
         item.effect.soon = sum(one.start <= self._soon for one in going)
         return item
 

@@ -1,6 +1,6 @@
 """An item of a plan while it is worked out, and how it is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -29,19 +29,26 @@ SEEN = (Kind.CHANGE, Kind.UNCHANGED, Kind.HELD, Kind.CONFLICT, Kind.REJECTED, Ki
 """What is there: applying its plan stops the clock of one that was missing."""
 
 
+Placed = tuple[ResourceKey | None, Span]
+"""A session with its resource, None as long as that is not known."""
+
+
+def by_start(sessions: Iterable[Placed]) -> list[Placed]:
+    return sorted(sessions, key=lambda one: one[1])
+
+
 @dataclass(slots=True)
 class Effect:
-    """What an item does to sessions that have not begun, on `resource`.
+    """What an item does to sessions that have not begun; each with its resource.
 
-    `new`: those that are not there now, by start; `final`: all that will be there; `old`: all that are there now, with
-    their resources; `left`: those of them that will not be.
+    `new`: those that are not there now, by start; `final`: all that will be there; `old`: all that are there now;
+    `left`: those of them that will not be.
     """
 
-    resource: ResourceKey | None = None
-    new: list[Span] = field(default_factory=list)
-    final: list[Span] = field(default_factory=list)
-    old: list[tuple[ResourceKey | None, Span]] = field(default_factory=list)
-    left: list[tuple[ResourceKey | None, Span]] = field(default_factory=list)
+    new: list[Placed] = field(default_factory=list)
+    final: list[Placed] = field(default_factory=list)
+    old: list[Placed] = field(default_factory=list)
+    left: list[Placed] = field(default_factory=list)
     added: int = 0
     moved: int = 0
     cancelled: int = 0

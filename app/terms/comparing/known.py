@@ -39,14 +39,25 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A session of a recording that has not begun. `by_hand`: somebody cancelled, moved or restored it."""
+    """A session of a recording that has not begun, and what somebody decided of it by hand.
+
+    `decided`: it was moved or cancelled, and stays as it is. `stays`: it was restored, or put on a resource of its own
+    (`own_resource`), and is held whether the recording has its date or not, at the recording's time if it has one there
+    (app/recordings/changing/difference.py).
+    """
 
     slot: date | None
     start: datetime
     end: datetime
     resource: ResourceKey | None
     scheduled: bool
-    by_hand: bool
+    decided: bool = False
+    stays: bool = False
+    own_resource: ResourceKey | None = None
+
+    @property
+    def span(self) -> Span:
+        return self.start, self.end
 
 
 @dataclass(frozen=True, slots=True)

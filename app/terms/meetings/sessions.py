@@ -86,6 +86,12 @@ def sessions(meeting: Meeting, within: Frame, calendars: Calendars) -> Sessions:
     return Sessions(tuple(held), tuple(sorted(excluded)), tuple(sorted(extra)), tuple(notes))
 
 
+def span_on(day: date, times: Times, within: Frame) -> Span:
+    """When a session would be on that date."""
+    start, _ = place(at(day, times.start), within.zone)
+    return start, start + timedelta(minutes=times.minutes)
+
+
 def skip_of(found: Sessions, within: Frame) -> str | None:
     """Why a meeting with these sessions is not recorded: none is left, or all of them are over."""
     if not found.held:

@@ -94,10 +94,7 @@ class SqlWorld:
                 .order_by(col(Occurrence.start))
             )
             for row in self.session.execute(statement).scalars():
-                scheduled = row.status in (OccurrenceStatus.PLANNED, OccurrenceStatus.SCHEDULED)
-                by_hand = row.moved or row.placed or row.restored or row.status == OccurrenceStatus.CANCELLED
-                one = Standing(row.slot, row.start, row.end, row.resource_id, scheduled, by_hand)
-                found[row.booking_id].append(one)
+                found[row.booking_id].append(_standing(row))
         return found
 
     def resources(self, names: Collection[str | int]) -> Mapping[str | int, ResourceKey]:
@@ -140,6 +137,19 @@ class SqlWorld:
         used = col(Recording.active_reference)
         mine = (col(Recording.client) == self.client, used.startswith(begin, autoescape=True))
         return set(self.session.execute(select(used).where(*mine)).scalars()) - {None}
+
+
+def _standing(row: Occurrence) -> Standing:
+    return Standing(
+        row.slot,
+        row.start,
+        row.end,
+        row.resource_id,
+        scheduled=row.status in (OccurrenceStatus.PLANNED, OccurrenceStatus.SCHEDULED),
+        decided=row.moved or row.status == OccurrenceStatus.CANCELLED,
+        stays=row.restored or row.placed,
+        own_resource=row.resource_id if row.placed else None,
+    )
 
 
 def portions(values: Collection[T]) -> Iterator[tuple[T, ...]]:
