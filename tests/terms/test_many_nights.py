@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlmodel import col
@@ -114,7 +114,12 @@ def all_is_as_said(
             assert now["status"] == was["status"], item
 
 
+ALIKE = {"room": "SCI 101", "start": "09:00", "days": ["TU"], "status": "active", "title": "One"}
+"""Two sections that say this are one meeting."""
+
+
 @settings(max_examples=3, suppress_health_check=list(HealthCheck))
+@example({"A": ALIKE, "B": ALIKE}, [([("cannot be read", "A", None)], "nothing")])
 @given(st.dictionaries(KEY, SAYS, min_size=2), NIGHTS)
 def test_after_each_night_the_state_is_what_the_plan_said(
     night: Night, nights: list[tuple[list[tuple[str, str, Any]], str]]

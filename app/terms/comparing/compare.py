@@ -124,7 +124,9 @@ class Comparison:
             item = self._skipped(meeting, meeting.skip)
             item.known, item.recording_id = known, known.recording_id
             return item
-        return of_meeting(Kind.HELD if known.status in OVER else Kind.UNCHANGED, meeting, known)
+        item = of_meeting(Kind.HELD if known.status in OVER else Kind.UNCHANGED, meeting, known)
+        item.section, item.sections, item.title = known.sections[0], known.sections, known.title
+        return item
 
     def _ended(self, meeting: Meeting, known: Known, reason: str) -> Item:
         """A meeting that is kept, and is not to be recorded any more."""
