@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, select, update
-from sqlmodel import SQLModel, col
+from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainStatus
+from app.chains.store import Store
 from app.database.types import utc_now
 from app.recordings.models import IdempotencyKey, Recording, Upkeep
 from app.recordings.retention import PORTION, Retention, forget_keys, forget_old
@@ -126,6 +127,21 @@ def test_what_has_been_over_for_long_is_deleted_with_all_of_it(service: Lectern)
     kinds = [one["data"]["kind"] for one in service.get("/notices")["items"] if one["type"] == "finding.raised"]
     assert kinds == ["encoder_error"], "what was told stays"
     assert service.get("/recordings")["items"] == []
+
+
+def test_what_is_deleted_between_a_request_s_look_and_its_lock_is_not_there(
+    service: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = service.made(SINGLE)
+    aged(service, made["id"])
+    locked = Store.lock_chains
+
+    def late(store: Store, session: Session, subject: str) -> None:
+        assert forget_old(session, utc_now() - timedelta(days=KEEP)) == 1
+        locked(store, session, subject)
+
+    monkeypatch.setattr(Store, "lock_chains", late)
+    problem(service.client.patch(f"/recordings/{made['id']}", json={"title": "New"}), 404, "not_found")
 
 
 def test_what_is_not_over_or_was_lately_stays(service: Lectern) -> None:

@@ -190,13 +190,12 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
     If the resource is gone, what lies ahead moves to the one that the document means now; so does an occurrence whose
     own resource is gone.
     """
-    recording = find(session, client, recording_id)
+    recording = lock_and_reload(session, store, find(session, client, recording_id))
     found = drift.drift_of(session, [recording.id]).get(recording.id, [])
     extra = [one["event_id"] for one in found if one["kind"] == "extra"]
     is_over = recording.status in (RecordingStatus.CANCELLED, RecordingStatus.FAILED)
-    if is_over and extra and _latest(session, lock_and_reload(session, store, recording)).finished_at is not None:
+    if is_over and extra and _latest(session, recording).finished_at is not None:
         return start_chain(session, store, recording, "clear", _ending(session, recording, extra=extra))
-    lock_and_reload(session, store, recording)
     if recording.status != RecordingStatus.SCHEDULED or not found:
         return _catch_up_at_rest(session, store, recording) or resume_latest_chain(session, store, recording)
     ensure_changeable(session, recording)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.exc import InvalidRequestError
 from sqlmodel import Session, SQLModel, col
 
 from app.chains.models import Chain, ChainStatus
@@ -110,9 +111,15 @@ def _make(session: Session, store: Store, draft: Draft, claim: bool) -> Accepted
 
 
 def lock_and_reload(session: Session, store: Store, recording: Recording) -> Recording:
-    """Locks the recording's chains and reads it again: until the end of this transaction it stays as it is now."""
+    """Locks the recording's chains and reads it again: until the end of this transaction it stays as it is now.
+
+    Raises NotFound if it was forgotten meanwhile (app/recordings/retention.py).
+    """
     store.lock_chains(session, recording.id)
-    session.refresh(recording)
+    try:
+        session.refresh(recording)
+    except InvalidRequestError:
+        raise NotFound("There is no such recording.") from None
     return recording
 
 
