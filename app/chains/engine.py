@@ -255,8 +255,7 @@ class Engine(Generic[T]):
     def _step_aside(self, run: Run[T], session: Session) -> None:
         """Lets others have its lanes. What steps found out under their protection, they find out anew."""
         self.store.step_aside(session, run.claim)
-        if run.can_be_undone and not run.refused_step:
-            run.forget_what_lanes_protected()
+        run.forget_what_lanes_protected()
 
     # Looking up, waiting
 
@@ -316,6 +315,7 @@ class Engine(Generic[T]):
             if hopeless or run.claim.tried >= self.store.patience:
                 why = hopeless or {"code": "stuck", "detail": reason}
                 self._end(session, run, ChainStatus.STUCK, {**(run.chain.error or {}), **why, "step": row.name})
+                run.forget_what_lanes_protected()
                 return
             # The trouble of all chains together keeps nobody from anything. Those that wait for each other do.
             is_own = shared is None or run.step(row).announced

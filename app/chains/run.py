@@ -137,7 +137,12 @@ class Run(Generic[T]):
         return (utc_now() - row.started_at).total_seconds() if row.started_at else 0.0
 
     def forget_what_lanes_protected(self) -> None:
-        """Sets the steps back whose results hold only while the chain has its lanes: they are done once more."""
+        """Sets the steps back whose results hold only while the chain has its lanes: they are done once more.
+
+        None of a chain that is undone, or past its point of no return.
+        """
+        if self.refused_step or not self.can_be_undone:
+            return
         for row in self.rows:
             redo = self.step(row).redo_after_stepping_aside
             if row.status != StepStatus.PENDING and redo and redo(self.context):

@@ -234,6 +234,20 @@ def test_a_stuck_recording_is_resumed_by_its_chain(it: Bench) -> None:
     assert status(it, path) == "scheduled"
 
 
+def test_what_is_resumed_looks_anew_at_what_is_booked_by_now(it: Bench) -> None:
+    """While it was stuck, its room was anybody's."""
+    it.service.fault("http_500", "media", "add")
+    sick = post(it, title="sick")
+    it.run(patience=0.0)
+    it.service.heal()
+    scheduled(it, title="healthy")
+    it.service.calls()
+    send(it, "POST", f"{sick}/resume")
+    it.run_to_the_end()
+    assert it.service.get(sick)["problem"]["code"] == "schedule_conflict"
+    assert "media.add" not in it.service.calls()
+
+
 def test_who_holds_others_up_for_long_is_told(it: Bench) -> None:
     it.service.fault("http_500", "media", "add")
     path = post(it, title="sick")
