@@ -56,19 +56,22 @@ _PARTY_AT_WORK = (
 _ANSWERED = select(col(IdempotencyKey.key)).where(col(IdempotencyKey.recording_id) == col(Recording.id))
 _NEEDED = or_(*(one.correlate(Recording).exists() for one in (_AT_WORK, _PARTY_AT_WORK, _ANSWERED)))
 
+# Asked for each document that is sent: built once.
+_FAILED = select(col(Recording.id)).where(
+    col(Recording.client) == bindparam("of"),
+    col(Recording.reference_id) == bindparam("reference"),
+    col(Recording.status) == RecordingStatus.FAILED,
+)
+
 
 def forget_failed(session: Session, client: str, reference_id: str | None) -> None:
     """Deletes failed recordings of a document that is sent once more. One that is still needed is listed no more."""
     if reference_id is None:
         return
-    failed = (
-        col(Recording.client) == client,
-        col(Recording.reference_id) == reference_id,
-        col(Recording.status) == RecordingStatus.FAILED,
-    )
-    found = list(session.execute(select(col(Recording.id)).where(*failed)).scalars())
+    found = list(session.execute(_FAILED, {"of": client, "reference": reference_id}).scalars())
     if not found:
         return
+    failed = (col(Recording.id).in_(found), col(Recording.status) == RecordingStatus.FAILED)
     _forget(session, found, *failed)
     session.execute(update(Recording).where(*failed, col(Recording.listed)).values(listed=False))
 
