@@ -1,10 +1,12 @@
 """Conflicts: wanted occurrences that overlap with what is booked on a resource. What ends as another begins is none."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import accumulate
+from operator import itemgetter
+from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, select
@@ -12,6 +14,8 @@ from sqlmodel import Session, SQLModel
 
 from app.database.database import Database
 from app.resources.models import OccurrenceStatus
+
+T = TypeVar("T")
 
 LONGEST = timedelta(hours=25)  # no occurrence is longer: 24 hours, and an hour of a clock change
 MOST = 1_000  # pairs that are told; a document has no more occurrences
@@ -55,13 +59,28 @@ class Booked:
     event_id: int | None
 
 
-def find_conflicts(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> list[dict[str, Any]]:
-    """Each pair of a wanted occurrence and a booked one that overlaps it, as JSON; at most MOST.
+class Timeline(Generic[T]):
+    """Spans of time, each with what it is of: for who asks often what meets one, and would look through all of them
+    each time."""
 
-    `wanted`: start and end (UTC), sorted by start. A pair is `{"start", "end", "booked": {…}}`.
+    def __init__(self, spans: Iterable[tuple[datetime, datetime, T]]) -> None:
+        self._spans = sorted(spans, key=itemgetter(0))
+        self._starts = [start for start, _, _ in self._spans]
+        self._latest = list(accumulate((end for _, end, _ in self._spans), max))  # end of all up to this one
+
+    def meeting(self, start: datetime, end: datetime) -> Iterator[T]:
+        """What the spans that overlap with this one are of, by their starts."""
+        first, last = bisect_right(self._latest, start), bisect_left(self._starts, end)
+        return (of for _, until, of in self._spans[first:last] if until > start)
+
+
+def find_conflicts(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> list[dict[str, Any]]:
+    """Each pair of a wanted occurrence and a booked one that overlaps it (`as_pair`); at most MOST.
+
+    `wanted`: start and end (UTC), sorted by start.
     """
     found = sorted(_meetings(wanted, booked), key=lambda item: item[0])
-    return [_pair(wanted[index], other) for index, other in found[:MOST]]
+    return [as_pair(wanted[index], other) for index, other in found[:MOST]]
 
 
 def first_conflicts(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> dict[int, dict[str, Any]]:
@@ -69,7 +88,7 @@ def first_conflicts(wanted: Sequence[tuple[datetime, datetime]], booked: Iterabl
     found = dict[int, Booked]()
     for index, other in sorted(_meetings(wanted, booked), key=lambda item: (item[0], item[1].start)):
         found.setdefault(index, other)
-    return {index: _pair(wanted[index], other) for index, other in found.items()}
+    return {index: as_pair(wanted[index], other) for index, other in found.items()}
 
 
 def _meetings(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> Iterator[tuple[int, Booked]]:
@@ -116,7 +135,8 @@ def at_their_times(database: Database, found: Sequence[Booked]) -> Sequence[Book
     return [replace(one, start=start, end=end) for one, start, end in known]
 
 
-def _pair(asked: tuple[datetime, datetime], other: Booked) -> dict[str, Any]:
+def as_pair(asked: tuple[datetime, datetime], other: Booked) -> dict[str, Any]:
+    """A wanted occurrence and a booked one that it meets, as JSON: `{"start", "end", "booked": {…}}`."""
     return {
         "start": _shown(asked[0]),
         "end": _shown(asked[1]),

@@ -1,11 +1,11 @@
 """The rule of what is in the way of what. Pure."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from app.resources.conflicts import MOST, Booked, find_conflicts
+from app.resources.conflicts import MOST, Booked, Timeline, find_conflicts
 from tests.resources.mirrored import START
 
 
@@ -62,3 +62,14 @@ def test_of_too_many_the_first_are_told() -> None:
     others = [booked(begins, ends, number) for number, (begins, ends) in enumerate(asked)]
     found = met(asked, *reversed(others))
     assert [event_id for _, event_id in found] == list(range(MOST))
+
+
+def test_whoever_asks_a_timeline_finds_what_still_lasts_by_its_start() -> None:
+    def span(begins: float, ends: float) -> tuple[datetime, datetime]:
+        return START + timedelta(minutes=begins), START + timedelta(minutes=ends)
+
+    spans = {"short": (60, 70), "long": (0, 10_000), "back to back": (80, 90), "over": (-20, 75), "next": (88, 95)}
+    timeline = Timeline((*span(*times), name) for name, times in spans.items())
+    assert list(timeline.meeting(*span(75, 80))) == ["long"]
+    assert list(timeline.meeting(*span(74, 89))) == ["over", "long", "back to back", "next"]
+    assert list(timeline.meeting(*span(-30, -20))) == []

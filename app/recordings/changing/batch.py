@@ -8,6 +8,7 @@ other, in a row or in a ring, is a party: all of it is changed, or nothing (app/
 The others are changed each by itself.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ from app.recordings.changing import requests
 from app.recordings.changing.batch_schemas import Batch, BatchChange, BatchItemView, BatchView, Outcome
 from app.recordings.changing.decide import aim, events_of, own_meetings, rows_of
 from app.recordings.changing.difference import SCHEDULED, Target
-from app.recordings.changing.final_state import NamedResources, Planned, conflicts
+from app.recordings.changing.final_state import NamedResources, Planned, ResourceKey, conflicts
 from app.recordings.changing.switching import Party
 from app.recordings.document import draft as drafts
 from app.recordings.document.ahead import ensure_ahead
@@ -54,7 +55,7 @@ from app.recordings.reading import queries
 from app.recordings.reading.views import ProblemView, RecordingView
 from app.recordings.scheduling.accept import Accepted, accept_document, lock_and_reload
 from app.recordings.whose import by_reference, discreet, find
-from app.resources.conflicts import Booked, find_conflicts
+from app.resources.conflicts import Booked, Timeline
 
 
 def views(session: Session, accepted: Sequence[Accepted], server_zone: ZoneInfo) -> BatchView:
@@ -169,10 +170,11 @@ def _make(session: Session, store: Store, draft: Draft, party: Party | None) -> 
 def _parties(planned: Sequence[Planned]) -> dict[str, Party]:
     """The party of each recording that has one, by its id."""
     joined = list(range(len(planned)))  # of each change, the first one that it is joined with
+    leaving = _leaving(planned)
     for here, one in enumerate(planned):
-        for there, other in enumerate(planned):
-            apart = joined[here] != joined[there] and one.resource == other.present_resource
-            if apart and find_conflicts(one.added, other.left):
+        spans = one.added if one.resource in leaving else []
+        for there in {there for start, end in spans for there in leaving[one.resource].meeting(start, end)}:
+            if joined[here] != joined[there]:
                 first, last = sorted((joined[here], joined[there]))
                 joined = [first if number == last else number for number in joined]
     found = dict[str, Party]()
@@ -182,6 +184,14 @@ def _parties(planned: Sequence[Planned]) -> dict[str, Party]:
             party = _party(members)
             found |= dict.fromkeys(party.items, party)
     return found
+
+
+def _leaving(planned: Sequence[Planned]) -> Mapping[ResourceKey, Timeline[int]]:
+    """What leaves each resource, with the place of its change."""
+    found = defaultdict[ResourceKey, list[tuple[datetime, datetime, int]]](list)
+    for place, one in enumerate(planned):
+        found[one.present_resource] += [(other.start, other.end, place) for other in one.left]
+    return {resource: Timeline(spans) for resource, spans in found.items()}
 
 
 def _party(members: Mapping[int, Planned]) -> Party:

@@ -7,10 +7,12 @@
 Where nobody waits for the answer, Kaltura is not asked for the last of these: the chains of the changes are.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from app.database.database import Database
 from app.http.errors import AmbiguousResource, ResourceNotFound
@@ -23,7 +25,7 @@ from app.recordings.document.draft import Draft, resource_reference
 from app.recordings.document.fields import NewResource, OnConflict
 from app.recordings.models import Recording
 from app.recordings.scheduling.conflicts import bookings_on
-from app.resources.conflicts import Booked, find_conflicts, known_bookings
+from app.resources.conflicts import MOST, Booked, Timeline, as_pair, known_bookings
 from app.resources.lookup import in_kaltura, kaltura_answers, known_resources
 from app.resources.mirror.listing import EVERY
 from app.resources.models import Resource
@@ -122,36 +124,59 @@ def conflicts(
     `joined`: with which recordings each one is changed together. With `on_conflict: skip` those alone count: the chain,
     which leaves out what meets anybody else, takes no notice of them.
     """
-    minding = [one for one in planned if one.added and one.document.on_conflict == OnConflict.REJECT]
+    looking = [one for one in planned if one.added and one.document.on_conflict != OnConflict.ALLOW]
+    minding = [one for one in looking if one.document.on_conflict == OnConflict.REJECT]
     there = _there(database, client, minding, {one.id for one in planned}, asks=asks)
-    found = [
-        (one, pair)
-        for one in minding
-        for pair in (
-            *one.pairs,
-            *find_conflicts(one.added, [*_of_the_others(one, planned), *there.get(one.resource, ())]),
-        )
-    ]
+    taken = _taken(planned, there, {one.resource for one in looking})
+    found = [(one, pair) for one in minding for pair in (*one.pairs, *_met(one, taken[one.resource]))]
     found += [
         (one, pair)
-        for one in planned
+        for one in looking
         if one.document.on_conflict == OnConflict.SKIP
-        for pair in find_conflicts(
-            one.added, _of_the_others(one, [other for other in planned if other.id in joined.get(one.id, ())])
-        )
+        for pair in _met(one, taken[one.resource], joined.get(one.id, ()))
     ]
     return [{"recording_id": one.known_id, "reference_id": one.document.reference_id, **pair} for one, pair in found]
 
 
-def _of_the_others(one: Planned, planned: Sequence[Planned]) -> list[Booked]:
-    """What the other changes will have on its resource."""
-    return [
-        Booked(start, end, other.document.title, "lectern", other.known_id, None)
-        for other in planned
-        if other is not one
-        for resource, start, end in other.occurrences
-        if resource == one.resource
-    ]
+class _Taken(NamedTuple):
+    """What will be on a resource. `place`: its turn to be told; `of`: the recording whose change brings it, if one
+    does."""
+
+    place: int
+    of: str | None
+    booked: Booked
+
+
+def _taken(
+    planned: Sequence[Planned], there: Mapping[ResourceKey, Sequence[Booked]], on: Collection[ResourceKey]
+) -> Mapping[ResourceKey, Timeline[_Taken]]:
+    """All that will be on these resources: what the changes come to, in their order, and what is there besides."""
+    found: dict[ResourceKey, list[tuple[str | None, Booked]]] = {resource: [] for resource in on}
+    for one in planned:
+        for resource, start, end in one.occurrences:
+            if resource in found:
+                booked = Booked(start, end, one.document.title, "lectern", one.known_id, None)
+                found[resource].append((one.id, booked))
+    for resource, others in there.items():
+        found[resource] += [(None, booked) for booked in others]
+    return {
+        resource: Timeline(
+            (booked.start, booked.end, _Taken(place, of, booked)) for place, (of, booked) in enumerate(in_turn)
+        )
+        for resource, in_turn in found.items()
+    }
+
+
+def _met(one: Planned, taken: Timeline[_Taken], among: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Each of its new occurrences with what is in its way, as `find_conflicts` gives them; `among`: of these recordings
+    alone."""
+    pairs = (
+        as_pair((start, end), other.booked)
+        for start, end in one.added
+        for other in sorted(taken.meeting(start, end), key=attrgetter("place"))
+        if other.of != one.id and (among is None or other.of in among)
+    )
+    return islice(pairs, MOST)
 
 
 def _there(

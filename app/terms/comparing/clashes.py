@@ -4,15 +4,14 @@ What exists wins: what would overlap with it is not done, and keeps what it has,
 Of two new ones that overlap neither is made. Pure, but for what the world says is booked.
 """
 
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from app.resources.conflicts import LONGEST
+from app.resources.conflicts import Timeline
 from app.terms.comparing.items import APPLIED, Item, Kind
 from app.terms.comparing.known import ResourceKey, World
 from app.terms.meetings.sessions import Span
@@ -31,20 +30,6 @@ class _Taken:
     of: Item | None
 
 
-class _Room:
-    """What is on one resource in the end, by start."""
-
-    def __init__(self, taken: Iterable[_Taken]) -> None:
-        self._taken = sorted(taken, key=lambda one: one.span[0])
-        self._starts = [one.span[0] for one in self._taken]
-
-    def meeting(self, span: Span) -> Iterator[_Taken]:
-        first = bisect_left(self._starts, span[0] - LONGEST)
-        for one in self._taken[first : bisect_left(self._starts, span[1])]:
-            if one.span[1] > span[0]:
-                yield one
-
-
 class _Rooms:
     """Every resource in the end, if those of `moving` that are active are done and the others stay as they are."""
 
@@ -56,11 +41,11 @@ class _Rooms:
     def active(self) -> list[Item]:
         return list(self._active.values())
 
-    def of(self, resource: ResourceKey) -> _Room:
+    def of(self, resource: ResourceKey) -> Timeline[_Taken]:
         """Worked out anew for each question: all at once would be every session of a campus."""
         coming = [(item, spans) for item, spans in self._coming.get(resource, ()) if id(item) in self._active]
         taken = (_Taken(span, item.title, item) for item, spans in coming for span in spans)
-        return _Room([*self._others[resource], *taken])
+        return Timeline((*one.span, one) for one in (*self._others[resource], *taken))
 
     def put_back(self, items: Iterable[Item]) -> set[ResourceKey]:
         """These stay as they are. Returns where there is something more in the way now."""
@@ -113,9 +98,9 @@ def _others(moving: Sequence[Item], world: World) -> dict[ResourceKey, list[_Tak
     return found
 
 
-def _met(item: Item, new: Iterable[Span], room: _Room) -> _Taken | None:
+def _met(item: Item, new: Iterable[Span], room: Timeline[_Taken]) -> _Taken | None:
     """What is in the way of an item's new sessions in a room in the end."""
-    return next((one for span in new for one in room.meeting(span) if _wins(one, item)), None)
+    return next((one for span in new for one in room.meeting(*span) if _wins(one, item)), None)
 
 
 def _wins(taken: _Taken, item: Item) -> bool:
@@ -158,16 +143,14 @@ def _together(active: Sequence[Item]) -> Iterable[Sequence[Item]]:
     """Who goes where another one leaves: changes go with it, all or none; the rest comes after it. The groups."""
     for item in active:
         item.group, item.early, item.after = None, False, []
-    leaving: dict[ResourceKey | None, list[tuple[Span, Item]]] = defaultdict(list)
+    leaving = defaultdict[ResourceKey | None, list[tuple[datetime, datetime, Item]]](list)
     for item in active:
         for resource, span in item.effect.left:
-            leaving[resource].append((span, item))
-    for there in leaving.values():
-        there.sort(key=lambda one: one[0])
-    starts = {resource: [span[0] for span, _ in there] for resource, there in leaving.items()}
+            leaving[resource].append((*span, item))
+    vacated = {resource: Timeline(spans) for resource, spans in leaving.items()}
     groups = _Groups()
     for item in active:
-        for other in _vacating(item, leaving, starts):
+        for other in _vacating(item, vacated):
             if other.kind == Kind.CANCEL:
                 other.early = True
             if other.kind == Kind.CANCEL or item.kind == Kind.CREATE:
@@ -202,17 +185,7 @@ class _Groups:
         return item
 
 
-def _vacating(
-    item: Item,
-    leaving: Mapping[ResourceKey | None, Sequence[tuple[Span, Item]]],
-    starts: Mapping[ResourceKey | None, Sequence[datetime]],
-) -> list[Item]:
-    """Who leaves a place that the item is to have."""
-    found: dict[int, Item] = {}
-    for resource, (start, end) in item.effect.new:
-        if (begins := starts.get(resource)) is None:
-            continue
-        for span, other in leaving[resource][bisect_left(begins, start - LONGEST) : bisect_left(begins, end)]:
-            if other is not item and span[1] > start:
-                found[id(other)] = other
-    return list(found.values())
+def _vacating(item: Item, vacated: Mapping[ResourceKey | None, Timeline[Item]]) -> Collection[Item]:
+    """Who leaves a place that the item is to have, each once."""
+    new = ((vacated[resource], span) for resource, span in item.effect.new if resource in vacated)
+    return dict.fromkeys(other for there, span in new for other in there.meeting(*span) if other is not item)
