@@ -41,8 +41,9 @@ from app.kaltura.client import KalturaClient
 from app.recordings.changing import requests
 from app.recordings.changing.batch_schemas import Batch, BatchChange, BatchItemView, BatchView, Outcome
 from app.recordings.changing.decide import aim, events_of, own_meetings, rows_of
-from app.recordings.changing.difference import SCHEDULED, Target
-from app.recordings.changing.final_state import NamedResources, Planned, ResourceKey, conflicts
+from app.recordings.changing.difference import SCHEDULED, Row, Target
+from app.recordings.changing.final_state import NamedResources, Placed, Planned, ResourceKey, conflicts
+from app.recordings.changing.placement import own_resources
 from app.recordings.changing.switching import Party
 from app.recordings.document import draft as drafts
 from app.recordings.document.ahead import ensure_ahead
@@ -55,7 +56,7 @@ from app.recordings.reading import queries
 from app.recordings.reading.views import ProblemView, RecordingView
 from app.recordings.scheduling.accept import Accepted, accept_document, lock_and_reload
 from app.recordings.whose import by_reference, discreet, find
-from app.resources.conflicts import Booked, Timeline
+from app.resources.conflicts import Timeline
 
 
 def views(session: Session, accepted: Sequence[Accepted], server_zone: ZoneInfo) -> BatchView:
@@ -172,8 +173,7 @@ def _parties(planned: Sequence[Planned]) -> dict[str, Party]:
     joined = list(range(len(planned)))  # of each change, the first one that it is joined with
     leaving = _leaving(planned)
     for here, one in enumerate(planned):
-        spans = one.added if one.resource in leaving else []
-        for there in {there for start, end in spans for there in leaving[one.resource].meeting(start, end)}:
+        for there in _makes_room(one, leaving):
             if joined[here] != joined[there]:
                 first, last = sorted((joined[here], joined[there]))
                 joined = [first if number == last else number for number in joined]
@@ -190,12 +190,21 @@ def _leaving(planned: Sequence[Planned]) -> Mapping[ResourceKey, Timeline[int]]:
     """What leaves each resource, with the place of its change."""
     found = defaultdict[ResourceKey, list[tuple[datetime, datetime, int]]](list)
     for place, one in enumerate(planned):
-        found[one.present_resource] += [(other.start, other.end, place) for other in one.left]
+        for resource, start, end in one.left:
+            found[resource].append((start, end, place))
     return {resource: Timeline(spans) for resource, spans in found.items()}
 
 
+def _makes_room(one: Planned, leaving: Mapping[ResourceKey, Timeline[int]]) -> set[int]:
+    """The places of the changes that leave what it needs."""
+    spans = [placed for placed in one.added if placed[0] in leaving]
+    return {place for resource, start, end in spans for place in leaving[resource].meeting(start, end)}
+
+
 def _party(members: Mapping[int, Planned]) -> Party:
-    resources = {resource for one in members.values() for resource in (one.resource, one.present_resource)}
+    resources = {
+        resource for one in members.values() for resource in (one.resource, one.present_resource, *one.own_resources)
+    }
     return Party(
         new_id("pty"),
         items={one.id: index for index, one in members.items()},
@@ -245,9 +254,9 @@ def _planned_new(asking: _Asking, document: RecordingDocument) -> Planned:
     draft = drafts.draft(asking.client.name, document, asking.default_zone, asking.server_zone, campus)
     ensure_ahead(draft.schedule, asking.now)
     resource = asking.resources.of(document)
-    added = sorted((one.start, one.end) for one in draft.schedule.wanted if one.end > asking.now)
-    occurrences = [(resource, start, end) for start, end in added]
-    return Planned(draft, document, resource, occurrences, added, left=[], pairs=[])
+    added = [(resource, one.start, one.end) for one in draft.schedule.wanted if one.end > asking.now]
+    added.sort(key=_by_time)
+    return Planned(draft, document, resource, added, added, left=[], own_resources=[], pairs=[])
 
 
 def _planned_change(asking: _Asking, recording: Recording, document: RecordingDocument) -> Planned:
@@ -255,8 +264,10 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
     with asking.database.read() as session:
         rows = rows_of(session, recording.id, events_of(session, recording.id))
         campus = newest(session, document)
+        own = own_resources(session, recording)
+    home = recording.resource_id
     stays = resource_meant(document) == resource_meant(RecordingDocument.model_validate(recording.document))
-    resource = recording.resource_id if stays else asking.resources.of(document)
+    resource = home if stays else asking.resources.of(document)
     zone = zone_for(recording, asking.default_zone)
     schedule = schedule_on(document, zone, campus)
     is_same = same(recording, document, asking.default_zone)
@@ -267,8 +278,7 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
         "zone": schedule.zone.key,
         "campus": campus.within(document, zone).as_json(),
     }
-    same_resource = resource == recording.resource_id
-    target = aim(wanted, rows, now, asking.server_zone, same_resource=same_resource)
+    target = aim(wanted, rows, now, asking.server_zone, same_resource=resource == home)
     if is_same:
         target = Target((), frozenset(), frozenset(), ())  # nothing will be done
     touched = {row.id for row in target.rows} | target.left
@@ -277,23 +287,33 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
         document,
         resource,
         occurrences=[
-            *((row.own_resource or resource, row.start, row.end) for row in target.rows if row.status == SCHEDULED),
+            *(_placed(row, resource) for row in target.rows if row.status == SCHEDULED),
             *(
-                (row.own_resource or recording.resource_id, row.start, row.end)
+                _placed(row, home)
                 for row in rows
                 if row.status in queries.WANTED and row.end > now and row.id not in touched
             ),
         ],
         added=sorted(
-            (occurrence.start, occurrence.end)
-            for made in target.made
-            for occurrence, (_, stays) in zip(made.planned.occurrences, made.occurrences, strict=True)
-            if stays
+            (
+                (made.own_resource or resource, occurrence.start, occurrence.end)
+                for made in target.made
+                for occurrence, (_, stays) in zip(made.planned.occurrences, made.occurrences, strict=True)
+                if stays
+            ),
+            key=_by_time,
         ),
-        left=[
-            Booked(row.start, row.end, recording.document["title"], "lectern", recording.id, row.event_id)
-            for row in rows
-            if row.id in target.left
-        ],
+        left=[_placed(row, home) for row in rows if row.id in target.left],
+        own_resources=own,
         pairs=[pair for _, pair in own_meetings(recording, rows, target, resource)],
     )
+
+
+def _placed(row: Row, home: ResourceKey) -> Placed:
+    """`home`: the resource of those that have none of their own."""
+    return row.own_resource or home, row.start, row.end
+
+
+def _by_time(one: Placed) -> tuple[datetime, datetime]:
+    _, start, end = one
+    return start, end

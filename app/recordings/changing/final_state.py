@@ -7,6 +7,7 @@
 Where nobody waits for the answer, Kaltura is not asked for the last of these: the chains of the changes are.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,22 +37,27 @@ from app.resources.rounds import RESOURCES, read_within
 ResourceKey = int | str | None
 """Kaltura's id; the system name, in lower case, of one that is to be made; None before there is any."""
 
+Placed = tuple[ResourceKey, datetime, datetime]
+"""An occurrence: its resource, and its start and end in UTC."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What one change of a batch comes to. Times are UTC.
+    """What one change of a batch comes to.
 
-    `occurrences`: all that are not over, each with its resource. `added`: those that are new on `resource`, by start.
-    `left`: those that it has now, and will not. `pairs`: conflicts within the recording. `of`: the recording as it
-    stands, or the draft of a new one.
+    `occurrences`: all that are not over. `added`: those of them that are new, by start. `left`: those that it has now,
+    and will not. `own_resources`: Kaltura's ids of those that single occurrences ahead were put on by hand; the others
+    are on `resource`. `pairs`: conflicts within the recording. `of`: the recording as it stands, or the draft of a new
+    one.
     """
 
     of: Recording | Draft
     document: RecordingDocument
     resource: ResourceKey
-    occurrences: list[tuple[ResourceKey, datetime, datetime]]
-    added: list[tuple[datetime, datetime]]
-    left: list[Booked]
+    occurrences: list[Placed]
+    added: list[Placed]
+    left: list[Placed]
+    own_resources: list[int]
     pairs: list[dict[str, Any]]
 
     @property
@@ -127,13 +133,13 @@ def conflicts(
     looking = [one for one in planned if one.added and one.document.on_conflict != OnConflict.ALLOW]
     minding = [one for one in looking if one.document.on_conflict == OnConflict.REJECT]
     there = _there(database, client, minding, {one.id for one in planned}, asks=asks)
-    taken = _taken(planned, there, {one.resource for one in looking})
-    found = [(one, pair) for one in minding for pair in (*one.pairs, *_met(one, taken[one.resource]))]
+    taken = _taken(planned, there, {resource for one in looking for resource, *_ in one.added})
+    found = [(one, pair) for one in minding for pair in (*one.pairs, *_met(one, taken))]
     found += [
         (one, pair)
         for one in looking
         if one.document.on_conflict == OnConflict.SKIP
-        for pair in _met(one, taken[one.resource], joined.get(one.id, ()))
+        for pair in _met(one, taken, joined.get(one.id, ()))
     ]
     return [{"recording_id": one.known_id, "reference_id": one.document.reference_id, **pair} for one, pair in found]
 
@@ -167,13 +173,15 @@ def _taken(
     }
 
 
-def _met(one: Planned, taken: Timeline[_Taken], among: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
+def _met(
+    one: Planned, taken: Mapping[ResourceKey, Timeline[_Taken]], among: Collection[str] | None = None
+) -> Iterator[dict[str, Any]]:
     """Each of its new occurrences with what is in its way, as `find_conflicts` gives them; `among`: of these recordings
     alone."""
     pairs = (
         as_pair((start, end), other.booked)
-        for start, end in one.added
-        for other in sorted(taken.meeting(start, end), key=attrgetter("place"))
+        for resource, start, end in one.added
+        for other in sorted(taken[resource].meeting(start, end), key=attrgetter("place"))
         if other.of != one.id and (among is None or other.of in among)
     )
     return islice(pairs, MOST)
@@ -182,12 +190,15 @@ def _met(one: Planned, taken: Timeline[_Taken], among: Collection[str] | None = 
 def _there(
     database: Database, client: KalturaClient, minding: Sequence[Planned], but: Collection[str], *, asks: bool
 ) -> dict[ResourceKey, list[Booked]]:
-    """What is booked on each of their resources by others than these recordings, and blackouts."""
-    spans: dict[int, tuple[datetime, datetime]] = {}
+    """What is booked where they add something by others than these recordings, and blackouts."""
+    times = defaultdict[int, list[tuple[datetime, datetime]]](list)
     for one in minding:
-        if isinstance(one.resource, int):
-            first, last = spans.get(one.resource, one.added[0])
-            spans[one.resource] = min(first, one.added[0][0]), max(last, *(end for _, end in one.added))
+        for resource, start, end in one.added:
+            if isinstance(resource, int):
+                times[resource].append((start, end))
+    spans = {
+        resource: (min(start for start, _ in added), max(end for _, end in added)) for resource, added in times.items()
+    }
     blackouts = _blackouts(client, spans) if asks and spans else []
     found: dict[ResourceKey, list[Booked]] = {}
     for resource_id, span in sorted(spans.items()):

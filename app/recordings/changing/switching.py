@@ -20,7 +20,7 @@ from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step, 
 from app.chains.store import steps_of
 from app.recordings.changing.difference import SCHEDULED
 from app.recordings.document.fields import OnConflict
-from app.recordings.scheduling.context import Ctx, Tools, chain_resource, instant, wanted
+from app.recordings.scheduling.context import Ctx, Tools, event_resources, instant, wanted
 from app.recordings.scheduling.links import LINKS
 from app.recordings.scheduling.outcomes import outcome
 from app.recordings.scheduling.save_results import save_links
@@ -38,7 +38,8 @@ class Party:
     """Recordings that are changed together, or not at all.
 
     `items`: the place of each recording in the batch, by its id. `resources`: the ids of all that they have and are to
-    have; `names` of those that are still to be made. `found`: recording id → id of the resource that it is to have.
+    have, also for single occurrences; `names` of those that are still to be made. `found`: recording id → id of the
+    resource that it is to have.
     """
 
     id: str
@@ -95,10 +96,13 @@ def _overtaken(session: Session, chain_ids: Sequence[str], at: int) -> Verdict |
     contexts, now = _contexts(session, chain_ids), instant(at)
     running = [pair for one in contexts for pair in _running(one, now)]
     for one in contexts:
-        ahead = [(start, end) for start, end in wanted(one) if start > now]
-        met = [other for where, other in running if where == chain_resource(one) and other.recording_id != one.subject]
-        if one.input["on_conflict"] != OnConflict.ALLOW and find_conflicts(ahead, met):
-            return {"go": False, "subject": one.subject, "code": "schedule_conflict"}
+        if one.input["on_conflict"] == OnConflict.ALLOW:
+            continue
+        for resource_id in event_resources(one):
+            ahead = [(start, end) for start, end in wanted(one, resource_id) if start > now]
+            met = [other for where, other in running if where == resource_id and other.recording_id != one.subject]
+            if find_conflicts(ahead, met):
+                return {"go": False, "subject": one.subject, "code": "schedule_conflict"}
     return None
 
 

@@ -17,7 +17,7 @@ from app.recordings.scheduling.context import (
     Ctx,
     booked,
     chain_resource,
-    event_resource,
+    event_resources,
     is_anything_wanted,
     party_members,
     planned,
@@ -69,13 +69,9 @@ def _check_conflicts(context: Ctx, call: Call) -> Outcome:
     if call.key != "resource":  # an older version asked for the blackouts of each event
         return refusal(context, find_conflicts(wanted(context), _blackouts(context))) or Done()
     pairs = list[dict[str, Any]]()
-    for resource_id in _resources(context):
+    for resource_id in event_resources(context):
         pairs += find_conflicts(wanted(context, resource_id), _there(context, resource_id))
     return refusal(context, pairs) or Done()
-
-
-def _resources(context: Ctx) -> list[int]:
-    return sorted({event_resource(context, number) for number in planned(context)})
 
 
 def _there(context: Ctx, resource_id: int) -> list[Booked]:
@@ -95,7 +91,7 @@ def _leave_out(context: Ctx) -> Outcome:
     A change is refused only for what it would take away: what was left out before, stays so.
     """
     blackouts, out = _blackouts(context), dict[str, dict[str, Any]]()
-    for resource_id in _resources(context):
+    for resource_id in event_resources(context):
         out |= met_occurrences(context, resource_id, [*_there(context, resource_id), *blackouts])
     if out.keys() == {session for _, _, session in wanted_occurrences(context)} and not _may_be_empty(context, out):
         return refusal(context, list(out.values())) or Done()

@@ -120,6 +120,11 @@ def event_resource(context: Ctx, number: str) -> int:
     return chain_resource(context) if own is None else own
 
 
+def event_resources(context: Ctx) -> list[int]:
+    """Those of all planned events, ascending."""
+    return sorted({event_resource(context, number) for number in planned(context)})
+
+
 def newest(context: Ctx) -> int:
     """The id of the newest event that there was before the chain made any; 0 if it does not know."""
     found: int = context.result("newest")["event_id"] if context.results.get("newest") else 0

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.recordings.changing.final_state import Planned, conflicts
+from app.recordings.changing.final_state import Placed, Planned, conflicts
 from app.recordings.document.document import EXAMPLE, RecordingDocument
 from app.recordings.models import Recording
 from app.resources.conflicts import MOST
@@ -36,8 +36,9 @@ class Moment(datetime):
 def change(number: int, spans: Sequence[Span], resource: str = "new", on_conflict: str = "reject") -> Planned:
     """A change by which a recording goes there with all that it has."""
     document = RecordingDocument.model_validate({**EXAMPLE, "title": f"T{number}", "on_conflict": on_conflict})
-    occurrences = [(resource, start, end) for start, end in spans]
-    return Planned(Recording(id=f"rec_{number}"), document, resource, occurrences, list(spans), [], [])  # type: ignore[call-arg,arg-type]
+    placed: list[Placed] = [(resource, start, end) for start, end in spans]
+    recording = Recording(id=f"rec_{number}")  # type: ignore[call-arg]
+    return Planned(recording, document, resource, placed, placed, left=[], own_resources=[], pairs=[])
 
 
 def told(planned: Sequence[Planned], joined: Mapping[str, Collection[str]] | None = None) -> list[tuple[str, ...]]:
@@ -80,7 +81,7 @@ def test_each_is_told_what_it_meets_of_all_others_in_their_order(drawn: Sequence
         for kind in ("reject", "skip")
         for one in planned
         if one.document.on_conflict == kind
-        for start, end in one.added
+        for _, start, end in one.added
         for other in (planned if kind == "reject" else planned[:1])
         for where, begin, until in other.occurrences
         if other is not one and where == one.resource and begin < end and start < until

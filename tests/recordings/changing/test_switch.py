@@ -9,7 +9,7 @@ from app.database import types
 from tests.clocks import HostClock
 from tests.recordings.changing.scene import COUNT, HOUR, TODAY, Scene, begun, to_come, watched
 from tests.recordings.changing.together import are_as, outcomes, send
-from tests.service import Lectern, utc
+from tests.service import Lectern, found, utc
 
 LATER = range(TODAY + 1, COUNT)
 
@@ -26,9 +26,9 @@ class Clock(HostClock):
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    found = Clock()
-    monkeypatch.setattr(types, "datetime", found)
-    return found
+    made = Clock()
+    monkeypatch.setattr(types, "datetime", made)
+    return made
 
 
 def changed_at(scene: Scene, clock: Clock, moment: datetime, **changes: object) -> None:
@@ -82,14 +82,18 @@ def test_a_recording_that_is_cancelled_in_the_very_second_in_which_it_begins_kee
 # Recordings that are changed together look at one moment: that of their verdict
 
 
-def swapped(service: Lectern, clock: Clock, moment: timedelta, **second_s: int) -> tuple[list[Scene], list[str]]:
+def swapped(
+    service: Lectern, clock: Clock, moment: timedelta, *, elsewhere: bool = False, **second_s: int
+) -> tuple[list[Scene], list[str]]:
     """Two that swap rooms, the second one's time may change as well. So long after today's begin is the verdict.
 
-    What became of each.
+    `elsewhere`: the second one's session of today is in another room. What became of each.
     """
     clock.stopped = types.utc_now()  # so that they begin in the same minute
     first, second = scenes = [begun(service, ahead=timedelta(minutes=2)) for _ in range(2)]
     clock.stopped = None
+    if elsewhere:
+        found(second.move(TODAY, resource=second.other))
 
     def stop() -> None:
         clock.stopped = first.start(TODAY) + moment
@@ -107,6 +111,14 @@ def test_who_would_meet_a_session_that_has_begun_meanwhile_and_so_stays_takes_al
     scenes, told = swapped(service, clock, timedelta(seconds=30), minutes=30)
     assert told == ["not_applied", "not_applied"]
     are_as(service, scenes, [scene.room for scene in scenes])
+
+
+def test_whose_own_session_is_in_another_room_then_meets_nobody(service: Lectern, clock: Clock) -> None:
+    """Both have begun in their rooms, and stay there; on the days to come nobody is in the way."""
+    (first, second), told = swapped(service, clock, timedelta(seconds=30), elsewhere=True, minutes=30)
+    assert told == ["applied", "applied"]
+    assert [one.start for one in second.active(second.other)] == [first.start(TODAY)]
+    assert [one.start for one in second.active(first.room)] == [first.start(number, minutes=30) for number in LATER]
 
 
 def test_what_has_begun_meanwhile_on_both_sides_stays_and_the_rest_is_swapped(service: Lectern, clock: Clock) -> None:
