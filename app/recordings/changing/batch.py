@@ -173,7 +173,7 @@ def _parties(planned: Sequence[Planned]) -> dict[str, Party]:
     joined = list(range(len(planned)))  # of each change, the first one that it is joined with
     leaving = _leaving(planned)
     for here, one in enumerate(planned):
-        for there in _makes_room(one, leaving):
+        for there in _predecessors(one, leaving):
             if joined[here] != joined[there]:
                 first, last = sorted((joined[here], joined[there]))
                 joined = [first if number == last else number for number in joined]
@@ -195,7 +195,7 @@ def _leaving(planned: Sequence[Planned]) -> Mapping[ResourceKey, Timeline[int]]:
     return {resource: Timeline(spans) for resource, spans in found.items()}
 
 
-def _makes_room(one: Planned, leaving: Mapping[ResourceKey, Timeline[int]]) -> set[int]:
+def _predecessors(one: Planned, leaving: Mapping[ResourceKey, Timeline[int]]) -> set[int]:
     """The places of the changes that leave what it needs."""
     spans = [placed for placed in one.added if placed[0] in leaving]
     return {place for resource, start, end in spans for place in leaving[resource].meeting(start, end)}
