@@ -93,6 +93,18 @@ _IN_TURN = (
     .order_by(col(PlanItem.rank), col(PlanItem.n))
 )
 LOOKED_AT = _IN_TURN.limit(4), _IN_TURN.limit(200)  # to find an item that may begin: mostly it is the first
+_PARTY = (
+    select(PlanItem)
+    .join(Apply, _IN_PLAN)
+    .where(col(PlanItem.outcome) == Outcome.PENDING, col(PlanItem.party) == bindparam("party"))
+    .order_by(col(PlanItem.n))
+)
+_NEEDED = (
+    select(PlanItem)
+    .join(Apply, _IN_PLAN)
+    .where(col(PlanItem.n).in_(bindparam("which", expanding=True)))
+    .order_by(col(PlanItem.n))
+)
 _STILL = (
     select(PlanItem)
     .join(Apply, _IN_PLAN)
@@ -221,25 +233,29 @@ class Applier:
         return time.monotonic() < self._others_at + LATELY
 
     def _next(self, session: Session, apply: Apply) -> tuple[list[PlanItem], Problem | None] | None:
-        """The items that begin next: one, or those of one group; or one that cannot, with why."""
-        of = {"apply": apply.id}
+        """The items that begin next, one or a whole party; or those that cannot, with why."""
+        of, waiting = {"apply": apply.id}, set[str]()
         for item in itertools.chain.from_iterable(session.execute(some, of).scalars() for some in LOOKED_AT):
-            needed = self._needed(session, item)
-            if any(outcome in _NOT_DONE for outcome in needed):
-                return [item], BatchRefused("What was to make room for it was not done.")
-            if all(outcome == Outcome.DONE for outcome in needed):
-                if item.party is None:
-                    return [item], None
-                party = _IN_TURN.where(col(PlanItem.party) == item.party)
-                return sorted(session.execute(party, of).scalars(), key=lambda one: one.n), None
+            if item.party in waiting:
+                continue
+            items = [item]
+            if item.party is not None:
+                items = list(session.execute(_PARTY, {**of, "party": item.party}).scalars())
+            needed = self._needed(session, apply, items)
+            if any(one.outcome in _NOT_DONE for one in needed):
+                return items, BatchRefused("What was to make room for it was not done.")
+            if all(one.outcome == Outcome.DONE for one in needed):
+                return items, None
+            if item.party is not None:
+                waiting.add(item.party)
         return None
 
-    def _needed(self, session: Session, item: PlanItem) -> list[str | None]:
-        after = (item.work or {})["after"]
+    def _needed(self, session: Session, apply: Apply, items: Sequence[PlanItem]) -> list[PlanItem]:
+        """What must be done before any of the items begins."""
+        after = {n for item in items for n in (item.work or {})["after"]}
         if not after:
             return []
-        which = (col(PlanItem.plan_id) == item.plan_id, col(PlanItem.n).in_(after))
-        return list(session.execute(select(col(PlanItem.outcome)).where(*which)).scalars())
+        return list(session.execute(_NEEDED, {"apply": apply.id, "which": sorted(after)}).scalars())
 
     def _begin_one(self, apply: Apply, item: PlanItem) -> None:
         means = self._means
