@@ -17,7 +17,7 @@ from typing import Any
 class Kept:
     """In terms of JSON. `of` is whose schedule it is, `offset` the service's time minus the host's, in seconds.
 
-    `running`: by uid, `{"occurrence": …, "phase", "released", "pid", "born"}`; `done`: by uid, until when.
+    `running`: by uid, `{"occurrence": …, "phase", "released", "pid", "born", "code"}`; `done`: by uid, until when.
     """
 
     of: str

@@ -15,7 +15,8 @@ _HELD = 'read -r go && exec /bin/sh -c "$0" </dev/null'
 
 @dataclass
 class Command:
-    """One that was started, perhaps by an earlier process: then `child` is None, and nobody learns its exit code.
+    """One that was started, perhaps by an earlier process: then `child` is None, and its exit code is what that one has
+    `seen`. If it ended later, nobody learns it.
 
     `born` tells it from a later process with the same number.
     """
@@ -23,11 +24,12 @@ class Command:
     pid: int
     born: str
     child: "subprocess.Popen[bytes] | None" = None
+    seen: int | None = None
 
     @property
     def code(self) -> int | None:
         """Its exit code, as far as it has ended and is known."""
-        return self.child.poll() if self.child else None
+        return self.child.poll() if self.child else self.seen
 
     @property
     def alive(self) -> bool:
@@ -37,6 +39,11 @@ class Command:
         if self.child:
             self.child.wait()  # it has ended, and stays as a zombie until somebody asks
         return _has_members(self.pid)
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has ended, and nobody learns how."""
+        return self.child is None and self.seen is None and not self.alive
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self.alive:

@@ -45,7 +45,9 @@ class Run:
             "phase": self.phase,
             "released": self.released,
         }
-        return shown | ({"pid": self.command.pid, "born": self.command.born} if self.command else {})
+        if command := self.command:
+            shown |= {"pid": command.pid, "born": command.born, "code": command.code}
+        return shown
 
 
 @dataclass
@@ -71,7 +73,7 @@ class Runs:
     def take_up(self, kept: Mapping[str, Mapping[str, Any]], steady: float) -> None:
         """What an earlier process has left. What it never told to go on has not begun, and is started anew."""
         for uid, said in kept.items():
-            command = Command(said["pid"], said["born"]) if "pid" in said else None
+            command = Command(said["pid"], said["born"], seen=said.get("code")) if "pid" in said else None
             if said["phase"] == "recording" and not said["released"] and not (command and command.alive):
                 continue
             run = self.running[uid] = Run(read_occurrence(said["occurrence"]), said["phase"], command, True, steady)
@@ -103,9 +105,8 @@ class Runs:
         if run.command:
             run.command.end()
 
-    def look_after(self, steady: float) -> bool:
-        """Starts again what failed, and brings to its end what is ending. Whether anything has changed."""
-        before = self.kept()
+    def look_after(self, steady: float) -> None:
+        """Starts again what failed, and brings to its end what is ending."""
         for uid, run in list(self.running.items()):
             match run.phase:
                 case "recording":
@@ -114,14 +115,13 @@ class Runs:
                     self._look_at_ending(run, steady)
                 case "stopping" if self._is_stopped(run, steady):
                     del self.running[uid]
-        return self.kept() != before
 
     def pause(self, steady: float) -> float:
         """Seconds until the next look."""
         if any(run.phase != "recording" for run in self.running.values()):
             return LOOK
         waiting = [run.again_at - steady for run in self.running.values() if run.again_at is not None]
-        watched = any(run.command and run.command.child and run.command.code != 0 for run in self.running.values())
+        watched = any(run.command and run.command.code != 0 for run in self.running.values())
         return min([*waiting, *([WATCH] if watched else [])], default=LONGEST_PAUSE)
 
     def state(self) -> tuple[str, str | None, str | None]:
@@ -164,11 +164,15 @@ class Runs:
         code = run.command.code if run.command else CANNOT
         if code:
             self._again(run, code, steady)
+        elif run.command and run.command.lost:
+            self._again(run, None, steady)
         elif run.failure and (code == 0 or steady - run.since > LONGEST_PAUSE):
             run.failure, run.tries = "", 0
 
-    def _again(self, run: Run, code: int, steady: float) -> None:
-        if run.command:
+    def _again(self, run: Run, code: int | None, steady: float) -> None:
+        if code is None:
+            self._failed(run, "has ended, and nobody saw how")
+        elif run.command:
             self._failed(run, f"ended with {code}" if code > 0 else f"was ended by signal {-code}")
         run.again_at = steady + min(FIRST_PAUSE * 2.0 ** min(run.tries, 10), LONGEST_PAUSE)
         run.tries += 1

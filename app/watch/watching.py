@@ -100,13 +100,15 @@ class Watch:
         now = self.now
         for step in schedule.steps(self._known.occurrences, self._runs.occurrences, self._done, now, self._before):
             self._take(step)
-        if self._runs.look_after(self._host.steady()):
+        self._runs.look_after(self._host.steady())
+        if self._runs.kept() != self._kept.running:
             self._save()
         self._tell(self._runs.state())
         return self._pause()
 
     def leave(self) -> None:
-        """The last words. What runs goes on, and is taken up by the next start."""
+        """The last words. What runs goes on, and is taken up by the next start; it knows what has ended by now."""
+        self._save()
         for occurrence in self._runs.occurrences.values():
             self._say(f"{occurrence.title} ({occurrence.uid}) goes on without me: start me again before it ends.")
         if not self._runs.occurrences and not self._known.trouble:

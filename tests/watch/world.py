@@ -187,13 +187,13 @@ class Encoder:
         for uid, run in self.runs.running.items():
             command = run.command
             if command and run.phase == "recording" and self.on_start == CAPTURE:
-                eventually(partial(self._has_begun, uid))
+                eventually(partial(self._has_begun_or_died, uid, command))
             elif command:
                 _gone(command)
 
-    def _has_begun(self, uid: str) -> bool:
+    def _has_begun_or_died(self, uid: str, command: Command) -> bool:
         log = self.log.read_text()
-        return log.count(f"start {uid} ") > log.count(f"end {uid} ")
+        return log.count(f"start {uid} ") > log.count(f"end {uid} ") or not command.alive
 
     def logged(self) -> list[tuple[str, str, float]]:
         """What commands did: what, of which session, when by the service's clock."""
