@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlmodel import Session, SQLModel
 
 from app.database.database import Database
@@ -26,7 +26,7 @@ _KNOWN = (
     select(
         _OCCURRENCE.c.start,
         _OCCURRENCE.c.end,
-        _BOOKING.c.title,
+        func.coalesce(_OCCURRENCE.c.title, _BOOKING.c.title),
         _BOOKING.c.source,
         _BOOKING.c.id,
         _OCCURRENCE.c.event_id,

@@ -72,6 +72,10 @@ class Booking(SQLModel, table=True):
     template_entry_id: str | None = None
     changed_at: datetime = Field(default_factory=utc_now, sa_column=_changed_at())
 
+    def title_of(self, occurrence: "Occurrence") -> str:
+        """What one of its occurrences is called."""
+        return occurrence.title or self.title
+
 
 class Occurrence(SQLModel, table=True):
     """One session. `id` is its `uid` for life. `event_id` is Kaltura's own event, `series_id` that one's parent.

@@ -1,4 +1,4 @@
-"""The rule of what is in the way of what. Pure."""
+"""The rule of what is in the way of what, and what that is called."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from app.resources.conflicts import MOST, Booked, Timeline, find_conflicts
+from tests.recordings.documents import SINGLE
 from tests.resources.mirrored import START
+from tests.service import Lectern, found
 
 
 def booked(begins: float, ends: float, event_id: int = 1) -> Booked:
@@ -73,3 +75,11 @@ def test_whoever_asks_a_timeline_finds_what_still_lasts_by_its_start() -> None:
     assert list(timeline.meeting(*span(75, 80))) == ["long"]
     assert list(timeline.meeting(*span(74, 89))) == ["over", "long", "back to back", "next"]
     assert list(timeline.meeting(*span(-30, -20))) == []
+
+
+def test_a_session_in_the_way_has_its_own_title(service: Lectern) -> None:
+    path = f"/recordings/{service.made(SINGLE)['id']}/occurrences"
+    (session,) = service.get(path)["items"]
+    found(service.client.patch(f"{path}/{session['id']}", json={"title": "Guest"}))
+    (pair,) = found(service.client.post("/recordings/preview", json=SINGLE | {"title": "Another"}))["conflicts"]
+    assert pair["booked"]["title"] == "Guest"

@@ -80,7 +80,7 @@ def _session(occurrence: Occurrence, booking: Booking) -> SessionView:
     own = booking.source == "lectern"
     return SessionView(
         uid=occurrence.id,
-        title=booking.title,
+        title=booking.title_of(occurrence),
         start=occurrence.start,
         end=occurrence.end,
         recording_id=booking.id if own else None,

@@ -81,7 +81,7 @@ def _event(occurrence: Occurrence, booking: Booking, place: str | None) -> icale
     event.add("last-modified", changed_at)
     event.add("dtstart", occurrence.start)
     event.add("dtend", occurrence.end)
-    event.add("summary", _text(occurrence.title or booking.title))
+    event.add("summary", _text(booking.title_of(occurrence)))
     if booking.description:
         event.add("description", _text(booking.description))
     said = None if occurrence.placed else booking.location  # which is about the usual resource

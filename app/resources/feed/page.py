@@ -163,7 +163,7 @@ def _shown(occurrence: Occurrence, booking: Booking, now: datetime) -> UpcomingO
         uid=occurrence.id,
         status="recording_now" if occurrence.start <= now else "upcoming",
         kind="live" if booking.kind == "live" else "recording",
-        title=occurrence.title or booking.title,
+        title=booking.title_of(occurrence),
         description=booking.description,
         start=occurrence.start,
         end=occurrence.end,

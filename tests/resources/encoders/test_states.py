@@ -70,3 +70,12 @@ def test_the_session_that_runs_and_the_next_one(service: Lectern) -> None:
     assert service.get(ROOM)["next"] == {name: second[name] for name in shown["next"]}
     assert service.get(ROOM)["next"]["recording_id"] == made["id"]
     assert service.get("/resources/EXTRON-200-DEF")["next"] is None
+
+
+def test_a_session_with_a_title_of_its_own_is_shown_by_it(service: Lectern) -> None:
+    start = soon(90).replace(second=0)
+    made = service.made({"title": "Ours", "resource": 562931, "start": start.isoformat(), "duration_minutes": 50})
+    (session,) = service.get(f"/recordings/{made['id']}/occurrences")["items"]
+    found(service.client.patch(f"/recordings/{made['id']}/occurrences/{session['id']}", json={"title": "Guest"}))
+    assert service.get(ROOM)["next"]["title"] == "Guest"
+    assert service.get("/resources")["items"][0]["next"]["title"] == "Guest"
