@@ -1,13 +1,17 @@
 """What pages show, to whom, and that what others call things breaks none of them."""
 
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
+from sqlalchemy import update
 
+from app.database.types import utc_now
 from app.recordings.document.document import EXAMPLE
+from app.resources.models import Encoder
 from tests.console.conftest import Person, somebody
-from tests.service import Lectern, eventually
+from tests.service import Lectern, eventually, found
 
 DAY = "2027-01-13"
 HOSTILE = (
@@ -70,6 +74,21 @@ def test_the_day_shows_rooms_sessions_and_what_has_to_be_seen_to(
     short = re.findall(r"href=s/(\w+)", text)[0]
     assert registrar.get(f"/console/s/{short}").headers["Location"] == f"/console/recordings/{made['id']}"
     assert "all is well" in registrar.get("/console").text
+
+
+@pytest.mark.parametrize(("ago", "word"), [(0, "in touch"), (14, "in touch"), (60 * 24 * 400, "last report")])
+def test_an_encoder_that_says_how_it_is_with_a_key_for_all_rooms(
+    service: Lectern, registrar: Person, ago: int, word: str
+) -> None:
+    """Who polls with it is not known."""
+    found(service.client.put("/resources/EXTRON-100-ABC/state", json={"state": "recording"}))
+    with service.app.state.database.write() as session:
+        session.execute(update(Encoder).values(said_at=utc_now() - timedelta(minutes=ago)))
+    day, room = registrar.get("/console").text, registrar.get("/console/rooms/562931").text
+    assert re.search(rf"EXTRON-100-ABC</a><i class=\w+>{word}", day)
+    assert word in room
+    assert "never polled" not in room
+    assert "none yet with a key for this room alone" in room
 
 
 def test_a_page_that_is_as_it_was_is_a_304(registrar: Person, made: dict[str, str]) -> None:

@@ -31,12 +31,12 @@ class OneDay:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """`as_of`: when Kaltura was last asked. `state` and `since` are the encoder's, as on the day's page."""
+    """`as_of`: when Kaltura was last asked. `state` and `heard` are the encoder's, as on the day's page."""
 
     resource: Resource
     encoder: EncoderView
     state: str
-    since: str
+    heard: str
     as_of: datetime | None
     axis: Axis
     days: list[OneDay]
@@ -88,7 +88,7 @@ def week_of(request: Request, database: Database, person: Person, named: str, as
             OneDay(midnight.date(), is_today, bars, lanes(bars), axis.line(now, midnight) if is_today else None)
         )
     state.refreshers.ask(row.id)
-    told, since = how_it_is(encoder, axis, now)
+    told, heard = how_it_is(encoder, axis, now)
     feed = f"{request.base_url}resources/{row.id}/upcoming"
     as_of = mirror.as_of if mirror else None
-    return Week(row, encoder, told, since, as_of, axis, days, about, feed, f"{feed}.ics")
+    return Week(row, encoder, told, heard, as_of, axis, days, about, feed, f"{feed}.ics")

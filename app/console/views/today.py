@@ -28,6 +28,7 @@ from app.resources.schemas import EncoderView
 MOST_FINDINGS = 12  # on the page; the others are counted
 MOST_LOOKS = 60  # rooms that one look at the page has read from Kaltura; the others wait for the next
 OLD = timedelta(minutes=10)  # what was read so long ago is read again
+LATELY = timedelta(minutes=15)  # `lectern watch` says how it is every ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """One row. `encoder` is one of `words.STATES`, `since` when it was last heard, by the clocks of the axis. `unread`:
-    what others have booked in it was never read from Kaltura."""
+    """One row. `encoder` is one of `words.STATES`, `heard` when it was last heard, in words, by the clocks of the axis.
+    `unread`: what others have booked in it was never read from Kaltura."""
 
     id: int
     name: str
     encoder: str
-    since: str
+    heard: str
     bars: list[Bar]
     lanes: int
     in_trouble: bool
@@ -192,10 +193,10 @@ class _Rows:
     def _row(self, row: Resource, seen: Sequence[Seen]) -> Room:
         bars = self.axis.bars(seen, self.midnight)
         encoder = states.shown(self.encoders.get(row.id) or Encoder(resource_id=row.id), self.signs)
-        state, since = how_it_is(encoder, self.axis, self.now)
+        state, heard = how_it_is(encoder, self.axis, self.now)
         missed = state == "silent" and any(one.end > self.now for one in seen)
         in_trouble = missed or state == "error" or row.id in self.named or any(one.state == "trouble" for one in seen)
-        return Room(row.id, row.name, state, since, bars, lanes(bars), in_trouble, row.id in self.unread)
+        return Room(row.id, row.name, state, heard, bars, lanes(bars), in_trouble, row.id in self.unread)
 
 
 def _asked_for(rows: Sequence[Room], asked: Asked) -> list[Room]:
@@ -206,12 +207,22 @@ def _asked_for(rows: Sequence[Room], asked: Asked) -> list[Room]:
 
 
 def how_it_is(encoder: EncoderView, axis: Axis, now: datetime) -> tuple[str, str]:
-    """An encoder's state, one of `words.STATES`, and since when it is silent: `08:52`, or with its date."""
+    """An encoder's state, one of `words.STATES`, and when it was last heard, if that was long ago: `since 08:52`.
+
+    Whose key is for all rooms is seen by what it says of itself alone: who polls with it is not known.
+    """
     if encoder.state in (EncoderState.ERROR, EncoderState.OFFLINE):
         return encoder.state, ""
     if encoder.last_poll_at is None:
-        return "never", ""
+        if encoder.said_at is None:
+            return "never", ""
+        return ("in_touch", "") if encoder.said_at > now - LATELY else ("said", _when(encoder.said_at, axis, now))
     if encoder.last_poll_at > now - SILENT:
         return "in_touch", ""
-    local = encoder.last_poll_at.astimezone(axis.zone)
-    return "silent", f"{local:%H:%M}" if local.date() == now.astimezone(axis.zone).date() else f"{local.day} {local:%b}"
+    return "silent", f"since {_when(encoder.last_poll_at, axis, now)}"
+
+
+def _when(moment: datetime, axis: Axis, now: datetime) -> str:
+    """By the clocks of the axis: `08:52`, or the date if it was not today."""
+    local = moment.astimezone(axis.zone)
+    return f"{local:%H:%M}" if local.date() == now.astimezone(axis.zone).date() else f"{local.day} {local:%b}"
