@@ -1,10 +1,12 @@
 """Calendar links: made for a resource, revoked, and read. Those of recordings: app/recordings/reading/calendar.py."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Request, Response
+from sqlalchemy import or_
 from sqlmodel import col
 
 from app.access.door import Encoder
@@ -26,7 +28,9 @@ from app.resources.feed import ics, links, page
 from app.resources.feed.etags import HEADER, NOT_MODIFIED, IfNoneMatch
 from app.resources.feed.links import CalendarLink
 from app.resources.feed.polling import Feed
+from app.resources.lookup import ever_known, is_id, known_resources
 from app.resources.models import Resource
+from app.resources.naming import NO_RESOURCE, only
 from app.resources.router import LOOKING_UP, ResourceId
 from app.resources.schemas import CalendarLinkView
 
@@ -65,11 +69,13 @@ async def make_resource_link(request: Request, client: Encoder, id: ResourceId) 
     responses=responses(*LOOKING_UP),
 )
 async def revoke_resource_links(request: Request, client: Encoder, id: ResourceId) -> None:
-    """All that your client has made of it; with `admin`, everybody's. Harmless to repeat."""
+    """All that your client has made of it, and those whose name means it now; with `admin`, everybody's.
+
+    Harmless to repeat. Links to a resource that Kaltura has no more are revoked by the name or the id that it had.
+    """
     state = request.app.state
-    found: Resource = await state.finder.one(id, client)
-    of = col(CalendarLink.resource_id) == found.id
-    await state.threads.writing.run(links.revoke, state.database, client, of)
+    found: Sequence[Resource] = await state.finder.all(id, client)
+    await state.threads.writing.run(_revoke, state.database, client, id, found)
 
 
 @router.get(
@@ -103,6 +109,29 @@ async def get_linked_calendar(
         lambda named: state.finder.all(named, Client(link.client)),
         lambda _number, _name: True,
     )
+
+
+def _revoke(database: Database, client: Client, named: str, there: Sequence[Resource]) -> None:
+    """Revokes the client's links to what `named` means. `there`: what Kaltura has of it.
+
+    Raises NotFound for what the client may not see, or nobody ever saw; and AmbiguousResource.
+    """
+    with database.read() as session:
+        seen = [
+            (row.id, row.system_name)
+            for row in there or ever_known(session, named)
+            if client.may_see(row.id, row.system_name, partial(is_id, session))
+        ]
+        ids = {only(seen, lambda _number, _name: True)} if there else {number for number, _ in seen}
+        names = {
+            name
+            for name in links.names_in_use(session, client)
+            if (not there and client.may_name(named) and name.lower() == named.lower())
+            or any(row.id in ids for row in known_resources(session, name))
+        }
+    if not ids and not names:
+        raise NotFound(NO_RESOURCE)
+    links.revoke(database, client, or_(col(CalendarLink.resource_id).in_(ids), col(CalendarLink.resource).in_(names)))
 
 
 def _look(database: Database, token: str) -> tuple[CalendarLink, bytes | None]:

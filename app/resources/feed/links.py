@@ -6,9 +6,10 @@ revokes it. A link to a resource keeps what the resource was named by, and so fo
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, ColumnElement, delete
+from sqlalchemy import BigInteger, Column, ColumnElement, delete, select
 from sqlmodel import Field, Session, SQLModel, col
 
 from app.access.keys import Client
@@ -60,9 +61,14 @@ def make(
 
 def revoke(database: Database, client: Client, *of: ColumnElement[bool]) -> None:
     """All of the client's links to what `of` says; with `admin`, everybody's. Harmless to repeat."""
-    mine = () if client.sees_all else (col(CalendarLink.client) == client.name,)
     with database.write() as session:
-        session.execute(delete(CalendarLink).where(*mine, *of))
+        session.execute(delete(CalendarLink).where(*_made_by(client), *of))
+
+
+def names_in_use(session: Session, client: Client) -> Sequence[str]:
+    """What resources are named by in the client's links; with `admin`, in everybody's."""
+    named = select(col(CalendarLink.resource)).where(*_made_by(client), col(CalendarLink.resource).is_not(None))
+    return session.execute(named.distinct()).scalars().all()
 
 
 def find(session: Session, token: str) -> CalendarLink:
@@ -71,6 +77,10 @@ def find(session: Session, token: str) -> CalendarLink:
     if found is None:
         raise NotFound("There is no such calendar.")
     return found
+
+
+def _made_by(client: Client) -> tuple[ColumnElement[bool], ...]:
+    return () if client.sees_all else (col(CalendarLink.client) == client.name,)
 
 
 def _digest(token: str) -> str:

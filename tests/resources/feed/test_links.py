@@ -10,9 +10,11 @@ from sqlalchemy import select
 
 from app.resources.feed import polling
 from app.resources.feed.links import CalendarLink
+from app.sandbox.seed.seed import RESOURCE_ID
 from tests.keys import bearer, key
 from tests.recordings.documents import example
-from tests.resources.polls import book, refresh
+from tests.resources.polls import book, make_round, refresh
+from tests.resources.test_names import add, delete, rename
 from tests.service import Json, Lectern, found, lectern, problem, utc
 
 ROOM = "/resources/EXTRON-100-ABC"
@@ -156,3 +158,69 @@ def test_the_recording_of_a_link_shows_its_own_sessions_alone(service: Lectern) 
     second = service.made(example(reference_id="two", start="2027-01-13T11:00:00"))
     assert read(service, link(service, f"/recordings/{second['id']}")).count("BEGIN:VEVENT") == 36
     assert first["id"] != second["id"]
+
+
+# A device that is replaced, renamed or taken away
+
+
+def revokes(service: Lectern, path: str, **headers: str) -> None:
+    answer = service.client.delete(f"{path}/calendar-link", headers=headers)
+    assert answer.status_code == 204, answer.text
+
+
+@pytest.mark.parametrize("named", ["EXTRON-100-ABC", "extron-100-abc", "the new one's id"])
+def test_a_link_is_revoked_at_the_device_that_has_its_name_now(service: Lectern, named: str) -> None:
+    address = link(service, ROOM)
+    delete(service, RESOURCE_ID)
+    new = add(service, "EXTRON-100-ABC")
+    make_round(service)
+    assert "VCALENDAR" in read(service, address)
+    revokes(service, f"/resources/{new if named.startswith('the') else named}")
+    gone(service, address)
+
+
+def test_a_link_is_revoked_at_the_device_that_it_was_made_of(service: Lectern) -> None:
+    """Also where another one has its name meanwhile; that one's own links are none of it."""
+    address = link(service, ROOM)
+    rename(service, RESOURCE_ID, "EXTRON-101")
+    add(service, "EXTRON-100-ABC")
+    make_round(service)
+    other = link(service, ROOM)
+    revokes(service, "/resources/EXTRON-101")
+    gone(service, address)
+    read(service, other)
+
+
+@pytest.mark.parametrize("named", ["EXTRON-100-ABC", "extron-100-abc", str(RESOURCE_ID)])
+def test_a_link_to_what_kaltura_has_no_more_is_revoked(service: Lectern, named: str) -> None:
+    mine, theirs = link(service, ROOM), link(service, ROOM, **bearer(key(service, "other", "schedule:read")))
+    delete(service, RESOURCE_ID)
+    make_round(service)
+    for _ in range(2):
+        revokes(service, f"/resources/{named}")
+    problem(service.client.delete("/resources/NOPE-1/calendar-link"), 404, "not_found")
+    add(service, "EXTRON-100-ABC")
+    make_round(service)
+    gone(service, mine)
+    read(service, theirs)
+
+
+def test_a_link_by_a_name_that_nothing_has_any_more_is_revoked_by_it(service: Lectern) -> None:
+    """The device is there, and is called otherwise."""
+    address = link(service, ROOM)
+    rename(service, RESOURCE_ID, "EXTRON-101")
+    make_round(service)
+    revokes(service, ROOM)
+    gone(service, address)
+
+
+def test_whose_key_is_narrowed_to_others_revokes_none_of_what_is_gone(service: Lectern) -> None:
+    """Another key of the same client has made it."""
+    address = link(service, ROOM, **bearer(key(service, "hall", "schedule:read")))
+    narrowed = bearer(key(service, "hall", "schedule:read", resources=["EXTRON-200-DEF"]))
+    delete(service, RESOURCE_ID)
+    make_round(service)
+    problem(service.client.delete(f"{ROOM}/calendar-link", headers=narrowed), 404, "not_found")
+    add(service, "EXTRON-100-ABC")
+    make_round(service)
+    read(service, address)
