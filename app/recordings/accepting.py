@@ -83,11 +83,11 @@ class Acceptance:
 
         return await self._run(client, accept, wait, recording_id)
 
-    async def resume_chain(self, chain_id: str, wait: float) -> Response:
+    async def resume_chain(self, client: Client, chain_id: str, wait: float) -> Response:
         """200 with the chain when it has ended, 202 while it goes on."""
 
         def accept() -> Accepted:
-            return self._write(None, lambda session: resume_chain(session, self.store, chain_id))
+            return self._write(None, lambda session: resume_chain(session, self.store, client, chain_id))
 
         accepted = await self.threads.writing.run(accept)
         self._start_chains(accepted)

@@ -1,4 +1,4 @@
-"""`/chains`: what whoever looks after the service does to one, whoever's it is."""
+"""`/chains`: what whoever looks after the service does to one."""
 
 from typing import Annotated
 
@@ -27,12 +27,13 @@ async def resume_chain(
         str,
         Path(description="The chain's id: a recording's `chain` has it.", examples=["chn_01kantf3wq5m2c7j8e9g0h1k3p"]),
     ],
-    _client: Admin,
+    client: Admin,
     accepting: Accepting,
     prefer: Prefer = None,
 ) -> Response:
     """Takes a chain that is stuck, or waits for its next attempt, up again at once, from its open step.
 
-    For what `/readyz` names: also a sweep, which looks for second objects of a recording, and is nobody's to resume.
+    For what `/readyz` names: also a sweep, which looks for second objects of a recording, and which its recording's own
+    `resume` does not take up. A chain of a recording that is not there for your key is not there either.
     """
-    return await accepting.resume_chain(id, wait_of(prefer))
+    return await accepting.resume_chain(client, id, wait_of(prefer))

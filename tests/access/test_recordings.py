@@ -10,7 +10,9 @@ from httpx2 import Response
 from sqlalchemy import inspect, text
 from sqlmodel import Session
 
+from app.chains.models import Chain, ChainStatus
 from app.database.database import Database
+from app.database.types import utc_now
 from tests.conftest import Databases
 from tests.keys import bearer, key
 from tests.recordings.documents import SINGLE
@@ -26,6 +28,7 @@ DOCUMENT = {
     "recurrence": {"frequency": "daily", "count": 2},
 }
 BOTH = ("recordings:read", "recordings:write")
+GIVEN = "given-key-0123456789abcdef0123456789"
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class House:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[House]:
-    with databases.one() as url, lectern(tmp_path_factory.mktemp("access"), database_url=url) as service:
+    folder, given = tmp_path_factory.mktemp("access"), f"given={GIVEN}"
+    with databases.one() as url, lectern(folder, database_url=url, api_keys=given) as service:
         registrar, library, admin = (
             Caller(service, key(service, name, *scopes))
             for name, scopes in (("registrar", BOTH), ("library", BOTH), ("technician", ("admin",)))
@@ -121,6 +125,37 @@ def test_another_client_s_recording_is_not_there_whatever_is_asked(house: House)
             problem(house.library(*one), 404, "not_found") for one in ((method, path, body), nobody_s[name])
         )
         assert theirs | {"request_id": ""} == none | {"request_id": ""}, name
+    assert rows(service) == before
+    assert service.writes() == []
+
+
+def test_a_key_of_the_environment_resumes_no_chain_of_another_client_s(house: House) -> None:
+    """It has every scope, `admin` as well, on what is its own: of others it sees as little as any."""
+    service, resume = house.admin.service, "/chains/{}/resume"
+    given = Caller(service, GIVEN)
+    own = found(given("POST", "/recordings", DOCUMENT | {"on_conflict": "allow"}), 201)
+    with service.app.state.database.write() as session:
+        for recording in (house.mine, own):
+            session.add(
+                Chain(
+                    id=f"{recording['chain']['id']}s",
+                    subject=f"sweep:{recording['id']}",
+                    number=1,
+                    operation="sweep",
+                    status=ChainStatus.SUCCEEDED,
+                    input={},
+                    next_attempt_at=None,
+                    finished_at=utc_now(),
+                )
+            )
+    service.calls()
+    before = rows(service)
+    nobody_s = problem(given("POST", resume.format("chn_0")), 404, "not_found")
+    for end in ("", "s"):
+        theirs = problem(given("POST", resume.format(house.mine["chain"]["id"] + end)), 404, "not_found")
+        assert theirs | {"request_id": ""} == nobody_s | {"request_id": ""}
+        for caller, recording in ((given, own), (house.admin, own), (house.admin, house.mine)):
+            problem(caller("POST", resume.format(recording["chain"]["id"] + end)), 409, "nothing_to_resume")
     assert rows(service) == before
     assert service.writes() == []
 

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import InvalidRequestError
 from sqlmodel import Session, SQLModel, col
 
+from app.access.keys import Client
 from app.chains.models import Chain, ChainStatus
 from app.chains.store import Claim, Store, latest_chains
 from app.database.many_rows import insert_rows
@@ -139,15 +140,19 @@ def resume_latest_chain(session: Session, store: Store, recording: Recording) ->
     return Accepted(recording.id, chain.id, chain_started=taken)
 
 
-def resume_chain(session: Session, store: Store, chain_id: str) -> Accepted:
-    """`resume_latest_chain` for any chain, also a sweep's. Raises NotFound, NothingToResume."""
+def resume_chain(session: Session, store: Store, client: Client, chain_id: str) -> Accepted:
+    """`resume_latest_chain` for any chain of the client's recordings, also a sweep's. Raises NotFound, NothingToResume.
+
+    A recording that is deleted is nobody's, and what is left of its chains an `admin`'s alone.
+    """
     chain = session.get(Chain, chain_id) if chain_id.isascii() and chain_id.isprintable() else None
-    if chain is None:
+    recording = session.get(Recording, chain.subject.removeprefix("sweep:")) if chain else None
+    if chain is None or not (client.owns(recording.client) if recording else client.sees_all):
         raise NotFound("There is no such chain.")
     store.lock_chains(session, chain.subject)
-    recording = session.get(Recording, chain.subject)
-    if recording is not None and latest_chains(session, [recording.id])[recording.id].id == chain.id:
-        accepted = resume_latest_chain(session, store, recording)
+    of = recording if recording and recording.id == chain.subject else None  # a sweep is not the recording's own
+    if of and latest_chains(session, [of.id])[of.id].id == chain.id:
+        accepted = resume_latest_chain(session, store, of)
     else:
         accepted = Accepted(chain.subject, chain.id, chain_started=store.make_due(session, chain.id))
     if not accepted.chain_started:
