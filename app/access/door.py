@@ -42,8 +42,8 @@ class Door:
     """The ASGI application `app` behind keys and rates: it finds the client in the request's state, or None.
 
     What a client has used up is told in the headers of every answer. An open service counts nothing. Supervisors are
-    not counted: behind a proxy that is not trusted they and all strangers come from one address, and what they ask
-    for costs no more than a refusal.
+    not counted, whatever key they send: behind a proxy that is not trusted they and all strangers come from one
+    address, and what they ask for costs no more than a refusal.
     """
 
     def __init__(self, app: ASGIApp, keys: Keys, counted: Rates | None) -> None:
@@ -66,7 +66,7 @@ class Door:
             refusal = _refusal(scope)
             await (render(refusal) if refusal else self._app)(scope, receive, send)  # without reading a body
             return
-        if client is LOCAL or self._rates is None:
+        if client is LOCAL or self._rates is None or _is_supervisor(scope):
             await self._app(scope, receive, send)
             return
         allowance = self._rates.take(client.key)
@@ -85,6 +85,10 @@ def _is_console(path: str) -> bool:
     return path == CONSOLE or path.startswith(f"{CONSOLE}/")
 
 
+def _is_supervisor(scope: Scope) -> bool:
+    return scope["path"] in UNCOUNTED and scope["method"] in SAFE
+
+
 def too_many(wait: int, detail: str = "") -> TooManyRequests:
     problem = TooManyRequests(detail)
     problem.retry_after = wait
@@ -93,7 +97,7 @@ def too_many(wait: int, detail: str = "") -> TooManyRequests:
 
 def _refusal(scope: Scope) -> Problem | None:
     """Of a request without a key that counts: of too many from one address, and of each that changes something."""
-    if scope["path"] in UNCOUNTED and scope["method"] in SAFE:
+    if _is_supervisor(scope):
         return None
     strangers: Rates = scope["app"].state.strangers
     wait = strangers.take(address_of(scope)).wait

@@ -102,11 +102,19 @@ def test_one_too_many_is_a_429_before_anything_is_done(service: Lectern) -> None
     assert found(service.client.get("/recordings", headers=bearer(SECOND)))["items"] == []
 
 
-def test_those_for_supervisors_are_never_refused(service: Lectern) -> None:
-    for _ in range(2 * LIMIT):
-        answer = service.client.get("/healthz")
-        assert answer.status_code == 200
-        assert "RateLimit" not in answer.headers
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_those_for_supervisors_are_never_refused(service: Lectern, path: str) -> None:
+    """Nor counted, with or without a key."""
+    for headers in ({}, bearer(FIRST)):
+        for _ in range(2 * LIMIT):
+            answer = service.client.get(path, headers=headers)
+            assert answer.status_code == 200
+            assert "RateLimit" not in answer.headers
+    assert service.client.get("/recordings", headers=bearer(FIRST)).headers["RateLimit"].startswith('"key";r=4;')
+    for _ in range(LIMIT):
+        service.client.get("/recordings", headers=bearer(FIRST))
+    problem(service.client.get("/recordings", headers=bearer(FIRST)), 429, "too_many_requests")
+    assert service.client.get(path, headers=bearer(FIRST)).status_code == 200
 
 
 def test_polls_that_are_answered_from_memory_are_not_counted(service: Lectern) -> None:
