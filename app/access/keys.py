@@ -161,15 +161,21 @@ def digest(key: str) -> bytes:
 def given(settings: Settings) -> tuple[tuple[bytes, Client], ...]:
     """The keys in `LECTERN_API_KEYS` (`client=key,client=key`): each client may do everything with what is its own.
 
-    Raises ValueError, without a word of a key, if one is unreadable.
+    Raises ValueError, without a word of a key, if one is unreadable, or is that of two clients.
     """
     pairs = [pair.strip() for pair in settings.api_keys.get_secret_value().split(",") if pair.strip()]
-    found = []
+    found = list[tuple[bytes, Client]]()
+    owners = dict[bytes, tuple[int, str]]()
     for number, pair in enumerate(pairs, 1):
         name, _, key = (part.strip() for part in pair.partition("="))
         if not name or len(key) < SHORTEST_KEY:
             raise ValueError(
                 f"LECTERN_API_KEYS: entry {number} must be client=key, the key at least {SHORTEST_KEY} characters long"
+            )
+        first, owner = owners.setdefault(digest(key), (number, name))
+        if owner != name:
+            raise ValueError(
+                f"LECTERN_API_KEYS: entries {first} and {number} are two clients with the same key: give each its own"
             )
         found.append((digest(key), Client(name, key=f"given-{number}")))
     return tuple(found)

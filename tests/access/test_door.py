@@ -122,6 +122,16 @@ def test_an_unreadable_key_is_refused_by_its_number(tmp_path: Path, keys: str) -
     assert KEY not in str(caught.value)
 
 
+def test_one_key_of_two_clients_is_refused_by_its_numbers(tmp_path: Path) -> None:
+    """Of one client it may stand there twice."""
+    pairs = f"registrar={KEY},library={OTHER},registrar={KEY}"
+    assert len(given(settings(tmp_path, api_keys=pairs))) == 3
+    says = "LECTERN_API_KEYS: entries 2 and 4 are two clients with the same key"
+    with pytest.raises(ValueError, match=says) as caught:
+        create_app(settings(tmp_path, api_keys=f"{pairs}, hall = {OTHER}"))
+    assert OTHER not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "path",
     ["/recordings", "/metrics", "/resources", "/resources/EXTRON-100-ABC/upcoming", "/resources/562931/upcoming.ics"],
