@@ -19,6 +19,7 @@ import yaml  # type: ignore[import-untyped]
 from app.http.hosts import allowed
 from app.main import create_app
 from app.settings import PREFIX, Settings
+from tests.service import lectern
 
 ROOT = Path(__file__).parents[2]
 OPERATING, ENCODERS = ((ROOT / f"docs/{page}.md").read_text(encoding="utf-8") for page in ("operating", "encoders"))
@@ -86,10 +87,26 @@ def test_the_balancer_knows_where_to_and_waits_long_enough() -> None:
     assert host in SERVICES
     assert f"LECTERN_PORT={port}" in DOCKERFILE
     assert int(re.findall(r"proxy_read_timeout (\d+)s", NGINX)[0]) > 30
-    assert "proxy_set_header Host $host;" in NGINX
     listens = re.findall(r"listen (\d+);", NGINX)
     assert SERVICES["balancer"]["ports"][0].endswith(f":{listens[0]}")
     assert f":{listens[0]}/healthz" in " ".join(SERVICES["balancer"]["healthcheck"]["test"])
+
+
+def test_the_balancer_passes_on_what_addresses_are_made_of(tmp_path: Path) -> None:
+    """The console's forms and calendar links need the name with its port, and the scheme that a browser sees."""
+    assert dict(re.findall(r"proxy_set_header (\S+) (\S+);", NGINX)) == {
+        "Connection": '""',
+        "Host": "$http_host",
+        "X-Forwarded-For": "$remote_addr",
+        "X-Forwarded-Proto": "$asked_by",
+    }
+    (schemes,) = re.findall(r"map \$http_x_forwarded_proto \$asked_by {([^}]*)}", NGINX)
+    assert schemes.split() == ["default", "$scheme;", "http", "http;", "https", "https;"]
+    seen_by = SERVICES["balancer"]["ports"][0].rpartition(":")[0]
+    with lectern(tmp_path, api_keys=f"registrar={'k' * 40}") as service:
+        sent = {"Host": seen_by, "Origin": f"http://{seen_by}"}
+        answer = service.client.post("/console/sign-in", data={"key": "k" * 40}, headers=sent, follow_redirects=False)
+        assert answer.status_code == 303
 
 
 def test_every_file_it_mounts_is_there() -> None:
