@@ -6,6 +6,7 @@ docs/settings.md is made from the descriptions here.
 
 import ipaddress
 import os
+import re
 import socket
 from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
@@ -16,7 +17,11 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfig
 PREFIX = "LECTERN_"
 SANDBOXS_OWN = "sqlite:///lectern-sandbox.db"  # so that a first try is never the database of a real account
 OF_COMMANDS = ("url", "key")  # what commands take that call a service: app/cli/watch.py
-_HOST = r"(\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
+_HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+UNREADABLE = (
+    "cannot be read as an address: escape @ : / in the user's name and the password, as %40 %3A %2F; a port is a number"
+)
 
 
 class Settings(BaseSettings):
@@ -55,7 +60,6 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         "sqlite:///lectern.db",
-        pattern=r"^(sqlite:///|postgresql\+psycopg://)",
         repr=False,
         description="Where Lectern keeps its state: `sqlite:///file` or `postgresql+psycopg://user:password@host/name`."
         f" It belongs to one Kaltura account. Left out with the embedded sandbox, it is `{SANDBOXS_OWN}`.",
@@ -80,7 +84,6 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     allowed_hosts: str = Field(
         "",
-        pattern=rf"^$|^{_HOST}(\s*,\s*{_HOST})*$",
         description="Comma-separated names that requests may call the service by (`Host`), without ports; "
         "`*.campus.example` is every name below. On a loopback address its own names (`localhost`, `127.0.0.1`) always "
         "count too, and no others if this is empty; elsewhere, empty means any. "
@@ -150,7 +153,7 @@ class Settings(BaseSettings):
         description="Comma-separated `apprise` addresses (mail, Teams, Slack …) of people who are told of findings "
         "that can't wait. Needs the extra `lectern[notify]`.",
     )
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
+    log_level: str = Field("INFO", description="How much is logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`.")
 
     @model_validator(mode="before")
     @classmethod
@@ -167,6 +170,45 @@ class Settings(BaseSettings):
         ):
             raise ValueError("must be an http(s) address without credentials or query")
         return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        """Nothing of an address that cannot be read is told: where its password ends is not known."""
+        # Imported here: `lectern watch` has no database, and is there sooner without it.
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("must be sqlite:///file or postgresql+psycopg://user:password@host/name")
+        is_sqlite = value.startswith("sqlite")
+        try:
+            url = make_url(value)
+        except (ArgumentError, ValueError):
+            raise ValueError(UNREADABLE) from None
+        if is_sqlite and (not url.database or url.database.startswith((":", "file:"))):
+            raise ValueError("must name a file, like sqlite:///lectern.db: what is kept in memory is lost at the end")
+        if is_sqlite and url.query:
+            raise ValueError("must be sqlite:///file, without options after a question mark")
+        if not is_sqlite and (value.count("@") > 1 or "?" in (url.username or "")):
+            raise ValueError(UNREADABLE)  # a part of the password would be taken for the host, which errors name
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, value: str) -> str:
+        if value and not all(_HOST.fullmatch(name.strip()) for name in value.split(",")):
+            raise ValueError(
+                "must be comma-separated names, without scheme, port and path, like lectern.campus.example,localhost"
+            )
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.upper() not in _LOG_LEVELS:
+            raise ValueError(f"must be one of {', '.join(_LOG_LEVELS)}")
+        return value.upper()
 
     @field_validator("webhook_networks")
     @classmethod

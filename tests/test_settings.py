@@ -100,6 +100,17 @@ def test_secrets_are_not_shown(name: str) -> None:
         ({"database_url": f"postgresql://lectern:{SECRET}@db/lectern"}, "DATABASE_URL"),
         ({"database_url": f"mysql://{SECRET}"}, "DATABASE_URL"),
         ({"database_url": SECRET}, "DATABASE_URL"),
+        ({"database_url": f"postgresql+psycopg://lectern:p@ss:{SECRET}@127.0.0.1/lectern"}, "DATABASE_URL"),
+        ({"database_url": f"postgresql+psycopg://lectern:p@{SECRET}@127.0.0.1:1/lectern"}, "DATABASE_URL"),
+        ({"database_url": f"postgresql+psycopg://lectern:p@127/{SECRET}@127.0.0.1:1/lectern"}, "DATABASE_URL"),
+        ({"database_url": f"postgresql+psycopg://lectern:{SECRET}/lectern"}, "DATABASE_URL"),
+        ({"database_url": f"postgresql+psycopg://?user=lectern&password=p@{SECRET}"}, "DATABASE_URL"),
+        ({"database_url": "sqlite:///"}, "DATABASE_URL"),
+        ({"database_url": "sqlite:///:memory:"}, "DATABASE_URL"),
+        ({"database_url": "sqlite:///file::memory:?uri=true"}, "DATABASE_URL"),
+        ({"database_url": f"sqlite:///lectern.db?key={SECRET}"}, "DATABASE_URL"),
+        ({"allowed_hosts": f"http://{SECRET}"}, "ALLOWED_HOSTS"),
+        ({"allowed_hosts": f"localhost,{SECRET}:8000"}, "ALLOWED_HOSTS"),
         ({"port": 65536}, "PORT"),
         ({"port": SECRET}, "PORT"),
         ({"workers": 0}, "WORKERS"),
@@ -125,6 +136,26 @@ def test_a_wrong_setting_ends_the_start_with_its_name_and_rule(
     assert "Traceback" not in done.output
     assert len(done.output.splitlines()) == 1
     assert list(Path().iterdir()) == [], "nothing was opened"
+    assert not set("^$|\\").intersection(done.output), "in words, not as a regular expression"
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "debug", "Warning"])
+def test_a_log_level_is_taken_in_any_case(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    monkeypatch.setenv("LECTERN_LOG_LEVEL", level)
+    assert Settings().log_level == level.upper()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////var/lib/lectern/lectern.db",
+        "postgresql+psycopg://lectern:p%40ss%3Aw0rd@127.0.0.1:5432/lectern",
+        "postgresql+psycopg://lectern:p/w?r#d@db.campus.example/lectern?sslmode=require",
+        "postgresql+psycopg:///lectern?host=/var/run/postgresql",
+    ],
+)
+def test_an_address_that_can_be_read_is_taken_as_it_is(url: str) -> None:
+    assert Settings(database_url=url).database_url == url
 
 
 def test_an_error_shown_as_it_is_holds_no_value_either() -> None:

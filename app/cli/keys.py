@@ -37,7 +37,7 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
         from app.access import keys
 
         with opened(settings()) as found, found.write() as session:
-            where = found.engine.url.render_as_string(hide_password=True)
+            where = found.address
             made, key = keys.create(session, name, scope, resource or [])
             doubts = [doubt for each in made.resources or () if (doubt := _doubt(session, each))]
         for doubt in doubts:

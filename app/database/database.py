@@ -55,6 +55,14 @@ class Database:
         return self.engine.dialect.name
 
     @property
+    def address(self) -> str:
+        """Where it is, for people: without what may be a secret, also where that stands among the options."""
+        url = self.engine.url
+        return url.set(
+            query={name: value for name, value in url.query.items() if name in ("host", "port", "dbname")}
+        ).render_as_string(hide_password=True)
+
+    @property
     def exists(self) -> bool:
         """False for a SQLite file that is not there, which a look into it would make."""
         return not self.is_sqlite or Path(self.engine.url.database or "").exists()

@@ -32,12 +32,11 @@ def sqlite_engine(url: str, timeout: float) -> Engine:
     """
     address = make_url(url)
     (path,), options = address.get_dialect()().create_connect_args(address)
-    file, opening = address.database or "", threading.Lock()
+    file, opening = Path(address.database or ""), threading.Lock()
 
     def opened() -> sqlite3.Connection:
-        if file and not file.startswith((":", "file:")):
-            with opening:
-                owners_alone(Path(file))
+        with opening:
+            owners_alone(file)
         return sqlite3.connect(path, **options)
 
     engine = create_engine(

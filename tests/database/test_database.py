@@ -316,6 +316,18 @@ def test_an_error_names_no_value(own: Database) -> None:
     assert "lecturer" not in str(caught.value)
 
 
+def test_its_address_is_told_without_a_secret() -> None:
+    """`lectern keys create` says where a key was made."""
+    for given in (
+        "postgresql+psycopg://lectern:swordfish@db.campus.example/lectern?sslmode=require",
+        "postgresql+psycopg:///lectern?host=db.campus.example&user=lectern&password=swordfish&sslpassword=swordfish",
+    ):
+        database = Database(given)
+        assert "swordfish" not in database.address
+        assert "db.campus.example" in database.address
+        database.close()
+
+
 def test_turns_are_taken_in_order_so_that_nobody_waits_in_a_ring(postgres_url: str) -> None:
     names, taken = [f"client-{number:02}" for number in range(20)], list[str]()
 
