@@ -21,7 +21,7 @@ from sqlmodel import Session
 from app.database import counters
 from app.database.account import Account, difference, kept_account, way_on
 from app.database.database import Database
-from app.database.trouble import unwritable
+from app.database.trouble import wrong
 from app.database.types import utc_now
 from app.findings.looking import in_sql
 from app.findings.schemas import Severity
@@ -119,9 +119,7 @@ def _database(
         else:
             yield Finding(False, "the database's tables are a newer version's", "Run that version of Lectern.")
     except SQLAlchemyError as error:
-        kind = type(getattr(error, "orig", None) or error).__name__
-        todo = "Check LECTERN_DATABASE_URL, and that the database runs."
-        yield Finding(False, f"the database does not answer ({kind})", todo)
+        yield Finding(False, *wrong(error))
 
 
 def _freshness(found: Freshness) -> Finding:
@@ -165,8 +163,7 @@ def _writing_to(database: Database) -> Iterator[Finding]:
     try:
         counters.write(database)
     except SQLAlchemyError as error:
-        why = unwritable(error) or type(getattr(error, "orig", None) or error).__name__
-        yield Finding(False, f"the database cannot be written: {why}", "Make room, or the right to write, where it is.")
+        yield Finding(False, *wrong(error))
         return
     yield Finding(True, "the database can be written")
     if database.is_sqlite:

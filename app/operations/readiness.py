@@ -17,7 +17,7 @@ from app.chains.store import stuck_chains
 from app.chains.worker import Workers
 from app.database import counters
 from app.database.database import BUSY_TIMEOUT, Database
-from app.database.trouble import unwritable
+from app.database.trouble import in_short
 from app.database.types import utc_now
 from app.findings.looking import Findings
 from app.findings.schemas import Severity
@@ -68,14 +68,13 @@ def database_part(database: Database) -> Part:
         with database.read() as session:
             session.connection().execute(text("SELECT version_num FROM alembic_version"))  # SQLite reads no file for 1
     except SQLAlchemyError as error:
-        return Part(state="down", detail=f"does not answer ({type(error).__name__})")
+        return Part(state="down", detail=f"does not answer ({in_short(error)})")
     try:
         counters.write(database)
     except WaitedTooLong:
         return Part(state="degraded", detail=f"writes wait for longer than {BUSY_TIMEOUT:.0f} s")
     except SQLAlchemyError as error:
-        why = unwritable(error) or type(getattr(error, "orig", None) or error).__name__
-        return Part(state="down", detail=f"answers, but nothing can be written: {why}")
+        return Part(state="down", detail=f"answers, but nothing can be written: {in_short(error)}")
     if (left := database.free_bytes) is not None and left < LEAST_FREE_BYTES:
         return Part(state="degraded", detail=f"its disk is nearly full: {left // 2**20} MB are left")
     return Part(state="ok", detail="answers")

@@ -57,6 +57,16 @@ def test_a_database_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, words: 
     assert said(*words)
 
 
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("options", ["password=swordfish&fish=sword", "password=sword&port=fish"])
+def test_what_is_taken_for_an_option_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], options: str
+) -> None:
+    monkeypatch.setenv("LECTERN_DATABASE_URL", f"{AWAY}?{options}")
+    told = said(*words)
+    assert "fish" not in told
+
+
 @pytest.mark.parametrize("words", [["check"], ["serve", "--port", "0"]], ids=" ".join)
 @pytest.mark.parametrize("name", ["no/such/folder.db", "text.db"])
 def test_a_sandbox_that_cannot_be_kept(monkeypatch: pytest.MonkeyPatch, words: list[str], name: str) -> None:

@@ -3,20 +3,22 @@
 import os
 import resource
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, event, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from typer.testing import CliRunner
 
+import app.database.database
 from app.chains.models import Chain, ChainStatus
 from app.cli.main import main
 from app.database import counters
@@ -104,7 +106,7 @@ def test_a_start_where_nothing_can_be_written_ends_in_a_sentence(tmp_path: Path)
         assert done.returncode == 2, done.stderr
         assert "Traceback" not in done.stderr
         assert done.stderr.splitlines()[-1].startswith(
-            ("The database does not do", "The sandbox cannot keep its state")
+            ("The database cannot be used: its file cannot be read or written", "The sandbox cannot keep its state")
         )
 
 
@@ -117,6 +119,60 @@ def test_what_a_full_disk_comes_to_is_known(tmp_path: Path) -> None:
     assert unwritable(raised.value) == FULL
     assert refuses(raised.value).startswith(f"The database cannot be written: {FULL}.")
     counters.write(database)
+    database.close()
+
+
+def no_folder(folder: Path) -> str:
+    return f"sqlite:///{folder}/no/such/folder/lectern.db"
+
+
+def broken(folder: Path) -> str:
+    """Its first page is there, and no other."""
+    path = folder / "lectern.db"
+    database = Database(f"sqlite:///{path}")
+    migrate(database)
+    database.close()
+    os.truncate(path, 4096)
+    return f"sqlite:///{path}"
+
+
+def no_database(folder: Path) -> str:
+    (folder / "lectern.db").write_text("a list of rooms, which somebody named so\n" * 100)
+    return f"sqlite:///{folder}/lectern.db"
+
+
+@pytest.mark.parametrize(
+    ("make", "says", "advises"),
+    [
+        (no_folder, "its file cannot be opened (unable to open database file)", "Its folder must be there"),
+        (broken, "its file is broken, or none of SQLite's (database disk image is malformed)", "restore a backup"),
+        (no_database, "its file is broken, or none of SQLite's (file is not a database)", "names the right file"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told_in_sqlite_s_words_too(
+    tmp_path: Path, make: Callable[[Path], str], says: str, advises: str
+) -> None:
+    database = Database(make(tmp_path))
+    (told,) = checks._database(database, MIGRATIONS, None)
+    assert (told.ok, told.checked) == (False, f"the database cannot be used: {says}")
+    assert advises in told.what_to_do
+    assert "that the database runs" not in told.what_to_do
+    with pytest.raises(SQLAlchemyError) as raised:
+        migrate(database)
+    assert refuses(raised.value) == f"T{told.checked[1:]}. {told.what_to_do}"
+    part = readiness.database_part(database)
+    assert (part.state, part.detail) == ("down", f"does not answer ({says.partition(' (')[0]})")
+    database.close()
+
+
+def test_another_process_that_holds_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.database.database, "BUSY_TIMEOUT", 0.05)
+    database = Database(f"sqlite:///{tmp_path}/lectern.db")
+    migrate(database)
+    with closing(sqlite3.connect(tmp_path / "lectern.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        (told,) = (one for one in checks._database(database, MIGRATIONS, None) if not one.ok)
+    assert told.checked == "the database cannot be used: another process holds it (database is locked)"
     database.close()
 
 
