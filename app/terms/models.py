@@ -108,7 +108,7 @@ class PlanItem(SQLModel, table=True):
     """One line of a plan. `shown` is what everybody sees; `work` what applying it needs, null if that is nothing.
 
     `rank` is its turn when the plan is applied: what has a lower one is begun before it. What has the same `party` is
-    done together, or not at all. `begun` are the chains: of an item, one.
+    done together, or not at all. `chain_id` is of the chain that does it, null if it needs none or has not begun.
     """
 
     __tablename__ = "term_item"

@@ -60,7 +60,7 @@ class Item:
     """`document` is what the recording is to say, None if that does not change; `declared` what is kept of it.
 
     `recording_id` is of the recording that it is about, None of one that is to be made; `after` are items that must be
-    done before it. `row` says whether applying it changes what the term keeps, beside the recording.
+    done before it.
     """
 
     kind: Kind
