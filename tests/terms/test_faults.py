@@ -1,6 +1,7 @@
 """What goes wrong while a term is applied: nothing is lost, nothing is made twice, and others go on."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +15,15 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
+from sqlmodel import col
 
 from app.chains.models import ChainStatus
 from app.chains.store import Claim
 from app.chains.worker import Workers
 from app.database import background
 from app.main import create_app
+from app.resources.models import Round
+from app.resources.rounds import RESOURCES
 from app.sandbox.simulator import Sandbox
 from app.sandbox.transport import SandboxTransport
 from app.terms.applying import carrying, together
@@ -31,7 +35,9 @@ from tests.clocks import set_clock
 from tests.sandbox.kaltura import embedded
 from tests.service import IMPATIENT, Json, Lectern, eventually, found, settings
 from tests.terms import every_kind
-from tests.terms.campus import TERM, Registrar, add_rooms, campus, counts, section
+from tests.terms.campus import TERM, Registrar, add_rooms, but, campus, counts, section
+
+PATIENCE = 30.0  # seconds
 
 
 @pytest.fixture
@@ -194,6 +200,46 @@ def test_kaltura_is_away_for_an_hour_in_the_middle(registrar: Registrar, monkeyp
     assert registrar.ended(apply_id)["counts"]["done"] == len(sections)
     assert Counter(one["section"] for one in registrar.recordings()) == {one["section"]: 1 for one in sections}
     nothing_twice(registrar.service)
+
+
+def test_rooms_are_swapped_when_kaltura_is_back(registrar: Registrar) -> None:
+    """Resources are named by a list of all of them. While it is too old, and Kaltura is away, the swap waits for it."""
+    left, right, third = section("L", "SCI 101"), section("R", "SCI 210"), section("T", "SCI 101", "13:00", "13:50")
+    registrar.applied([left, right, third])
+    plan = registrar.plan(
+        [but(left, room="SCI 210"), but(right, room="SCI 101"), but(third, start="14:00", end="14:50")]
+    )
+    service = registrar.service
+    service.app.state.refreshers.ask()
+    eventually(lambda: list_of_resources(service).as_of, PATIENCE)  # it is not being read just now
+    service.fault("drop_before")
+    set_list_of_resources(service, as_of=None, due_at=None)
+    apply_id = registrar.begin(plan)
+    eventually(lambda: list_of_resources(service).failure, PATIENCE)
+    eventually(lambda: outcome_of(registrar, plan, "T") == "waiting", PATIENCE)
+    assert [one["outcome"] for one in registrar.items(plan)] == ["pending", "pending", "waiting"]
+    service.heal()
+    eventually(lambda: outcome_of(registrar, plan, "T") == "done", PATIENCE)
+    set_list_of_resources(service, due_at=time.time())  # as a minute later
+    assert registrar.ended(apply_id)["counts"]["done"] == 3
+    rooms = {one["section"]: one["resource"]["system_name"] for one in registrar.recordings()}
+    assert rooms == {"L": "EXTRON-SCI-210", "R": "EXTRON-SCI-101", "T": "EXTRON-SCI-101"}
+
+
+def outcome_of(registrar: Registrar, plan: Json, key: str) -> str:
+    (one,) = [one for one in registrar.items(plan) if one["section"] == key]
+    return str(one["outcome"])
+
+
+def set_list_of_resources(service: Lectern, **values: Any) -> None:
+    with service.app.state.database.write() as session:
+        session.execute(update(Round).where(col(Round.name) == RESOURCES).values(**values))
+
+
+def list_of_resources(service: Lectern) -> Round:
+    """What is known of it: when it was read, why not."""
+    with service.app.state.database.read() as session:
+        return session.get(Round, RESOURCES) or Round(name=RESOURCES)
 
 
 # Somebody else

@@ -98,7 +98,7 @@ class _Asking:
 
 def check(
     database: Database,
-    kaltura: KalturaClient,
+    kaltura: KalturaClient | None,
     client: Client,
     batch: Batch,
     default_zone: str,
@@ -109,7 +109,7 @@ def check(
     """What each change comes to, in order. Raises ScheduleConflict with every conflict of their final state.
 
     What is wrong with one change (422, 404) is raised too, with its place in the batch. Unless it `asks` Kaltura, what
-    others have booked there is left to the chains to find.
+    others have booked there is left to the chains to find. Without `kaltura`, what SQL says of resources counts.
     """
     resources = NamedResources(database, kaltura, asks=asks)
     asking = _Asking(database, resources, client, default_zone, server_zone, utc_now())
@@ -121,7 +121,7 @@ def check(
             rule = "is of a recording that is in the list already"
             raise RequestValidationError([{"type": "rule", "loc": ("body", "changes", index), "ctx": {"rule": rule}}])
     joined = {one: party.items for one, party in _parties(planned).items()}
-    found = conflicts(database, kaltura, planned, joined, asks=asks)
+    found = conflicts(database, kaltura if asks else None, planned, joined)
     if found:
         with database.read() as session:
             told = discreet(session, client.owns, found)

@@ -79,10 +79,11 @@ class Planned:
 class NamedResources:
     """The resources that documents name, each looked up once.
 
-    Unless it `asks` Kaltura first, what SQL says counts while the list of all resources is as new as it should be.
+    Unless it `asks` Kaltura first, what SQL says counts while the list of all resources is as new as it should be;
+    without a `client`, whatever SQL says counts.
     """
 
-    def __init__(self, database: Database, client: KalturaClient, *, asks: bool) -> None:
+    def __init__(self, database: Database, client: KalturaClient | None, *, asks: bool) -> None:
         self._database = database
         self._client = client
         self._asks = asks
@@ -106,12 +107,13 @@ class NamedResources:
         raise ResourceNotFound(unknown(named[0]))
 
     def _look(self, named: int | str, is_name: bool) -> Sequence[kaltura.Resource | Resource]:
-        if not self._asks:
+        if self._client is None or not self._asks:
             with self._database.read() as session:
-                known = known_resources(session, named) if read_within(session, RESOURCES, 2 * EVERY) else []
+                counts = self._client is None or read_within(session, RESOURCES, 2 * EVERY)
+                known = known_resources(session, named) if counts else []
             if is_name:  # a number may be an id as well
                 known = [one for one in known if same(one.system_name, str(named))]
-            if known:
+            if known or self._client is None:
                 return known
         with kaltura_answers():
             return in_kaltura(self._client, named, is_name=is_name)
@@ -119,20 +121,18 @@ class NamedResources:
 
 def conflicts(
     database: Database,
-    client: KalturaClient,
+    client: KalturaClient | None,
     planned: Sequence[Planned],
     joined: Mapping[str, Collection[str]],
-    *,
-    asks: bool,
 ) -> list[dict[str, Any]]:
     """Every conflict of the final state, as `find_conflicts` gives it, with the recording whose change meets it.
 
     `joined`: with which recordings each one is changed together. With `on_conflict: skip` those alone count: the chain,
-    which leaves out what meets anybody else, takes no notice of them.
+    which leaves out what meets anybody else, takes no notice of them. Without a `client`, Kaltura is not asked.
     """
     looking = [one for one in planned if one.added and one.document.on_conflict != OnConflict.ALLOW]
     minding = [one for one in looking if one.document.on_conflict == OnConflict.REJECT]
-    there = _there(database, client, minding, {one.id for one in planned}, asks=asks)
+    there = _there(database, client, minding, {one.id for one in planned})
     taken = _taken(planned, there, {resource for one in looking for resource, *_ in one.added})
     found = [(one, pair) for one in minding for pair in (*one.pairs, *_met(one, taken))]
     found += [
@@ -188,7 +188,7 @@ def _met(
 
 
 def _there(
-    database: Database, client: KalturaClient, minding: Sequence[Planned], but: Collection[str], *, asks: bool
+    database: Database, client: KalturaClient | None, minding: Sequence[Planned], but: Collection[str]
 ) -> dict[ResourceKey, list[Booked]]:
     """What is booked where they add something by others than these recordings, and blackouts."""
     times = defaultdict[int, list[tuple[datetime, datetime]]](list)
@@ -199,10 +199,10 @@ def _there(
     spans = {
         resource: (min(start for start, _ in added), max(end for _, end in added)) for resource, added in times.items()
     }
-    blackouts = _blackouts(client, spans) if asks and spans else []
+    blackouts = _blackouts(client, spans) if client and spans else []
     found: dict[ResourceKey, list[Booked]] = {}
     for resource_id, span in sorted(spans.items()):
-        if asks:
+        if client:
             with kaltura_answers():
                 found[resource_id] = bookings_on(database, client, resource_id, span, but=but, besides=blackouts)
             continue

@@ -9,7 +9,7 @@ Whatever happens to the process, the next one finds what has begun by its chain,
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,7 +28,6 @@ from app.database.database import Database
 from app.database.deadlocks import again_if_crossed
 from app.database.types import database_now, utc_now
 from app.http.errors import BatchRefused, Internal, InvalidDocument, Problem, Stale
-from app.kaltura.client import KalturaClient
 from app.notices.models import NoticeKind
 from app.notices.telling import tell
 from app.terms.applying import carrying, together
@@ -40,6 +39,7 @@ log = structlog.get_logger(__name__)
 POLL = 1.0  # seconds between two looks for an apply
 PAUSE = 0.2  # seconds between two looks at its chains: other processes run some of them, and those here tell their end
 LATELY = 1.0  # seconds for which what others were seen to do counts
+ASK_AGAIN = 5.0  # seconds between two requests for the list of all resources, while it is too old
 BESIDE = 0.25  # seconds between two beginnings beside others
 WAITERS = 8  # times as many chains as run at once may wait for Kaltura, or for a room
 SWEEP = "sweep"  # the chain that looks once more: app/recordings/scheduling/sweep.py
@@ -119,14 +119,17 @@ _NOT_DONE = (Outcome.STALE, Outcome.CONFLICT, Outcome.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What items are carried out with. `at_once`: chains of all applies together."""
+    """What items are carried out with. `at_once`: chains of all applies together.
+
+    `ask` notes that the list of all resources is wanted; nobody waits for it.
+    """
 
     database: Database
     store: Store
     owner: str
     at_once: int
     workers: Workers[Any]
-    client: Callable[[], KalturaClient]
+    ask: Callable[[], None]
     default_zone: str
     server_zone: ZoneInfo
 
@@ -135,7 +138,7 @@ class Applier:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._database = means.database
-        self._begun_at = self._others_at = self._claim_at = -LATELY  # by `time.monotonic`
+        self._begun_at = self._others_at = self._claim_at = self._asked_at = float("-inf")  # by `time.monotonic`
         self._mine, self._seen = set[str](), set[str]()  # applies, when they were claimed last
         self.thread = Background("terms", self._turn)
 
@@ -244,7 +247,7 @@ class Applier:
             needed = self._needed(session, apply, items)
             if any(one.outcome in _NOT_DONE for one in needed):
                 return items, BatchRefused("What was to make room for it was not done.")
-            if all(one.outcome == Outcome.DONE for one in needed):
+            if all(one.outcome == Outcome.DONE for one in needed) and self._knows_resources(session, item):
                 return items, None
             if item.party is not None:
                 waiting.add(item.party)
@@ -256,6 +259,19 @@ class Applier:
         if not after:
             return []
         return list(session.execute(_NEEDED, {"apply": apply.id, "which": sorted(after)}).scalars())
+
+    def _knows_resources(self, session: Session, item: PlanItem) -> bool:
+        """Whether what SQL says of resources is new enough for the item to begin.
+
+        A chain by itself looks its resource up, and waits for Kaltura. A party is begun by what SQL says, and this
+        thread waits for nobody: if that is too old, it is asked for, and the party begins when it is there.
+        """
+        if item.party is None or together.knows_resources(session):
+            return True
+        if time.monotonic() >= self._asked_at + ASK_AGAIN:
+            self._asked_at = time.monotonic()
+            self._means.ask()
+        return False
 
     def _begin_one(self, apply: Apply, item: PlanItem) -> None:
         means = self._means
@@ -273,8 +289,7 @@ class Applier:
 
     def _begin_party(self, apply: Apply, items: Sequence[PlanItem]) -> None:
         means = self._means
-        with closing(means.client()) as kaltura:
-            changes = together.planned(means.database, kaltura, apply, items, means.default_zone, means.server_zone)
+        changes = together.planned(means.database, apply, items, means.default_zone, means.server_zone)
 
         def act(session: Session, there: Sequence[PlanItem]) -> None:
             together.begin(session, means.store, apply, there, changes, means.default_zone)

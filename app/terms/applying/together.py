@@ -10,30 +10,31 @@ from app.access.keys import Client
 from app.chains.store import Store
 from app.database.database import Database
 from app.http.errors import Stale
-from app.kaltura.client import KalturaClient
 from app.recordings.changing import batch
 from app.recordings.changing.batch_schemas import Batch, BatchChange
 from app.recordings.changing.final_state import Planned
 from app.recordings.models import Recording
+from app.resources.mirror.listing import EVERY
+from app.resources.rounds import RESOURCES, read_within
 from app.terms.applying import carrying
 from app.terms.models import Apply, Outcome, PlanItem
 
 Changes = tuple[Batch, Sequence[Planned]]
 
 
+def knows_resources(session: Session) -> bool:
+    """Whether the list of all resources is as new as a batch takes it that asks Kaltura nothing."""
+    return read_within(session, RESOURCES, 2 * EVERY)
+
+
 def planned(
-    database: Database,
-    kaltura: KalturaClient,
-    apply: Apply,
-    items: Sequence[PlanItem],
-    default_zone: str,
-    server_zone: ZoneInfo,
+    database: Database, apply: Apply, items: Sequence[PlanItem], default_zone: str, server_zone: ZoneInfo
 ) -> Changes:
-    """What the changes come to. Raises what a batch of them would be answered, and Stale."""
+    """What the changes come to, by what SQL says. Raises what a batch of them would be answered, and Stale."""
     with database.read() as session:
         changes = [_change(session.get(Recording, item.recording_id), item) for item in items]
-    asked = Batch.model_construct(changes=changes)  # a hundred at most are what one request may ask for
-    found = batch.check(database, kaltura, Client(apply.client), asked, default_zone, server_zone, asks=False)
+    asked = Batch.model_construct(changes=changes)  # up to MOST_TOGETHER; one request may ask for fewer
+    found = batch.check(database, None, Client(apply.client), asked, default_zone, server_zone, asks=False)
     return asked, found
 
 
