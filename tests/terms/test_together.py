@@ -8,7 +8,7 @@ import pytest
 
 from app.terms.applying.applier import Applier
 from tests.crash.watching import SIGN_IN
-from tests.service import READING, Json, found
+from tests.service import READING, Json, found, utc
 from tests.terms.campus import Registrar, but, campus, section
 
 BEFORE = {
@@ -88,5 +88,46 @@ def test_they_are_all_refused_if_the_room_that_one_of_them_needs_is_not_left(reg
     touch(registrar, "C")
     done = registrar.apply(plan)
     assert {one["section"]: one["outcome"] for one in done["items"]} == {"A": "conflict", "B": "conflict", "C": "stale"}
-    assert {one["problem"]["code"] for one in done["items"] if one["section"] != "C"} == {"batch_refused"}
+    said = "'Course C' (section C) was to make room for this, or for what changes together with it, and"
+    assert {one["problem"]["detail"] for one in done["items"] if one["section"] != "C"} == {
+        f"{said} that was not done."
+    }
     assert rooms(registrar) == {"A": "EXTRON-SCI-101", "B": "EXTRON-SCI-210", "C": "EXTRON-SCI-101"}
+
+
+# Why they were not done, in words of a timetable
+
+
+def swap(registrar: Registrar) -> Json:
+    """The plan of the same, without C."""
+    registrar.applied([BEFORE["A"], BEFORE["B"]])
+    return registrar.plan([SWAPPED["A"], SWAPPED["B"]])
+
+
+def why(registrar: Registrar, plan: Json) -> dict[str, str]:
+    done = registrar.apply(plan)
+    assert {one["outcome"] for one in done["items"]} == {"conflict"}
+    return {one["section"]: one["problem"]["detail"] for one in done["items"]}
+
+
+def test_what_lectern_knows_to_be_in_the_way_is_named_with_its_room_and_day(registrar: Registrar) -> None:
+    plan = swap(registrar)
+    guest = {"title": "Guest", "resource": "EXTRON-SCI-101", "time_zone": "America/New_York", "duration_minutes": 30}
+    for day in ("2027-02-02", "2027-01-26"):
+        registrar.service.made({**guest, "start": f"{day}T10:00:00"})
+    said = "'Guest' has SCI 101 from 2027-01-26 10:00 to 10:30 (America/New_York). There is 1 more like this."
+    assert why(registrar, plan) == {
+        "A": f"It changes together with 'Course B' (section B), and that cannot be changed. {said}",
+        "B": said,
+    }
+
+
+def test_what_their_chains_find_in_the_way_is_named_too(registrar: Registrar) -> None:
+    plan, service = swap(registrar), registrar.service
+    begins = int(utc("2027-01-26T15:00:00Z").timestamp())  # ten o'clock
+    event = service.kaltura.add_event(summary="Guest", startDate=begins, endDate=begins + 1800)
+    service.kaltura.link(event["id"], service.get("/resources/EXTRON-SCI-101")["id"])
+    assert why(registrar, plan) == {
+        "A": "'Course B' (section B), with which it was to change, was not done.",
+        "B": "'Guest' has SCI 101 from 2027-01-26 10:00 to 10:30 (America/New_York).",
+    }

@@ -18,8 +18,10 @@ from app.chains.models import Chain
 from app.chains.parties import SECONDARY, Verdict, decide, standing_of
 from app.chains.steps import Call, Context, Done, Failed, Outcome, Retry, Step, every
 from app.chains.store import steps_of
+from app.http.errors import ScheduleConflict
 from app.recordings.changing.difference import SCHEDULED
 from app.recordings.document.fields import OnConflict
+from app.recordings.models import Recording
 from app.recordings.scheduling.context import Ctx, Tools, event_resources, instant, wanted
 from app.recordings.scheduling.links import LINKS
 from app.recordings.scheduling.outcomes import outcome
@@ -86,8 +88,20 @@ def _gather(context: Ctx, _call: Call) -> Outcome:
 
 def _not_applied(context: Ctx, verdict: Verdict) -> Failed:
     place = context.input["party"]["items"][verdict["subject"]]
-    detail = f"Part {place} of the batch, with which it was to change, was not done ({verdict['code']})."
+    detail = _why_not(context, verdict, place)
     return Failed({"code": SECONDARY, "detail": detail, "errors": [{"pointer": f"/changes/{place}", "detail": detail}]})
+
+
+def _why_not(context: Ctx, verdict: Verdict, place: int) -> str:
+    """Names the other one as the client knows it: of a term, which was sent no batch, by title and section."""
+    if (verdict["subject"], verdict["code"]) == (context.subject, ScheduleConflict.code):  # `_overtaken`
+        return "A session that was to make room has begun meanwhile, and stays."
+    with context.tools.database.read() as session:
+        mine, other = (session.get_one(Recording, one) for one in (context.subject, verdict["subject"]))
+    if other.term is None or other.client != mine.client:
+        return f"Part {place} of the batch, with which it was to change, was not done ({verdict['code']})."
+    section = f" (section {other.section})" if other.section else ""
+    return f"'{other.document['title']}'{section}, with which it was to change, was not done."
 
 
 def _overtaken(session: Session, chain_ids: Sequence[str], at: int) -> Verdict | None:

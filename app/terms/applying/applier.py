@@ -27,10 +27,10 @@ from app.database.background import Background
 from app.database.database import Database
 from app.database.deadlocks import again_if_crossed
 from app.database.types import database_now, utc_now
-from app.http.errors import BatchRefused, Internal, InvalidDocument, Problem, Stale
+from app.http.errors import Internal, InvalidDocument, Problem, Stale
 from app.notices.models import NoticeKind
 from app.notices.telling import tell
-from app.terms.applying import carrying, together
+from app.terms.applying import carrying, refusing, together
 from app.terms.comparing.items import Kind
 from app.terms.models import Apply, ApplyStatus, Outcome, Plan, PlanItem
 
@@ -245,8 +245,8 @@ class Applier:
             if item.party is not None:
                 items = list(session.execute(_PARTY, {**of, "party": item.party}).scalars())
             needed = self._needed(session, apply, items)
-            if any(one.outcome in _NOT_DONE for one in needed):
-                return items, BatchRefused("What was to make room for it was not done.")
+            if undone := [one for one in needed if one.outcome in _NOT_DONE]:
+                return items, refusing.room_not_left(undone[0], items)
             if all(one.outcome == Outcome.DONE for one in needed) and self._knows_resources(session, item):
                 return items, None
             if item.party is not None:
@@ -341,7 +341,7 @@ class Applier:
             for item in items:
                 there = session.get_one(PlanItem, (item.plan_id, item.n))
                 if there.outcome == Outcome.PENDING:
-                    carrying.refuse(session, there, error)
+                    refusing.refuse(session, there, error)
 
     # --- the end --------------------------------------------------------------------------------------------
 

@@ -14,29 +14,16 @@ from app.chains.models import Chain, ChainStatus
 from app.chains.store import Claim, Store
 from app.database.database import Database
 from app.database.types import new_id, utc_now
-from app.http.errors import (
-    BatchRefused,
-    Cancelled,
-    ChainRunning,
-    NotChangeable,
-    NotFound,
-    ReferenceInUse,
-    ResourceNotFound,
-    ScheduleConflict,
-    Stale,
-    Stuck,
-)
+from app.http.errors import Cancelled, Stale, Stuck
 from app.recordings.changing import requests
 from app.recordings.document import draft as drafts
 from app.recordings.document.campus import newest
 from app.recordings.document.draft import Draft
 from app.recordings.models import Recording
 from app.recordings.scheduling.accept import Accepted, accept_document, lock_and_reload
+from app.terms.applying import refusing
 from app.terms.comparing.items import Kind
 from app.terms.models import Apply, Outcome, PlanItem, TermMeeting
-
-STALE = (NotFound.code, ChainRunning.code, NotChangeable.code, ReferenceInUse.code, Cancelled.code, Stale.code)
-CONFLICTS = (ScheduleConflict.code, BatchRefused.code)
 
 _RECORDING, _MEETING = (SQLModel.metadata.tables[name] for name in ("recording", "term_meeting"))
 # Built once: building a statement costs more than running it.
@@ -113,32 +100,13 @@ def end(session: Session, item: PlanItem, chain: Chain) -> bool:
             rewrite(session, item)
         item.outcome = Outcome.DONE
     elif chain.status == ChainStatus.FAILED:
-        refuse(session, item, chain.error or {"code": Cancelled.code, "detail": Cancelled.advice})
+        refusing.refuse(session, item, chain.error or {"code": Cancelled.code, "detail": Cancelled.advice})
     elif chain.status == ChainStatus.STUCK:
-        refuse(session, item, chain.error or {"code": Stuck.code, "detail": Stuck.advice}, keeps=True)
+        refusing.refuse(session, item, chain.error or {"code": Stuck.code, "detail": Stuck.advice}, keeps=True)
     else:
         return False
     session.add(item)
     return True
-
-
-def refuse(session: Session, item: PlanItem, error: Mapping[str, Any], *, keeps: bool = False) -> None:
-    """The item is not done. What the term keeps of it is as before; of a new recording nothing, unless it `keeps`."""
-    code = str(error["code"])
-    item.outcome = Outcome.STALE if code in STALE else Outcome.CONFLICT if code in CONFLICTS else Outcome.FAILED
-    item.problem = {"code": code, "detail": _in_words(item, code) or str(error.get("detail") or "")}
-    if item.kind == Kind.CREATE and item.recording_id is not None and not keeps:
-        kept = (col(TermMeeting.recording_id) == item.recording_id, col(TermMeeting.ended_at).is_(None))
-        session.execute(update(TermMeeting).where(*kept).values(ended_at=utc_now()))
-    session.add(item)
-
-
-def _in_words(item: PlanItem, code: str) -> str | None:
-    """What a document's refusal means to whoever declares a term; None: what it says itself."""
-    if code != ResourceNotFound.code:
-        return None
-    resource = ((item.work or {}).get("document") or {}).get("resource")
-    return f"Kaltura has no resource {resource!r}. Mend it where the term's rooms, or the timetable, name it."
 
 
 def rewrite(session: Session, item: PlanItem) -> None:

@@ -132,11 +132,16 @@ def _too_many(active: Sequence[Item]) -> Iterator[tuple[Item, str, str]]:
 
 
 def _because(item: Item, taken: _Taken, zone: ZoneInfo) -> str:
-    start, end = (moment.astimezone(zone) for moment in taken.span)
     other = taken.of
     new = " Both are new, so neither is made." if other is not None and other.kind == item.kind == Kind.CREATE else ""
-    who = f"'{taken.title}'" if taken.title else "Another booking"
-    return f"{who} has the room from {start:%Y-%m-%d %H:%M} to {end:%H:%M} ({zone.key}).{new}"
+    return has_the_room(taken.title, taken.span, zone) + new
+
+
+def has_the_room(title: str | None, span: Span, zone: ZoneInfo, room: str = "the room") -> str:
+    """What is in the way, as a sentence. No `title`: there is none, or none that may be told."""
+    start, end = (moment.astimezone(zone) for moment in span)
+    who = f"'{title}'" if title else "Another booking"
+    return f"{who} has {room} from {start:%Y-%m-%d %H:%M} to {end:%H:%M} ({zone.key})."
 
 
 def _together(active: Sequence[Item]) -> Iterable[Sequence[Item]]:
