@@ -114,6 +114,12 @@ _STILL = (
     )
     .order_by(col(PlanItem.n))
 )
+_LEFT = select(_ITEM.c.n).where(
+    _ITEM.c.plan_id == _APPLY.c.plan_id, _ITEM.c.outcome.in_((Outcome.PENDING, Outcome.WAITING))
+)
+_IS_OVER = and_(_APPLY.c.id == bindparam("apply"), _APPLY.c.status == ApplyStatus.RUNNING, ~_LEFT.exists())
+_OVER = select(_APPLY.c.id).where(_IS_OVER)
+_FINISH = update(_APPLY).where(_IS_OVER).values(status=ApplyStatus.DONE, finished_at=bindparam("now"), owner=None)
 _NOT_DONE = (Outcome.STALE, Outcome.CONFLICT, Outcome.FAILED)
 
 
@@ -207,9 +213,9 @@ class Applier:
             some = True
             items, refused = found
             if refused is not None:
-                self._refuse(items, refused)
+                self._refuse(apply, items, refused)
                 continue
-            with self._refusals(items):
+            with self._refusals(apply, items):
                 if items[0].party is not None:
                     self._begin_party(apply, items)
                 else:
@@ -314,61 +320,49 @@ class Applier:
             self._means.workers.nudge()
 
     @contextmanager
-    def _refusals(self, items: Sequence[PlanItem]) -> Iterator[None]:
+    def _refusals(self, apply: Apply, items: Sequence[PlanItem]) -> Iterator[None]:
         """What is wrong with items is kept with them, and stops no other."""
         try:
             yield
         except Stale as stale:
-            self._refuse(items, stale)
+            self._refuse(apply, items, stale)
         except RequestValidationError as error:
-            self._refuse(items, _invalid(error))
+            self._refuse(apply, items, _invalid(error))
         except Problem as refusal:
-            self._refuse(items, refusal)
+            self._refuse(apply, items, refusal)
         except SQLAlchemyError:
             raise
         except Exception:
             log.exception("cannot_begin", plan_id=items[0].plan_id, n=items[0].n)
-            self._refuse(items, Internal())
+            self._refuse(apply, items, Internal())
 
     def _still(self, session: Session, apply: Apply, items: Sequence[PlanItem]) -> list[PlanItem]:
         """The items as they are now, if all are still to be begun: another process may have thought it is its turn."""
         there = session.execute(_STILL, {"apply": apply.id, "which": [one.n for one in items]}).scalars().all()
         return list(there) if len(there) == len(items) else []
 
-    def _refuse(self, items: Sequence[PlanItem], why: Problem) -> None:
+    def _refuse(self, apply: Apply, items: Sequence[PlanItem], why: Problem) -> None:
+        """In the same turn as whoever may begin them just now."""
         error = why.document()
-        with self._database.write() as session:
-            for item in items:
-                there = session.get_one(PlanItem, (item.plan_id, item.n))
-                if there.outcome == Outcome.PENDING:
-                    refusing.refuse(session, there, error)
+        with self._database.write(apply.client) as session:
+            for item in self._still(session, apply, items):
+                refusing.refuse(session, item, error)
 
     # --- the end --------------------------------------------------------------------------------------------
 
     def _finish(self, apply_id: str) -> None:
+        """Once, whoever else ends or stops it in the same moment."""
         with self._database.read() as session:
-            if not self._is_over(session, apply_id):
+            if session.connection().execute(_OVER, {"apply": apply_id}).first() is None:
                 return
         with self._database.write() as session:
-            apply = session.get_one(Apply, apply_id)
-            if apply.status != ApplyStatus.RUNNING or not self._is_over(session, apply_id):
+            if not session.connection().execute(_FINISH, {"apply": apply_id, "now": utc_now()}).rowcount:
                 return
-            apply.status, apply.finished_at, apply.owner = ApplyStatus.DONE, utc_now(), None
-            session.add(apply)
-            session.flush()
+            apply = session.get_one(Apply, apply_id)
             plan = session.get_one(Plan, apply.plan_id)
             data = {"term": apply.term, "plan_id": plan.id, "apply_id": apply.id, "counts": counts(session, plan.id)}
             tell(session, NoticeKind.TERM_APPLIED, apply.client, f"term:{apply.term}", data)
         log.info("applied", apply_id=apply_id)
-
-    def _is_over(self, session: Session, apply_id: str) -> bool:
-        open_items = (
-            select(col(PlanItem.n))
-            .join(Apply, col(Apply.plan_id) == col(PlanItem.plan_id))
-            .where(col(Apply.id) == apply_id, col(PlanItem.outcome).in_((Outcome.PENDING, Outcome.WAITING)))
-            .limit(1)
-        )
-        return session.execute(open_items).first() is None
 
 
 def counts(session: Session, plan_id: str) -> dict[str, int]:

@@ -93,9 +93,7 @@ def _see(session: Session, plan: Plan, now: datetime) -> None:
 
 def stop(session: Session, apply: Apply) -> None:
     """What has begun goes on; nothing more is begun until it is resumed."""
-    if apply.status == ApplyStatus.RUNNING:
-        apply.status = ApplyStatus.STOPPED
-        session.add(apply)
+    _turn(session, apply, ApplyStatus.RUNNING, ApplyStatus.STOPPED)
 
 
 def resume(session: Session, apply: Apply) -> None:
@@ -107,5 +105,11 @@ def resume(session: Session, apply: Apply) -> None:
     busy = (col(Apply.client) == apply.client, col(Apply.term) == apply.term)
     if session.execute(select(Apply).where(*busy, col(Apply.status) == ApplyStatus.RUNNING)).first():
         raise ApplyRunning
-    apply.status = ApplyStatus.RUNNING
-    session.add(apply)
+    _turn(session, apply, ApplyStatus.STOPPED, ApplyStatus.RUNNING)
+
+
+def _turn(session: Session, apply: Apply, before: ApplyStatus, after: ApplyStatus) -> None:
+    """Its status, if it is `before`, in the very moment: it may just have come to its end."""
+    still = (col(Apply.id) == apply.id, col(Apply.status) == before)
+    session.execute(update(Apply).where(*still).values(status=after))
+    session.refresh(apply)
