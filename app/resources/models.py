@@ -76,6 +76,11 @@ class Booking(SQLModel, table=True):
         """What one of its occurrences is called."""
         return occurrence.title or self.title
 
+    def location_of(self, occurrence: "Occurrence", place: str | None) -> str | None:
+        """Where one of its occurrences is, in words; `place`: the name of its resource, which is it where the
+        occurrence was put elsewhere, as what the booking says is about the usual resource."""
+        return (occurrence.placed and place) or self.location
+
 
 class Occurrence(SQLModel, table=True):
     """One session. `id` is its `uid` for life. `event_id` is Kaltura's own event, `series_id` that one's parent.

@@ -84,8 +84,7 @@ def _event(occurrence: Occurrence, booking: Booking, place: str | None) -> icale
     event.add("summary", _text(booking.title_of(occurrence)))
     if booking.description:
         event.add("description", _text(booking.description))
-    said = None if occurrence.placed else booking.location  # which is about the usual resource
-    if where := said or place or booking.location:
+    if where := booking.location_of(occurrence, place) or place:
         event.add("location", _text(where))
     if booking.contact:
         event.add("contact", _text(booking.contact))

@@ -135,7 +135,7 @@ def _tagged(rows: Iterable[Pair], tags: Collection[str]) -> Iterable[Pair]:
 
 def content(resource: ResourceName, path: str, window: Window, found: Page, now: datetime) -> Content:
     """What is shown of a page. `path` is where it was asked for, encoded, as its next page will be."""
-    shown = _OCCURRENCES.dump_json([_shown(occurrence, booking, now) for occurrence, booking in found.rows])
+    shown = _OCCURRENCES.dump_json([_shown(*row, resource.name, now) for row in found.rows])
     name = resource.model_dump_json().encode()
     more = show_cursor(found.more) if found.more else ""
     etag = digest(name, shown, more.encode())
@@ -157,7 +157,7 @@ def as_json(shown: Content, window: Window, now: datetime, as_of: datetime, stal
     )
 
 
-def _shown(occurrence: Occurrence, booking: Booking, now: datetime) -> UpcomingOccurrence:
+def _shown(occurrence: Occurrence, booking: Booking, place: str, now: datetime) -> UpcomingOccurrence:
     own = booking.source == "lectern"
     return UpcomingOccurrence(
         uid=occurrence.id,
@@ -175,7 +175,7 @@ def _shown(occurrence: Occurrence, booking: Booking, now: datetime) -> UpcomingO
         series_id=occurrence.series_id,
         template_entry_id=booking.template_entry_id,
         tags=booking.tags,
-        location=booking.location,
+        location=booking.location_of(occurrence, place),
         organizer=booking.organizer,
         contact=booking.contact,
         owner=booking.owner,

@@ -45,6 +45,16 @@ def test_they_follow_a_change(service: Lectern) -> None:
     assert [said(each) for each in upcoming(service, **TERM)] == [("New", "Dean", None, "lecturer2")]
 
 
+def test_a_session_in_another_room_is_where_that_is(service: Lectern) -> None:
+    path = f"/recordings/{service.made(SINGLE | {'location': 'Room 702', 'contact': 'AV'})['id']}/occurrences"
+    (one,) = service.get(path)["items"]
+    found(service.client.patch(f"{path}/{one['id']}", json={"resource": "EXTRON-200-DEF"}))
+    (session,) = service.get("/resources/EXTRON-200-DEF/upcoming", **TERM)["occurrences"]
+    assert said(session) == ("EXTRON-200-DEF", None, "AV", None)
+    found(service.client.patch(f"{path}/{one['id']}", json={"resource": "EXTRON-100-ABC"}))
+    assert [said(each) for each in upcoming(service, **TERM)] == [("Room 702", None, "AV", None)]
+
+
 # Tags
 
 
