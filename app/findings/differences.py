@@ -132,16 +132,22 @@ def _replaced(session: Session, now: datetime) -> dict[str, tuple[Resource, Reso
 
 def _moved_on(recording_id: str, own: Named, before: Resource, now: Resource) -> Iterator[Finding]:
     """Resuming moves what lies ahead off a resource that is gone. From one that is there somebody has to say it."""
-    detail = f"“{own.title}” was asked for on {now.system_name}, which is another resource in Kaltura now"
+    detail = (
+        f"“{own.title}” was asked for on the resource with the system name {now.system_name}. In Kaltura, resource "
+        f"{now.id} (“{now.name}”) has that system name now"
+    )
+    was = f"resource {before.id} (“{before.name}”)"
     since = before.gone_since or now.seen_at
     if before.gone_since is not None:
+        detail = f"{detail}, and {was}, which has the sessions, is not there any more"
         yield _about(Kind.RESOURCE_REPLACED, recording_id, since, detail, own)
         return
+    another = f"has the system name {before.system_name}" if before.system_name else "has no system name"
     yield _about(
         Kind.RESOURCE_REPLACED,
         recording_id,
         since,
-        f"{detail}, while its sessions are on {before.name}",
+        f"{detail}. The sessions are on {was}, which {another}",
         own,
         actions=[Action(rel="change", method="PATCH", href=f"/recordings/{recording_id}")],
         what_to_do=f'PATCH the recording with the id of the resource that is meant: {{"resource": {now.id}}}, or '

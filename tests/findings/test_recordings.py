@@ -147,6 +147,10 @@ def test_a_resource_that_somebody_deleted_and_put_another_in_its_place(service: 
     new = new_resource(service)
     make_round(service, RESOURCES)
     one = only(service, "resource_replaced", made["id"])
+    assert one["detail"].endswith(
+        f"In Kaltura, resource {new} (“New device”) has that system name now, and resource {RESOURCE_ID} "
+        "(“EXTRON-100-ABC”), which has the sessions, is not there any more."
+    )
     assert told == [("raised", "resource_gone"), ("raised", "resource_replaced"), ("cleared", "resource_gone")]
     told[:] = [("raised", "resource_replaced")]
     mend(service, told, one)
@@ -172,6 +176,11 @@ def test_a_name_that_went_to_another_device_while_the_first_is_there(service: Le
     new = new_resource(service)
     make_round(service, RESOURCES)
     one = only(service, "resource_replaced", made["id"])
+    assert one["detail"] == (
+        f"“{NAMED['title']}” was asked for on the resource with the system name EXTRON-100-ABC. In Kaltura, resource "
+        f"{new} (“New device”) has that system name now. The sessions are on resource {RESOURCE_ID} "
+        "(“EXTRON-100-ABC”), which has the system name OLD-DEVICE."
+    )
     assert f'{{"resource": {new}}}' in one["what_to_do"]
     (action,) = one["actions"]
     patch = {"Content-Type": "application/merge-patch+json"}
