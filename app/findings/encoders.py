@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlmodel import col
 
 from app.findings.finding import Finding, View, at, finding
@@ -58,18 +58,23 @@ def encoder_silent(view: View) -> Iterator[Finding]:
 
 
 def encoder_error(view: View) -> Iterator[Finding]:
+    """The session that it names is told if it is one of its resource."""
+    its_own = and_(
+        col(Occurrence.id) == col(Encoder.occurrence_id), col(Occurrence.resource_id) == col(Encoder.resource_id)
+    )
     rows = view.session.execute(
-        select(Encoder, Resource)
+        select(Encoder, Resource, col(Occurrence.id))
         .join(Resource, col(Resource.id) == col(Encoder.resource_id))
+        .outerjoin(Occurrence, its_own)
         .where(col(Encoder.state) == EncoderState.ERROR, col(Resource.gone_since).is_(None))
     )
-    for encoder, resource in rows:
+    for encoder, resource, occurrence_id in rows:
         yield finding(
             Kind.ENCODER_ERROR,
             str(resource.id),
             encoder.since or view.now,
             f"The encoder of {resource.name} says that it is in trouble: {encoder.detail or 'it does not say why'}",
-            occurrence_id=encoder.occurrence_id,
+            occurrence_id=occurrence_id,
             resource=name_of(resource),
         )
 

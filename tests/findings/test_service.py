@@ -97,14 +97,29 @@ def test_a_resource_that_nobody_ever_polled_is_not_silent(service: Lectern, monk
 
 @pytest.mark.both_databases
 def test_an_encoder_that_says_it_is_in_trouble(service: Lectern, told: Told) -> None:
+    book(service, soon(30))
+    refresh(service)
+    (session,) = service.get(PATH)["occurrences"]
     for _ in range(2):
-        found(service.client.put(STATE, json={"state": "error", "detail": "Disk full", "occurrence": "occ_1"}))
+        found(service.client.put(STATE, json={"state": "error", "detail": "Disk full", "occurrence": session["uid"]}))
         (one,) = look(service)
-    assert (one["kind"], one["severity"], one["subject"]["occurrence_id"]) == ("encoder_error", "now", "occ_1")
+    assert (one["kind"], one["severity"], one["subject"]["occurrence_id"]) == ("encoder_error", "now", session["uid"])
     assert "Disk full." in one["detail"]
     found(service.client.put(STATE, json={"state": "idle"}))
     assert look(service) == []
     assert told == [("raised", "encoder_error"), ("cleared", "encoder_error")]
+
+
+def test_an_encoder_in_trouble_with_a_session_that_is_not_its_own(service: Lectern) -> None:
+    book(service, soon(30))
+    refresh(service)
+    (session,) = service.get(PATH)["occurrences"]
+    other = "/resources/EXTRON-200-DEF/state"
+    for path, occurrence in ((STATE, "nonsense"), (other, session["uid"])):
+        found(service.client.put(path, json={"state": "error", "occurrence": occurrence}))
+        (one,) = look(service)
+        assert (one["kind"], one["subject"]["occurrence_id"]) == ("encoder_error", None)
+        found(service.client.put(path, json={"state": "idle"}))
 
 
 def test_what_an_encoder_says_stays_within_one_line(service: Lectern) -> None:
