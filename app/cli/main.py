@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli import account, keys, webhooks
+from app.cli import account, backups, keys, webhooks
 from app.cli.database import opened
 from app.cli.term.commands import app as term
 from app.cli.trouble import Commands, in_a_sentence, stoppable
@@ -63,6 +63,7 @@ main.add_typer(keys.commands(_settings), name="keys")
 main.add_typer(account.commands(_settings), name="account")
 main.add_typer(webhooks.commands(_settings), name="webhooks")
 main.add_typer(term, name="term")
+backups.add(main, _settings)
 main.command()(watch)
 
 
