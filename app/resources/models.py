@@ -88,10 +88,10 @@ class Occurrence(SQLModel, table=True):
     `slot` is the local date on which the booking's rule holds it, its identity when times change; it is null for what
     no rule holds. Decisions by hand: `moved`, it is not when the rule has it, by its own change; `placed`, its
     resource is its own, and not the recording's; `restored`, it takes place although it was cancelled or
-    excluded. `withdrawn`: a client has cancelled it, and encoders are not shown it any more, whatever stands in Kaltura
-    still. `title` is its own, where somebody gave it one. `planned_end` is when it was to end, if it was stopped or
-    extended while it ran: Kaltura ends it then again whenever its series is changed. `in_the_way`: why it is excluded
-    although the document wants it (`on_conflict: skip`), in words for its client.
+    excluded. `withdrawn`: a client has cancelled it, or a change takes it away, and encoders are not shown it any more,
+    whatever stands in Kaltura still. `title` is its own, where somebody gave it one. `planned_end` is when it was to
+    end, if it was stopped or extended while it ran: Kaltura ends it then again whenever its series is changed.
+    `in_the_way`: why it is excluded although the document wants it, in words for its client.
     """
 
     __table_args__ = (

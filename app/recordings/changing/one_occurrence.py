@@ -16,6 +16,7 @@ from app.http.errors import NotChangeable, NotFound, OccurrenceOver, problem
 from app.http.fields import In, Line
 from app.http.times import LocalTime
 from app.recordings.changing.occurrences.coming_back import surely_booked
+from app.recordings.changing.occurrences.hiding import hide_from_encoders
 from app.recordings.changing.placement import another_resource, is_gone, resource_of
 from app.recordings.changing.requests import (
     CANCELLED,
@@ -24,7 +25,6 @@ from app.recordings.changing.requests import (
     common_input,
     ensure_at_rest,
     ensure_changeable,
-    hide_from_encoders,
     start_chain,
 )
 from app.recordings.document.document import RecordingDocument

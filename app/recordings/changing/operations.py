@@ -17,6 +17,7 @@ from app.chains.store import latest_chains
 from app.database.types import utc_now
 from app.kaltura.trips import Trips
 from app.notices.models import NoticeKind
+from app.recordings.changing.occurrences.hiding import show_again
 from app.recordings.changing.steps import CANCEL, CANCEL_ONE, CHANGE, CLEAR
 from app.recordings.changing.switching import SCHEDULE_TOGETHER
 from app.recordings.models import Recording, RecordingStatus
@@ -54,7 +55,7 @@ def _change_ended(
     else:
         _set_unless_cancelling(session, subject, RecordingStatus.SCHEDULED, None)
         _take_reference_back(session, subject)
-        _show_again(session, subject)
+        show_again(session, subject)
         _end_as_before(session, subject)
         kind = NoticeKind.RECORDING_FAILED
     tell_end(session, subject, kind, operation, error)
@@ -71,13 +72,6 @@ def _take_reference_back(session: Session, subject: str) -> None:
         .where(col(Recording.id) == subject, col(Recording.status).not_in(OVER), ~taken.exists())
         .values(active_reference=mine)
     )
-
-
-def _show_again(session: Session, subject: str) -> None:
-    """Shows encoders what was to be cancelled and is not, unless the whole recording is being cancelled."""
-    alive = select(col(Recording.id)).where(col(Recording.id) == subject, col(Recording.status).not_in(OVER))
-    withdrawn = (col(Occurrence.booking_id) == subject, col(Occurrence.withdrawn))
-    session.execute(update(Occurrence).where(*withdrawn, alive.exists()).values(withdrawn=False))
 
 
 def _end_as_before(session: Session, subject: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlmodel import Session, col
 
 from app.access.keys import Client
@@ -21,6 +21,7 @@ from app.database.types import utc_now
 from app.http.errors import ChainRunning, NotChangeable, PreconditionFailed, ReferenceInUse
 from app.recordings.changing.decide import events_of, rows_of, touches
 from app.recordings.changing.occurrences.coming_back import may_come_back
+from app.recordings.changing.occurrences.hiding import hide_from_encoders, hide_unwanted
 from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.changing.placement import is_gone, own_resources, placed
 from app.recordings.changing.switching import SCHEDULE_TOGETHER, Party
@@ -131,6 +132,7 @@ def change(
             "campus": campus.within(document, zone).as_json(),
         },
     }
+    hide_unwanted(session, recording.id, schedule)
     if party is None:
         return start_chain(session, store, recording, "update", given)
     return start_chain(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)
@@ -151,6 +153,7 @@ def catch_up(session: Session, store: Store, recording: Recording) -> Accepted |
         follow(session, recording.id, campus)
         return None
     given = {**_as_before(session, recording, document), "resource": None, "together": [], "change": change}
+    hide_unwanted(session, recording.id, campus.on(document.schedule(recording.time_zone)))
     accepted = start_chain(session, store, recording, "calendar", given)
     note_tried(session, recording.id, campus, accepted.chain_id)
     return accepted
@@ -208,6 +211,7 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
     document = RecordingDocument.model_validate(recording.document)
     campus = look_up(session, document.calendars).within(document, recording.time_zone)
     homeless = [one.id for one in placed(session, recording) if is_gone(session, one.resource_id)]
+    hide_unwanted(session, recording.id, campus.on(document.schedule(recording.time_zone)))
     given = {
         **_as_before(session, recording, document),
         "resource": resource_input(document) if any(one["kind"] == "resource_gone" for one in found) else None,
@@ -337,11 +341,6 @@ def cancel(session: Session, store: Store, recording: Recording) -> Accepted:
 def _ending(session: Session, recording: Recording, **more: Any) -> dict[str, Any]:
     resources = own_resources(session, recording)
     return {"resource_id": recording.resource_id, "rooms": resources, "change": {"cancel": True, **more}}
-
-
-def hide_from_encoders(session: Session, which: ColumnElement[bool]) -> None:
-    """Hides those of the occurrences that lie ahead from encoders at once, however long their chain takes."""
-    session.execute(update(Occurrence).where(which, col(Occurrence.start) > utc_now()).values(withdrawn=True))
 
 
 def already_done(session: Session, recording: Recording) -> Accepted:
