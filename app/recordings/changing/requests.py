@@ -21,13 +21,13 @@ from app.database.types import utc_now
 from app.http.errors import ChainRunning, NotChangeable, PreconditionFailed, ReferenceInUse
 from app.recordings.changing.decide import events_of, rows_of, touches
 from app.recordings.changing.occurrences.coming_back import may_come_back
-from app.recordings.changing.occurrences.hiding import hide_from_encoders, hide_unwanted
+from app.recordings.changing.occurrences.hiding import hide_from_encoders, hide_unwanted, takes_only_away
 from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.changing.placement import is_gone, own_resources, placed
 from app.recordings.changing.switching import SCHEDULE_TOGETHER, Party
 from app.recordings.document import equality
 from app.recordings.document.ahead import ensure_ahead
-from app.recordings.document.campus import follow, is_behind, look_up, newest, note_tried, schedule_on
+from app.recordings.document.campus import follow, followed, is_behind, look_up, newest, note_tried, schedule_on
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft, resource_input, words
 from app.recordings.document.equality import resource_meant, zone_for
@@ -132,7 +132,8 @@ def change(
             "campus": campus.within(document, zone).as_json(),
         },
     }
-    hide_unwanted(session, recording.id, schedule)
+    if same_resource and takes_only_away(followed(recording), schedule):
+        hide_unwanted(session, recording.id, schedule)
     if party is None:
         return start_chain(session, store, recording, "update", given)
     return start_chain(session, store, recording, "update", {**given, "party": party.as_input()}, party.id)

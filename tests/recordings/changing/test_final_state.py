@@ -45,7 +45,7 @@ def told(planned: Sequence[Planned], joined: Mapping[str, Collection[str]] | Non
     """Of each conflict whose it is, with what, and when each of the two begins."""
     return [
         (pair["recording_id"], pair["start"], pair["booked"]["title"], pair["booked"]["start"])
-        for pair in conflicts(NOBODY, NOBODY, planned, joined or {}, asks=False)
+        for pair in conflicts(NOBODY, NOBODY, planned, joined or {})
     ]
 
 
@@ -107,7 +107,7 @@ def test_twice_as_many_changes_are_twice_the_work(apart: int) -> None:
             for number, days in enumerate([[begin + timedelta(days=n) for n in range(50)] for begin in begins])
         ]
         Moment.compared = 0
-        conflicts(NOBODY, NOBODY, planned, {}, asks=False)
+        conflicts(NOBODY, NOBODY, planned, {})
         return Moment.compared
 
     assert compared(80) < 2.5 * compared(40)

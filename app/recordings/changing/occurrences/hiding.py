@@ -32,6 +32,15 @@ def hide_unwanted(session: Session, recording_id: str, schedule: Schedule) -> No
     )
 
 
+def takes_only_away(before: Schedule, after: Schedule) -> bool:
+    """Whether a change of schedule brings nothing that something could be in the way of.
+
+    Any other may be refused in the end, when what it would have taken away is over: better one recording too many.
+    """
+    there = {(one.start, one.end) for one in before.wanted}
+    return there.issuperset((one.start, one.end) for one in after.wanted)
+
+
 def show_again(session: Session, recording_id: str) -> None:
     """Shows encoders what was to be taken away and is not, unless the whole recording is being cancelled."""
     alive = select(col(Recording.id)).where(col(Recording.id) == recording_id, col(Recording.status).not_in(OVER))
