@@ -25,6 +25,7 @@ from app.database import counters
 from app.database.types import utc_now
 from app.http.errors import CalendarInUse, NotFound, PreconditionFailed
 from app.recordings.models import Calendar, Recording, RecordingCalendar, RecordingStatus
+from app.resources.models import Occurrence, OccurrenceStatus
 
 COUNTER = "calendars"
 OVER = (RecordingStatus.FAILED, RecordingStatus.CANCELLED)
@@ -52,8 +53,7 @@ def say(session: Session, name: str, said: Said, client: str, version: int | Non
         version = counters.count(session, COUNTER)
         session.add(Calendar(name=name, title=said.title, version=version, days=days, said_by=client))
         return
-    if before.days == days and progress_of(session, name).failed:
-        _try_again(session, name)
+    if before.days == days and _try_again(session, name):
         before.applied, before.said_by = None, client
     if (before.title, before.days) != (said.title, days):
         version = before.version if before.days == days else counters.count(session, COUNTER)
@@ -62,12 +62,25 @@ def say(session: Session, name: str, said: Said, client: str, version: int | Non
     session.add(before)
 
 
-def _try_again(session: Session, name: str) -> None:
-    busy = select(col(Chain.id)).where(
-        col(Chain.id) == col(RecordingCalendar.chain_id), col(Chain.finished_at).is_(None)
+def _try_again(session: Session, name: str) -> bool:
+    """Where it failed; and where a session was left out, it is looked whether its place is free. Whether anywhere."""
+    of_it, failed = col(RecordingCalendar.calendar) == name, progress_of(session, name).failed
+    if failed:
+        busy = select(col(Chain.id)).where(
+            col(Chain.id) == col(RecordingCalendar.chain_id), col(Chain.finished_at).is_(None)
+        )
+        again = update(RecordingCalendar).where(of_it, ~busy.exists())
+        session.execute(again.values(tried=None, chain_id=None))
+    out = select(col(Occurrence.booking_id)).where(
+        col(Occurrence.booking_id) == col(RecordingCalendar.recording_id),
+        col(Occurrence.status) == OccurrenceStatus.EXCLUDED,
+        col(Occurrence.in_the_way).is_not(None),
+        col(Occurrence.start) > utc_now(),
     )
-    of_it = (col(RecordingCalendar.calendar) == name, ~busy.exists())
-    session.execute(update(RecordingCalendar).where(*of_it).values(tried=None, chain_id=None))
+    lacking = session.execute(select(col(RecordingCalendar.recording_id)).where(of_it, out.exists())).scalars().all()
+    behind = update(RecordingCalendar).where(of_it, col(RecordingCalendar.recording_id).in_(lacking))
+    session.execute(behind.values(version=0, tried=None))
+    return bool(failed or lacking)
 
 
 def remove(session: Session, name: str) -> None:

@@ -13,9 +13,12 @@ from app.recordings.changing.decide import aim, events_of, rows_of
 from app.recordings.changing.difference import SCHEDULED, Row, slot_of
 from app.recordings.document.campus import Campus, CampusDay, look_up
 from app.recordings.document.document import RecordingDocument
+from app.recordings.document.fields import OnConflict
 from app.recordings.models import Recording, RecordingCalendar, RecordingStatus
 from app.recordings.reading.views import RoomView
+from app.recordings.whose import discreet
 from app.recurrence.occurrences import zone
+from app.resources.conflicts import find_conflicts, in_the_way, known_bookings
 from app.resources.models import Resource
 
 FOLLOWING = (RecordingStatus.SCHEDULED, RecordingStatus.STUCK, RecordingStatus.SCHEDULING)
@@ -35,9 +38,7 @@ def preview(session: Session, owns: Callable[[str], bool], name: str, said: Said
     days = tuple(CampusDay(name, day.first, day.last, day.name, day.meets_as) for day in said.days)
     found = session.execute(statement).all()
     touched = [
-        one
-        for recording, resource in found
-        if (one := _touched(session, recording, resource, name, days, now, told=owns(recording.client)))
+        one for recording, resource in found if (one := _touched(session, recording, resource, name, days, now, owns))
     ]
     return CalendarPreview(
         recordings=len(found),
@@ -58,10 +59,10 @@ def _touched(
     name: str,
     days: tuple[CampusDay, ...],
     now: datetime,
-    *,
-    told: bool,
+    owns: Callable[[str], bool],
 ) -> TouchedView | None:
-    document = RecordingDocument.model_validate(recording.document)
+    document, told = RecordingDocument.model_validate(recording.document), owns(recording.client)
+    minds = document.on_conflict != OnConflict.ALLOW
     others = look_up(session, [other for other in document.calendars if other != name])
     campus = Campus({}, (*others.days, *days)).within(document, recording.time_zone)
     change = {"document": recording.document, "zone": recording.time_zone, "campus": campus.as_json()}
@@ -92,8 +93,21 @@ def _touched(
             name=resource.name if resource else None,
         ),
         dropped=[_shown(row, why.get(row.slot) if row.slot else None) for row in sorted(gone, key=_by_start)],
-        restored=[_shown(row, None) for row in sorted(back, key=_by_start)],
+        restored=[
+            _shown(row, _in_its_way(session, owns, recording, row) if minds else None)
+            for row in sorted(back, key=_by_start)
+        ],
     )
+
+
+def _in_its_way(session: Session, owns: Callable[[str], bool], recording: Recording, row: Row) -> str | None:
+    """What is in the way of a session that would come back, as far as SQL knows: it stays out, whatever is said."""
+    resource_id = row.own_resource or recording.resource_id
+    if resource_id is None:
+        return None
+    known = known_bookings(session, resource_id, row.start, row.end, but=[recording.id])
+    told = discreet(session, owns, find_conflicts([(row.start, row.end)], known))
+    return in_the_way(told[0], zone(recording.time_zone)) if told else None
 
 
 def _is_held(row: Row) -> bool:

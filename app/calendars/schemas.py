@@ -171,7 +171,8 @@ class SessionView(Out):
     start: Instant = Field(description="When it begins, in UTC.", examples=["2027-03-22T13:00:00Z"])
     end: Instant = Field(description="When it ends, in UTC.", examples=["2027-03-22T13:50:00Z"])
     reason: str | None = Field(
-        description="What drops it, or what it is held for.", examples=["campus-2027: Spring break", None]
+        description="What drops it. Of a restored one, what is in its way as far as Lectern knows: it is left out.",
+        examples=["campus-2027: Spring break", None],
     )
 
 
@@ -183,7 +184,9 @@ class TouchedView(Out):
     title: str | None = Field(description="Its title.", examples=["MATH-123 Linear Algebra"])
     resource: RoomView = Field(description="The camera or encoder that records.")
     dropped: list[SessionView] = Field(description="Sessions that would not be held any more.")
-    restored: list[SessionView] = Field(description="Sessions that would be held, and are not now.")
+    restored: list[SessionView] = Field(
+        description="Sessions that would be held, and are not now, if nothing is in their way."
+    )
 
 
 class CalendarPreview(Out):

@@ -33,6 +33,7 @@ LOOKS: Sequence[Callable[[View], Iterable[Finding]]] = (
     differences.sessions_overlap,
     service.mirror_stale,
     recordings.calendar_behind,
+    recordings.left_out,
     recordings.term_refused,
     recordings.chain_waiting,
     service.webhook_failing,

@@ -13,9 +13,9 @@ from sqlmodel import Session, col
 from app.chains.models import Chain, ChainStatus
 from app.database.types import database_now
 from app.findings.finding import NOBODY, Finding, View, at, count, finding, resume
-from app.findings.schemas import Action, Kind
+from app.findings.schemas import Action, Kind, Severity
 from app.recordings.models import Calendar, Recording, RecordingCalendar, RecordingStatus
-from app.resources.models import Booking, Resource
+from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 from app.resources.schemas import ResourceName
 from app.terms.models import LONGEST_MAKING, Apply, Plan, PlanStatus, Term
 
@@ -142,6 +142,7 @@ def recording_failed(view: View) -> Iterator[Finding]:
         )
 
 
+WITHIN = timedelta(hours=1)  # what can't wait
 CALENDAR_LATE = timedelta(minutes=10)  # that a calendar may take to come to everybody
 
 _REFUSED = and_(
@@ -195,6 +196,46 @@ def calendar_behind(view: View) -> Iterator[Finding]:
             name,
             since[0] + CALENDAR_LATE,
             f"The calendar {name} has not come to {behind} for ten minutes",
+        )
+
+
+_LEFT_OUT = (
+    select(
+        col(Occurrence.id),
+        col(Occurrence.booking_id),
+        col(Occurrence.start),
+        col(Occurrence.in_the_way),
+        col(Occurrence.changed_at),
+    )
+    .join(Recording, col(Recording.id) == col(Occurrence.booking_id))
+    .where(
+        col(Occurrence.status) == OccurrenceStatus.EXCLUDED,
+        col(Occurrence.in_the_way).is_not(None),
+        col(Recording.status).in_((RecordingStatus.SCHEDULED, RecordingStatus.STUCK)),
+        func.coalesce(col(Recording.document)["on_conflict"].as_string(), "reject") != "skip",
+    )
+    .order_by(col(Occurrence.start), col(Occurrence.id))
+)
+
+
+def left_out(view: View) -> Iterator[Finding]:
+    """Of each session ahead that a calendar lets be held, and whose room is taken. Who says `skip` wants it so."""
+    rows = view.session.execute(_LEFT_OUT.where(col(Occurrence.start) > view.now)).all()
+    whose = named(view.session, (row.booking_id for row in rows))
+    for row in rows:
+        own = whose[row.booking_id]
+        when = at(row.start, own.time_zone)
+        yield finding(
+            Kind.CALENDAR_BEHIND,
+            row.id,
+            row.changed_at,
+            f"{_title(own)} is not held on {when}, though its calendar lets it: {row.in_the_way}",
+            client=own.client,
+            recording_id=row.booking_id,
+            occurrence_id=row.id,
+            resource=own.resource,
+            severity=Severity.NOW if row.start <= view.now + WITHIN else None,
+            actions=[resume(row.booking_id)],
         )
 
 

@@ -16,7 +16,7 @@ from app.recordings.models import Recording
 from tests.calendars.campus import MONDAY, NAME, day, held, operations, reasons, say, section, sessions
 from tests.chains.troubled import first_in_line
 from tests.crash.rehearsal import look_at_no_room
-from tests.service import Json, Lectern, eventually, found, problem
+from tests.service import Json, Lectern, eventually, found
 
 pytestmark = pytest.mark.both_databases
 
@@ -161,35 +161,6 @@ def test_one_that_is_busy_is_changed_when_it_has_come_to_rest(service: Lectern) 
     service.until(recording["id"], "scheduled", 20)
     assert say(service, day(2))["done"] == 1
     assert held(service, recording) == without(day(2))
-
-
-def test_one_that_cannot_be_changed_is_counted_and_tried_again_when_told_so(service: Lectern) -> None:
-    """A session that comes back, and whose room somebody has taken meanwhile."""
-    say(service, day(2))
-    recording = service.made(section("ROOM-1"))
-    taken = section("ROOM-1", reference_id="taken", calendars=[], start=f"{day(2)}T09:00:00")
-    del taken["recurrence"]
-    other = service.made(taken)
-    said = say(service)
-    assert (said["recordings"], said["done"], said["failed"]) == (1, 0, 1)
-    assert held(service, recording) == without(day(2))
-    found(service.client.delete(f"/recordings/{other['id']}"))
-    assert operations(service, recording) == ["schedule", "calendar"], "it is not tried again and again"
-    assert say(service)["done"] == 1
-    assert held(service, recording) == ALL
-
-
-def test_resume_brings_one_up_that_could_not_be_changed(service: Lectern) -> None:
-    say(service, day(2))
-    recording = service.made(section("ROOM-1"))
-    taken = section("ROOM-1", reference_id="taken", calendars=[], start=f"{day(2)}T09:00:00")
-    del taken["recurrence"]
-    other = service.made(taken)
-    assert say(service)["failed"] == 1
-    found(service.client.delete(f"/recordings/{other['id']}"))
-    found(service.client.post(f"/recordings/{recording['id']}/resume"))
-    assert held(service, recording) == ALL
-    problem(service.client.post(f"/recordings/{recording['id']}/resume"), 409, "nothing_to_resume")
 
 
 def test_two_calendars_each_have_their_say(service: Lectern) -> None:

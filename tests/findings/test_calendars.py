@@ -14,21 +14,35 @@ from tests.service import Lectern, found
 pytestmark = pytest.mark.both_databases
 
 
-def test_a_recording_that_could_not_follow_until_it_is_resumed(service: Lectern, told: Told) -> None:
+def test_a_session_whose_room_is_taken_until_it_is_resumed(service: Lectern, told: Told) -> None:
     say(service, day(2))
     recording = service.made(section("ROOM-1"))
-    taken = section("ROOM-1", reference_id="taken", calendars=[], start=f"{day(2)}T09:00:00")
+    taken = section("ROOM-1", reference_id="taken", title="Exam", calendars=[], start=f"{day(2)}T09:00:00")
     del taken["recurrence"]
     other = service.made(taken)
     assert look(service) == []
-    assert say(service)["failed"] == 1
+    say(service)
     (one,) = look(service)
     assert (one["kind"], one["severity"]) == ("calendar_behind", "soon")
     assert one["subject"]["recording_id"] == recording["id"]
-    assert one["detail"].startswith("“Section in ROOM-1” does not follow the calendar campus: ")
+    assert one["subject"]["occurrence_id"] is not None
+    assert one["detail"] == (
+        f"“Section in ROOM-1” is not held on {day(2)} 09:00 (UTC), though its calendar lets it: in the way: 'Exam', "
+        f"{day(2)} 09:00 to 09:50."
+    )
     found(service.client.delete(f"/recordings/{other['id']}"))
     mend(service, told, one)
     assert held(service, recording) == [day(week) for week in range(8)]
+
+
+def test_who_says_skip_is_not_told(service: Lectern) -> None:
+    say(service, day(2))
+    service.made(section("ROOM-1", on_conflict="skip"))
+    taken = section("ROOM-1", reference_id="taken", calendars=[], start=f"{day(2)}T09:00:00")
+    del taken["recurrence"]
+    service.made(taken)
+    say(service)
+    assert look(service) == []
 
 
 def test_a_calendar_that_reaches_nobody(service: Lectern, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,7 @@ from app.recordings.changing.batch_schemas import Batch, BatchChange, BatchItemV
 from app.recordings.changing.decide import aim, events_of, own_meetings, rows_of
 from app.recordings.changing.difference import SCHEDULED, Row, Target
 from app.recordings.changing.final_state import NamedResources, Placed, Planned, ResourceKey, conflicts
+from app.recordings.changing.occurrences.coming_back import may_stay_out
 from app.recordings.changing.placement import own_resources
 from app.recordings.changing.switching import Party
 from app.recordings.document import draft as drafts
@@ -51,6 +52,7 @@ from app.recordings.document.campus import newest, schedule_on
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import Draft
 from app.recordings.document.equality import resource_meant, same, zone_for
+from app.recordings.document.fields import OnConflict
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.reading import queries
 from app.recordings.reading.views import ProblemView, RecordingView
@@ -281,6 +283,7 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
     target = aim(wanted, rows, now, asking.server_zone, same_resource=resource == home)
     if is_same:
         target = Target((), frozenset(), frozenset(), ())  # nothing will be done
+    out = may_stay_out(recording, wanted, rows, target) if document.on_conflict == OnConflict.REJECT else set[str]()
     touched = {row.id for row in target.rows} | target.left
     return Planned(
         recording,
@@ -305,7 +308,8 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
         ),
         left=[_placed(row, home) for row in rows if row.id in target.left],
         own_resources=own,
-        pairs=[pair for _, pair in own_meetings(recording, rows, target, resource)],
+        pairs=[pair for row, pair in own_meetings(recording, rows, target, resource) if row.id not in out],
+        may_stay_out={(row.start, row.end) for row in target.rows if row.id in out},
     )
 
 

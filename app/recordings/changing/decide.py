@@ -4,7 +4,7 @@ Its result is `{"decided_at", "rows": [row], "dropped": [occurrence id], "left":
 "events": planned events (app/recordings/document/draft.py), "last_number", "old": [{"number", "event_id", "kind",
 "recurrence", "sessions": [row]}]}`; a row is `{"id", "slot", "start", "end", "status", "moved", "restored",
 "event_id", "room", "title", "planned_end"}`, times in epoch seconds; `room` is the occurrence's own, if it has one.
-With `on_conflict: skip` there is more (`_about_left_out`).
+Where sessions may be left out there is more (`_about_left_out`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,6 +19,7 @@ from sqlmodel import Session, SQLModel, col
 from app.chains.steps import Call, Done, Outcome, Step
 from app.database.types import utc_now
 from app.recordings.changing.difference import SCHEDULED, Made, Row, Target, aim_at_document, aim_at_nothing, aim_at_one
+from app.recordings.changing.occurrences.coming_back import may_stay_out
 from app.recordings.document.campus import Campus
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.draft import as_input
@@ -53,7 +54,8 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
     own_resource = None if chain_resource(context) == home else chain_resource(context)
     target = aim(change, rows, now, context.tools.server_zone, same_resource=same_resource, own_resource=own_resource)
     met = own_meetings(recording, rows, target, home)
-    refused = conflict([pair for _, pair in met])
+    out = may_stay_out(recording, change, rows, target)
+    refused = conflict([pair for row, pair in met if row.id not in out])
     if refused and context.input.get("on_conflict") == OnConflict.REJECT:
         return refused
     # What `schedule` made is counted by what stands: until the first change all of it does.
@@ -70,7 +72,7 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
             "template_entry_id": recording.template_entry_id,
             "events": {str(number): _planned(one) for number, one in made.items()},
             "last_number": last_number + len(made),
-            **(_about_left_out(rows, target, met, zone(recording.time_zone)) if skips(context) else {}),
+            **(_about_left_out(rows, target, met, out, zone(recording.time_zone)) if skips(context) or out else {}),
             "old": [
                 {
                     "number": event.number,
@@ -86,17 +88,21 @@ def _decide(context: Ctx, _call: Call) -> Outcome:
 
 
 def _about_left_out(
-    rows: Sequence[Row], target: Target, met: Sequence[tuple[Row, dict[str, Any]]], tz: ZoneInfo
+    rows: Sequence[Row],
+    target: Target,
+    met: Sequence[tuple[Row, dict[str, Any]]],
+    out: Collection[str],
+    tz: ZoneInfo,
 ) -> dict[str, Any]:
     """What is in the way of sessions by the recording's own doing; and what `conflicts` asks of all that it finds.
 
-    `stays`: something lies ahead, whatever is found; `out_before`: what was left out before.
+    `stays`: something lies ahead, whatever is found; `out_before`: what was left out before, and `out`.
     """
     made = {of for one in target.made for of, stays in one.occurrences if stays}
     return {
         "left_out": {row.id: in_the_way(pair, tz) for row, pair in met if not row.stands_alone},
         "stays": any(row.status == SCHEDULED and row.id not in made for row in target.rows),
-        "out_before": [row.id for row in rows if row.left_out],
+        "out_before": sorted({row.id for row in rows if row.left_out} | set(out)),
     }
 
 
@@ -163,10 +169,12 @@ def aim(
 def touches(change: Mapping[str, Any], rows: Sequence[Row], now: datetime) -> bool:
     """Whether a document (`change`) asks for anything else than the occurrences that there are, where they are.
 
-    What was left out because something is in its way is none of it: it comes back when somebody asks for that.
+    What was left out because something is in its way, and is still wanted, is none of it: it comes back when somebody
+    asks for that.
     """
     target = aim(change, rows, now, _ANY_ZONE, same_resource=True)
-    known, out = set(rows), {row.id for row in rows if row.left_out}
+    known, wanted = set(rows), {row.id for row in target.rows if row.status == SCHEDULED}
+    out = {row.id for row in rows if row.left_out and row.id in wanted}
     made = {occurrence for one in target.made for occurrence, stays in one.occurrences if stays}
     changed = {row.id for row in target.rows if row not in known}
     return bool(target.left or target.dropped or (made | changed) - out)

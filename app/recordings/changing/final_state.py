@@ -48,7 +48,7 @@ class Planned:
     `occurrences`: all that are not over. `added`: those of them that are new, by start. `left`: those that it has now,
     and will not. `own_resources`: Kaltura's ids of those that single occurrences ahead were put on by hand; the others
     are on `resource`. `pairs`: conflicts within the recording. `of`: the recording as it stands, or the draft of a new
-    one.
+    one. `may_stay_out`: start and end of those of `added` that its chain leaves out, if somebody else is in their way.
     """
 
     of: Recording | Draft
@@ -59,6 +59,7 @@ class Planned:
     left: list[Placed]
     own_resources: list[int]
     pairs: list[dict[str, Any]]
+    may_stay_out: Collection[tuple[datetime, datetime]] = ()
 
     @property
     def id(self) -> str:
@@ -183,6 +184,7 @@ def _met(
         for resource, start, end in one.added
         for other in sorted(taken[resource].meeting(start, end), key=attrgetter("place"))
         if other.of != one.id and (among is None or other.of in among)
+        if other.of is not None or (start, end) not in one.may_stay_out
     )
     return islice(pairs, MOST)
 

@@ -4,14 +4,14 @@ Every function works in its caller's transaction: it reads the recording, checks
 a chain (app/recordings/changing/steps.py). What the chain will find is decided when it runs.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from sqlalchemy import or_, select, update
+from sqlalchemy import update
 from sqlmodel import Session, col
 
 from app.access.keys import Client
@@ -21,6 +21,7 @@ from app.database.types import utc_now
 from app.http.errors import ChainRunning, NotChangeable, PreconditionFailed, ReferenceInUse
 from app.recordings.changing.decide import events_of, rows_of, touches
 from app.recordings.changing.occurrences.coming_back import may_come_back
+from app.recordings.changing.occurrences.details import begun_of, with_details
 from app.recordings.changing.occurrences.hiding import hide_from_encoders, hide_unwanted, takes_only_away
 from app.recordings.changing.operations import DEFINITIONS
 from app.recordings.changing.placement import is_gone, own_resources, placed
@@ -142,7 +143,8 @@ def change(
 def catch_up(session: Session, store: Store, recording: Recording) -> Accepted | None:
     """Makes a chain that makes a locked recording, at rest, follow its calendars as they are now.
 
-    None if no occurrence of it is touched: it follows them already, or does from now on.
+    None if no occurrence of it is touched, and none that was left out may come back: it follows them already, or does
+    from now on.
     """
     if not is_behind(session, recording.id):
         return None
@@ -150,7 +152,7 @@ def catch_up(session: Session, store: Store, recording: Recording) -> Accepted |
     campus = look_up(session, document.calendars).within(document, recording.time_zone)
     change = {"document": recording.document, "zone": recording.time_zone, "campus": campus.as_json()}
     rows = rows_of(session, recording.id, events_of(session, recording.id))
-    if not touches(change, rows, utc_now()):
+    if not touches(change, rows, utc_now()) and not may_come_back(session, recording):
         follow(session, recording.id, campus)
         return None
     given = {**_as_before(session, recording, document), "resource": None, "together": [], "change": change}
@@ -188,8 +190,8 @@ def _resource_input(recording_id: str, asked: Mapping[str, Any], party: Party | 
 
 
 def resume(session: Session, store: Store, client: Client, recording_id: str) -> Accepted:
-    """Makes a chain that is stuck or waiting due at once; mends the drift of a recording that is scheduled, or over, or
-    brings it up to its calendars.
+    """Makes a chain that is stuck or waiting due at once; mends the drift of a recording that is scheduled, or over,
+    brings it up to its calendars, or brings back what was left out.
 
     If the resource is gone, what lies ahead moves to the one that the document means now; so does an occurrence whose
     own resource is gone.
@@ -201,9 +203,14 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
     if is_over and extra and _latest(session, recording).finished_at is not None:
         return start_chain(session, store, recording, "clear", _ending(session, recording, extra=extra))
     if recording.status != RecordingStatus.SCHEDULED or not found:
-        return _catch_up_at_rest(session, store, recording) or resume_latest_chain(session, store, recording)
+        if not _is_at_rest(session, recording):
+            return resume_latest_chain(session, store, recording)
+        if not is_behind(session, recording.id) and may_come_back(session, recording):
+            document = RecordingDocument.model_validate(recording.document)
+            return change(session, store, recording, document, recording.time_zone)
+        return catch_up(session, store, recording) or resume_latest_chain(session, store, recording)
     ensure_changeable(session, recording)
-    begun = _begun(session, [one["occurrence_id"] for one in found if one["kind"] == "moved"])
+    begun = begun_of(session, [one["occurrence_id"] for one in found if one["kind"] == "moved"])
     replaced = {one["occurrence_id"] for one in found if one["kind"] == "replaced"}
     for one in found:
         if one["occurrence_id"] in begun | replaced:  # there under another id: that is where it is now
@@ -223,27 +230,12 @@ def resume(session: Session, store: Store, client: Client, recording_id: str) ->
             "campus": campus.as_json(),
             "afresh": homeless + [one["occurrence_id"] for one in found if one["kind"] in ("missing", "moved")],
             "homeless": homeless,
-            "touched": sorted(begun | _with_details(session, replaced)),
+            "touched": sorted(begun | with_details(session, replaced)),
             "unlisted": [one["occurrence_id"] for one in found if one["kind"] == "unlisted"],
             "extra": extra,
         },
     }
     return start_chain(session, store, recording, "mend", given)
-
-
-def _begun(session: Session, occurrence_ids: Sequence[str]) -> set[str]:
-    """Those of the sessions that have begun: what they have of their own is set again where they are."""
-    begun = (col(Occurrence.id).in_(occurrence_ids), col(Occurrence.start) <= utc_now())
-    return set(session.execute(select(col(Occurrence.id)).where(*begun)).scalars())
-
-
-def _with_details(session: Session, occurrence_ids: Collection[str]) -> set[str]:
-    """Those that have a title of their own, or an end."""
-    own = (
-        col(Occurrence.id).in_(occurrence_ids),
-        or_(col(Occurrence.title).is_not(None), col(Occurrence.planned_end).is_not(None)),
-    )
-    return set(session.execute(select(col(Occurrence.id)).where(*own)).scalars())
 
 
 def put(session: Session, store: Store, document: RecordingDocument, draft: Draft, default_zone: str) -> Accepted:
@@ -293,8 +285,11 @@ def replace_document(
 
 def _catch_up_at_rest(session: Session, store: Store, recording: Recording) -> Accepted | None:
     """`catch_up`, if the recording may be changed now. Else it is done later, by whoever looks for what is behind."""
-    at_rest = recording.status == RecordingStatus.SCHEDULED and _latest(session, recording).next_attempt_at is None
-    return catch_up(session, store, recording) if at_rest else None
+    return catch_up(session, store, recording) if _is_at_rest(session, recording) else None
+
+
+def _is_at_rest(session: Session, recording: Recording) -> bool:
+    return recording.status == RecordingStatus.SCHEDULED and _latest(session, recording).next_attempt_at is None
 
 
 def create_in_party(session: Session, store: Store, draft: Draft, party: Party) -> Accepted:

@@ -19,6 +19,8 @@ from app.recordings.scheduling.context import (
     chain_resource,
     event_resources,
     is_anything_wanted,
+    leaves_out,
+    may_stay_out,
     party_members,
     planned,
     skips,
@@ -47,7 +49,7 @@ from app.resources.whole_list import everything
 def _conflict_calls(context: Ctx) -> list[Call]:
     if not is_anything_wanted(context) or context.input["on_conflict"] == OnConflict.ALLOW:
         return []
-    return [Call("skip")] if skips(context) else [Call("resource"), Call("blackout")]
+    return [Call("skip")] if leaves_out(context) else [Call("resource"), Call("blackout")]
 
 
 def resource_questions(context: Ctx, resource_id: int) -> list[Act]:
@@ -86,13 +88,17 @@ def _blackouts(context: Ctx) -> list[Booked]:
 
 
 def _leave_out(context: Ctx) -> Outcome:
-    """`{"left_out": {occurrence id: what is in its way, in words}}`; a refusal if nothing would be left.
+    """`{"left_out": {occurrence id: what is in its way, in words}}`; a refusal if nothing would be left, or if one of
+    those is met that may not be left out.
 
-    A change is refused only for what it would take away: what was left out before, stays so.
+    A change is refused only for what it would take away: what was not there before, stays so.
     """
     blackouts, out = _blackouts(context), dict[str, dict[str, Any]]()
     for resource_id in event_resources(context):
         out |= met_occurrences(context, resource_id, [*_there(context, resource_id), *blackouts])
+    to_be_held = [] if skips(context) else [pair for one, pair in out.items() if one not in may_stay_out(context)]
+    if to_be_held:
+        return refusal(context, to_be_held) or Done()
     if out.keys() == {session for _, _, session in wanted_occurrences(context)} and not _may_be_empty(context, out):
         return refusal(context, list(out.values())) or Done()
     return Done({"left_out": in_words(context, out)})
@@ -101,8 +107,7 @@ def _leave_out(context: Ctx) -> Outcome:
 def _may_be_empty(context: Ctx, out: Collection[str]) -> bool:
     if "state" not in context.results:
         return False
-    state = context.result("state")
-    return bool(state["stays"]) or set(out) <= set(state["out_before"])
+    return bool(context.result("state")["stays"]) or set(out) <= set(may_stay_out(context))
 
 
 def met_occurrences(context: Ctx, resource_id: int, there: Iterable[Booked]) -> dict[str, dict[str, Any]]:
@@ -177,7 +182,8 @@ CONFLICTS = Step(
     _conflict_calls,
     _check_conflicts,
     lanes=lanes,
-    redo_after_stepping_aside=lambda context: not skips(context),  # what was left out stays so; each link looks again
+    # What was left out stays so; each link looks again.
+    redo_after_stepping_aside=lambda context: not leaves_out(context),
     independent=every,
     prefetch=lambda context: [*newest_question(context), *category_questions(context)],
 )

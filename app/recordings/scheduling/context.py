@@ -10,7 +10,7 @@ repeats they differ. The number ends the event's `referenceId` but for a token (
 is the template entry's.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -62,9 +62,22 @@ def skips(context: Ctx) -> bool:
     return bool(context.input.get("on_conflict") == OnConflict.SKIP)
 
 
+def may_stay_out(context: Ctx) -> Sequence[str]:
+    """The sessions that are not there, and that no document asks for anew: their ids. A change leaves them out, if
+    something is in their way, and is not refused for them."""
+    state = context.results.get("state")
+    found: Sequence[str] = context.result("state").get("out_before", ()) if state else ()
+    return found
+
+
+def leaves_out(context: Ctx) -> bool:
+    """Whether sessions are left out if something is in their way: all (`skip`), or those of `may_stay_out`."""
+    return skips(context) or bool(may_stay_out(context))
+
+
 def left_out(context: Ctx) -> Mapping[str, str]:
     """The sessions that are left out because something is in their way, by id: what that is, in words."""
-    if not skips(context):
+    if not leaves_out(context):
         return {}
     found = dict[str, str]()
     for step in ("state", "conflicts", "links"):

@@ -27,6 +27,8 @@ from app.recordings.scheduling.context import (
     chain_resource,
     event_resource,
     instant,
+    leaves_out,
+    may_stay_out,
     planned,
     shown,
     skips,
@@ -81,7 +83,7 @@ def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
     number = next((one for one, made in context.results["events"].items() if made == event_id), None)
     if context.input["on_conflict"] != OnConflict.ALLOW:
         met = others(context, _conflicts(context, number, event_id, linked=again))
-        if number and skips(context):
+        if number and leaves_out(context):
             out = _leave_out(context, number, met)
         if met and (refused := refusal(context, find_conflicts(_linked_times(context, resource_id, but=out), met))):
             return refused
@@ -92,8 +94,8 @@ def _link(context: Ctx, event_id: int, *, again: bool = False) -> Outcome:
 
 
 def _leave_out(context: Ctx, number: str, met: Sequence[Booked]) -> dict[str, str]:
-    """Cancels those of an event's sessions that meet something by now, and were free when it was made. None, if that
-    would be all of them: an event is not left without a session.
+    """Cancels those of an event's sessions that meet something by now, were free when it was made, and may be left out.
+    None, if that would be all of them: an event is not left without a session.
 
     What an earlier try has cancelled is left out too, also if nothing is in its way any more.
     """
@@ -105,10 +107,13 @@ def _leave_out(context: Ctx, number: str, met: Sequence[Booked]) -> dict[str, st
         )
         if is_wanted
     }
-    out = {one: pair for one, pair in met_occurrences(context, where, met).items() if one in carried}
+    may_be_out = carried if skips(context) else carried.keys() & set(may_stay_out(context))
+    out = {one: pair for one, pair in met_occurrences(context, where, met).items() if one in may_be_out}
+    if len(carried) == 1:
+        return {}
     children = own.children(context, event_id) if planned(context)[number]["kind"] == "series" else []
     gone = {child.id for child in children if not child.active}
-    before = {one: TAKEN_THEN for one, child in carried.items() if child in gone}
+    before = {one: TAKEN_THEN for one in may_be_out if carried[one] in gone}
     if len(out.keys() | before.keys()) == len(carried):
         return {}
     for one in out:

@@ -8,13 +8,14 @@ that was stopped or extended gets its old end back, the title of the series, and
 whoever updates a series calls `set_again` afterwards. All others keep their titles.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import update
-from sqlmodel import col
+from sqlalchemy import or_, select, update
+from sqlmodel import Session, col
 
 from app.chains.steps import Call, Done, Failed, Outcome, Step, every
+from app.database.types import utc_now
 from app.kaltura.types import EventDraft, TimedEvent
 from app.recordings.document.fields import OnConflict
 from app.recordings.scheduling import own
@@ -130,6 +131,21 @@ def set_again(context: Ctx, event: Mapping[str, Any], children: Sequence[TimedEv
         with context.tools.database.write() as session:
             for occurrence_id, event_id in ids.items():
                 session.execute(update(Occurrence).where(col(Occurrence.id) == occurrence_id).values(event_id=event_id))
+
+
+def begun_of(session: Session, occurrence_ids: Sequence[str]) -> set[str]:
+    """Those of the sessions that have begun: what they have of their own is set again where they are."""
+    begun = (col(Occurrence.id).in_(occurrence_ids), col(Occurrence.start) <= utc_now())
+    return set(session.execute(select(col(Occurrence.id)).where(*begun)).scalars())
+
+
+def with_details(session: Session, occurrence_ids: Collection[str]) -> set[str]:
+    """Those that have a title of their own, or an end."""
+    own = (
+        col(Occurrence.id).in_(occurrence_ids),
+        or_(col(Occurrence.title).is_not(None), col(Occurrence.planned_end).is_not(None)),
+    )
+    return set(session.execute(select(col(Occurrence.id)).where(*own)).scalars())
 
 
 DETAILS: Step[Tools] = Step("details", _calls, _send, undo=_set_back, check=own.check, independent=every)
