@@ -44,8 +44,7 @@ class Calendars:
     def _say(self, client: Client, name: str, body: Body, version: int | None) -> Said:
         said = read(body, utc_now().date())
         with self.database.write(f"calendar {name}") as session:
-            keeping.say(session, name, said, client.name, version)
-        return said
+            return keeping.say(session, name, said, client.name, version)
 
     def _progress(self, name: str) -> Progress:
         with self.database.read() as session:

@@ -2,7 +2,7 @@
 
     an event       is cancelled? ──▶ left out
                    has times? ─────▶ left out, with a warning if its category counts
-                   X-LECTERN-MEETS-AS ──▶ a make-up day
+                   X-LECTERN-MEETS-AS ──▶ each of its dates is a make-up day
                    no named category? ──▶ left out
                    else ─────▶ nothing is recorded on its dates
 
@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 from dateutil.rrule import rrule, rrulestr
@@ -28,6 +28,8 @@ BEFORE, AHEAD = timedelta(days=366), timedelta(days=5 * 366)
 MAX_EVENTS = 5000
 MAX_LOOKS = 500_000  # days that all rules of a file may look at: a second or two
 A_YEAR = 366  # days: dateutil may look at as many before the first, and after the last
+MAX_DATES = 1001  # of one make-up event: a calendar of more is refused
+MAX_NAMED = 20  # categories in one warning
 MAX_TOLD = 1000  # of what is left out
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 
@@ -74,17 +76,19 @@ def read(content: bytes, categories: Sequence[str], today: date) -> Said:
             warnings.append(Warned("unreadable", detail))
             ignored.append(Ignored(name, None, None, "unreadable"))
             continue
-        looks += _days_walked(event, today)
+        makes_up = [] if why else list(islice(_make_up_days(event, name, spans), MAX_DATES))
+        looks += _days_walked(event, today) + len(makes_up)
         if looks > MAX_LOOKS:
             raise _refused("takes too long to work out: let its rules begin later, or send fewer of them")
         if why is None:
-            days += [Named(name, first, last, _meets_as(event)) for first, last in spans]
+            days += makes_up or [Named(name, first, last) for first, last in spans]
             continue
         ignored += [Ignored(name, first, last, why) for first, last in spans]
         if why == "not_a_whole_day" and spans and _counts(event, counted):
             when = " and ".join(str(first) for first, _ in spans[:2]) + (" and later" if len(spans) > 2 else "")
             detail = f"{name or 'An event without a name'}, on {when}, is not a whole day: it excludes nothing."
             warnings.append(Warned("partial_day", detail))
+    warnings += _nowhere(categories, events)
     return Said(_text(file, "X-WR-CALNAME"), tuple(days), tuple(ignored[:MAX_TOLD]), tuple(warnings[:MAX_TOLD]))
 
 
@@ -127,6 +131,27 @@ def _meets_as(event: Component) -> str | None:
     if said and said not in WEEKDAYS:
         raise Unreadable
     return said or None
+
+
+def _make_up_days(event: Component, name: str | None, spans: Sequence[tuple[date, date]]) -> Iterator[Named]:
+    """Each date by itself: a make-up day is said of one. None, if the event is no make-up day."""
+    meets_as, told = _meets_as(event), date.min
+    for first, last in spans if meets_as else ():
+        for day in range(max(first, told + timedelta(days=1)).toordinal(), last.toordinal() + 1):
+            told = date.fromordinal(day)
+            yield Named(name, told, told, meets_as)
+
+
+def _nowhere(categories: Sequence[str], events: Sequence[Component]) -> Iterator[Warned]:
+    """A file without events, and categories that were named and that no event has: they may be misspelt."""
+    if not events:
+        yield Warned("no_events", "The file has no event, so the calendar has no day.")
+        return
+    there = {one.strip().casefold(): one.strip()[:64] for event in events for one in _categories(event)}
+    some = ", ".join(sorted(there.values())[:MAX_NAMED]) or "none"
+    for category in categories:
+        if category.casefold() not in there:
+            yield Warned("unknown_category", f"No event is in the category {category}. In the file are: {some}.")
 
 
 def _replaced(events: Sequence[Component]) -> Mapping[str, set[date]]:

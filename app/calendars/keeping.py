@@ -4,6 +4,8 @@ Every function works in its caller's transaction.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
@@ -40,10 +42,11 @@ _FAILED = or_(
 )
 
 
-def say(session: Session, name: str, said: Said, client: str, version: int | None = None) -> None:
+def say(session: Session, name: str, said: Said, client: str, version: int | None = None) -> Said:
     """The calendar says this from now on, and nothing else. The same once more tries again where it failed.
 
-    With a `version` only if it has that one now; 0: if there is none yet. Raises PreconditionFailed.
+    Returns it, with a warning if the calendar is emptied by it. With a `version` only if it has that one now; 0: if
+    there is none yet. Raises PreconditionFailed.
     """
     days = [day.as_json() for day in said.days]
     before = session.get(Calendar, name, with_for_update=True)
@@ -52,7 +55,8 @@ def say(session: Session, name: str, said: Said, client: str, version: int | Non
     if before is None:
         version = counters.count(session, COUNTER)
         session.add(Calendar(name=name, title=said.title, version=version, days=days, said_by=client))
-        return
+        return said
+    warned = with_emptied(before, said)
     if before.days == days and _try_again(session, name):
         before.applied, before.said_by = None, client
     if (before.title, before.days) != (said.title, days):
@@ -60,6 +64,17 @@ def say(session: Session, name: str, said: Said, client: str, version: int | Non
         before.title, before.days, before.version, before.updated_at = said.title, days, version, utc_now()
         before.said_by = client
     session.add(before)
+    return warned
+
+
+def with_emptied(before: Calendar | None, said: Said) -> Said:
+    """What is said, with a warning if the calendar had days ahead, and has none any more."""
+    today = utc_now().date()
+    ahead = [day for day in (before.days if before else ()) if date.fromisoformat(day["to"]) >= today]
+    if not ahead or any(day.last >= today for day in said.days):
+        return said
+    told = f"The calendar had {len(ahead)} entries ahead, and has none any more: its sessions are held again."
+    return replace(said, warnings=(*said.warnings, Warned("emptied", told)))
 
 
 def _try_again(session: Session, name: str) -> bool:

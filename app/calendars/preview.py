@@ -7,14 +7,14 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from app.calendars.days import Said
-from app.calendars.keeping import ignored, warnings
+from app.calendars.keeping import ignored, warnings, with_emptied
 from app.calendars.schemas import CalendarPreview, DayView, SessionView, TouchedView
 from app.recordings.changing.decide import aim, events_of, rows_of
 from app.recordings.changing.difference import SCHEDULED, Row, slot_of
 from app.recordings.document.campus import Campus, CampusDay, look_up
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.fields import OnConflict
-from app.recordings.models import Recording, RecordingCalendar, RecordingStatus
+from app.recordings.models import Calendar, Recording, RecordingCalendar, RecordingStatus
 from app.recordings.reading.views import RoomView
 from app.recordings.whose import discreet
 from app.recurrence.occurrences import zone
@@ -48,7 +48,7 @@ def preview(session: Session, owns: Callable[[str], bool], name: str, said: Said
         items=touched,
         days=[DayView(name=day.name, first=day.first, last=day.last, meets_as=day.meets_as) for day in said.days],
         ignored=ignored(said.ignored),
-        warnings=warnings(said.warnings),
+        warnings=warnings(with_emptied(session.get(Calendar, name), said).warnings),
     )
 
 

@@ -114,8 +114,11 @@ class IgnoredView(Out):
 class CalendarWarning(Out):
     """What is left out, and may not be meant to be."""
 
-    code: Literal["partial_day", "unreadable", "closed"] = Field(
-        description="Stable, for programs.", examples=["partial_day"]
+    code: Literal["partial_day", "unreadable", "closed", "unknown_category", "no_events", "emptied"] = Field(
+        description="Stable, for programs. `partial_day`, `unreadable`, `closed`: left out for that. "
+        "`unknown_category`: a category that you named, and no event has. `no_events`: the file has none. `emptied`: "
+        "the calendar had days ahead, and has none any more.",
+        examples=["partial_day"],
     )
     detail: str = Field(
         description="One sentence, for people.",

@@ -194,3 +194,13 @@ def test_what_a_document_says_of_a_make_up_day(service: Lectern, more: Json, hel
     assert now == [one for one in before if one != day(2, 1) or held_on_it]
     say(service)
     assert held(service, recording) == before
+
+
+def test_a_calendar_that_is_emptied_says_so(service: Lectern) -> None:
+    assert say(service)["warnings"] == []
+    assert say(service, "2020-01-01", day(1), day(2))["warnings"] == []
+    shown = found(service.client.post(f"/calendars/{NAME}/preview", json={"days": []}))
+    said = say(service, "2020-01-01")
+    assert [one["code"] for one in shown["warnings"] + said["warnings"]] == ["emptied", "emptied"]
+    assert said["warnings"][0]["detail"].startswith("The calendar had 2 entries ahead, and has none any more")
+    assert say(service)["warnings"] == []

@@ -202,6 +202,46 @@ def test_a_byte_order_mark_is_no_part_of_it() -> None:
     assert len(found.days) == 1
 
 
+# What may not be meant
+
+
+def test_a_category_that_no_event_has_is_told_of() -> None:
+    holiday = "UID:1\nSUMMARY:x\nDTSTART;VALUE=DATE:20270204\nCATEGORIES:Holiday"
+    found = said(holiday, "UID:2\nDTSTART;VALUE=DATE:20270205\nCATEGORIES:Break,Senate", categories="Holidays,break")
+    assert [str(day.first) for day in found.days] == ["2027-02-05"]
+    (one,) = found.warnings
+    assert one.code == "unknown_category"
+    assert one.detail == "No event is in the category Holidays. In the file are: Break, Holiday, Senate."
+    assert said(holiday, categories="HOLIDAY").warnings == ()
+
+
+def test_a_file_without_events_is_told_of() -> None:
+    assert [one.code for one in said(categories="Holiday").warnings] == ["no_events"]
+
+
+# Make-up days of several dates
+
+
+def test_each_date_of_a_make_up_event_is_a_make_up_day() -> None:
+    week = "UID:1\nDTSTART;VALUE=DATE:20270216\nDTEND;VALUE=DATE:20270219\nX-LECTERN-MEETS-AS:MO"
+    closed = "UID:2\nDTSTART;VALUE=DATE:20270217"
+    found = said(week)
+    assert [(str(day.first), str(day.last), day.meets_as) for day in found.days] == [
+        (f"2027-02-{day}", f"2027-02-{day}", "MO") for day in (16, 17, 18)
+    ]
+    found = said(week, closed)
+    assert [str(day.first) for day in found.days if day.meets_as] == ["2027-02-16", "2027-02-18"]
+    assert [(str(one.first), one.reason) for one in found.ignored] == [("2027-02-17", "closed")]
+    assert [str(day.first) for day in said(f"{week}\nRRULE:FREQ=DAILY;COUNT=3").days] == [
+        f"2027-02-{day}" for day in range(16, 21)
+    ]
+
+
+def test_a_make_up_event_of_many_years_is_refused() -> None:
+    ever = file("UID:1\nDTSTART;VALUE=DATE:20270216\nDTEND;VALUE=DATE:20991231\nX-LECTERN-MEETS-AS:MO")
+    assert "1,000" in refusal(Body(ever, "text/calendar", None))["ctx"]["rule"]
+
+
 # Mean rules
 
 
