@@ -81,7 +81,7 @@ KINDS = {
     Kind.CALENDAR_BEHIND: _About(
         Severity.SOON,
         "A recording could not be changed as its calendar says, or was not reached within ten minutes; or a session "
-        "that a calendar lets come back is left out, as its room is taken.",
+        "that a calendar lets come back is left out, as its room is taken. `now` if such a session is within the hour.",
         "Mend what is in the way, then resume the recording or send the calendar once more.",
     ),
     Kind.TERM_REFUSED: _About(

@@ -2,11 +2,11 @@
 timetable was refused."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import Row, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -153,7 +153,10 @@ _BEHIND = (
     select(
         col(RecordingCalendar.recording_id),
         col(Calendar.name),
+        col(Calendar.version),
+        col(Calendar.days),
         col(Calendar.updated_at),
+        col(Recording.campus),
         col(Chain.finished_at),
         col(Chain.error),
         case((_REFUSED, True), else_=False).label("refused"),
@@ -170,25 +173,30 @@ _BEHIND = (
 
 
 def calendar_behind(view: View) -> Iterator[Finding]:
-    """Of each recording that could not be changed; of those that nobody has come to for long, one for each calendar."""
+    """Of each recording that could not be changed, and for each version; of those that nobody has come to for long, one
+    for each calendar."""
     rows = view.session.execute(_BEHIND).all()
+    urgent = _urgent(view, rows)
     whose = named(view.session, (row.recording_id for row in rows if row.refused))
-    late = defaultdict[str, list[datetime]](list)
+    late, late_and_urgent = defaultdict[str, list[datetime]](list), set[str]()
     for row in rows:
         if row.refused:
             own, why = whose.get(row.recording_id), (row.error or {}).get("detail", "")
             yield finding(
                 Kind.CALENDAR_BEHIND,
-                f"{row.recording_id}:{row.name}",
+                f"{row.recording_id}:{row.name}:{row.version}",
                 row.finished_at or row.updated_at,
                 f"{_title(own)} does not follow the calendar {row.name}{why and f': {why}'}",
                 client=own.client if own else None,
                 recording_id=row.recording_id,
                 resource=own.resource if own else None,
+                severity=Severity.NOW if (row.recording_id, row.name) in urgent else None,
                 actions=[resume(row.recording_id)],
             )
         elif row.updated_at < view.now - CALENDAR_LATE:
             late[row.name].append(row.updated_at)
+            if (row.recording_id, row.name) in urgent:
+                late_and_urgent.add(row.name)
     for name, since in late.items():
         behind = f"{count(len(since), 'recording')} that {'names' if len(since) == 1 else 'name'} it"
         yield finding(
@@ -196,7 +204,38 @@ def calendar_behind(view: View) -> Iterator[Finding]:
             name,
             since[0] + CALENDAR_LATE,
             f"The calendar {name} has not come to {behind} for ten minutes",
+            severity=Severity.NOW if name in late_and_urgent else None,
         )
+
+
+def _urgent(view: View, behind: Sequence[Row[Any]]) -> set[tuple[str, str]]:
+    """Which recordings, by their ids, have a session within the hour of whose date a calendar, by its name, says
+    something else than they follow. What somebody has decided by hand stays as it is."""
+    ids, dates = sorted({row.recording_id for row in behind}), defaultdict[str, set[date]](set)
+    soon = (
+        col(Occurrence.start) > view.now,
+        col(Occurrence.start) <= view.now + WITHIN,
+        col(Occurrence.status).in_((OccurrenceStatus.SCHEDULED, OccurrenceStatus.EXCLUDED)),
+        col(Occurrence.slot).is_not(None),
+        *(~col(by_hand) for by_hand in (Occurrence.moved, Occurrence.placed, Occurrence.restored)),
+    )
+    for first in range(0, len(ids), AT_ONCE):
+        mine = col(Occurrence.booking_id).in_(ids[first : first + AT_ONCE])
+        for of, slot in view.session.execute(
+            select(col(Occurrence.booking_id), col(Occurrence.slot)).where(mine, *soon)
+        ):
+            dates[of].add(slot)
+    return {
+        (row.recording_id, row.name)
+        for row in behind
+        for day in dates.get(row.recording_id, ())
+        if _said_of(day, row.days) != _said_of(day, [one for one in row.campus or () if one["calendar"] == row.name])
+    }
+
+
+def _said_of(day: date, days: Iterable[Mapping[str, Any]]) -> set[str | None]:
+    """Whether it is closed (None), and what weekday's sessions are held."""
+    return {one["meets_as"] for one in days if one["from"] <= day.isoformat() <= one["to"]}
 
 
 _LEFT_OUT = (

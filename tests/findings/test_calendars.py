@@ -1,14 +1,16 @@
 """Findings about calendars: who could not follow, and who was not reached."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from app.calendars.fan_out import FanOut
+from app.database.types import utc_now
 from app.findings.recordings import CALENDAR_LATE
 from tests.calendars.campus import day, held, say, section
 from tests.findings.test_recordings import mend
 from tests.findings.world import Told, kinds, later, look
+from tests.recordings.changing.test_refusals import CODE
 from tests.service import Lectern, found
 
 pytestmark = pytest.mark.both_databases
@@ -61,3 +63,34 @@ def test_a_calendar_that_reaches_nobody(service: Lectern, told: Told, monkeypatc
         ("raised", "calendar_behind"),
         ("cleared", "calendar_behind"),
     ]
+
+
+def test_what_is_within_the_hour_cannot_wait(service: Lectern, told: Told) -> None:
+    """A session of a snow day that could not be dropped; a later failure is told anew, whatever became of this one."""
+    say(service, day(5))
+    service.made(section("ROOM-1"))
+    service.fault("error", "schedule_scheduleEvent", "add", code=CODE)
+    for week, severity in ((0, "now"), (1, "soon")):
+        first = datetime.fromisoformat(f"{day(0)}T08:30:00").replace(tzinfo=UTC)
+        later(service, timedelta())
+        assert say(service, day(week), {"date": day(2, 1), "meets_as": "MO"})["failed"] == 1
+        later(service, first - utc_now())
+        (one,) = (one for one in look(service) if one["kind"] == "calendar_behind")
+        assert one["severity"] == severity
+    assert [each for each in told if each[1] == "calendar_behind"] == [
+        ("raised", "calendar_behind"),
+        ("raised", "calendar_behind"),
+        ("cleared", "calendar_behind"),
+    ]
+
+
+def test_a_taken_room_is_told_as_what_cannot_wait_within_the_hour(service: Lectern) -> None:
+    say(service, day(2))
+    service.made(section("ROOM-1"))
+    taken = section("ROOM-1", reference_id="taken", calendars=[], start=f"{day(2)}T09:00:00")
+    del taken["recurrence"]
+    service.made(taken)
+    say(service)
+    later(service, datetime.fromisoformat(f"{day(2)}T08:30:00").replace(tzinfo=UTC) - utc_now())
+    (one,) = (one for one in look(service) if one["kind"] == "calendar_behind")
+    assert one["severity"] == "now"
