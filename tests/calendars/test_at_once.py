@@ -56,6 +56,7 @@ def test_what_a_snow_day_does_not_take_away_stays(service: Lectern) -> None:
     found(service.client.patch(f"{path}/{ids[day(3)]}", json={"start": f"{day(3)}T14:00:00"}))
     found(service.client.patch(f"{path}/{ids[day(4)]}", json={"resource": {"system_name": "ROOM-2"}}))
     found(service.client.post(f"{path}/{ids[day(5)]}/restore"))
+    sees(service, day(4))
     service.fault("drop_before")
     say(service, {"name": "Closed", "from": day(2), "to": day(5)}, status=202, wait=0)
     sees(service, day(2), day(4))

@@ -22,7 +22,7 @@ def first_in_line(database: Database, resource_id: int, status: ChainStatus = Ch
         theirs.status, theirs.next_attempt_at = status, time.time() + 3600
         session.add(theirs)
         session.flush()
-        session.add(Lane(key=resource_lane(resource_id), chain_id=THEIRS, place=0))
+        session.add(Lane(key=resource_lane(resource_id), chain_id=THEIRS, place=1))
     yield
     with database.write() as session:
         session.execute(delete(Lane).where(col(Lane.chain_id) == THEIRS))
