@@ -21,8 +21,7 @@ before or says it afterwards: only another decision about that occurrence, or th
 resource takes along whatever is ahead. So each cell holds on the new resource, too, and after any number of documents:
 a date that is excluded and then is not, or that goes and comes back, finds its occurrence as it was decided. An
 occurrence that was put on a resource of its own stays on that resource, wherever the recording goes. What was left out
-because something was in its way is tried again by each document. Two things come before all of
-this:
+because something was in its way is tried again by each document. Two things come before all of this:
 
     begun                              untouched, whatever the document says
     its new time has passed already    untouched: better one recording too many than one too few
