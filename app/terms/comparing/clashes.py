@@ -12,7 +12,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from app.resources.conflicts import Timeline
-from app.terms.comparing.items import APPLIED, Item, Kind
+from app.terms.comparing.items import APPLIED, Item, Kind, Places
 from app.terms.comparing.known import ResourceKey, World
 from app.terms.meetings.sessions import Span
 
@@ -52,9 +52,9 @@ class _Rooms:
         fuller = set[ResourceKey]()
         for item in items:
             del self._active[id(item)]
-            for resource, span in item.effect.old:
+            for resource, spans in item.effect.old.items():
                 if resource is not None:
-                    self._others[resource].append(_Taken(span, item.title, None))
+                    self._others[resource] += (_Taken(span, item.title, None) for span in spans)
                     fuller.add(resource)
         return fuller
 
@@ -68,21 +68,19 @@ def settle(items: Sequence[Item], world: World, zone: ZoneInfo) -> None:
         for item, reason, because in refused:
             item.kind, item.reason, item.because = Kind.CONFLICT, reason, because
         fuller = rooms.put_back([item for item, _, _ in refused])
-        looked_at = [item for item in rooms.active() if any(resource in fuller for resource, _ in item.effect.new)]
+        looked_at = [item for item in rooms.active() if not fuller.isdisjoint(item.effect.new)]
 
 
 def _by_resource(
     items: Iterable[Item], which: Literal["new", "final"]
-) -> dict[ResourceKey, list[tuple[Item, list[Span]]]]:
+) -> dict[ResourceKey, list[tuple[Item, Sequence[Span]]]]:
     """The items that will have sessions on each resource, and those sessions."""
-    found = defaultdict[ResourceKey, list[tuple[Item, list[Span]]]](list)
+    found = defaultdict[ResourceKey, list[tuple[Item, Sequence[Span]]]](list)
     for item in items:
-        there = defaultdict[ResourceKey, list[Span]](list)
-        for resource, span in getattr(item.effect, which):
-            if resource is not None:
-                there[resource].append(span)
+        there: Places = getattr(item.effect, which)
         for resource, spans in there.items():
-            found[resource].append((item, spans))
+            if resource is not None:
+                found[resource].append((item, spans))
     return found
 
 
@@ -150,9 +148,9 @@ def _together(active: Sequence[Item]) -> Iterable[Sequence[Item]]:
         item.group, item.early, item.after = None, False, []
     leaving = defaultdict[ResourceKey | None, list[tuple[datetime, datetime, Item]]](list)
     for item in active:
-        for resource, span in item.effect.left:
-            leaving[resource].append((*span, item))
-    vacated = {resource: Timeline(spans) for resource, spans in leaving.items()}
+        for resource, spans in item.effect.left.items():
+            leaving[resource] += ((*span, item) for span in spans)
+    vacated = {resource: Timeline(there) for resource, there in leaving.items()}
     groups = _Groups()
     for item in active:
         for other in _vacating(item, vacated):
@@ -192,5 +190,6 @@ class _Groups:
 
 def _vacating(item: Item, vacated: Mapping[ResourceKey | None, Timeline[Item]]) -> Collection[Item]:
     """Who leaves a place that the item is to have, each once."""
-    new = ((vacated[resource], span) for resource, span in item.effect.new if resource in vacated)
-    return dict.fromkeys(other for there, span in new for other in there.meeting(*span) if other is not item)
+    new = ((vacated[resource], spans) for resource, spans in item.effect.new.items() if resource in vacated)
+    met = (other for there, spans in new for span in spans for other in there.meeting(*span))
+    return dict.fromkeys(other for other in met if other is not item)

@@ -8,7 +8,7 @@ kept ────┘            └─ what differs, what is new, what is gone �
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,7 +17,7 @@ from app.http.fields import broken_at, messages
 from app.recordings.models import RecordingStatus
 from app.terms.comparing.clashes import settle
 from app.terms.comparing.differing import ROOM, TIMES, adopted, difference, same_slot
-from app.terms.comparing.items import Effect, Item, Kind, Placed, by_start, changed, of_known, of_meeting
+from app.terms.comparing.items import Effect, Item, Kind, Places, changed, of_known, of_meeting, places
 from app.terms.comparing.known import Documents, Known, Own, ResourceKey, Standing, World, normal
 from app.terms.comparing.matching import match, rekeyed
 from app.terms.meetings.document import document
@@ -207,18 +207,18 @@ class Comparison:
             times.update((one.local.date(), one.span) for one in held.ahead(self.now))
         times = {slot: span for slot, span in times.items() if slot not in decided}
         own = {slot: one.own_resource for slot, one in old.items() if one.own_resource is not None}
-        new: dict[date | None, Placed] = {slot: (own.get(slot, here), span) for slot, span in times.items()}
-        there: dict[date | None, Placed] = {slot: (one.resource, one.span) for slot, one in old.items()}
+        new = {slot: (own.get(slot, here), span) for slot, span in times.items()}
+        there = {slot: (one.resource, one.span) for slot, one in old.items()}
         moved = [slot for slot in new if slot in there and new[slot] != there[slot]]
         added = [slot for slot in new if slot not in there]
         cancelled = [slot for slot in there if slot not in new]
         going = [old[slot] for slot in (*moved, *cancelled)]
         untouched = [(one.resource, one.span) for one in standing if one.scheduled and one.decided]
         return Effect(
-            new=by_start(new[slot] for slot in (*moved, *added)),
-            final=by_start((*new.values(), *untouched)),
-            old=[(one.resource, one.span) for one in standing if one.scheduled],
-            left=[(one.resource, one.span) for one in going],
+            new=places(new[slot] for slot in (*moved, *added)),
+            final=places((*new.values(), *untouched)),
+            old=places((one.resource, one.span) for one in standing if one.scheduled),
+            left=places((one.resource, one.span) for one in going),
             added=len(added),
             moved=len(moved),
             cancelled=len(cancelled),
@@ -255,9 +255,9 @@ class Comparison:
         item.sessions = found
         item.notes += found.notes
         item.document = {**item.declared, **self._reference(meeting)}
-        here = self._resource(meeting.resource)
-        ahead = by_start((here, one.span) for one in found.ahead(self.now))
-        item.effect = Effect(ahead, ahead, added=len(ahead))
+        ahead = [one.span for one in found.ahead(self.now)]
+        there: Places = {self._resource(meeting.resource): ahead}
+        item.effect = Effect(there, there, added=len(ahead))
         return item
 
     # --- what the client made itself ------------------------------------------------------------------------
@@ -357,7 +357,7 @@ class Comparison:
 
     def _cancelling(self, item: Item, known: Known) -> Item:
         going = self._ahead(known)
-        there: list[Placed] = [(one.resource, one.span) for one in going]
+        there = places((one.resource, one.span) for one in going)
         item.effect = Effect(old=there, left=there, cancelled=len(going))
         item.effect.soon = sum(one.start <= self._soon for one in going)
         return item

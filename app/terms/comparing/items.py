@@ -1,8 +1,9 @@
 """An item of a plan while it is worked out, and how it is shown."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from app.terms.comparing.known import Known, ResourceKey
@@ -29,26 +30,30 @@ SEEN = (Kind.CHANGE, Kind.UNCHANGED, Kind.HELD, Kind.CONFLICT, Kind.REJECTED, Ki
 """What is there: applying its plan stops the clock of one that was missing."""
 
 
-Placed = tuple[ResourceKey | None, Span]
-"""A session with its resource, None as long as that is not known."""
+Places = Mapping[ResourceKey | None, Sequence[Span]]
+"""Sessions by their resources, each by start; by None as long as that is not known."""
+NOWHERE: Places = MappingProxyType({})
 
 
-def by_start(sessions: Iterable[Placed]) -> list[Placed]:
-    return sorted(sessions, key=lambda one: one[1])
+def places(sessions: Iterable[tuple[ResourceKey | None, Span]]) -> Places:
+    found: dict[ResourceKey | None, list[Span]] = {}
+    for resource, span in sessions:
+        found.setdefault(resource, []).append(span)
+    return {resource: sorted(spans) for resource, spans in found.items()}
 
 
 @dataclass(slots=True)
 class Effect:
-    """What an item does to sessions that have not begun; each with its resource.
+    """What an item does to sessions that have not begun.
 
-    `new`: those that are not there now, by start; `final`: all that will be there; `old`: all that are there now;
-    `left`: those of them that will not be.
+    `new`: those that are not there now; `final`: all that will be there; `old`: all that are there now; `left`: those
+    of them that will not be.
     """
 
-    new: list[Placed] = field(default_factory=list)
-    final: list[Placed] = field(default_factory=list)
-    old: list[Placed] = field(default_factory=list)
-    left: list[Placed] = field(default_factory=list)
+    new: Places = field(default_factory=lambda: NOWHERE)
+    final: Places = field(default_factory=lambda: NOWHERE)
+    old: Places = field(default_factory=lambda: NOWHERE)
+    left: Places = field(default_factory=lambda: NOWHERE)
     added: int = 0
     moved: int = 0
     cancelled: int = 0
