@@ -15,14 +15,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import structlog
+
 from app.chains.steps import Call, Done, Outcome
-from app.kaltura.errors import Refused
+from app.kaltura.errors import Refused, Unknown
 from app.kaltura.types import CANCELLED, DELETED, Entry, Event, TimedEvent, entry_words
 from app.recordings.scheduling.context import Ctx
 from app.recordings.scheduling.outcomes import Foreign, Ignored, outcome
 from app.resources.references import recording_of
 
-LINK_TRIES = 3  # in which a series that is gone may lose its links; its occurrences are cancelled in any case
+log = structlog.get_logger(__name__)
+
+LINK_TRIES = 3  # in which Kaltura may refuse that a series which is gone loses its links; then they stay
 # What Kaltura surely keeps as it is sent: nothing that it may clean, trim, cut or store as question marks.
 _PLAIN = re.compile(r"[A-Za-z0-9](?: ?[A-Za-z0-9.,:()/-]){0,99}")
 
@@ -127,7 +131,7 @@ def cancel_left(
         if event.active and event.parent_id in series and (_bears(context, event) or _is_orphan(event, starts))
     ]
     context.seen.update(event.id for event in left)
-    if left and context.failures < LINK_TRIES:
+    if left:
         _remove_links_of_gone(context, sorted(series))
     for event in left:
         cancel_event(context, event.id)
@@ -138,7 +142,13 @@ def _remove_links_of_gone(context: Ctx, series: Sequence[int]) -> None:
     there = {event.id for event in client.list_events(series)}
     gone = [series_id for series_id in series if series_id not in there]
     for link in client.list_links(*gone) if gone else ():
-        remove_link(context, link.event_id, link.resource_id)
+        try:
+            remove_link(context, link.event_id, link.resource_id)
+        except (Refused, Unknown) as error:
+            refusal = error if isinstance(error, Refused) else error.refusal
+            if refusal is None or context.failures < LINK_TRIES:
+                raise
+            log.info("link_stays", event_id=link.event_id, code=refusal.code)
 
 
 def children(context: Ctx, series_id: int) -> list[TimedEvent]:

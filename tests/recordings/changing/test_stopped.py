@@ -123,3 +123,26 @@ def test_an_occurrence_that_is_gone_keeps_no_other_one_standing(empty: tuple[Hou
     it.settle()
     assert it.get(f"/recordings/{recording['id']}")["status"] == "cancelled"
     assert len([one for one in it.left()["events"] if one["status"] == 2]) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "stay"),
+    [({"fault": "http_500", "times": 5}, 0), ({"fault": "error", "code": "SERVICE_FORBIDDEN"}, 1)],
+    ids=["no answer", "refused"],
+)
+def test_a_series_that_is_gone_loses_its_links_unless_kaltura_refuses_that(
+    empty: tuple[House, Moment], fault: Json, stay: int
+) -> None:
+    it, beginning = empty
+    it.back_to(beginning)
+    wanted = document(random.Random(0)) | {"start": "2027-01-13T09:00:00", "recurrence": "FREQ=WEEKLY;COUNT=6"}
+    recording = found(it.schedule(wanted, prefer="respond-async"), 202)
+    it.settle()
+    found(it.client.delete(f"/recordings/{recording['id']}", headers={"Prefer": "respond-async"}), 202)
+    unlinks = {"service": "schedule_scheduleEventResource", "action": "delete", **fault}
+    it.sandbox.set_faults({"modes": {"half_delete": {"times": 1}}, "faults": [unlinks]})
+    it.settle()
+    assert it.get(f"/recordings/{recording['id']}")["status"] == "cancelled"
+    left = it.left()
+    assert [one["id"] for one in left["events"] if one["status"] == 2] == []
+    assert len(left["event_resources"]) == stay
