@@ -19,13 +19,15 @@ from sqlmodel import Session, SQLModel, col
 
 from app.calendars.telling import tell_applied
 from app.chains.models import Chain
-from app.chains.store import AT_WORK, Store
+from app.chains.store import AT_WORK, Store, latest_chains
 from app.database.background import Background
 from app.database.database import Database
 from app.database.deadlocks import again_if_crossed
 from app.http.errors import ChainRunning, NotChangeable
 from app.recordings.changing import requests
+from app.recordings.changing.occurrences.hiding import show_wanted
 from app.recordings.document.campus import look_up, note_tried
+from app.recordings.document.document import RecordingDocument
 from app.recordings.models import Calendar, Recording, RecordingCalendar, RecordingStatus
 from app.recordings.scheduling.accept import lock_and_reload
 from app.recordings.upkeep import claim
@@ -146,13 +148,24 @@ class FanOut:
             try:
                 requests.ensure_changeable(session, recording)
                 accepted = requests.catch_up(session, self._store, recording)
-            except (ChainRunning, NotChangeable):
+            except ChainRunning:
+                self._show_wanted(session, recording)
+                return None  # later
+            except NotChangeable:
                 return None  # later
             except RequestValidationError as error:  # kept by an older version, which took what this one does not
                 log.error("cannot_follow", recording_id=recording_id, errors=len(error.errors()))
                 self._give_up(session, recording)
                 return None
             return accepted.chain_id if accepted else None
+
+    def _show_wanted(self, session: Session, recording: Recording) -> None:
+        """Its chain may follow an older version, and wait for Kaltura: what that one has hidden from encoders, and is
+        to be held by now, is shown."""
+        if latest_chains(session, [recording.id])[recording.id].operation == "calendar":
+            document = RecordingDocument.model_validate(recording.document)
+            campus = look_up(session, document.calendars).within(document, recording.time_zone)
+            show_wanted(session, recording.id, campus.on(document.schedule(recording.time_zone)))
 
     def _give_up(self, session: Session, recording: Recording) -> None:
         note_tried(session, recording.id, look_up(session, recording.document.get("calendars", [])), None)

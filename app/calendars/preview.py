@@ -1,7 +1,9 @@
 """What a calendar would come to, recording by recording. Changes nothing."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -18,7 +20,7 @@ from app.recordings.models import Calendar, Recording, RecordingCalendar, Record
 from app.recordings.reading.views import RoomView
 from app.recordings.whose import discreet
 from app.recurrence.occurrences import zone
-from app.resources.conflicts import find_conflicts, in_the_way, known_bookings
+from app.resources.conflicts import first_conflicts, in_the_way, known_bookings
 from app.resources.models import Resource
 
 FOLLOWING = (RecordingStatus.SCHEDULED, RecordingStatus.STUCK, RecordingStatus.SCHEDULING)
@@ -62,7 +64,6 @@ def _touched(
     owns: Callable[[str], bool],
 ) -> TouchedView | None:
     document, told = RecordingDocument.model_validate(recording.document), owns(recording.client)
-    minds = document.on_conflict != OnConflict.ALLOW
     others = look_up(session, [other for other in document.calendars if other != name])
     campus = Campus({}, (*others.days, *days)).within(document, recording.time_zone)
     change = {"document": recording.document, "zone": recording.time_zone, "campus": campus.as_json()}
@@ -78,6 +79,8 @@ def _touched(
     ]
     if not gone and not back:
         return None
+    back.sort(key=_by_start)
+    taken = _in_their_way(session, owns, recording, back) if document.on_conflict != OnConflict.ALLOW else {}
     why = {
         slot_of(one): one.excluded_by.reason
         for one in campus.on(document.schedule(recording.time_zone)).occurrences
@@ -93,21 +96,26 @@ def _touched(
             name=resource.name if resource else None,
         ),
         dropped=[_shown(row, why.get(row.slot) if row.slot else None) for row in sorted(gone, key=_by_start)],
-        restored=[
-            _shown(row, _in_its_way(session, owns, recording, row) if minds else None)
-            for row in sorted(back, key=_by_start)
-        ],
+        restored=[_shown(row, taken.get(row.id)) for row in back],
     )
 
 
-def _in_its_way(session: Session, owns: Callable[[str], bool], recording: Recording, row: Row) -> str | None:
-    """What is in the way of a session that would come back, as far as SQL knows: it stays out, whatever is said."""
-    resource_id = row.own_resource or recording.resource_id
-    if resource_id is None:
-        return None
-    known = known_bookings(session, resource_id, row.start, row.end, but=[recording.id])
-    told = discreet(session, owns, find_conflicts([(row.start, row.end)], known))
-    return in_the_way(told[0], zone(recording.time_zone)) if told else None
+def _in_their_way(
+    session: Session, owns: Callable[[str], bool], recording: Recording, back: Sequence[Row]
+) -> dict[str, str]:
+    """What is in the way of sessions that would come back, by start, as far as SQL knows: they stay out, whatever is
+    said. By their ids."""
+    places, found = defaultdict[int, list[Row]](list), dict[str, dict[str, Any]]()
+    for row in back:
+        if (resource_id := row.own_resource or recording.resource_id) is not None:
+            places[resource_id].append(row)
+    for resource_id, here in places.items():
+        during = here[0].start, max(row.end for row in here)
+        known = known_bookings(session, resource_id, *during, but=[recording.id])
+        met = first_conflicts([(row.start, row.end) for row in here], known)
+        found |= {here[place].id: pair for place, pair in met.items()}
+    told = discreet(session, owns, list(found.values()))
+    return {one: in_the_way(pair, zone(recording.time_zone)) for one, pair in zip(found, told, strict=True)}
 
 
 def _is_held(row: Row) -> bool:

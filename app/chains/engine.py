@@ -389,8 +389,8 @@ class Engine(Generic[T]):
     def _end(self, session: Session, run: Run[T], status: ChainStatus, error: Mapping[str, Json] | None) -> None:
         run.chain.status = status
         self.store.end(session, run.claim, status, error)
+        run.hold_subject(session)  # also of its sweep: two that end at once count no number twice
         plan_sweep(self.store, session, self.definitions, run, self.pauses.sweep)
-        run.hold_subject(session)
         run.definition.ended(session, run.chain.subject, status, error)  # tells of it, which comes last
         self.watch.chain(run.chain.operation, str(status), seconds_between(run.chain.created_at, utc_now()))
         log.info("chain_ended", chain_id=run.chain.id, operation=run.chain.operation, status=str(status))

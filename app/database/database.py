@@ -41,7 +41,7 @@ class Database:
         self.engine = _engine(url)
         # SQLite's readers see one state as they are, PostgreSQL's have to ask for it.
         view = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        self._reader = self.engine.execution_options(**{} if self.is_sqlite else view)
+        self._reader = self.engine if self.is_sqlite else self.engine.execution_options(**view)
         self._line = Line()
         self._sqlite_writes = Writes(self.engine, self._line)
 

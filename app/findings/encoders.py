@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import and_, select
 from sqlmodel import col
 
-from app.findings.finding import Finding, View, at, finding
+from app.findings.finding import NEAR, Finding, View, at, finding
 from app.findings.recordings import name_of, named, rooms_of
 from app.findings.schemas import Kind
 from app.resources.conflicts import LONGEST
@@ -15,7 +15,6 @@ from app.resources.mirror import uploads
 from app.resources.models import Booking, Encoder, EncoderState, Occurrence, OccurrenceStatus, Resource
 
 SILENT = timedelta(minutes=5)
-AHEAD = timedelta(hours=1)  # a session that begins within it is near enough to look at once
 
 
 def encoder_silent(view: View) -> Iterator[Finding]:
@@ -35,7 +34,7 @@ def encoder_silent(view: View) -> Iterator[Finding]:
             ~col(Occurrence.withdrawn),
             col(Booking.kind) != "other",
             col(Occurrence.start) > now - LONGEST,
-            col(Occurrence.start) <= now + AHEAD,
+            col(Occurrence.start) <= now + NEAR,
             col(Occurrence.end) > now,
         )
         .order_by(col(Resource.id), col(Occurrence.start), col(Occurrence.id))

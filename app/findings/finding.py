@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
@@ -14,6 +14,8 @@ from app.findings.schemas import Action, FindingView, Kind, Severity, Subject
 from app.resources.schemas import ResourceName
 
 NOBODY = ""  # no client is called so: for an `admin`, and for whoever asks an open service
+
+NEAR = timedelta(hours=1)  # a session that begins within it is near enough to look at once
 
 RANK = {severity: rank for rank, severity in enumerate(Severity)}
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, case, func, or_, select
+from sqlalchemy import Row, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.chains.models import Chain, ChainStatus
 from app.database.types import database_now
-from app.findings.finding import NOBODY, Finding, View, at, count, finding, resume
+from app.findings.finding import NEAR, NOBODY, Finding, View, at, count, finding, resume
 from app.findings.schemas import Action, Kind, Severity
 from app.recordings.models import Calendar, Recording, RecordingCalendar, RecordingStatus
 from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
@@ -142,7 +142,6 @@ def recording_failed(view: View) -> Iterator[Finding]:
         )
 
 
-WITHIN = timedelta(hours=1)  # what can't wait
 CALENDAR_LATE = timedelta(minutes=10)  # that a calendar may take to come to everybody
 
 _REFUSED = and_(
@@ -154,9 +153,7 @@ _BEHIND = (
         col(RecordingCalendar.recording_id),
         col(Calendar.name),
         col(Calendar.version),
-        col(Calendar.days),
         col(Calendar.updated_at),
-        col(Recording.campus),
         col(Chain.finished_at),
         col(Chain.error),
         case((_REFUSED, True), else_=False).label("refused"),
@@ -167,6 +164,7 @@ _BEHIND = (
     .where(
         col(RecordingCalendar.version) < col(Calendar.version),
         col(Recording.status).in_((RecordingStatus.SCHEDULED, RecordingStatus.STUCK)),
+        or_(_REFUSED, col(Calendar.updated_at) < bindparam("late")),
     )
     .order_by(col(Calendar.name), col(RecordingCalendar.recording_id))
 )
@@ -175,7 +173,7 @@ _BEHIND = (
 def calendar_behind(view: View) -> Iterator[Finding]:
     """Of each recording that could not be changed, and for each version; of those that nobody has come to for long, one
     for each calendar."""
-    rows = view.session.execute(_BEHIND).all()
+    rows = view.session.execute(_BEHIND, {"late": view.now - CALENDAR_LATE}).all()
     urgent = _urgent(view, rows)
     whose = named(view.session, (row.recording_id for row in rows if row.refused))
     late, late_and_urgent = defaultdict[str, list[datetime]](list), set[str]()
@@ -193,7 +191,7 @@ def calendar_behind(view: View) -> Iterator[Finding]:
                 severity=Severity.NOW if (row.recording_id, row.name) in urgent else None,
                 actions=[resume(row.recording_id)],
             )
-        elif row.updated_at < view.now - CALENDAR_LATE:
+        else:
             late[row.name].append(row.updated_at)
             if (row.recording_id, row.name) in urgent:
                 late_and_urgent.add(row.name)
@@ -211,26 +209,32 @@ def calendar_behind(view: View) -> Iterator[Finding]:
 def _urgent(view: View, behind: Sequence[Row[Any]]) -> set[tuple[str, str]]:
     """Which recordings, by their ids, have a session within the hour of whose date a calendar, by its name, says
     something else than they follow. What somebody has decided by hand stays as it is."""
-    ids, dates = sorted({row.recording_id for row in behind}), defaultdict[str, set[date]](set)
+    named_by = defaultdict[str, set[str]](set)
+    for row in behind:
+        named_by[row.recording_id].add(row.name)
     soon = (
         col(Occurrence.start) > view.now,
-        col(Occurrence.start) <= view.now + WITHIN,
+        col(Occurrence.start) <= view.now + NEAR,
         col(Occurrence.status).in_((OccurrenceStatus.SCHEDULED, OccurrenceStatus.EXCLUDED)),
         col(Occurrence.slot).is_not(None),
         *(~col(by_hand) for by_hand in (Occurrence.moved, Occurrence.placed, Occurrence.restored)),
     )
+    sessions = select(col(Recording.id), col(Recording.campus), col(Occurrence.slot)).join(
+        Occurrence, col(Occurrence.booking_id) == col(Recording.id)
+    )
+    ids, near = sorted(named_by), list[Row[Any]]()
     for first in range(0, len(ids), AT_ONCE):
-        mine = col(Occurrence.booking_id).in_(ids[first : first + AT_ONCE])
-        for of, slot in view.session.execute(
-            select(col(Occurrence.booking_id), col(Occurrence.slot)).where(mine, *soon)
-        ):
-            dates[of].add(slot)
-    return {
-        (row.recording_id, row.name)
-        for row in behind
-        for day in dates.get(row.recording_id, ())
-        if _said_of(day, row.days) != _said_of(day, [one for one in row.campus or () if one["calendar"] == row.name])
-    }
+        mine = col(Recording.id).in_(ids[first : first + AT_ONCE])
+        near += view.session.execute(sessions.where(mine, *soon))
+    said = {name for one in near for name in named_by[one.id]}
+    calendars = select(col(Calendar.name), col(Calendar.days)).where(col(Calendar.name).in_(said))
+    days = {row.name: row.days for row in view.session.execute(calendars)} if said else {}
+
+    def differs(one: Row[Any], name: str) -> bool:
+        followed = [day for day in one.campus or () if day["calendar"] == name]
+        return _said_of(one.slot, days[name]) != _said_of(one.slot, followed)
+
+    return {(one.id, name) for one in near for name in named_by[one.id] if differs(one, name)}
 
 
 def _said_of(day: date, days: Iterable[Mapping[str, Any]]) -> set[str | None]:
@@ -273,7 +277,7 @@ def left_out(view: View) -> Iterator[Finding]:
             recording_id=row.booking_id,
             occurrence_id=row.id,
             resource=own.resource,
-            severity=Severity.NOW if row.start <= view.now + WITHIN else None,
+            severity=Severity.NOW if row.start <= view.now + NEAR else None,
             actions=[resume(row.booking_id)],
         )
 

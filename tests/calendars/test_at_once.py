@@ -47,6 +47,20 @@ def test_a_snow_day_while_kaltura_is_away(service: Lectern) -> None:
     sees(service)
 
 
+def test_a_snow_day_that_is_taken_back_while_kaltura_is_away_is_shown_again(service: Lectern) -> None:
+    """Its chain waits for Kaltura, and would keep the session from encoders for as long."""
+    recording, path = made(service)
+    service.fault("drop_before")
+    say(service, day(2), status=202, wait=0)
+    sees(service, day(2))
+    say(service, day(5), status=202, wait=0)
+    sees(service)
+    service.heal()
+    found(service.client.post(f"{path}/resume"))
+    eventually(lambda: held(service, recording) == [one for one in ALL if one != day(5)], 20.0)
+    sees(service, day(5))
+
+
 def test_what_a_snow_day_does_not_take_away_stays(service: Lectern) -> None:
     """By hand: one was moved, one put in another room, one restored."""
     say(service, day(5))

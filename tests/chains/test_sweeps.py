@@ -31,11 +31,11 @@ DEFINITIONS = {
 UNSURE = [{"key": "thing", "request": {"of": "one"}}]
 
 
-def run_to_the_end(house: House) -> None:
+def run_to_the_end(house: House, definitions: Mapping[str, Definition[World]] = DEFINITIONS) -> None:
     """The only chain, in which the outcome of making `thing` is unknown for a while."""
     house.world.script["make", "thing"] = [LOST]
     house.create()
-    engine = Engine(house.store(), DEFINITIONS, Pauses(sweep=180.0))
+    engine = Engine(house.store(), definitions, Pauses(sweep=180.0))
     while not engine.run(house.claim(), house.world):
         house.let_time_pass()
 
@@ -95,3 +95,21 @@ def test_a_chain_that_is_stuck_is_swept_after_when_it_has_ended(house: House) ->
     assert engine.run(house.claim(), house.world)
     (sweep,) = sweeps(house)
     assert sweep.input["unsure"]["thing"] == UNSURE
+
+
+def test_a_sweep_is_counted_under_the_subject_s_lock_and_there_before_the_end_is_told(house: House) -> None:
+    """Two chains of one subject that end at once would count the same number; who tells holds everybody up."""
+    seen = list[tuple[str, int]]()
+
+    def note(what: str, session: Session) -> None:
+        seen.append((what, len(session.exec(select(Chain).where(Chain.operation == "sweep")).all())))
+
+    build = Definition(
+        "build",
+        STEPS,
+        lambda session, *_: note("told", session),
+        sweep="sweep",
+        lock_subject=lambda session, _subject: note("locked", session),
+    )
+    run_to_the_end(house, {**DEFINITIONS, "build": build})
+    assert seen[-2:] == [("locked", 0), ("told", 1)]

@@ -32,6 +32,14 @@ def hide_unwanted(session: Session, recording_id: str, schedule: Schedule) -> No
     )
 
 
+def show_wanted(session: Session, recording_id: str, schedule: Schedule) -> None:
+    """Shows again what was hidden by `hide_unwanted`, and is wanted by this schedule."""
+    dates = [slot_of(one) for one in schedule.wanted]
+    hidden = (col(Occurrence.booking_id) == recording_id, col(Occurrence.withdrawn))
+    still = (*hidden, col(Occurrence.status) == OccurrenceStatus.SCHEDULED, col(Occurrence.slot).in_(dates))
+    session.execute(update(Occurrence).where(*still).values(withdrawn=False))
+
+
 def takes_only_away(before: Schedule, after: Schedule) -> bool:
     """Whether a change of schedule brings nothing that something could be in the way of.
 
