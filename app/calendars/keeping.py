@@ -73,7 +73,8 @@ def with_emptied(before: Calendar | None, said: Said) -> Said:
     ahead = [day for day in (before.days if before else ()) if date.fromisoformat(day["to"]) >= today]
     if not ahead or any(day.last >= today for day in said.days):
         return said
-    told = f"The calendar had {len(ahead)} entries ahead, and has none any more: its sessions are held again."
+    had = f"{len(ahead)} entries" if len(ahead) > 1 else "one entry"
+    told = f"The calendar had {had} ahead, and has none any more: what that excluded is recorded again."
     return replace(said, warnings=(*said.warnings, Warned("emptied", told)))
 
 

@@ -86,7 +86,7 @@ STATES: Mapping[str, State] = {
     # of encoders
     "in_touch": State("good", "✓", "in touch"),
     "silent": State("bad", "▲", "silent"),
-    "said": State("off", "·", "last report"),
+    "said": State("off", "·", "heard"),
     "never": State("off", "·", "never polled"),
     "idle": State("good", "○", "idle"),
     "uploading": State("going", "↑", "uploading"),

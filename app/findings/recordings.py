@@ -272,7 +272,7 @@ def left_out(view: View) -> Iterator[Finding]:
             Kind.CALENDAR_BEHIND,
             row.id,
             row.changed_at,
-            f"{_title(own)} is not held on {when}, though its calendar lets it: {row.in_the_way}",
+            f"{_title(own)} is not recorded on {when}, though its calendar allows it; {row.in_the_way}",
             client=own.client,
             recording_id=row.booking_id,
             occurrence_id=row.id,

@@ -76,7 +76,7 @@ def test_the_day_shows_rooms_sessions_and_what_has_to_be_seen_to(
     assert "all is well" in registrar.get("/console").text
 
 
-@pytest.mark.parametrize(("ago", "word"), [(0, "in touch"), (14, "in touch"), (60 * 24 * 400, "last report")])
+@pytest.mark.parametrize(("ago", "word"), [(0, "in touch"), (14, "in touch"), (60 * 24 * 400, "heard")])
 def test_an_encoder_that_says_how_it_is_with_a_key_for_all_rooms(
     service: Lectern, registrar: Person, ago: int, word: str
 ) -> None:
