@@ -29,8 +29,8 @@ def test_a_session_whose_room_is_taken_until_it_is_resumed(service: Lectern, tol
     assert one["subject"]["recording_id"] == recording["id"]
     assert one["subject"]["occurrence_id"] is not None
     assert one["detail"] == (
-        f"“Section in ROOM-1” is not recorded on {day(2)} 09:00 (UTC), though its calendar allows it; in the way: 'Exam', "
-        f"{day(2)} 09:00 to 09:50."
+        f"“Section in ROOM-1” is not recorded on {day(2)} 09:00 (UTC), though its calendar allows it; "
+        f"in the way: 'Exam', {day(2)} 09:00 to 09:50."
     )
     found(service.client.delete(f"/recordings/{other['id']}"))
     mend(service, told, one)
