@@ -98,6 +98,14 @@ def test_a_day_that_is_taken_out_brings_its_sessions_back(campus: Lectern, regis
     assert registrar.get(f"{ADDRESS}/days/7/remove").status_code == 404
 
 
+def test_what_a_day_that_is_taken_out_cannot_bring_back_is_said(campus: Lectern, registrar: Person) -> None:
+    say(campus, {"name": "Snow day", "date": day(2)})
+    exam = {"title": "Exam", "resource": "R1", "start": f"{day(2)}T09:00:00", "time_zone": "UTC"}
+    campus.made(exam | {"duration_minutes": 50})
+    asked = registrar.get(f"{ADDRESS}/days/0/remove").text
+    assert asked.count("not held: in the way: &#39;Exam&#39;") == 1
+
+
 def test_a_make_up_day_says_what_is_held_instead(campus: Lectern, registrar: Person) -> None:
     tuesday = day(2, 1)
     asked = registrar.get(f"{ADDRESS}/add?first={tuesday}&name=Monday+schedule&meets_as=MO").text
