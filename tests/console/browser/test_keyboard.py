@@ -107,7 +107,8 @@ def press(page: Page, *, name: str, then: str) -> None:
 def test_a_day_s_work_is_done_without_a_mouse(browser: Browser, service: Program, made: Json) -> None:
     with opened(browser) as page:
         page.goto(service.url)
-        page.keyboard.type(KEY)  # the field has the focus
+        expect(page.get_by_label("API key")).to_be_focused()
+        page.keyboard.type(KEY)
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_contain_text("Today")
 

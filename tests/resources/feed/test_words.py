@@ -7,6 +7,7 @@ from typing import Any
 import icalendar
 import pytest
 
+from app.database.database import Database
 from app.resources.feed.page import Window, page
 from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 from tests.recordings.documents import SINGLE, example
@@ -96,8 +97,8 @@ def test_pages_of_a_tag_go_on_with_it(tagged: Lectern) -> None:
     assert "next" not in rest.links
 
 
-def test_what_has_another_tag_fills_no_page(service: Lectern) -> None:
-    with service.app.state.database.write() as session:
+def test_what_has_another_tag_fills_no_page(database: Database) -> None:
+    with database.write() as session:
         session.add(Resource(id=7, name="r", kind="camera"))
         for number in range(5):
             session.add(Booking(id=f"b{number}", source="kaltura", title="t", time_zone="UTC", tags=[f"t{number}"]))
@@ -107,7 +108,7 @@ def test_what_has_another_tag_fills_no_page(service: Lectern) -> None:
             start, end = (datetime(2027, 1, 1 + number, hour, tzinfo=UTC) for hour in (9, 10))
             session.add(Occurrence(**about, start=start, end=end, status=OccurrenceStatus.SCHEDULED))
     now = datetime(2027, 1, 1, tzinfo=UTC)
-    with service.app.state.database.read() as session:
+    with database.read() as session:
         seen = page(session, 7, Window(limit=1, tags=("t3",)), now)
         assert ([row.id for row, _ in seen.rows], seen.more) == (["o3"], None)
 
