@@ -50,24 +50,24 @@ def book(service: Lectern, start: datetime, minutes: int = 60, **values: Any) ->
     return made
 
 
-def refresh(service: Lectern) -> None:
-    """One refresh, by the service's own threads, and everything that was remembered before is old.
+def refresh(service: Lectern, resource_id: int = RESOURCE_ID) -> None:
+    """One refresh of it, by the service's own threads, and everything that was remembered before is old.
 
     One that is under way already loses its claim, or its end would put off the one that is asked for here.
     """
-    service.client.get(PATH)  # it is known from then on
+    service.client.get(f"/resources/{resource_id}/upcoming")  # it is known from then on
     database = service.app.state.database
     before = service.app.state.mirror.clock()
 
     def refreshed() -> bool:
         with database.read() as session:
-            row = session.get_one(Mirror, RESOURCE_ID)
+            row = session.get_one(Mirror, resource_id)
         return row.lease_until == 0.0 and (row.failure is not None or (row.as_of or before) > before)
 
     with database.write() as session:
         session.execute(
             update(Mirror)
-            .where(col(Mirror.resource_id) == RESOURCE_ID)
+            .where(col(Mirror.resource_id) == resource_id)
             .values(due_at=0.0, claimed_at=0.0, lease_until=0.0, fence=Mirror.fence + 1, failure=None)
         )
     assert eventually(refreshed)

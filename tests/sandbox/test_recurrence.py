@@ -127,6 +127,6 @@ def test_a_list_of_month_days_is_fatal() -> None:
 )
 @pytest.mark.parametrize("start", [-1, 0, 1796112000, 253_000_000_000, 10**18])
 def test_no_rule_is_too_mean(rule: dict[str, object], start: int) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(generate(start, 60, rule)) <= 1000
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
