@@ -7,9 +7,8 @@ class CannotReadError(Exception):
     """Nothing of the declaration can be read, so there is no plan.
 
     `code` is one stable word, `detail` says what is wrong and how to mend it. `errors` points into the declaration,
-    as `[{"pointer", "detail"}]`. The codes: `too_large`, `too_many_meetings`, `truncated` (the body ends in the
-    middle), `encoding`, `not_json`, `no_declaration`, `declaration`, `no_header`, `columns`, `unknown_profile`,
-    `complete_needs_keys`.
+    as `[{"pointer", "detail"}]`. The codes: `too_many_meetings`, `truncated` (the body ends in the middle), `encoding`,
+    `not_json`, `no_declaration`, `declaration`, `no_header`, `columns`, `unknown_profile`, `complete_needs_keys`.
     """
 
     def __init__(self, code: str, detail: str, errors: Sequence[dict[str, str]] = ()) -> None:

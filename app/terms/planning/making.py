@@ -87,7 +87,7 @@ class Planner:
             self._make(plan_id, body, asked, now or utc_now())
         except CannotReadError as error:
             problem: Problem = InvalidDocument(error.detail, errors=error.errors, reason=error.code)
-            if error.code in ("too_large", "too_many_meetings"):
+            if error.code == "too_many_meetings":
                 problem = PayloadTooLarge(error.detail)
             self._fail(plan_id, problem)
             return problem

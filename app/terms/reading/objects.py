@@ -24,12 +24,10 @@ from app.terms.reading.declaration import (
 from app.terms.reading.gathering import Gathering
 from app.terms.reading.making import Said, made, not_recorded
 
-MAX_BYTES = 16 * 1024 * 1024
-
 
 def read_json(chunks: Iterable[bytes], within: Frame) -> Reading:
     """One object with `sections`. Raises CannotReadError."""
-    said = _parsed(b"".join(limited(chunks)))
+    said = _parsed(b"".join(chunks))
     if not isinstance(said, dict):
         raise CannotReadError("declaration", "A declaration is an object with sections.")
     sections = said.pop("sections", None)
@@ -48,7 +46,7 @@ def read_ndjson(chunks: Iterable[bytes], within: Frame) -> Reading:
     """A head and sections, a line each. A line that is no JSON is rejected, unless it is the first or cut off."""
     gathering = Gathering(within)
     head: Head | None = None
-    for number, (line, is_whole) in enumerate(_lines(limited(chunks)), 1):
+    for number, (line, is_whole) in enumerate(_lines(chunks), 1):
         if not line.strip():
             gathering.ignore(number, "blank")
         elif head is None:
@@ -73,16 +71,6 @@ def read_ndjson(chunks: Iterable[bytes], within: Frame) -> Reading:
     if head is None:
         raise CannotReadError("no_declaration", 'Nothing was sent. The first line is like {"complete": true}.')
     return gathering.finish(head)
-
-
-def limited(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same, until it is too much."""
-    size = 0
-    for chunk in chunks:
-        size += len(chunk)
-        if size > MAX_BYTES:
-            raise CannotReadError("too_large", "A declaration has at most 16 MiB. Send the term in several parts.")
-        yield chunk
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:

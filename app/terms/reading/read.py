@@ -16,7 +16,7 @@ from app.terms.meetings.profiles import BUILT_IN, KALTURA, OWN
 from app.terms.meetings.rows import Reading, Rejected
 from app.terms.reading.cells import read_csv
 from app.terms.reading.kaltura import read_kaltura
-from app.terms.reading.objects import limited, read_json, read_ndjson
+from app.terms.reading.objects import read_json, read_ndjson
 
 Form = Literal["json", "ndjson", "csv"]
 
@@ -39,7 +39,7 @@ def read(
     if profile is not None and profile not in own and profile not in BUILT_IN:
         there = ", ".join([*BUILT_IN, *own])
         raise CannotReadError("unknown_profile", f"There is no such profile. There are {there}.")
-    body = b"".join(limited(chunks))
+    body = b"".join(chunks)
     if profile == KALTURA:
         return read_kaltura(body, charset, within, complete=complete)
     chosen = OWN if profile is None else own.get(profile) or BUILT_IN[profile] or OWN

@@ -111,7 +111,6 @@ def test_a_line_in_another_encoding_is_rejected_and_its_section_counts_as_presen
         (b"section,title,days\n", "csv", "columns"),
         (b"section,title,start,start\n", "csv", "columns"),
         (b"section,title,start\n\x81\n", "csv", "encoding"),
-        (b" " * (16 * 1024 * 1024 + 1), "csv", "too_large"),
     ],
 )
 def test_what_cannot_be_read_at_all_says_why(body: bytes, form: Form, expected: str) -> None:
