@@ -79,7 +79,7 @@ def about_plan(plan: Json, skipped: Mapping[str, int]) -> Iterator[str]:
 def next_step(plan: Json) -> str:
     command = f"lectern term apply {plan['term']} {plan['id']} --wait"
     if plan["status"] == "blocked":
-        allow = "".join(f" --allow {guard['guard']}" for guard in plan["guards"] if guard["tripped"])
+        allow = "".join(f" --allow {guard['guard']}" for guard in plan["guards"])
         return f"Nothing was changed. If all of it is right:\n  {command}{allow}"
     if not is_to_apply(plan):
         return "There is nothing to apply."

@@ -64,7 +64,7 @@ def _ensure_applicable(session: Session, term: Term, plan: Plan, allow: Collecti
     if plan.expires_at <= now:
         raise PlanExpired
     ensure_latest(term, plan)
-    guards = [one for one in plan.shown["guards"] if one["tripped"] and one["guard"] not in allow]
+    guards = [one for one in plan.shown["guards"] if one["guard"] not in allow]
     if guards:
         names = ", ".join(one["guard"] for one in guards)
         raise PlanBlocked(f"Blocked by {names}. Nothing was changed. {guards[0]['what_to_do']}", guards=guards)
