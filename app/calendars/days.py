@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, Literal
 
 Reason = Literal["cancelled", "not_a_whole_day", "category", "closed", "unreadable"]
-Code = Literal["partial_day", "unreadable", "closed", "unknown_category", "no_events", "emptied"]
+Code = Literal["partial_day", "unreadable", "closed", "several_weekdays", "unknown_category", "no_events", "emptied"]
 
 
 @dataclass(frozen=True, slots=True)

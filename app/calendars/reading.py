@@ -1,9 +1,11 @@
 """What a body says, as JSON or as text/calendar: the days of a calendar, and what is left out of it.
 
 bytes ── by their media type ──▶ Said ── a make-up day on which nothing is recorded is left out ──▶ Said
+                                        what meets as several weekdays is warned of
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -37,7 +39,7 @@ def read(body: Body, today: date) -> Said:
         said = _from_json(body.content)
     else:
         raise UnsupportedMediaType("Send JSON as application/json, or an iCalendar file as text/calendar.")
-    return _bounded(_without_closed(said))
+    return _bounded(_told_of_several(_without_closed(said)))
 
 
 def _from_json(content: bytes) -> Said:
@@ -68,6 +70,20 @@ def _without_closed(said: Said) -> Said:
             days.add(day)
     ordered = sorted(days, key=lambda day: (day.first, day.last, day.name or "", day.meets_as or ""))
     return replace(said, days=tuple(ordered), ignored=(*said.ignored, *ignored), warnings=(*said.warnings, *warnings))
+
+
+def _told_of_several(said: Said) -> Said:
+    """With a warning of each date that meets as several weekdays (app/recurrence/make_up.py)."""
+    weekdays = defaultdict[date, dict[str, None]](dict)
+    for day in said.days:
+        if day.meets_as is not None:
+            weekdays[day.first][day.meets_as] = None
+    several = (
+        Warned("several_weekdays", f"{day} meets as {' and as '.join(found)}: the sessions of each are held then.")
+        for day, found in weekdays.items()
+        if len(found) > 1
+    )
+    return replace(said, warnings=(*said.warnings, *several))
 
 
 def _holds(closed: Sequence[Named], day: date) -> bool:

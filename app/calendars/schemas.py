@@ -32,7 +32,7 @@ class NamedDays(In):
     meets_as: Weekday | None = Field(
         None,
         description="A make-up day: sessions of weekly rules that fall on this weekday are held on `date`, those of "
-        "its own weekday are not.",
+        "its own weekday are not. A date may meet as several weekdays, in one calendar or in several.",
         examples=["MO"],
     )
 
@@ -112,10 +112,13 @@ class IgnoredView(Out):
 
 
 class CalendarWarning(Out):
-    """What is left out, and may not be meant to be."""
+    """What may not be meant."""
 
-    code: Literal["partial_day", "unreadable", "closed", "unknown_category", "no_events", "emptied"] = Field(
+    code: Literal[
+        "partial_day", "unreadable", "closed", "several_weekdays", "unknown_category", "no_events", "emptied"
+    ] = Field(
         description="Stable, for programs. `partial_day`, `unreadable`, `closed`: left out for that. "
+        "`several_weekdays`: a date that meets as several weekdays; the sessions of each are held. "
         "`unknown_category`: a category that you named, and no event has. `no_events`: the file has none. `emptied`: "
         "the calendar had days ahead, and has none any more.",
         examples=["partial_day"],

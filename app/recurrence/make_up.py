@@ -7,10 +7,13 @@
     it does not                     the rule names it    excluded
     it does not                     it does not          nothing, as ever
 
-That goes for weekly rules, from their start to their end, in weeks that the rule does not skip; other sessions are on
-the dates that somebody gave them.
+If several make-up days are on one date, it meets as each of their weekdays: the rule names it if it names one of them.
+
+All that goes for weekly rules, from their start to their end, in weeks that the rule does not skip; other sessions are
+on the dates that somebody gave them.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -48,16 +51,19 @@ def made_up(
     last = rule.until or max(usual_days(start, rule))
     rule = with_defaults(rule, start.date())
     named = {day.weekday for day in rule.days}
+    said = defaultdict[date, list[MakeUp]](list)
     for make_up in days:
-        day, there = make_up.day, by_date.get(make_up.day)
-        if day in but or not start.date() <= day <= last or WEEKDAYS[day.weekday()] == make_up.weekday:
+        said[make_up.day].append(make_up)
+    for day, make_ups in said.items():
+        if day in but or not start.date() <= day <= last:
             continue
-        held = make_up.weekday in named and _is_in_a_week_of(rule, start.date(), day)
-        if held and there is None:
+        there = by_date.get(day)
+        held = next((one for one in make_ups if one.weekday in named), None)
+        if held and there is None and _is_in_a_week_of(rule, start.date(), day):
             (one,) = occurrences(datetime.combine(day, start.time()), tz, duration, None)
-            by_date[day] = replace(one, added=True, reason=make_up.reason)
+            by_date[day] = replace(one, added=True, reason=held.reason)
         elif not held and there is not None and not there.excluded_by:
-            by_date[day] = replace(there, excluded_by=Exclusion(day, day, make_up.reason))
+            by_date[day] = replace(there, excluded_by=Exclusion(day, day, make_ups[0].reason))
     return tuple(sorted(by_date.values(), key=lambda one: one.start))
 
 

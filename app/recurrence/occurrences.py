@@ -180,9 +180,10 @@ def also_excluded(
     """The same sessions; those that nothing excludes yet are excluded by these, except on the dates of `but`."""
     excluded = excluding(exclude)
     return tuple(
-        one if one.excluded_by or day in but else replace(one, excluded_by=excluded(day))
+        replace(one, excluded_by=by) if by and not one.excluded_by and day not in but else one
         for one in found
         for day in [(one.wanted or one.local).date()]
+        for by in [excluded(day)]
     )
 
 

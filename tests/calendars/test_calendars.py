@@ -196,6 +196,32 @@ def test_what_a_document_says_of_a_make_up_day(service: Lectern, more: Json, hel
     assert held(service, recording) == before
 
 
+def test_a_date_that_meets_as_two_weekdays_is_warned_of_and_holds_both(service: Lectern) -> None:
+    """In one calendar or in two, whatever their order: a class of one of them is held, the date's own is not."""
+    monday = {"date": day(2, 1), "meets_as": "MO"}
+    wednesday = {"date": day(2, 1), "meets_as": "WE"}
+    say(service)
+    say(service, name="faculty")
+    both = [NAME, "faculty"]
+    found_on = {
+        weekday: service.made(section(f"ROOM-{weekday}", weekday, start=f"{day(0, number)}T09:00:00", calendars=both))
+        for number, weekday in enumerate(("MO", "TU", "WE"))
+    }
+
+    def held_then() -> set[str]:
+        return {weekday for weekday, recording in found_on.items() if day(2, 1) in held(service, recording)}
+
+    assert held_then() == {"TU"}
+    (warning,) = say(service, monday, wednesday)["warnings"]
+    assert warning["code"] == "several_weekdays"
+    assert warning["detail"] == f"{day(2, 1)} meets as MO and as WE: the sessions of each are held then."
+    assert held_then() == {"MO", "WE"}
+    for mine, others in ((monday, wednesday), (wednesday, monday)):
+        assert say(service, mine)["warnings"] == []
+        say(service, others, name="faculty")
+        assert held_then() == {"MO", "WE"}
+
+
 def test_a_calendar_that_is_emptied_says_so(service: Lectern) -> None:
     assert say(service)["warnings"] == []
     assert say(service, "2020-01-01", day(1), day(2))["warnings"] == []

@@ -117,6 +117,15 @@ def test_a_make_up_day_says_what_is_held_instead(campus: Lectern, registrar: Per
     assert "Monday’s sessions are held" in registrar.get(f"{ADDRESS}?year={tuesday[:4]}").text
 
 
+def test_a_date_that_meets_as_two_weekdays_says_both(campus: Lectern, registrar: Person) -> None:
+    tuesday = day(2, 1)
+    registrar.do(f"{ADDRESS}/add?first={tuesday}&meets_as=MO")
+    assert "meets as MO and as WE" in registrar.get(f"{ADDRESS}/add?first={tuesday}&meets_as=WE").text
+    registrar.do(f"{ADDRESS}/add?first={tuesday}&meets_as=WE")
+    year = registrar.get(f"{ADDRESS}?year={tuesday[:4]}").text
+    assert "Monday’s sessions are held; Wednesday’s sessions are held" in year
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -45,6 +45,26 @@ def test_a_tuesday_that_meets_as_a_monday(days: str, on_the_tuesday: str) -> Non
     assert list(found) == sorted(found)
 
 
+@pytest.mark.parametrize("weekdays", [("MO", "WE"), ("WE", "MO")])
+@pytest.mark.parametrize(
+    ("days", "on_the_tuesday"), [("MO", "added"), ("WE", "added"), ("MO,TU", "held"), ("TU", "excluded")]
+)
+def test_a_date_that_meets_as_two_weekdays_holds_both(
+    weekdays: tuple[str, str], days: str, on_the_tuesday: str
+) -> None:
+    make_ups = [MakeUp(TUESDAY, weekday, f"meets as {weekday}") for weekday in weekdays]
+    one = sessions(f"FREQ=WEEKLY;BYDAY={days};UNTIL=20270323", "2027-02-08", *make_ups)[str(TUESDAY)]
+    assert ("excluded" if one.excluded_by else "added" if one.added else "held") == on_the_tuesday
+    if one.added:
+        assert one.reason == f"meets as {days}"
+
+
+def test_a_date_that_meets_as_itself_and_as_another_weekday_keeps_its_own_sessions() -> None:
+    as_itself = MakeUp(TUESDAY, "TU", "x")
+    found = sessions("FREQ=WEEKLY;BYDAY=TU;UNTIL=20270323", "2027-02-09", MEETS_AS_MONDAY, as_itself)
+    assert str(TUESDAY) in held(found)
+
+
 def test_outside_of_the_rule_nothing_is_made_up_for() -> None:
     before = MakeUp(date(2027, 2, 2), "MO", "x")
     after = MakeUp(date(2027, 3, 30), "MO", "x")

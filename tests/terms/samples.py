@@ -7,27 +7,28 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from app.recordings.document.campus import Campus, CampusDay
 from app.terms.meetings.frame import Frame, frame
 from app.terms.meetings.rows import Meeting, Reading
-from app.terms.meetings.sessions import CampusDay, Sessions, sessions, skip_of
+from app.terms.meetings.sessions import Sessions, sessions, skip_of
 from app.terms.meetings.settings import TermSettings
 from app.terms.reading.read import read, reject_unknown_categories
 
 DATA = Path(__file__).parents[1] / "data" / "terms"
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 
-CAMPUS = (
-    CampusDay(date(2027, 1, 18), date(2027, 1, 18), "Martin Luther King Jr. Day (no classes)"),
-    CampusDay(date(2027, 2, 15), date(2027, 2, 15), "Presidents' Day"),
-    CampusDay(date(2027, 2, 16), date(2027, 2, 16), "Monday schedule: Tuesday classes do not meet", "MO"),
-    CampusDay(date(2027, 3, 15), date(2027, 3, 19), "Spring break - no classes"),
-    CampusDay(date(2027, 3, 26), date(2027, 3, 26), "Good Friday"),
+CALENDARS = Campus(
+    {"campus": 1, "ostern": 1},
+    (
+        CampusDay("campus", date(2027, 1, 18), date(2027, 1, 18), "Martin Luther King Jr. Day (no classes)"),
+        CampusDay("campus", date(2027, 2, 15), date(2027, 2, 15), "Presidents' Day"),
+        CampusDay("campus", date(2027, 2, 16), date(2027, 2, 16), "Monday schedule: Tuesday classes do not meet", "MO"),
+        CampusDay("campus", date(2027, 3, 15), date(2027, 3, 19), "Spring break - no classes"),
+        CampusDay("campus", date(2027, 3, 26), date(2027, 3, 26), "Good Friday"),
+        CampusDay("ostern", date(2027, 3, 26), date(2027, 3, 26), "Good Friday"),
+        CampusDay("ostern", date(2027, 3, 29), date(2027, 3, 29), "Easter Monday"),
+    ),
 )
-EASTER = (
-    CampusDay(date(2027, 3, 26), date(2027, 3, 26), "Good Friday"),
-    CampusDay(date(2027, 3, 29), date(2027, 3, 29), "Easter Monday"),
-)
-CALENDARS = {"campus": CAMPUS, "ostern": EASTER}
 
 SPRING: dict[str, Any] = {
     "name": "Spring 2027",

@@ -93,3 +93,16 @@ def test_a_session_that_was_restored_on_a_closed_day_follows_a_new_hour(registra
     exam(registrar, day, "13:00", "EXTRON-SCI-101")
     because = the_conflict(registrar.plan([but(A, **AFTERNOON)]), registrar)
     assert because.startswith(f"'Exam' has the room from {day} 13:00 to 13:50")
+
+
+def test_so_does_one_in_a_week_that_the_meeting_leaves_out(registrar: Registrar) -> None:
+    weeks = {"weeks": "1-3,5-16"}
+    registrar.applied([but(A, **weeks)])
+    (recording,) = registrar.recordings()
+    one = occurrences(registrar)[3]
+    assert one["status"] == "excluded"
+    found(registrar.service.client.post(f"/recordings/{recording['id']}/occurrences/{one['id']}/restore"))
+    day = one["local_start"][:10]
+    exam(registrar, day, "13:00", "EXTRON-SCI-101")
+    because = the_conflict(registrar.plan([but(A, **weeks, **AFTERNOON)]), registrar)
+    assert because.startswith(f"'Exam' has the room from {day} 13:00 to 13:50")

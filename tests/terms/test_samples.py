@@ -25,12 +25,13 @@ def seed(sample: Sample) -> Seed:
 
 
 def set_up(registrar: Registrar, sample: Sample) -> None:
-    for name, days in CALENDARS.items():
+    for name in CALENDARS.versions:
         said = [
             {"date": str(day.first), "meets_as": day.meets_as}
             if day.meets_as
             else {"name": day.name, "from": str(day.first), "to": str(day.last)}
-            for day in days
+            for day in CALENDARS.days
+            if day.calendar == name
         ]
         assert registrar.service.client.put(f"/calendars/{name}", json={"days": said}).is_success
     assert registrar.service.client.put(registrar.path, json=sample.settings).status_code == 201

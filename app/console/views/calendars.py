@@ -195,7 +195,9 @@ def _on_days(days: Sequence[DayView], year: int) -> dict[date, tuple[str, str]]:
     for one in sorted(days, key=lambda one: one.meets_as is None):
         first, last = max(one.first, date(year, 1, 1)), min(one.last, date(year, 12, 31))
         for number in range((last - first).days + 1):
-            on[first + timedelta(days=number)] = "made-up" if one.meets_as else "closed", what_holds(one)
+            day = first + timedelta(days=number)
+            also = f"{on[day][1]}; " if one.meets_as and day in on else ""
+            on[day] = "made-up" if one.meets_as else "closed", also + what_holds(one)
     return on
 
 

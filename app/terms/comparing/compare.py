@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.http.fields import broken_at, messages
+from app.recordings.document.campus import Campus
 from app.recordings.models import RecordingStatus
 from app.terms.comparing.clashes import settle
 from app.terms.comparing.differing import ROOM, TIMES, adopted, difference, same_slot
@@ -23,7 +24,7 @@ from app.terms.comparing.matching import match, rekeyed
 from app.terms.meetings.document import document
 from app.terms.meetings.frame import Frame
 from app.terms.meetings.rows import Meeting, Note, Reading
-from app.terms.meetings.sessions import Calendars, Sessions, Span, sessions, skip_of, span_on
+from app.terms.meetings.sessions import Sessions, sessions, skip_of
 from app.terms.meetings.times import Times
 
 OVER = (RecordingStatus.CANCELLED, RecordingStatus.CANCELLING)
@@ -39,7 +40,7 @@ class Comparison:
     known: Sequence[Known]
     world: World
     within: Frame
-    calendars: Calendars
+    campus: Campus
     term: str
     now: datetime
     _documents: Mapping[str, Documents] = field(default_factory=dict)
@@ -174,26 +175,26 @@ class Comparison:
             if not held.ahead(self.now):
                 return self._ended(meeting, known, skip_of(held, self.within) or "past")
         standing = self._standing.get(known.recording_id, ())
-        item.effect = self._effect(meeting, held, found.document["resource"], standing)
+        item.effect = self._effect(held, found.document["resource"], standing)
         return item
 
     def _held(self, meeting: Meeting) -> Sessions:
         """A timetable has few patterns: meetings with the same times and calendars share their sessions."""
         pattern = (meeting.times, meeting.calendars)
         if pattern not in self._sessions:
-            self._sessions[pattern] = sessions(meeting, self.within, self.calendars)
+            self._sessions[pattern] = sessions(meeting, self.within, self.campus)
         return self._sessions[pattern]
 
     def _document(self, meeting: Meeting) -> dict[str, Any]:
         """Raises pydantic's ValidationError."""
-        unknown = [place for place, name in enumerate(meeting.calendars) if name not in self.calendars]
+        unknown = [place for place, name in enumerate(meeting.calendars) if name not in self.campus.versions]
         if unknown:
             name = meeting.calendars[unknown[0]]
             rule = f"names '{name}', and there is no such calendar: one that names none follows the term's own"
             raise broken_at(("calendars", unknown[0]), rule)
         return normal(document(meeting, self.within))
 
-    def _effect(self, meeting: Meeting, held: Sessions | None, resource: Any, standing: Sequence[Standing]) -> Effect:
+    def _effect(self, held: Sessions | None, resource: Any, standing: Sequence[Standing]) -> Effect:
         """What changes of the sessions that have not begun; what somebody decided by hand stays as it was decided.
 
         `held` are those that the meeting comes to; None: at the times of those that there are.
@@ -203,7 +204,7 @@ class Comparison:
         decided = {one.slot for one in standing if one.decided}
         times = {slot: one.span for slot, one in old.items()}
         if held is not None:
-            times = {slot: self._stays_at(one, meeting, held) for slot, one in old.items() if one.stays}
+            times = {slot: held.left_out.get(slot, one.span) for slot, one in old.items() if one.stays}
             times.update((one.local.date(), one.span) for one in held.ahead(self.now))
         times = {slot: span for slot, span in times.items() if slot not in decided}
         own = {slot: one.own_resource for slot, one in old.items() if one.own_resource is not None}
@@ -224,13 +225,6 @@ class Comparison:
             cancelled=len(cancelled),
             soon=sum(one.start <= self._soon for one in going),
         )
-
-    def _stays_at(self, one: Standing, meeting: Meeting, held: Sessions) -> Span:
-        """When a session is that stays though the meeting is not held on its date: where it is, or, on a date that is
-        excluded, at the meeting's time."""
-        if one.slot is None or meeting.times is None or one.slot not in dict(held.excluded):
-            return one.span
-        return span_on(one.slot, meeting.times, self.within)
 
     @property
     def _soon(self) -> datetime:

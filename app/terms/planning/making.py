@@ -17,6 +17,7 @@ from app.database.many_rows import insert_rows
 from app.database.types import new_id, utc_now
 from app.http.errors import InvalidDocument, KalturaUnavailable, PayloadTooLarge, Problem, RefusedByKaltura
 from app.kaltura.client import KalturaClient
+from app.recordings.document.campus import look_up
 from app.resources.lookup import kaltura_answers
 from app.resources.rounds import RESOURCES, was_read
 from app.terms.comparing.compare import Comparison
@@ -31,7 +32,7 @@ from app.terms.meetings.profiles import KALTURA
 from app.terms.meetings.rows import Reading
 from app.terms.meetings.settings import TermSettings
 from app.terms.models import Apply, ApplyStatus, Plan, PlanItem, PlanStatus
-from app.terms.planning.world import SqlWorld, campus_days, known, resource_names
+from app.terms.planning.world import SqlWorld, known, resource_names
 from app.terms.reading.read import Form, categories, read, reject_unknown_categories
 
 log = structlog.get_logger(__name__)
@@ -126,9 +127,9 @@ class Planner:
         )
         self._check_categories(reading, {one.hash for one in kept})
         with self.database.read() as session:
-            calendars = campus_days(session, {name for meeting in reading.meetings for name in meeting.calendars})
+            campus = look_up(session, sorted({name for meeting in reading.meetings for name in meeting.calendars}))
             world = SqlWorld(session, plan.client, now)
-            items = Comparison(reading, kept, world, within, calendars, plan.term, now).items()
+            items = Comparison(reading, kept, world, within, campus, plan.term, now).items()
         before = Before(term.sections, term.generated_at)
         guards = tripped(reading, items, kept, before, settings.guards, now)
         shown = summed_up(reading, items, kept, guards)

@@ -11,14 +11,13 @@ from sqlmodel import Session, SQLModel, col
 
 import app.terms.models  # noqa: F401 - for its tables
 from app.recordings.changing.requests import etag_of
-from app.recordings.document.campus import look_up
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.whose import owned
 from app.resources.conflicts import Booked, known_bookings
 from app.resources.lookup import known_resources
 from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 from app.terms.comparing.known import Documents, Known, Own, ResourceKey, Standing
-from app.terms.meetings.sessions import Calendars, CampusDay, Span
+from app.terms.meetings.sessions import Span
 
 T = TypeVar("T")
 PORTION = 500
@@ -164,12 +163,3 @@ def resource_names(session: Session) -> dict[int, str]:
         select(col(Resource.id), col(Resource.system_name)).where(col(Resource.gone_since).is_(None))
     )
     return {resource_id: name for resource_id, name in rows if name}
-
-
-def campus_days(session: Session, names: Collection[str]) -> Calendars:
-    """The days of those of the calendars that there are."""
-    campus = look_up(session, sorted(names))
-    found: dict[str, list[CampusDay]] = {name: [] for name in campus.versions}
-    for day in campus.days:
-        found[day.calendar].append(CampusDay(day.first, day.last, day.name or day.calendar, day.meets_as))
-    return found

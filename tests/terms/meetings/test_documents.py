@@ -5,17 +5,20 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.recordings.document.campus import Campus, CampusDay
 from app.recordings.document.document import RecordingDocument
+from app.recurrence.occurrences import Occurrence
 from app.recurrence.rules import WEEKDAYS
 from app.terms.meetings.document import document
 from app.terms.meetings.frame import Frame, frame
 from app.terms.meetings.parts import week_dates
 from app.terms.meetings.rows import Meeting
+from app.terms.meetings.sessions import sessions
 from app.terms.meetings.settings import TermSettings, week_of
-from app.terms.meetings.times import clock, in_weeks, weekly
+from app.terms.meetings.times import Times, clock, in_weeks, on_dates, weekly
 from app.terms.reading.read import read
 from tests.terms.samples import BANNER, NOW, SAMPLES, SPRING, Sample
 
@@ -41,7 +44,7 @@ def test_a_document_is_one_that_a_recording_takes_and_has_the_meeting_s_days(sam
     assert len(found) > 10
 
 
-def first(settings: dict[str, Any], **changes: Any) -> tuple[Meeting, Frame]:
+def first(said: dict[str, Any], **changes: Any) -> tuple[Meeting, Frame]:
     section = {
         "section": "1",
         "title": "One",
@@ -49,7 +52,7 @@ def first(settings: dict[str, Any], **changes: Any) -> tuple[Meeting, Frame]:
         "type": "LEC",
         "meetings": [{"days": ["MO"], "start": "09:00", "end": "09:50", "room": "SCI 101"} | changes],
     }
-    within = frame(TermSettings.model_validate(settings), "UTC", NOW)
+    within = frame(TermSettings.model_validate(said), "UTC", NOW)
     (meeting,) = read([json.dumps({"sections": [section]}).encode()], "json", within).meetings
     return meeting, within
 
@@ -87,6 +90,49 @@ def test_another_meeting_has_another_hash(changes: dict[str, Any]) -> None:
 )
 def test_settings_that_change_the_recording_change_the_hash(settings: dict[str, Any], same: bool) -> None:
     assert (first(SPRING | settings)[0].hash == first(SPRING)[0].hash) == same
+
+
+NEAR = st.integers(35, 70).map(lambda days: BEGIN + timedelta(days=days))
+WEEKS = st.sets(st.integers(6, 11), min_size=1).map(sorted).map(tuple)
+AT = st.sampled_from([clock(540), clock(150)])  # 02:30 is what the clocks skip
+TIMES = st.one_of(
+    st.builds(weekly, AT, st.just(50), DAYS, NEAR, NEAR),
+    st.builds(in_weeks, AT, st.just(50), DAYS, NEAR, NEAR, WEEKS, st.just(BEGIN)).map(lambda found: found[0]),
+    st.builds(on_dates, AT, st.just(50), st.lists(NEAR, min_size=1, max_size=5)),
+).filter(bool)
+NAMES = st.sampled_from(["campus", "faculty", "law"])
+CLOSED = st.builds(
+    lambda name, day, more, called: CampusDay(name, day, day + timedelta(days=more), called),
+    *(NAMES, NEAR, st.integers(0, 3), st.sampled_from([None, "Break"])),
+)
+MADE_UP = st.builds(
+    lambda name, day, called, weekday: CampusDay(name, day, day, called, weekday),
+    *(NAMES, NEAR, st.sampled_from([None, "Monday schedule"]), st.sampled_from(WEEKDAYS)),
+)
+
+
+@settings(max_examples=300)
+@given(TIMES, st.lists(st.one_of(CLOSED, MADE_UP), max_size=12), st.lists(NAMES, unique=True))
+def test_a_meeting_has_the_sessions_that_its_recording_then_has(
+    times: Times, days: list[CampusDay], named: list[str]
+) -> None:
+    """Whatever its calendars say, also twice of a date, and in whatever order they are named."""
+    meeting, within = first(SPRING | {"calendars": named})
+    meeting.times = times
+    found = sessions(meeting, within, Campus({}, tuple(days)))
+    recorded = RecordingDocument.model_validate(document(meeting, within))
+    of_its_calendars = sorted((one for one in days if one.calendar in named), key=lambda one: one.calendar)
+    schedule = Campus({}, tuple(of_its_calendars)).on(recorded.schedule("UTC"))
+    assert [one.span for one in found.held] == [(one.start, one.end) for one in schedule.wanted]
+    assert list(found.extra) == [day_of(one) for one in schedule.wanted if one.added]
+    left_out = {day_of(one): one for one in schedule.occurrences if one.excluded_by}
+    assert found.left_out == {day: (one.start, one.end) for day, one in left_out.items()}
+    by_calendars = [day for day, one in left_out.items() if one.excluded_by and one.excluded_by.reason]
+    assert [day for day, _ in found.excluded] == by_calendars
+
+
+def day_of(one: Occurrence) -> date:
+    return (one.wanted or one.local).date()
 
 
 @given(DAYS, OFFSETS, OFFSETS)

@@ -6,24 +6,27 @@ from typing import Any
 
 import pytest
 
+from app.recordings.document.campus import Campus, CampusDay
 from app.terms.meetings.document import document
 from app.terms.meetings.frame import Frame, frame
 from app.terms.meetings.rows import Meeting, Reading
-from app.terms.meetings.sessions import CampusDay, sessions, skip_of
+from app.terms.meetings.sessions import sessions, skip_of
 from app.terms.meetings.settings import TermSettings
 from app.terms.reading.read import read
-from tests.terms.samples import DATA, EASTER, NOW
+from tests.terms.samples import DATA, NOW
 
-CALENDARS = {
-    "campus": (
-        CampusDay(date(2027, 1, 18), date(2027, 1, 18), "Martin Luther King"),
-        CampusDay(date(2027, 2, 15), date(2027, 2, 15), "Presidents"),
-        CampusDay(date(2027, 2, 16), date(2027, 2, 16), "Monday schedule", "MO"),
-        CampusDay(date(2027, 3, 15), date(2027, 3, 19), "Break"),
-        CampusDay(date(2027, 3, 26), date(2027, 3, 26), "Good Friday"),
+CALENDARS = Campus(
+    {"campus": 1, "ostern": 1},
+    (
+        CampusDay("campus", date(2027, 1, 18), date(2027, 1, 18), "Martin Luther King"),
+        CampusDay("campus", date(2027, 2, 15), date(2027, 2, 15), "Presidents"),
+        CampusDay("campus", date(2027, 2, 16), date(2027, 2, 16), None, "MO"),
+        CampusDay("campus", date(2027, 3, 15), date(2027, 3, 19), "Break"),
+        CampusDay("campus", date(2027, 3, 26), date(2027, 3, 26), "Good Friday"),
+        CampusDay("ostern", date(2027, 3, 26), date(2027, 3, 26), "Good Friday"),
+        CampusDay("ostern", date(2027, 3, 29), date(2027, 3, 29), "Easter Monday"),
     ),
-    "ostern": EASTER,
-}
+)
 
 
 def scenario(name: str) -> dict[str, Any]:
