@@ -71,6 +71,7 @@ from app.settings import Settings, networks_of
 from app.terms.answering import Terms
 from app.terms.applying.applier import Applier, Means
 from app.terms.planning.making import Planner
+from app.terms.retention import forget as forget_terms
 from app.webhooks import people
 from app.webhooks.deliverers import Deliverers
 from app.webhooks.exchange import SECONDS, Sender
@@ -214,7 +215,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
         work[UPLOADS] = uploads.EVERY, uploads.read
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
-    retention = Retention(database, settings.keep_days)
+    retention = Retention(database, settings.keep_days, also=forget_terms)
     at_once = settings.term_chains or max(1, settings.workers // 2)
     given = database, store, owner, at_once, workers, refreshers.ask, settings.time_zone, server_zone
     applier = Applier(Means(*given))

@@ -114,7 +114,8 @@ class Settings(BaseSettings):
         400,
         ge=1,
         le=36_500,
-        description="Days that a recording is kept after it is over, failed or cancelled, with its chains.",
+        description="Days that a recording is kept after it is over, failed or cancelled, with its chains; a plan of a "
+        "term after it was made.",
     )
     time_zone: str = Field("UTC", description="The zone of a document that names none (IANA).")
     api_keys: SecretStr = Field(

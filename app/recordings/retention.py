@@ -1,4 +1,5 @@
-"""Deletes what nobody needs any more: old recordings with their chains, old idempotency keys and old notices.
+"""Deletes what nobody needs any more: old recordings with their chains, old idempotency keys and old notices. What else
+is to be deleted with them is handed in.
 
 A recording is old when it has been over, failed or cancelled for so many days. It stays as long as a chain may still
 need it: its own, a sweep, or one that is done together with it; or an idempotency key, which answers with it.
@@ -28,6 +29,7 @@ from app.recordings.models import (
     ScheduleEvent,
 )
 from app.recordings.upkeep import claim
+from app.resources.feed.links import CalendarLink
 from app.resources.models import Booking, Drift, Occurrence
 
 log = structlog.get_logger(__name__)
@@ -112,6 +114,7 @@ def _forget(session: Session, ids: Sequence[str], *still: ColumnElement[bool]) -
         (RecordingTag, col(RecordingTag.recording_id).in_(gone)),
         (RecordingCalendar, col(RecordingCalendar.recording_id).in_(gone)),
         (ScheduleEvent, col(ScheduleEvent.recording_id).in_(gone)),
+        (CalendarLink, col(CalendarLink.recording_id).in_(gone)),
         (Drift, col(Drift.booking_id).in_(gone)),
         (Occurrence, col(Occurrence.booking_id).in_(gone)),
         (Recording, col(Recording.id).in_(gone)),
@@ -125,8 +128,12 @@ def _forget(session: Session, ids: Sequence[str], *still: ColumnElement[bool]) -
 class Retention:
     """The thread of a process that deletes what is old, while it serves."""
 
-    def __init__(self, database: Database, keep_days: int) -> None:
+    def __init__(
+        self, database: Database, keep_days: int, also: Callable[[Session, datetime], int] = lambda *_: 0
+    ) -> None:
+        """`also` deletes a portion of what else was over before then, and returns how much it was."""
         self._database = database
+        self._also = also
         self._keep = timedelta(days=keep_days)
         self._claim = claim(database, "retention", EVERY)
         self.thread = Background("retention", self._work, POLL)
@@ -143,6 +150,8 @@ class Retention:
             pass
         while (gone := self._portion(lambda session: forget_old(session, now - self._keep))) > 0:
             count += gone
+        while self._portion(lambda session: self._also(session, now - self._keep)) > 0:
+            pass
         if count:
             log.info("forgotten", recordings=count)
         return count

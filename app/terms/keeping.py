@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 from app.database.types import utc_now
 from app.http.errors import NotFound
 from app.recordings.document.campus import look_up
+from app.recordings.models import Recording, RecordingStatus
 from app.terms.meetings.settings import TermSettings
 from app.terms.models import Plan, PlanStatus, Term, TermMeeting
 
@@ -74,8 +75,18 @@ def opt(session: Session, client: str, name: str, who: Who, key: str, *, out: bo
 
 def kept(session: Session, client: str, name: str) -> tuple[int, str | None]:
     """How many recordings the term keeps, and its latest plan of which something came."""
-    mine = (col(TermMeeting.client) == client, col(TermMeeting.term) == name, col(TermMeeting.ended_at).is_(None))
-    number = session.execute(select(func.count()).select_from(TermMeeting).where(*mine)).scalar_one()
+    recordings = (
+        select(func.count())
+        .select_from(TermMeeting)
+        .join(Recording, col(Recording.id) == col(TermMeeting.recording_id))
+        .where(
+            col(TermMeeting.client) == client,
+            col(TermMeeting.term) == name,
+            col(TermMeeting.ended_at).is_(None),
+            col(Recording.status) != RecordingStatus.FAILED,
+        )
+    )
+    number = session.execute(recordings).scalar_one()
     latest = (
         select(col(Plan.id))
         .where(col(Plan.client) == client, col(Plan.term) == name, col(Plan.status) != PlanStatus.FAILED)

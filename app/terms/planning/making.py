@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import IO, Any
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlmodel import Session, SQLModel, col
 
 from app.database.counters import count
@@ -31,9 +31,10 @@ from app.terms.meetings.frame import frame
 from app.terms.meetings.profiles import KALTURA
 from app.terms.meetings.rows import Reading
 from app.terms.meetings.settings import TermSettings
-from app.terms.models import Apply, ApplyStatus, Plan, PlanItem, PlanStatus
+from app.terms.models import Apply, ApplyStatus, Plan, PlanStatus
 from app.terms.planning.world import SqlWorld, known, resource_names
 from app.terms.reading.read import Form, categories, read, reject_unknown_categories
+from app.terms.retention import delete_plans
 
 log = structlog.get_logger(__name__)
 
@@ -238,7 +239,4 @@ def _forget(session: Session, client: str, term: str) -> None:
     if not old:
         return
     gone = select(col(Plan.id)).where(col(Plan.id).in_(old), col(Plan.id).not_in(busy))
-    for plan_id in list(session.execute(gone).scalars()):
-        session.execute(delete(PlanItem).where(col(PlanItem.plan_id) == plan_id))
-        session.execute(delete(Apply).where(col(Apply.plan_id) == plan_id))
-        session.execute(delete(Plan).where(col(Plan.id) == plan_id))
+    delete_plans(session, session.execute(gone).scalars().all())
