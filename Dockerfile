@@ -1,6 +1,7 @@
 # docker build -t lectern .
 # docker run --read-only --stop-timeout 30 -p 8000:8000 -v lectern:/data --env-file lectern.env lectern
-# (lectern.env: LECTERN_KALTURA_URL=… and so on; a stop waits for the calls in flight, longer than Docker's ten seconds)
+# (lectern.env: LECTERN_KALTURA_URL=… and so on; a stop waits for the calls in flight, longer than Docker's ten seconds:
+# for LECTERN_STOP_SECONDS, 25, so that 30 are enough)
 
 FROM python:3.11-slim@sha256:db3ff2e1800a8581e2c48a27c3995339d47bdf046da21c7627accd3d51053a93 AS build
 WORKDIR /src

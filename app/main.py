@@ -33,6 +33,7 @@ from app.chains.worker import Workers
 from app.console.site import console
 from app.database import counters
 from app.database.account import Account, account_of, take
+from app.database.background import Stop
 from app.database.database import Database
 from app.database.migrating import migrate
 from app.findings.looking import Findings
@@ -80,8 +81,6 @@ from app.webhooks.store import Store as Deliveries
 
 log = structlog.get_logger(__name__)
 
-STOP_SECONDS = 15.0  # for a call in flight at a stop; what takes longer is found again by its lease
-OTHERS_STOP_SECONDS = 5.0  # for all other threads: what they have begun, and not written, is begun again
 EMBEDDED = "http://sandbox.invalid"
 NO_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
 """Lectern has figures and logs of its own; FastAPI would look for somebody to tell at each request."""
@@ -180,6 +179,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     server_zone = _zone("LECTERN_KALTURA_SERVER_TIME_ZONE", settings.kaltura_server_time_zone)
     database = Database(settings.database_url)
     keys = Keys(settings, database, sandboxed=_is_sandboxed(settings))
+    stop = Stop(settings.stop_seconds)
     metrics = Metrics()
     kaltura = Kaltura(
         settings,
@@ -247,32 +247,37 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
             people.set_up(session, bool(notify))
         counters.write(database)  # on a full disk all else would seem to be well
 
+    alone = keys.thread, retention.thread, applier.thread, fan_out.thread, watch.thread
+    running = workers, refreshers, listening, deliverers, *alone
+
+    def end() -> None:
+        """Which polls and uses of keys there were is written before any thread is waited for.
+
+        What a thread does not end in time is found again by its lease, or begun again.
+        """
+        stop.begin()
+        for each in running:
+            each.stop(0.0)
+        signs.write()
+        keys.write_used()
+        for each in running:
+            each.stop(stop.left)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with closing(database), closing(kaltura.sessions), closing(client):
             await run_in_threadpool(prepare)
-            await run_in_threadpool(keys.start)
-            workers.start()
-            refreshers.start()
-            retention.thread.start()
-            applier.thread.start()
-            fan_out.thread.start()
-            listening.start()
-            deliverers.start()
-            watch.thread.start()
+            await run_in_threadpool(keys.look_first)
+            for each in running:
+                each.start()
             log.info("started", sandbox=settings.embedded_sandbox, workers=settings.workers, database=database.kind)
             if keys.is_open:
                 log.warning("open", detail="There is no API key: whoever reaches this address may use everything.")
             yield
-            # In threads of asyncio's: those of requests may all be waiting for Kaltura.
-            await _stop(applier.thread, fan_out.thread)
-            ended = await asyncio.to_thread(workers.stop, STOP_SECONDS)
-            await asyncio.to_thread(listening.stop)
-            await _stop(refreshers, retention.thread, deliverers, watch.thread)
-            await asyncio.to_thread(signs.write)
+            # In a thread of asyncio's: those of requests may all be waiting for Kaltura.
+            await asyncio.to_thread(end)
             feed.versions.close()
-            await asyncio.to_thread(keys.stop)
-            log.info("stopped", all_calls_ended=ended)
+            log.info("stopped", all_calls_ended=workers.running == 0)
 
     app = FastAPI(
         title="Lectern",
@@ -291,6 +296,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.prepare = prepare
     app.state.settings = settings
     app.state.keys = keys
+    app.state.stop = stop
     app.state.strangers = Rates(door.STRANGERS_PER_MINUTE)
     app.state.counted = Rates(settings.requests_per_minute) if settings.requests_per_minute else None
     app.state.database = database
@@ -347,11 +353,6 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.add_middleware(headers.Headers)
     requests.add_request_ids(app)
     return app
-
-
-async def _stop(*threads: Any) -> None:
-    """Whatever has a `stop(seconds)`, side by side."""
-    await asyncio.gather(*(asyncio.to_thread(each.stop, OTHERS_STOP_SECONDS) for each in threads))
 
 
 def _who(keys: Keys, feed: Feed, scope: Mapping[str, Any], resource_id: int) -> Client | None:

@@ -142,7 +142,11 @@ class Settings(BaseSettings):
         10.0, gt=0, le=300, description="Seconds within which a request has to arrive, body included."
     )
     stop_seconds: int = Field(
-        25, ge=2, le=600, description="Seconds that a stop takes at most; what still waits for Kaltura then is left."
+        25,
+        ge=2,
+        le=600,
+        description="Seconds that a stop takes at most. A call that is under way has all of them to end; what still "
+        "waits for Kaltura then is left.",
     )
     webhook_networks: str = Field(
         "",

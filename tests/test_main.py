@@ -3,19 +3,26 @@
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
+from app.access.keys import Keys
+from app.chains.worker import Workers
 from app.cli.main import main
+from app.database.background import Background
 from app.http.serving.server import Server
 from app.main import create_app
+from app.notices.listening import Listening
+from app.resources.mirror.threads import Refreshers
 from app.sandbox.simulator import Sandbox
 from app.sandbox.transport import SandboxTransport
-from tests.service import found, lectern, logs_as_they_are, problem, settings
+from app.webhooks.deliverers import Deliverers
+from tests.service import found, lectern, logs_as_they_are, problem, settings, with_tables
 
 
 def workers() -> list[str]:
@@ -34,6 +41,41 @@ def test_nothing_is_opened_before_it_starts_and_all_is_stopped_after(tmp_path: P
     assert workers() == []
     assert sandbox.requests() == [], "Kaltura is asked when there is something to ask"
     sandbox.close()
+
+
+@pytest.mark.parametrize(("seconds", "least"), [(2, 0), (120, 15)])
+def test_a_call_under_way_has_the_time_that_is_set_for_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int, least: int
+) -> None:
+    given: list[float] = []
+
+    def noting(stop: Callable[[Any, float], object]) -> Callable[[Any, float], None]:
+        def stop_and_note(self: Any, timeout: float) -> None:
+            given.append(timeout)
+            stop(self, timeout)
+
+        return stop_and_note
+
+    for each in (Background, Deliverers, Listening, Refreshers, Workers):
+        monkeypatch.setattr(each, "stop", noting(each.stop))
+    with TestClient(create_app(settings(with_tables(tmp_path), stop_seconds=seconds))):
+        pass
+    assert least <= max(given) < seconds
+
+
+def test_a_stop_waits_for_no_thread_for_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, over = threading.Semaphore(0), threading.Event()
+
+    def wait(_self: object) -> None:
+        reading.release()
+        over.wait(30.0)
+
+    with TestClient(create_app(settings(with_tables(tmp_path), stop_seconds=2))):
+        for each in (Keys, Listening):
+            monkeypatch.setattr(each, "look", wait)
+        assert all(reading.acquire(timeout=20.0) for _ in range(2))
+    assert {"keys", "notices"} <= {thread.name for thread in threading.enumerate()}
+    over.set()
 
 
 def test_who_asks_once_a_minute_keeps_its_connection(tmp_path: Path) -> None:

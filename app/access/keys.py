@@ -26,6 +26,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import Field, Session, SQLModel, col
 
 from app.access.scopes import Scope
+from app.database.background import Background
 from app.database.counters import count, last
 from app.database.database import Database
 from app.database.types import UtcDateTime, utc_now
@@ -209,8 +210,7 @@ class Keys:
         self._used = set[str]()  # the ids of keys, since it was last written
         self._write_at = 0.0  # by this machine's own seconds
         self._looking = threading.Lock()  # a look that began earlier must not undo what a later one has learned
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="keys", daemon=True)
+        self.thread = Background("keys", self._work, LOOK_EVERY)
         if not self._given and not self._may_be_open and not _may_have_keys(database):
             raise ValueError(NEEDED)
 
@@ -224,18 +224,11 @@ class Keys:
         """How many keys work."""
         return len(self._given) + len(self._made)
 
-    def start(self) -> None:
-        """Looks, and goes on looking. The tables must be there. Raises ValueError where a key is needed."""
+    def look_first(self) -> None:
+        """Before `thread` goes on looking. The tables must be there. Raises ValueError where a key is needed."""
         self.look()
         if not self.count and not self._may_be_open:
             raise ValueError(NEEDED)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-            self.write_used()
 
     def look(self) -> None:
         """Learns what has changed; everything, if the database counts from anew, as after a backup was put back."""
@@ -291,20 +284,11 @@ class Keys:
             self._used.add(key_id)
         return working[1]
 
-    def _watch(self) -> None:
-        missed = False
-        while not self._stop.wait(LOOK_EVERY):
-            try:
-                self.look()
-                if time.monotonic() >= self._write_at:
-                    self.write_used()
-            except Exception as error:
-                # The database is away, mostly. Whatever it is, the next look may see more.
-                if not missed:
-                    log.warning("keys_not_read", kind=type(error).__name__, detail="Those known before still count.")
-                missed = True
-            else:
-                missed = False
+    def _work(self) -> float:
+        self.look()
+        if time.monotonic() >= self._write_at:
+            self.write_used()
+        return LOOK_EVERY
 
 
 NEEDED = (

@@ -7,19 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 
-import structlog
 from sqlalchemy import bindparam, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import SQLModel
 
 from app.access.keys import Client
+from app.database.background import Background
 from app.database.counters import last
 from app.database.database import Database
 from app.http.threads import Threads
 from app.notices import reading
 from app.notices.telling import NOTICES
-
-log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 0.5  # seconds
 EVERYBODY = None
@@ -39,23 +36,18 @@ class Listening:
         self._sleepers = defaultdict[str | None, list[Sleeper]](list)  # by client; None: those who see all
         self._lock = threading.Lock()
         self._seen = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="notices", daemon=True)
+        self._thread = Background("notices", self._work, LOOK_EVERY)
 
     def start(self) -> None:
         self._thread.start()
 
-    def wake_all(self) -> None:
-        """The process stops: whoever waits is answered now."""
-        self._stop.set()
+    def stop(self, timeout: float) -> None:
+        """Whoever waits is answered now."""
+        self._thread.stop(0.0)
         with self._lock:
             whose = set(self._sleepers)
         self._wake(whose)
-
-    def stop(self) -> None:
-        self.wake_all()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._thread.stop(timeout)
 
     async def page(self, client: Client, after: str | None, limit: int, seconds: float) -> reading.NoticePage:
         """The next notices; an empty page if none has come within so many seconds. Raises RequestValidationError."""
@@ -65,7 +57,7 @@ class Listening:
                 woken.clear()
                 found = await self._threads.reading.run(self._read, client, after, limit)
                 left = until - monotonic()
-                if found.items or left <= 0 or self._stop.is_set():
+                if found.items or left <= 0 or self._thread.stopping:
                     return found
                 with suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), left)
@@ -92,17 +84,9 @@ class Listening:
             for loop, woken in [sleeper for name in whose for sleeper in self._sleepers.get(name, ())]:
                 loop.call_soon_threadsafe(woken.set)
 
-    def _watch(self) -> None:
-        missed = False
-        while not self._stop.wait(LOOK_EVERY):
-            try:
-                self.look()
-            except SQLAlchemyError as error:
-                if not missed:
-                    log.warning("notices_not_read", kind=type(error).__name__, detail="The next look may see more.")
-                missed = True
-            else:
-                missed = False
+    def _work(self) -> float:
+        self.look()
+        return LOOK_EVERY
 
     def look(self) -> None:
         """Wakes whoever waits for what is new since the last look."""

@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from app.access import keys
 from app.access.keys import Keys
 from app.cli.main import main
+from app.database import background
 from app.database.database import Database
 from app.main import create_app
 from app.sandbox.seed.seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID
@@ -163,7 +164,7 @@ def test_revoking_the_last_key_opens_nothing(tmp_path: Path) -> None:
 def test_no_request_asks_the_database_for_a_key(tmp_path: Path) -> None:
     with lectern(tmp_path) as service:
         mine = key(service, "registrar", "recordings:read")
-        service.app.state.keys.stop()
+        service.app.state.keys.thread.stop(20.0)
         with service.app.state.database.write() as session:
             session.execute(text("DELETE FROM api_key"))
         for _ in range(3):
@@ -172,6 +173,7 @@ def test_no_request_asks_the_database_for_a_key(tmp_path: Path) -> None:
 
 def test_keys_that_were_known_count_while_the_database_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(background, "AFTER_FAILURE", 0.01)
     with lectern(tmp_path) as service:
         mine = key(service, "registrar", "recordings:read")
         known: Keys = service.app.state.keys
@@ -186,7 +188,7 @@ def test_keys_that_were_known_count_while_the_database_is_away(tmp_path: Path, m
             monkeypatch.setattr(known, "look", away)
             assert eventually(lambda: asked > 3)
             monkeypatch.setattr(known, "look", look)
-        assert [line["event"] for line in logs].count("keys_not_read") == 1
+        assert [line["event"] for line in logs].count("cannot_work") == 1
         assert known.owner(mine)
         with service.app.state.database.write() as session:
             keys.revoke(session, mine.split("_")[1])
@@ -270,7 +272,7 @@ def test_it_does_not_start_without_a_key_where_others_could_reach_something_real
     with pytest.raises(ValueError, match="is needed"):
         create_app(settings(tmp_path, **there))
     with pytest.raises(ValueError, match="is needed"):
-        app.state.keys.start()
+        app.state.keys.look_first()
     app.state.database.close()
 
 
@@ -278,7 +280,7 @@ def test_a_database_that_does_not_answer_yet_is_asked_again_at_the_start(tmp_pat
     away = "postgresql+psycopg://lectern@127.0.0.1:1/lectern"
     app = create_app(settings(tmp_path, **REAL, host="0.0.0.0", database_url=away))  # noqa: S104
     with pytest.raises(OperationalError):
-        app.state.keys.start()
+        app.state.keys.look_first()
 
 
 @pytest.mark.parametrize(

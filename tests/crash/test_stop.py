@@ -3,16 +3,23 @@
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic, sleep
 
 import httpx
 import pytest
+from sqlalchemy import select
+from sqlmodel import col
 
+from app.access import keys
+from app.database.database import Database
+from app.resources.models import Encoder
 from tests.crash.rehearsal import rehearse, series
 from tests.crash.stage import PATIENCE, Stage, client_of, stage
 from tests.crash.watching import Watch
-from tests.service import READING
+from tests.service import READING, eventually
 
 pytestmark = pytest.mark.both_databases
 
@@ -89,3 +96,31 @@ def test_row_17_nothing_is_lost_and_nothing_is_looked_up(stopped: Stopped) -> No
     more = asked - undisturbed  # what another run is going to cancel, and what to link, it reads first
     assert {call.split(".")[1] for call in more} <= READING
     assert more.total() <= 6 * len(stopped.recordings)
+
+
+def test_row_17_what_was_known_in_memory_alone_is_written_while_kaltura_does_not_answer(tmp_path: Path) -> None:
+    """A stop's seconds are over before the call under way is."""
+    room = "EXTRON-100-ABC"
+    with stage(tmp_path, stop_seconds=2) as it, closing(Database(it.database_url)) as database:
+        with database.write() as session:
+            first, later = (keys.create(session, name, ["schedule:read"], [room]) for name in ("hall-1", "hall-2"))
+
+        def is_known(key: str) -> bool:
+            """Polls with it. That nothing is known of the room yet is an answer, too."""
+            answer = it.client.get(f"/resources/{room}/upcoming", headers={"Authorization": f"Bearer {key}"})
+            return answer.status_code != 401
+
+        def used() -> dict[str, bool]:
+            with database.read() as session:
+                return {each.name: each.used_at is not None for each in keys.every(session)}
+
+        watch = Watch(it.sandbox)
+        it.held(watch, REHEARSAL, WITHIN[0], "HELD")
+        assert eventually(lambda: not is_known("nobody's") and is_known(first[1]), PATIENCE)
+        assert eventually(lambda: used()["hall-1"], PATIENCE)  # and the next uses are written a minute later
+        assert is_known(later[1])
+        assert it.service.stop() == 0
+        assert used() == {"hall-1": True, "hall-2": True}
+        with database.read() as session:
+            assert session.execute(select(col(Encoder.polled_at)).where(col(Encoder.polled_at).is_not(None))).all()
+        watch.release(dead=False)

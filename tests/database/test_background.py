@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from app.database import background
 from app.database.background import Background
@@ -30,6 +31,30 @@ def test_it_goes_on_after_a_failure(error: Exception) -> None:
     eventually(lambda: len(done) > 2)
     thread.stop(10.0)
     assert thread.stopping
+
+
+def test_a_failure_is_told_once_until_it_goes_well_again_or_something_else_goes_wrong() -> None:
+    away, mistake = OperationalError("", {}, Exception()), ValueError("a mistake")
+    turns = iter([away, away, mistake, mistake, away, None, away, None])
+    over = threading.Event()
+
+    def work() -> float:
+        try:
+            error = next(turns)
+        except StopIteration:
+            over.set()
+            return 3600.0
+        if error is not None:
+            raise error
+        return 0.0
+
+    thread = Background("working", work)
+    with capture_logs() as logs:
+        thread.start()
+        assert over.wait(20.0)
+        thread.stop(20.0)
+    told = [(line["event"], line["thread"]) for line in logs]
+    assert told == [(event, "working") for event in ("cannot_work", "work_left", "cannot_work", "cannot_work")]
 
 
 def test_a_rest_ends_when_it_is_woken_or_stopped() -> None:

@@ -195,7 +195,7 @@ def test_a_stop_answers_who_waits(service: Lectern) -> None:
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(waiting, service, {})
         eventually(lambda: sleepers(service) == 1)
-        service.app.state.listening.wake_all()
+        service.app.state.listening.stop(0.0)
         assert found(asked.result())["items"] == []
 
 

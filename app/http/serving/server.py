@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
             access_log=False,
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=max(1, settings.stop_seconds // 2),  # the rest is for chains
+            timeout_graceful_shutdown=max(1, settings.stop_seconds // 2),  # the rest is for all else
             server_header=False,
         )
         super().__init__(config)
@@ -76,7 +76,7 @@ class Server(uvicorn.Server):
         self._workers = app.state.workers
         self._threads = app.state.threads
         self._listening = app.state.listening
-        self._stop_seconds = settings.stop_seconds
+        self._stop = app.state.stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().set_exception_handler(self.complain)
@@ -100,7 +100,8 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self.should_exit:
-            end = threading.Timer(self._stop_seconds, self._leave)
+            self._stop.begin()
+            end = threading.Timer(self._stop.seconds, self._leave)
             end.daemon = True
             end.start()
         super().handle_exit(sig, frame)
@@ -109,11 +110,11 @@ class Server(uvicorn.Server):
         """A thread that waits for Kaltura cannot be ended, and Python would wait for it. Chains are found by their
         leases, and databases roll back.
         """
-        log.warning("stop_cut_short", seconds=self._stop_seconds)
+        log.warning("stop_cut_short", seconds=self._stop.seconds)
         os._exit(0)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._threads.stop()
-        self._listening.wake_all()
+        self._listening.stop(0.0)
         await asyncio.to_thread(self._workers.stop, 0.0)
         await super().shutdown(sockets)

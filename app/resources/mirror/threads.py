@@ -55,9 +55,10 @@ class Refreshers:
         """Lets each thread end the call it is in; what is not written then is read again by somebody else."""
         self._stop.set()
         self._wake.set()
+        until = time.monotonic() + timeout
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(timeout)
+                thread.join(max(0.0, until - time.monotonic()))
 
     def ask(self, resource_id: int | None = None) -> None:
         """Notes, in memory, that somebody wants to see this resource; without one, the list of all."""

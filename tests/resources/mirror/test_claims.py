@@ -1,6 +1,7 @@
 """Who refreshes what, and when: one at a time across processes, within a budget, the longest waiting first."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -268,6 +269,24 @@ def test_the_threads_refresh_what_is_asked_for_and_stop(room: Room) -> None:
     refreshers.stop(5)
     assert not refreshers.alive
     assert len(made) == 2
+
+
+def test_a_stop_s_seconds_are_for_all_threads_together(room: Room) -> None:
+    """Each may be waiting for Kaltura."""
+    over = threading.Event()
+
+    def client() -> Any:
+        over.wait(60)
+        return room.client
+
+    refreshers = Refreshers(room.mirror, room.rounds, client, 20)
+    refreshers.start()
+    began = time.monotonic()
+    refreshers.stop(0.5)
+    assert time.monotonic() - began < 20 * 0.5
+    assert refreshers.alive
+    over.set()
+    refreshers.stop(20)
 
 
 def test_a_mistake_of_ours_ends_no_thread(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
