@@ -45,7 +45,9 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 # What is asked of every chain, built once and without its input: both cost more than the asking.
-_DUE = select(col(Chain.next_attempt_at)).where(col(Chain.id) == bindparam("of"))
+_NOT_OVER = select(col(Chain.id)).where(
+    col(Chain.id).in_(bindparam("of", expanding=True)), col(Chain.next_attempt_at).is_not(None)
+)
 
 LOOK_AGAIN = "2"  # seconds: a chain that Kaltura answers promptly takes less
 
@@ -181,7 +183,7 @@ class Acceptance:
 
     def _answer_all(self, accepted: Sequence[Accepted], waited: bool) -> Response:
         with self.database.read() as session:
-            over = waited and all(self._is_over(one.chain_id) for one in accepted)
+            over = waited and _are_over(session, [one.chain_id for one in accepted])
             view = batch.views(session, accepted, self.server_zone)
         status = 202
         if over:
@@ -238,8 +240,7 @@ class Acceptance:
 
     def _is_over(self, chain_id: str) -> bool:
         with self.database.read() as session:
-            due = session.connection().execute(_DUE, {"of": chain_id}).scalar_one()
-        return due is None
+            return _are_over(session, [chain_id])
 
     def _answer(self, accepted: Accepted, occurrence_id: str | None, refusable: bool, at_once: bool) -> Response:
         with self.database.read() as session:
@@ -260,3 +261,7 @@ class Acceptance:
         if at_once or (accepted.chain_started and chain.status != ChainStatus.SUCCEEDED):
             status, headers["Retry-After"] = 202, LOOK_AGAIN
         return Response(view.model_dump_json(), status, headers, media_type="application/json")
+
+
+def _are_over(session: Session, chain_ids: Sequence[str]) -> bool:
+    return session.execute(_NOT_OVER, {"of": chain_ids}).first() is None

@@ -1,5 +1,8 @@
 """`POST /recordings/batch`: several changes at once, whose conflicts are those of the final state of all of them."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -34,6 +37,29 @@ def test_two_rooms_are_swapped(service: Lectern, scenes: list[Scene]) -> None:
     assert {(one["chain"]["status"], one["outcome"]) for one in shown} == {("succeeded", "applied")}
     for scene in scenes:
         scene.holds()
+
+
+def test_its_answer_takes_one_connection_at_a_time(
+    service: Lectern, scenes: list[Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all that answer at once might wait for each other's second one."""
+    database, mine = service.app.state.database, threading.local()
+    read, within = database.read, list[bool]()
+
+    @contextmanager
+    def noting() -> Iterator[Session]:
+        within.append(getattr(mine, "reads", False))
+        mine.reads = True
+        try:
+            with read() as session:
+                yield session
+        finally:
+            mine.reads = False
+
+    monkeypatch.setattr(database, "read", noting)
+    found(send(service, *((scene, {"title": "Another"}) for scene in scenes)))
+    assert within
+    assert not any(within)
 
 
 def test_three_rooms_are_rotated(service: Lectern, scenes: list[Scene]) -> None:
