@@ -131,9 +131,8 @@ class Rounds:
             if write is not None:
                 write(session)
             interesting = _ROUND.c.asked_at > database_now() - INTEREST
-            later = database_now() + every
+            following = case((interesting, database_now() + every), else_=None)
             due_since_claimed = _ROUND.c.due_at > _ROUND.c.lease_until - LEASE  # what was read may be older than that
-            following = later if failure else case((interesting, later), else_=None)
             session.flush()
             session.connection().execute(
                 update(_ROUND)

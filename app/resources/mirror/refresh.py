@@ -7,7 +7,8 @@
        └──────────────────────────────────────────────── refreshing ────────────┘
                                                              │ fails: the old state stays
                                                              │ looks odd: app/resources/mirror/doubts.py
-                                                             └──▶ due again, within seconds at first
+                                                             └──▶ due again, within seconds at first; asleep
+                                                                  after an hour of it in which nobody asked
 
 Every process refreshes. A resource is claimed by one conditional UPDATE in the database's time, so that one process
 at a time has it; the same statement keeps all of them together within so many refreshes per second. The longest
@@ -50,6 +51,7 @@ log = structlog.get_logger(__name__)
 EVERY = 60.0  # seconds between two refreshes of a resource that is being asked for
 AGAIN = 2.0  # seconds until the next look after one that could not be believed, or that failed while somebody waits
 INTEREST = 3600.0  # seconds for which a resource stays of interest after it was asked for
+TRIES = int(INTEREST / EVERY)  # failed looks in a row, after which one that nobody asks for is left alone
 LEASE = 60.0  # seconds after which another process takes over
 FIRST = 10 * URGENT  # seconds that a resource which was never looked at has waited already
 FIRST_PER_SECOND = 20.0  # first looks of all processes together, where fewer refreshes are allowed
@@ -316,8 +318,9 @@ class Mirror:
 
     def _look_again(self, session: Session, claim: Claim, failure: str, pause: float, **changes: object) -> None:
         log.warning("mirror_not_refreshed", resource_id=claim.resource_id, reason=failure)
-        due = {"failures": claim.failures + 1, "due_at": database_now() + pause}
-        self._settle(session, claim, failure=failure, **due, **changes)
+        failures = claim.failures + 1
+        due_at = database_now() + pause if failures < TRIES else _next(pause)
+        self._settle(session, claim, failure=failure, failures=failures, due_at=due_at, **changes)
 
     def _locked_version(self, session: Session, claim: Claim) -> int:
         """The resource's version, which nobody changes until the end of this transaction. Raises LeaseLost."""
@@ -337,10 +340,10 @@ class Mirror:
         )
 
 
-def _next() -> object:
+def _next(pause: float = EVERY) -> object:
     """When the next refresh is due: never, if nobody asks."""
     interesting = _MIRROR.c.asked_at > database_now() - INTEREST
-    return case((interesting, database_now() + EVERY), else_=None)
+    return case((interesting, database_now() + pause), else_=None)
 
 
 def _recordings(events: Iterable[Event]) -> set[str]:

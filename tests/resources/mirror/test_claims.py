@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from app.database.database import Database
 from app.database.types import database_now
-from app.resources.mirror.refresh import EVERY, FIRST_PER_SECOND, INTEREST, Claim, Mirror
+from app.resources.mirror.refresh import EVERY, FIRST_PER_SECOND, INTEREST, TRIES, Claim, Mirror
 from app.resources.mirror.threads import Refreshers
 from app.resources.models import Mirror as Row
 from app.resources.models import Occurrence, Resource
@@ -114,6 +114,25 @@ def test_what_failed_is_due_again_soon_if_it_was_never_seen(room: Room) -> None:
     room.fault("html")
     room.refresh()
     assert due_in(room) == pytest.approx(EVERY, abs=5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "failures", "due"),
+    [(INTEREST + 1, 0, EVERY), (INTEREST + 1, TRIES - 1, None), (INTEREST - 60, TRIES - 1, EVERY)],
+)
+def test_what_fails_for_an_hour_in_which_nobody_asks_is_left_alone(
+    room: Room, asked: float, failures: int, due: float | None
+) -> None:
+    """A change of Lectern's own is looked at until then, whoever asks."""
+    room.mirror.ask([RESOURCE_ID])
+    room.refresh()
+    with room.database.write() as session:
+        session.execute(update(Row).values(asked_at=now(room.database) - asked, failures=failures))
+    room.fault("html")
+    room.refresh()
+    assert due_in(room) == (None if due is None else pytest.approx(due, abs=5))
+    room.mirror.ask([RESOURCE_ID])
+    assert (due_in(room) or 0) <= EVERY
 
 
 def test_a_change_of_lectern_s_own_sessions_is_due_at_once(room: Room) -> None:

@@ -96,14 +96,16 @@ def test_many_that_claim_a_round_at_once_get_it_once(database: Database) -> None
         assert len([claim for claim in pool.map(take, range(4)) if claim]) == 1
 
 
-def test_rounds_end_when_nobody_has_asked_for_an_hour(room: Room) -> None:
+@pytest.mark.parametrize("fails", [False, True])
+def test_rounds_end_when_nobody_has_asked_for_an_hour(room: Room, fails: bool) -> None:
     room.round()
+    if fails:
+        room.fault("html", service="schedule_scheduleResource")
     with room.database.write() as session:
         session.execute(update(Round).values(asked_at=database_now() - INTEREST - 1, due_at=0.0))
-    claim = room.rounds.claim()
-    assert claim is not None
-    room.rounds.run(room.client, claim)
-    assert due_in(room.database, claim.name) is None
+    while (claim := room.rounds.claim()) is not None:
+        room.rounds.run(room.client, claim)
+    assert (bool(row(room).failure), due_in(room.database, RESOURCES)) == (fails, None)
 
 
 def test_a_process_that_slept_past_its_lease_changes_no_name(room: Room) -> None:
