@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, and_, bindparam, delete, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, literal, or_, select, tuple_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col
 
@@ -91,8 +91,7 @@ def forget_keys(session: Session, before: datetime, most: int = MANY) -> int:
     """Deletes at most `most` idempotency keys that were used before then. Returns how many it did."""
     columns = (col(IdempotencyKey.client), col(IdempotencyKey.key))
     rows = session.execute(select(*columns).where(col(IdempotencyKey.created_at) < before).limit(most)).all()
-    for client, key in rows:
-        session.execute(delete(IdempotencyKey).where(columns[0] == client, columns[1] == key))
+    session.execute(delete(IdempotencyKey).where(tuple_(*columns).in_(rows)))
     return len(rows)
 
 

@@ -187,6 +187,21 @@ def test_idempotency_keys_are_kept_for_thirty_days(service: Lectern) -> None:
     assert forgotten(service) == 1
 
 
+@pytest.mark.both_databases
+def test_another_client_s_key_of_the_same_name_stays(service: Lectern) -> None:
+    recording = service.made(SINGLE, idempotency_key="k")
+    now, old = utc_now(), utc_now() - timedelta(days=31)
+    with service.app.state.database.write() as session:
+        session.execute(update(IdempotencyKey).values(created_at=old))
+        for client, key, used in (("library", "k", now), ("library", "l", old), ("museum", "l", now)):
+            more = {"fingerprint": "", "recording_id": recording["id"], "created_at": used}
+            session.add(IdempotencyKey(client=client, key=key, **more))
+        session.flush()
+        assert forget_keys(session, now - timedelta(days=30)) == 2
+        left = session.execute(select(col(IdempotencyKey.client), col(IdempotencyKey.key))).all()
+        assert sorted(map(tuple, left)) == [("library", "k"), ("museum", "l")]
+
+
 def test_one_process_of_several_sees_to_it_in_small_portions(service: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.recordings.retention.PAUSE", 0.0)
     recording = service.made(SINGLE)
