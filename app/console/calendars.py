@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from app.calendars import keeping
@@ -20,6 +20,8 @@ from app.http.problems import from_validation
 from app.http.threads import Reading, Writing
 
 WAIT = 5.0  # seconds that a page takes; what takes longer goes on without it
+
+Number = Annotated[int, Path(ge=0)]  # of a day, in the calendar's order
 
 calendars = APIRouter(prefix="/console/calendars", route_class=PageRoute, include_in_schema=False)
 
@@ -63,7 +65,7 @@ async def add(request: Request, person: CalendarWriter, form: Posted, name: Name
 
 
 @calendars.get("/{name}/days/{number}/remove")
-async def ask_remove(request: Request, person: CalendarWriter, name: Name, number: int) -> Response:
+async def ask_remove(request: Request, person: CalendarWriter, name: Name, number: Number) -> Response:
     seen = await _look(request, person, name)
     body, day = view.body_without(seen, number)
     preview = await _keeping(request).preview(person.client, name, body)
@@ -71,7 +73,7 @@ async def ask_remove(request: Request, person: CalendarWriter, name: Name, numbe
 
 
 @calendars.post("/{name}/days/{number}/remove")
-async def remove(request: Request, person: CalendarWriter, form: Posted, name: Name, number: int) -> Response:
+async def remove(request: Request, person: CalendarWriter, form: Posted, name: Name, number: Number) -> Response:
     seen = await _as_seen(request, person, form, name)
     body, _ = view.body_without(seen, number)
     answer = await _keeping(request).put(person.client, name, body, WAIT, seen.view.version)

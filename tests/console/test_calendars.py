@@ -96,6 +96,10 @@ def test_a_day_that_is_taken_out_brings_its_sessions_back(campus: Lectern, regis
     assert {sessions(campus, one)[day(2)] for one in mine(campus)} == {"scheduled"}
     assert [one["name"] for one in campus.get(f"/calendars/{NAME}")["days"]] == ["Break"]
     assert registrar.get(f"{ADDRESS}/days/7/remove").status_code == 404
+    fields = registrar.form(f"{ADDRESS}/days/0/remove")
+    for number in ("-1", str(-(2**63) - 1)):
+        assert registrar.get(f"{ADDRESS}/days/{number}/remove").status_code == 422
+        assert registrar.post(f"{ADDRESS}/days/{number}/remove", fields).status_code == 422
 
 
 def test_what_a_day_that_is_taken_out_cannot_bring_back_is_said(campus: Lectern, registrar: Person) -> None:
