@@ -17,9 +17,9 @@ def read(form: Form) -> OccurrenceChange:
     if form.one("date") and form.one("time"):
         asked["start"] = f"{form.one('date')}T{form.one('time')}"
     if form.one("minutes"):
-        asked["duration_minutes"] = int(form.one("minutes")) if form.one("minutes").isdecimal() else form.one("minutes")
+        asked["duration_minutes"] = form.number("minutes")
     if form.one("room"):
-        asked["resource"] = int(form.one("room")) if form.one("room").isdecimal() else form.one("room")
+        asked["resource"] = form.number("room")
     if form.one("title"):
         asked["title"] = form.one("title")
     return read_as(OccurrenceChange, asked)

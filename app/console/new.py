@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 
 from app.console.people import Form, Person
 from app.console.views.months import Cell, weeks
+from app.console.words import WEEKDAYS
 from app.http.errors import BadRequest, Problem
 from app.http.problems import from_validation
 from app.recordings.changing.requests import read_document
@@ -21,8 +22,7 @@ from app.recordings.document.preview import Preview
 
 WAIT = 8.0  # seconds
 MOST_MONTHS = 40
-_DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-_SPAN = re.compile(r"\s*(?:\.\.|–|to)\s*")
+_SPAN = re.compile(r"\.\.|–|to")
 _NEEDED = {"title": "a title", "room": "a room", "date": "a date", "time": "a time"}
 
 
@@ -82,8 +82,9 @@ async def answer(request: Request, person: Person, form: Form) -> Draft:
         return Draft(form, missing=", ".join(missing), status=_status(form, 422))
     content: Mapping[str, Any] = {}
     try:
-        content = document_of(form)
-        document = read_document(content)
+        typed = document_of(form)
+        document = read_document(typed)
+        content = typed
         if form.one("act") == "schedule":
             made = await accepting.schedule(person.client, document, form.one("key") or None, WAIT)
             said = "scheduling" if made.status_code == 202 else "scheduled"
@@ -109,15 +110,14 @@ def document_of(form: Form) -> Mapping[str, Any]:
     """The document that the fields say, or the one in `json`. Raises BadRequest."""
     if form.one("json"):
         return _read_json(form.one("json"))
-    room = form.one("room")
-    resource: Any = int(room) if room.isdecimal() and len(room) < 18 else room
+    resource: Any = form.number("room")
     if form.one("make_room"):
-        resource = {"system_name": room, "name": room}
+        resource = dict.fromkeys(("system_name", "name"), form.one("room"))
     words = {name: form.one(name) for name in ("reference_id", "title", "description", "owner")}
     times = {
         "start": f"{form.one('date')}T{form.one('time')}",
         "time_zone": form.one("time_zone"),
-        "duration_minutes": _number(form.one("minutes")),
+        "duration_minutes": form.number("minutes"),
     }
     said = {
         **words,
@@ -145,31 +145,27 @@ def _recurrence(form: Form) -> dict[str, Any] | None:
     repeats = form.one("repeats")
     if repeats not in ("daily", "weekly", "monthly"):
         return None
-    until, count = form.one("until"), form.one("count")
+    until = form.one("until")
     said: dict[str, Any] = {"frequency": repeats}
     if repeats == "weekly":
-        said["days"] = [day for day in form.get("days", []) if day in _DAYS] or _weekday(form.one("date"))
+        said["days"] = [day for day in form.get("days", []) if day in WEEKDAYS] or _weekday(form.one("date"))
     if until:
         said["until"] = until
-    if count or not until:
-        said["count"] = _number(count or "10")
+    if form.one("count") or not until:
+        said["count"] = form.number("count") if form.one("count") else 10
     return said
 
 
 def _weekday(day: str) -> list[str]:
     try:
-        return [_DAYS[date.fromisoformat(day).weekday()]]
+        return [list(WEEKDAYS)[date.fromisoformat(day).weekday()]]
     except ValueError:
         return []  # the day itself is refused
 
 
 def _days(line: str) -> Any:
-    ends = _SPAN.split(line.strip())
+    ends = [end.strip() for end in _SPAN.split(line)]
     return {"from": ends[0], "to": ends[1]} if len(ends) == 2 else line.strip()
-
-
-def _number(text: str) -> Any:
-    return int(text) if text.isdecimal() and len(text) < 10 else text
 
 
 def months(preview: Preview) -> list[tuple[date, list[list[Cell | None]]]]:

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request, Security
 from fastapi.exceptions import RequestValidationError
@@ -27,6 +27,7 @@ from app.http.errors import BadRequest, Forbidden, PreconditionFailed, Unsupport
 COOKIE = "lectern_console"
 FORM = "application/x-www-form-urlencoded"
 MOST_FIELDS = 300
+LONGEST_NUMBER = 10  # digits; Kaltura's ids have no more
 M = TypeVar("M", bound=BaseModel)
 _OPEN = secrets.token_urlsafe(sessions.TOKEN_BYTES)  # what forms of an open service are made with, in this process
 
@@ -134,7 +135,8 @@ async def fields_of(request: Request) -> Mapping[str, list[str]]:
 def _ensure_ours(request: Request) -> None:
     """By what browsers tell of where a form stood. What is no browser knows the form's word, or it does not."""
     origin = request.headers.get("Origin")
-    foreign = origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("Host", "").lower()
+    host = request.headers.get("Host", "").lower()
+    foreign = origin is not None and origin.lower().partition("://")[2] != host
     if foreign or request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise Forbidden("This form comes from another site's page.")
 
@@ -145,6 +147,11 @@ class Form(dict[str, list[str]]):
     def one(self, name: str) -> str:
         """The first value, without space around it; empty if there is none."""
         return (self.get(name) or [""])[0].strip()
+
+    def number(self, name: str) -> int | str:
+        """The same, as a number if it is one. What is too long for any is left for its model to refuse."""
+        text = self.one(name)
+        return int(text) if text.isdecimal() and len(text) <= LONGEST_NUMBER else text
 
     def ensure_made_for(self, version: str) -> None:
         """Raises PreconditionFailed for a form that was made before something changed, as by being sent before."""

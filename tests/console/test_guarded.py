@@ -39,7 +39,12 @@ def test_a_form_of_another_site_or_session_or_of_nobody_changes_nothing(service:
     forms = paths("POST")
     assert len(forms) > 12
     for form in forms:
-        for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec_Fetch_Site": "cross-site"}):
+        for headers in (
+            {"Origin": "https://evil.example"},
+            {"Origin": "null"},
+            {"Origin": "http://["},
+            {"Sec_Fetch_Site": "cross-site"},
+        ):
             assert registrar.post(form, {"form": word}, **headers).status_code == 403, form
         for wrong in ({"version": "x"}, {"form": ""}, {"form": "0" * 64}):
             assert registrar.post(form, wrong).status_code == 403, form
