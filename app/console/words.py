@@ -131,6 +131,7 @@ WEEKDAYS = {
 }
 STEPS = {
     "resource": "find the room",
+    "state": "work out what changes",
     "conflicts": "look for conflicts",
     "template_entry": "make the template entry",
     "events": "make the events",
@@ -142,14 +143,21 @@ STEPS = {
     "categories": "find the categories",
     "words": "write the words",
     "assignments": "publish in categories",
-    "look": "look for second objects",
-    "remove": "remove them",
+    "details": "write what single sessions have of their own",
+    "together": "wait for the recordings that change with it",
+    "switch": "switch over",
+    "retire": "remove the old events",
+    "remains": "cancel what is left of a series",
+    "mend": "set right what that has changed besides",
     "entry": "remove the template entry",
+    "look": "look for what was made twice",
+    "remove": "remove it",
 }
 OPERATIONS = {
     "schedule": "Schedule",
     "schedule_together": "Schedule, with others",
     "update": "Change",
+    "calendar": "Follow the calendars",
     "cancel": "Cancel",
     "cancel_occurrence": "Cancel one session",
     "move_occurrence": "Move one session",
@@ -157,6 +165,17 @@ OPERATIONS = {
     "name_occurrence": "Name one session",
     "end_occurrence": "End or extend a session",
     "mend": "Mend",
+    "clear": "Clear what is left in Kaltura",
+    "sweep": "Look for what was made twice",
+}
+DIFFERENCES = {
+    "missing": "it is missing there",
+    "moved": "it is at another time there",
+    "replaced": "another event is there in its place",
+    "unlisted": "it is there, but not in the room’s list",
+    "extra": "a session is there that is not wanted",
+    "resource_gone": "the room is not there any more",
+    "template_entry_gone": "the template entry is not there any more",
 }
 
 
@@ -232,6 +251,11 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def step(name: str) -> str:
+    """A step of a chain in words. An older version's chain may have one that is not known any more."""
+    return STEPS.get(name) or plain(name)
+
+
 def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
@@ -253,6 +277,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "number": lambda number: f"{number:,}",
     "sentence": lambda text: f"{text[:1].upper()}{text[1:]}.",
     "cut": cut,
-    "step": lambda name: STEPS.get(name) or plain(name),
+    "step": step,
+    "difference": lambda name: DIFFERENCES.get(name) or plain(name),
     "operation": lambda name: OPERATIONS.get(name) or plain(name).capitalize(),
 }

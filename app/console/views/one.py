@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from app.access.keys import Client
-from app.console.words import Asked, count, isolated
+from app.console.words import Asked, count, isolated, step
 from app.database.database import Database
 from app.database.types import utc_now
 from app.http.errors import NotFound
@@ -167,8 +167,8 @@ def what_cancel_does(seen: Shown) -> Asked:
 def what_resume_does(seen: Shown) -> Asked:
     chain = seen.recording.chain
     if chain is not None and chain.status in ("waiting", "stuck"):
-        step = next((one for one in chain.steps if one.status != "succeeded"), None)
-        at = f", from its open step “{step.name}”" if step else ""
+        first = next((one for one in chain.steps if one.status != "succeeded"), None)
+        at = f", from its open step “{step(first.name)}”" if first else ""
         return Asked("Resume?", f"This takes the chain up again at once{at}. Nothing is made twice.", "Resume")
     differences = count(len(seen.recording.drift), "difference")
     what = f"This mends {differences} in Kaltura: what is missing is made again, what is extra is cancelled."
