@@ -276,7 +276,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "marked": lambda weeks: any(cell and cell.kind for week in weeks for cell in week),
     "number": lambda number: f"{number:,}",
     "sentence": lambda text: f"{text[:1].upper()}{text[1:]}.",
-    "cut": cut,
     "step": step,
     "difference": lambda name: DIFFERENCES.get(name) or plain(name),
     "operation": lambda name: OPERATIONS.get(name) or plain(name).capitalize(),
