@@ -1,13 +1,13 @@
 """`lectern keys`: who may use the service."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.access.scopes import Scope
 from app.cli.database import opened
+from app.cli.tables import shown, write
 
 if TYPE_CHECKING:  # its commands import what they need, as those in app/cli/main.py
     from sqlmodel import Session
@@ -55,10 +55,7 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
         if not made:
             typer.echo("There is none. `lectern keys create --name registrar --scope recordings:write` makes one.")
             return
-        rows = [HEADINGS, *made]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        write([HEADINGS, *made])
 
     @app.command()
     def revoke(id: Annotated[str, typer.Argument(help="The key's id, as `lectern keys list` shows it.")]) -> None:
@@ -86,9 +83,5 @@ def _doubt(session: "Session", resource: str) -> str:
 
 def _row(key: "ApiKey") -> tuple[str, ...]:
     narrowed = ", ".join(key.resources) if key.resources else "all" if Scope.SCHEDULE_READ in key.scopes else ""
-    times = _shown(key.created_at), _shown(key.used_at) or "never", _shown(key.revoked_at)
+    times = shown(key.created_at), shown(key.used_at) or "never", shown(key.revoked_at)
     return key.id, key.name, ", ".join(key.scopes), narrowed, *times
-
-
-def _shown(moment: datetime | None) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""

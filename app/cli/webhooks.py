@@ -1,12 +1,13 @@
 """`lectern webhooks`: who is sent notices."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.database import opened
+from app.cli.tables import shown, write
 from app.cli.trouble import in_a_sentence
 
 if TYPE_CHECKING:  # its commands import what they need, as those in app/cli/main.py
@@ -59,7 +60,7 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
             else:
                 rows = [_webhook(*one) for one in receivers.every(session)]
         if rows:
-            _table([UNDELIVERED if undelivered else HEADINGS, *rows])
+            write([UNDELIVERED if undelivered else HEADINGS, *rows])
         elif undelivered:
             typer.echo("There is none: every receiver has taken what it was sent.")
         else:
@@ -105,26 +106,16 @@ def commands(settings: "Callable[[], Settings]") -> typer.Typer:
     return app
 
 
-def _table(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
 def _webhook(row: "Webhook", waiting: int, given_up: int) -> tuple[str, ...]:
     from app.webhooks.address import read
 
     address = read(row.url).shown if row.url else "LECTERN_NOTIFY"
     counts = str(waiting), str(given_up)
-    times = _shown(row.created_at), _shown(row.revoked_at)
+    times = shown(row.created_at), shown(row.revoked_at)
     return row.id, row.client or "(all)", address, ", ".join(row.notices), times[0], *counts, row.error or "", times[1]
 
 
 def _notice(row: Any) -> tuple[str, ...]:
-    again = "no" if row["next_attempt_at"] is None else _shown(datetime.fromtimestamp(row["next_attempt_at"], UTC))
-    told = _shown(datetime.fromtimestamp(row["told_at"], UTC))
+    again = "no" if row["next_attempt_at"] is None else shown(datetime.fromtimestamp(row["next_attempt_at"], UTC))
+    told = shown(datetime.fromtimestamp(row["told_at"], UTC))
     return row["webhook_id"], row["id"], row["kind"], told, str(row["attempts"]), row["error"] or "", again
-
-
-def _shown(moment: datetime | None) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""

@@ -1,10 +1,10 @@
 """The form that moves one session."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from app.console.people import Form, read_as
 from app.console.views.one import Shown
-from app.console.words import Asked, isolated, lasting
+from app.console.words import Asked, isolated, lasting, when
 from app.recordings.changing.one_occurrence import OccurrenceChange
 from app.recordings.reading.views import OccurrenceView
 
@@ -33,11 +33,7 @@ def what_it_does(seen: Shown, one: OccurrenceView, wanted: OccurrenceChange) -> 
     length = lasting(timedelta(minutes=minutes) if minutes else one.end - one.start)
     title = f", called “{isolated(wanted.title)}”" if wanted.title else ""
     what = (
-        f"This moves the session of {_when(before)}{room}: it begins on {_when(start)} and lasts "
+        f"This moves the session of {when(before)}{room}: it begins on {when(start)} and lasts "
         f"{length}{title}. All others stay."
     )
     return Asked("Move this session?", what, "Move the session")
-
-
-def _when(local: datetime) -> str:
-    return f"{local:%a} {local.day} {local:%b %Y, %H:%M}"

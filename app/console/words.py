@@ -232,7 +232,12 @@ def date_in_words(day: date, *, year: bool = True) -> str:
     return f"{day:%A} {day.day} {day:%B}" + (f" {day.year}" if year else "")
 
 
-moment = _time("moment", lambda local: f"{local:%a} {_date(local)}, {local:%H:%M}")
+def when(local: datetime) -> str:
+    """`Wed 13 Jan 2027, 09:00`."""
+    return f"{local:%a} {_date(local)}, {local:%H:%M}"
+
+
+moment = _time("moment", when)
 day = _time("day", lambda local: f"{local:%a} {_date(local)}")
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from app.access.keys import Client
-from app.console.words import Asked, count, isolated, step
+from app.console.words import Asked, count, isolated, step, when
 from app.database.database import Database
 from app.database.types import utc_now
 from app.http.errors import NotFound
@@ -176,19 +176,17 @@ def what_resume_does(seen: Shown) -> Asked:
 
 
 def what_cancelling_one_does(seen: Shown, one: OccurrenceView) -> Asked:
-    when, room = f"{one.local_start:%a} {one.local_start.day} {one.local_start:%b %Y, %H:%M}", seen.room_of(one)
+    begins, room = when(one.local_start), seen.room_of(one)
     if one.start <= seen.now:
-        what = f"This ends the session that has been running in {room} since {when}; what was recorded stays."
+        what = f"This ends the session that has been running in {room} since {begins}; what was recorded stays."
         return Asked("End this session?", what, "End the session", dangerous=True)
-    what = f"This cancels the session on {when} in {room}. All others stay. It can be restored."
+    what = f"This cancels the session on {begins} in {room}. All others stay. It can be restored."
     return Asked("Cancel this session?", what, "Cancel the session", dangerous=True)
 
 
 def what_restoring_does(seen: Shown, one: OccurrenceView) -> Asked:
-    when = f"{one.local_start:%a} {one.local_start.day} {one.local_start:%b %Y, %H:%M}"
-    return Asked(
-        "Restore this session?", f"This schedules the session on {when} in {seen.room_of(one)} again.", "Restore"
-    )
+    what = f"This schedules the session on {when(one.local_start)} in {seen.room_of(one)} again."
+    return Asked("Restore this session?", what, "Restore")
 
 
 def occurrence_of(seen: Shown, occurrence_id: str) -> OccurrenceView:
