@@ -220,9 +220,12 @@ class PayloadTooLarge(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    status, code, title = 415, "unsupported_media_type", "The body must be JSON"
-    when = "The body does not say that it is JSON."
-    advice = "Send it with 'Content-Type: application/json'."
+    status, code, title = 415, "unsupported_media_type", "The body is of a type that is not read here"
+    when = (
+        "The body's `Content-Type` is none that is read there: JSON; for a calendar also text/calendar; for a term's "
+        "declaration also CSV and NDJSON. Or the body is compressed."
+    )
+    advice = "Send it as it is, with 'Content-Type: application/json', or with a type that `/docs` names."
 
 
 class InvalidDocument(Problem):
