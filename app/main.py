@@ -38,7 +38,7 @@ from app.database.database import Database
 from app.database.migrating import migrate
 from app.findings.looking import Findings
 from app.findings.watch import Watch, cleared, raised
-from app.http import docs, headers, hosts, limits, problems, requests
+from app.http import docs, headers, hosts, limits, logs, problems
 from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
 from app.kaltura.crowds import Crowds
@@ -340,7 +340,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.add_middleware(headers.Head)
     app.add_middleware(limits.BodyLimit)
     app.add_middleware(door.Door, keys=keys, counted=app.state.counted)
-    app.add_middleware(requests.Requests, count=metrics.request)
+    app.add_middleware(logs.Requests, count=metrics.request)
     app.add_middleware(
         Shortcut,
         feed=feed,
@@ -351,7 +351,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.add_middleware(hosts.AllowedHosts, names=hosts.allowed(settings), count=metrics.request)
     app.add_middleware(limits.Entrance, count=metrics.request)
     app.add_middleware(headers.Headers)
-    requests.add_request_ids(app)
+    logs.add_request_ids(app)
     return app
 
 

@@ -40,7 +40,7 @@ def _settings(**given: Any) -> "Settings":
     import structlog
     from pydantic import ValidationError
 
-    from app.http import requests
+    from app.http import logs
     from app.settings import PREFIX, Settings, unknown_variables
 
     try:
@@ -53,7 +53,7 @@ def _settings(**given: Any) -> "Settings":
             name = PREFIX + "_".join(map(str, wrong["loc"])).upper() + ": " if wrong["loc"] else ""
             typer.echo(f"{name}{wrong['msg'].removeprefix('Value error, ')}", err=True)
         raise typer.Exit(2) from None
-    requests.configure_logs(settings.log_level)
+    logs.configure_logs(settings.log_level)
     for name in unknown_variables():
         structlog.get_logger(__name__).warning("unknown_setting", name=name, detail="No such setting: is it misspelt?")
     return settings

@@ -12,7 +12,7 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.http.errors import BadRequest, render
-from app.http.requests import NO_ROUTE, Count, method_of
+from app.http.logs import NO_ROUTE, Count, method_of
 from app.settings import Settings, is_loopback
 
 log = structlog.get_logger(__name__)

@@ -15,7 +15,7 @@ from app.http.errors import (
     render,
 )
 from app.http.hosts import FOR_SUPERVISORS
-from app.http.requests import NO_ROUTE, Count, method_of
+from app.http.logs import NO_ROUTE, Count, method_of
 
 MAX_HEAD = 16 * 1024  # bytes of address and headers; a browser behind two proxies sends a tenth of it
 MAX_BODY = 256 * 1024  # bytes; holds the longest description, 65,535 bytes, also with most of it escaped

@@ -1,4 +1,4 @@
-"""How the service says how it is: logs, request ids, `/healthz` and `/readyz`.
+"""Logs, and the ids by which a request is found in them.
 
 Logs are JSON lines on standard error, ours and those of libraries alike. They hold ids and codes; no document, no
 secret, no session. Lines of a request carry `request_id`, lines of a worker `chain_id` and `subject`, the recording.

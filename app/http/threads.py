@@ -5,7 +5,7 @@
     writing   8       a change: decided and committed; one of those has a connection at a time
     ending    2       what became of a change that was accepted; it waits as long as it takes
     feed      2       an encoder's schedule that is put together anew
-    health    1       `/metrics`; `/readyz` is worked out elsewhere, once for all who ask (app/http/requests.py)
+    health    1       `/metrics`; `/readyz` is worked out elsewhere, once for all who ask (app/operations/health.py)
     kaltura   6       what may wait for Kaltura; 3 for one key
     planning  2       a term's plan that is being made
 

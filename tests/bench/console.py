@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from app.database.database import Database
 from app.database.types import utc_now
-from app.http.requests import configure_logs
+from app.http.logs import configure_logs
 from app.main import create_app
 from tests.client import client_of
 from tests.console.overfull.crowd import ROOMS, SESSIONS, fill

@@ -28,7 +28,7 @@ from app.access.keys import LOCAL
 from app.database.database import Database
 from app.database.migrating import migrate
 from app.database.types import utc_now
-from app.http.requests import configure_logs
+from app.http.logs import configure_logs
 from app.main import create_app
 from app.settings import Settings
 from tests.postgres import server

@@ -20,7 +20,7 @@ import uvloop
 
 from app.access.keys import LOCAL
 from app.database.database import Database
-from app.http.requests import configure_logs
+from app.http.logs import configure_logs
 from app.http.serving.server import Server, bound
 from app.main import create_app
 from app.resources.encoders.signs import Signs

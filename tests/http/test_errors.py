@@ -19,8 +19,8 @@ from structlog.testing import capture_logs
 
 from app.http import errors, problems
 from app.http.errors import CATALOGUE, Internal, Problem, responses
+from app.http.logs import add_request_ids
 from app.http.problems import add_handlers
-from app.http.requests import add_request_ids
 from tests.client import client_of
 from tests.service import Lectern, lectern, problem
 
