@@ -24,24 +24,24 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session, col
 
-from app.chains.steps import Act, Call, Done, Failed, Outcome, Step, every
-from app.kaltura.client import KalturaClient
+from app.chains.steps import Act, Call, Done, Outcome, Step, every
 from app.kaltura.errors import Refused
 from app.kaltura.types import NO_CONTENT, PENDING, entry_words, event_words
 from app.recordings.changing.decide import STATE, STATE_OF_LESS
 from app.recordings.changing.occurrences.details import DETAILS, set_again
 from app.recordings.changing.retire import ENDING, RETIRE, retire_questions, to_be_cancelled
 from app.recordings.changing.switching import GATHER, link
+from app.recordings.document.categories import category_id
 from app.recordings.models import Recording
 from app.recordings.scheduling import own
 from app.recordings.scheduling.conflicts import CONFLICTS, resource_questions
 from app.recordings.scheduling.context import Ctx, Tools, chain_resource, planned, template_entry
 from app.recordings.scheduling.events import NEWEST, newest_question
 from app.recordings.scheduling.links import LINKS
-from app.recordings.scheduling.outcomes import GONE, NOT_OURS, at, outcome
+from app.recordings.scheduling.outcomes import GONE, NOT_OURS, outcome
 from app.recordings.scheduling.save_results import remember_resource
 from app.recordings.scheduling.steps import EVENTS, EXCLUSIONS, OCCURRENCES, RESOURCE
-from app.recordings.scheduling.template_entry import TEMPLATE_ENTRY, category_questions
+from app.recordings.scheduling.template_entry import TEMPLATE_ENTRY, category_questions, unknown_category
 from app.resources.models import Booking, OccurrenceStatus
 
 NO_ENTRY = {"INVALID_ENTRY_ID"}  # what an assignment says of one that was deleted by hand (exchange 833)
@@ -99,25 +99,13 @@ def _resolve(context: Ctx, _call: Call) -> Outcome:
     client = context.tools.kaltura
     add: dict[str, int] = {}
     for place, category in enumerate(context.input["categories"]):
-        found = _category_id(client, category)
+        found = category_id(client, category)
         if found is None:
-            return _unknown(context, place)
+            return unknown_category(context, place)
         add[str(found)] = place
-    before = [_category_id(client, category) for category in context.input["before"]["categories"]]
+    before = [category_id(client, category) for category in context.input["before"]["categories"]]
     remove = [category for category in before if category is not None and str(category) not in add]
     return Done({"add": {key: at for key, at in add.items() if int(key) not in before}, "remove": remove})
-
-
-def _category_id(client: KalturaClient, category: int | str) -> int | None:
-    if isinstance(category, int):
-        return category
-    found = client.find_category(category)
-    return found.id if found else None
-
-
-def _unknown(context: Ctx, place: int) -> Failed:
-    detail = f"Kaltura has no category '{context.input['categories'][place]}'."
-    return at("category_not_found", f"/categories/{place}", detail)
 
 
 # template_entry: made again with the document's words, people and categories, if somebody has deleted it
@@ -218,7 +206,7 @@ def _assign(context: Ctx, call: Call) -> Outcome:
         _set_assignment(context, call, adds)
     except Refused as refusal:
         if refusal.code == "CATEGORY_NOT_FOUND":
-            return _unknown(context, call.request["place"])
+            return unknown_category(context, call.request["place"], kaltura_code=refusal.code)
         raise
     return Done((call.request["id"] in _assigned_before(context)) != adds)
 

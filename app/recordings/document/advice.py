@@ -56,15 +56,6 @@ class DocumentWarning(Out):
     )
 
 
-def no_category(category: int | str) -> str:
-    """The sentence that refuses a category, whoever finds that out."""
-    return (
-        f"Kaltura has no category {category}."
-        if isinstance(category, int)
-        else f"Kaltura has no category '{category}'."
-    )
-
-
 def about(
     document: RecordingDocument, schedule: Schedule, server_zone: ZoneInfo, asked_at: datetime
 ) -> list[DocumentWarning]:

@@ -14,10 +14,10 @@ from app.http.errors import AmbiguousResource, CategoryNotFound, KalturaUnavaila
 from app.http.fields import Out
 from app.http.times import Instant, ZonedTime
 from app.kaltura.client import KalturaClient
-from app.kaltura.types import Category
-from app.recordings.document.advice import DocumentWarning, WarningCode, about, anomaly, beyond, no_category, reason_of
+from app.recordings.document.advice import DocumentWarning, WarningCode, about, anomaly, beyond, reason_of
 from app.recordings.document.ahead import ensure_ahead
 from app.recordings.document.campus import newest, schedule_on
+from app.recordings.document.categories import is_category, no_category
 from app.recordings.document.document import RecordingDocument, Schedule
 from app.recordings.document.draft import resource_reference
 from app.recordings.document.fields import NewResource, OnConflict
@@ -183,10 +183,6 @@ def _resource(
     raise ResourceNotFound(detail, errors=[{"pointer": "/resource", "detail": detail}])
 
 
-def _category(kaltura: KalturaClient, category: int | str) -> Category | None:
-    return kaltura.get_category(category) if isinstance(category, int) else kaltura.find_category(category)
-
-
 def _categories(kaltura: KalturaClient, document: RecordingDocument) -> list[DocumentWarning]:
     """Raises CategoryNotFound with each that Kaltura does not know; by its code, as POST does, for an id."""
     try:
@@ -194,7 +190,7 @@ def _categories(kaltura: KalturaClient, document: RecordingDocument) -> list[Doc
             missing = {
                 index: category
                 for index, category in enumerate(document.categories)
-                if _category(kaltura, category) is None
+                if not is_category(kaltura, category)
             }
     except (KalturaUnavailable, RefusedByKaltura):  # a sign-in may publish in a category that it may not read
         detail = "The categories could not be looked up in Kaltura."

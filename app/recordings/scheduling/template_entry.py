@@ -10,11 +10,12 @@ lists of entries ask the search engine. Another one is made, and the first stays
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from app.chains.steps import Act, Call, Done, Failed, Outcome, Step
 from app.kaltura.errors import Refused, Transient, Unknown
 from app.kaltura.types import Entry, EntryDraft
-from app.recordings.document.advice import no_category
+from app.recordings.document.categories import category_id, no_category
 from app.recordings.scheduling import own
 from app.recordings.scheduling.context import Ctx, Tools
 from app.recordings.scheduling.outcomes import GONE, NOT_OURS, Ignored, at, outcome
@@ -37,7 +38,7 @@ def _make_entry(context: Ctx, call: Call) -> Outcome:
     except Refused as refusal:
         if refusal.code != "CATEGORY_NOT_FOUND":
             raise
-        return _unknown_category(context.input["categories"], refusal)
+        return _refused_category(context, refusal)
     try:
         own.complete_entry(context, made, ids)
     except (Refused, Transient) as error:
@@ -48,14 +49,11 @@ def _make_entry(context: Ctx, call: Call) -> Outcome:
 
 def _category_ids(context: Ctx) -> list[int] | Failed:
     ids: list[int] = []
-    for index, category in enumerate(context.input["categories"]):
-        if isinstance(category, int):
-            ids.append(category)
-            continue
-        found = context.tools.kaltura.find_category(category)
+    for place, category in enumerate(context.input["categories"]):
+        found = category_id(context.tools.kaltura, category)
         if found is None:
-            return at("category_not_found", f"/categories/{index}", no_category(category))
-        ids.append(found.id)
+            return unknown_category(context, place)
+        ids.append(found)
     return ids
 
 
@@ -68,12 +66,15 @@ def category_questions(context: Ctx) -> list[Act]:
     return [partial(context.tools.kaltura.find_category, name) for name in names]
 
 
-def _unknown_category(categories: Sequence[int | str], refusal: Refused) -> Failed:
+def unknown_category(context: Ctx, place: int, **more: Any) -> Failed:
+    return at("category_not_found", f"/categories/{place}", no_category(context.input["categories"][place]), **more)
+
+
+def _refused_category(context: Ctx, refusal: Refused) -> Failed:
     """Kaltura names the id in its arguments (exchange 863)."""
-    for index, category in enumerate(categories):
+    for place, category in enumerate(context.input["categories"]):
         if str(category) in refusal.arguments.values():
-            where = f"/categories/{index}"
-            return at("category_not_found", where, no_category(category), kaltura_code=refusal.code)
+            return unknown_category(context, place, kaltura_code=refusal.code)
     return at("category_not_found", "/categories", "Kaltura has no such category.", kaltura_code=refusal.code)
 
 

@@ -10,6 +10,7 @@ Nothing here looks into a database or asks Kaltura: what they know is in the fra
 from collections.abc import Collection, Iterable
 from typing import Literal
 
+from app.recordings.document.categories import no_category
 from app.terms.meetings.errors import CannotReadError
 from app.terms.meetings.frame import Frame
 from app.terms.meetings.profiles import BUILT_IN, KALTURA, OWN
@@ -57,7 +58,7 @@ def reject_unknown_categories(reading: Reading, unknown: Collection[int | str]) 
     for meeting in reading.meetings:
         wrong = [category for category in meeting.words.categories if category in unknown]
         if wrong and not meeting.skip:
-            detail = f"Kaltura has no category {wrong[0]}. Mend it, or make the category."
+            detail = f"{no_category(wrong[0])} Mend it, or make the category."
             reading.rejected.append(Rejected(meeting.places[0], meeting.section, "unknown_category", detail))
         else:
             left.append(meeting)

@@ -8,7 +8,7 @@ from sqlmodel import col
 
 from app.resources.models import Occurrence, OccurrenceStatus
 from app.sandbox.seed.seed import CATEGORY_ID
-from tests.recordings.changing.scene import COUNT, Scene, begun, watched
+from tests.recordings.changing.scene import COUNT, Scene, begun, document, watched
 from tests.service import Json, Lectern, found, problem
 
 CHANNEL = "Canvas>site>channels>1234"
@@ -147,11 +147,15 @@ def test_a_category_that_is_there_already_or_gone_already_is_as_wanted(scene: Sc
     assert categories(scene) == {CHANNEL}
 
 
-@pytest.mark.parametrize(("unknown", "pointer"), [("No>such", "/categories/1"), (4711, "/categories/1")])
-def test_an_unknown_category_is_refused_and_named(scene: Scene, unknown: int | str, pointer: str) -> None:
-    answer = scene.patch(categories=[CHANNEL, unknown], title="New")
-    shown = problem(answer, 422, "category_not_found")
-    assert [error["pointer"] for error in shown["errors"]] == [pointer]
+@pytest.mark.parametrize("unknown", ["No>such", 4711])
+def test_an_unknown_category_is_refused_and_named_as_in_a_new_document(scene: Scene, unknown: int | str) -> None:
+    wrong: Json = {"categories": [CHANNEL, unknown], "title": "New"}
+    shown = problem(scene.patch(**wrong), 422, "category_not_found")
+    assert [error["pointer"] for error in shown["errors"]] == ["/categories/1"]
+    preview = scene.service.client.post("/recordings/preview", json=document(scene, **wrong))
+    new = problem(preview, 422, "category_not_found")
+    said = ("detail", "errors", "kaltura_code")
+    assert [shown.get(part) for part in said] == [new.get(part) for part in said]
     assert (categories(scene), scene.entry()["name"]) == ({"Mathematics"}, "Linear Algebra")
     assert scene.service.get(scene.path)["title"] == "Linear Algebra"
     scene.holds()

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
+from app.recordings.document.categories import no_category
 from app.terms.meetings.document import document
 from app.terms.meetings.frame import Frame, frame
 from app.terms.meetings.rows import Meeting, Reading
 from app.terms.meetings.sessions import sessions
 from app.terms.meetings.settings import TermSettings
-from app.terms.reading.read import categories, read
+from app.terms.reading.read import categories, read, reject_unknown_categories
 from tests.terms.samples import CALENDARS, KALTURA, NOW, SPRING, ZURICH
 
 COLUMNS = (
@@ -195,6 +196,13 @@ def test_what_cannot_be_read_has_a_reason_and_says_how_to_mend_it(said: dict[str
     assert why(reading)[0] == reason
     assert reading.rejected[0].detail.endswith(".")
     assert reading.sections == (frozenset() if reason == "no_key" else {"1"})
+
+
+def test_a_category_that_kaltura_has_not_is_named_as_a_recording_s_would_be() -> None:
+    reading = rows({"section": "1", "categories": "Mathematics|Canvas>nowhere"})
+    reject_unknown_categories(reading, {"Canvas>nowhere"})
+    assert (reading.meetings, why(reading)[0]) == ([], "unknown_category")
+    assert reading.rejected[0].detail.startswith(no_category("Canvas>nowhere"))
 
 
 def test_weeks_without_a_first_week_are_rejected() -> None:
