@@ -216,9 +216,18 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     rounds = Rounds(database, owner, work, busy=unfinished)
     refreshers = Refreshers(mirror, rounds, kaltura.client)
     retention = Retention(database, settings.keep_days, also=forget_terms)
-    at_once = settings.term_chains or max(1, settings.workers // 2)
-    given = database, store, owner, at_once, workers, refreshers.ask, settings.time_zone, server_zone
-    applier = Applier(Means(*given))
+    applier = Applier(
+        Means(
+            database,
+            store,
+            owner,
+            at_once=settings.term_chains or max(1, settings.workers // 2),
+            workers=workers,
+            ask=refreshers.ask,
+            default_zone=settings.time_zone,
+            server_zone=server_zone,
+        )
+    )
     fan_out = FanOut(database, store, max(1, settings.workers // 2), workers.nudge)
     threads = Threads()
     listening = Listening(database, threads)
