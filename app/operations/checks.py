@@ -32,9 +32,7 @@ from app.kaltura.trips import Trips
 from app.kaltura.types import EntryDraft, EventDraft
 from app.resources.mirror.freshness import Freshness, freshness
 from app.resources.mirror.refresh import EVERY
-from app.settings import Settings
 
-DEFAULT_PER_SECOND: float = Settings.model_fields["refreshes_per_second"].default
 MOST = 100  # findings that are told one by one
 
 T = TypeVar("T")
@@ -70,14 +68,14 @@ def check(
     kaltura: KalturaClient,
     account: Account,
     *,
+    per_second: float,
+    confirms: bool,
     write: bool = False,
-    per_second: float | None = None,
-    confirms: bool = True,
 ) -> Iterator[Finding]:
     """`account` is the one that `kaltura` speaks to; it is not asked for anything if the database is another one's.
 
-    `per_second`: the budget of refreshes, where it is to be told what comes of it. `write`: also adds an entry and an
-    event of its own to Kaltura, and removes both. Else it changes nothing. `confirms`: whether uploads are looked for.
+    `per_second`: the budget of refreshes. `confirms`: whether uploads are looked for. `write`: also adds an entry and
+    an event of its own to Kaltura, and removes both. Else it changes nothing.
     """
     yield _asked(account)
     yield from _database(database, migrations, per_second, confirms)
@@ -97,9 +95,7 @@ def _asked(account: Account) -> Finding:
 # The database
 
 
-def _database(
-    database: Database, migrations: Path, per_second: float | None, confirms: bool = True
-) -> Iterator[Finding]:
+def _database(database: Database, migrations: Path, per_second: float, confirms: bool) -> Iterator[Finding]:
     scripts = ScriptDirectory(str(migrations))
     known = [script.revision for script in scripts.walk_revisions()]
     try:
@@ -111,9 +107,8 @@ def _database(
             yield Finding(True, "the database answers, and its tables are this version's")
             yield from _writing_to(database)
             with database.read() as session:
-                yield from _findings(session, per_second or DEFAULT_PER_SECOND, confirms)
-                if per_second is not None:
-                    yield _freshness(freshness(session, utc_now(), per_second))
+                yield from _findings(session, per_second, confirms)
+                yield _freshness(freshness(session, utc_now(), per_second))
         elif at in known:
             yield Finding(False, "the database's tables are an older version's", "Run: lectern migrate")
         else:
@@ -145,7 +140,7 @@ def _account(database: Database, account: Account) -> list[Finding]:
     return [Finding(False, difference(kept, account), way_on(kept, account))]
 
 
-def _findings(session: Session, per_second: float, confirms: bool = True) -> Iterator[Finding]:
+def _findings(session: Session, per_second: float, confirms: bool) -> Iterator[Finding]:
     """What the service would list at `/findings`, but for what its processes alone know of Kaltura."""
     found = in_sql(session, utc_now(), per_second, confirms=confirms)
     for one in found[:MOST]:

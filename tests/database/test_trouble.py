@@ -153,7 +153,7 @@ def test_what_is_wrong_with_a_file_is_told_in_sqlite_s_words_too(
     tmp_path: Path, make: Callable[[Path], str], says: str, advises: str
 ) -> None:
     database = Database(make(tmp_path))
-    (told,) = checks._database(database, MIGRATIONS, None)
+    (told,) = checks._database(database, MIGRATIONS, 5.0, True)
     assert (told.ok, told.checked) == (False, f"the database cannot be used: {says}")
     assert advises in told.what_to_do
     assert "that the database runs" not in told.what_to_do
@@ -171,7 +171,7 @@ def test_another_process_that_holds_it_is_told(tmp_path: Path, monkeypatch: pyte
     migrate(database)
     with closing(sqlite3.connect(tmp_path / "lectern.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        (told,) = (one for one in checks._database(database, MIGRATIONS, None) if not one.ok)
+        (told,) = (one for one in checks._database(database, MIGRATIONS, 5.0, True) if not one.ok)
     assert told.checked == "the database cannot be used: another process holds it (database is locked)"
     database.close()
 
@@ -227,7 +227,7 @@ def test_check_says_whether_what_is_acknowledged_is_on_disk(forgetful: str) -> N
     migrate(database)
 
     def found(about: str) -> checks.Finding:
-        (one,) = [finding for finding in checks._database(database, MIGRATIONS, None) if about in finding.checked]
+        (one,) = [finding for finding in checks._database(database, MIGRATIONS, 5.0, True) if about in finding.checked]
         return one
 
     assert found("can be written").ok
@@ -242,7 +242,7 @@ def test_check_says_whether_what_is_acknowledged_is_on_disk(forgetful: str) -> N
 def test_check_says_that_nothing_can_be_written(databases: Databases, database_url: str) -> None:
     with read_only(databases):
         database = Database(database_url)
-        findings = list(checks._database(database, MIGRATIONS, None))
+        findings = list(checks._database(database, MIGRATIONS, 5.0, True))
         database.close()
     assert [finding.checked for finding in findings if not finding.ok] == [
         f"the database cannot be written: {READ_ONLY}"
@@ -284,7 +284,7 @@ def test_of_thousands_that_are_stuck_few_are_named_and_no_document_is_read(tmp_p
         assert detail.count("rec_") == readiness.MOST
         assert not [statement for statement in sent if "chain.input" in statement]
         with database.read() as session:
-            assert len(list(checks._findings(session, 5.0))) == checks.MOST + 1
+            assert len(list(checks._findings(session, 5.0, True))) == checks.MOST + 1
 
 
 def test_strangers_are_not_told_what_is_stuck(tmp_path: Path, database_url: str) -> None:

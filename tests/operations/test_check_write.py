@@ -29,8 +29,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lectern]:
 
 def checked(service: Lectern) -> list[Finding]:
     service.calls()
-    state = service.app.state
-    return list(check(state.database, MIGRATIONS, state.kaltura, Account("sandbox:", 0), write=True))
+    state, account = service.app.state, Account("sandbox:", 0)
+    return list(check(state.database, MIGRATIONS, state.kaltura, account, per_second=5.0, confirms=True, write=True))
 
 
 def wrong(findings: list[Finding]) -> list[Finding]:

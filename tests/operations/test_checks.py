@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from app.database.database import Database
 from app.database.migrating import MIGRATIONS, migrate
 from app.database.types import database_now
 from app.main import Kaltura, create_app
-from app.operations.checks import Finding, check
+from app.operations import checks
+from app.operations.checks import Finding
 from app.resources.models import Mirror, Resource
 from app.sandbox.seed.seed import ADMIN_SECRET, APP_TOKEN, APP_TOKEN_ID, PARTNER_ID
 from app.sandbox.server import running
@@ -159,6 +161,8 @@ def test_readiness_names_the_cause_before_anybody_has_asked_for_anything(
 
 
 # The command
+
+check = partial(checks.check, per_second=5.0, confirms=True)
 
 
 def checked(service: Lectern, **more: bool) -> list[Finding]:
