@@ -4,10 +4,10 @@ Who has counted holds that counter to the end of its transaction, so nobody sees
 """
 
 from sqlalchemy import BigInteger, Column, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, Session, SQLModel
 
 from app.database.database import Database
+from app.database.types import KINDS, insert
 
 WRITTEN = "written"
 
@@ -21,11 +21,11 @@ class Counter(SQLModel, table=True):
 _COUNTER = SQLModel.metadata.tables["counter"]
 _LAST = select(_COUNTER.c.value).where(_COUNTER.c.name == bindparam("of"))
 _NEXT = {
-    name: dialect.insert(_COUNTER)
+    kind: insert(kind, _COUNTER)
     .values(name=bindparam("of"), value=1)
     .on_conflict_do_update(index_elements=["name"], set_={"value": _COUNTER.c.value + 1})
     .returning(_COUNTER.c.value)
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+    for kind in KINDS
 }
 
 

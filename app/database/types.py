@@ -1,11 +1,12 @@
-"""What every table and statement shares: instants in UTC, the database's clock, and ids."""
+"""What tables and statements share: instants in UTC, the database's clock, INSERT … ON CONFLICT, and ids."""
 
 import secrets
 import time
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Float
+from sqlalchemy import DateTime, Dialect, Float, Table
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -48,6 +49,14 @@ def _now_sqlite(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
 def _now_postgresql(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
     # Not clock_timestamp(), which is volatile and would keep indexes from being used.
     return "extract(epoch from statement_timestamp())::float8"
+
+
+KINDS = ("sqlite", "postgresql")
+
+
+def insert(kind: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """One that has `on_conflict_do_…`, which SQLAlchemy has for each kind of database alone."""
+    return sqlite.insert(table) if kind == "sqlite" else postgresql.insert(table)
 
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u

@@ -15,13 +15,12 @@ from collections.abc import Callable, Sequence
 import structlog
 from pydantic import ValidationError
 from sqlalchemy import Float, bindparam, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
 from app.database.background import Background
 from app.database.counters import count
 from app.database.database import Database
-from app.database.types import database_now, utc_now
+from app.database.types import database_now, insert, utc_now
 from app.findings.finding import RANK, Finding
 from app.findings.looking import Findings
 from app.findings.models import OpenFinding
@@ -82,8 +81,7 @@ class Watch:
         self._before = before
         self._held = 0.0  # until when this process holds the watch, by the database's clock; 0: it does not
         self.thread = Background("findings", self._work, EVERY)
-        dialect = sqlite if database.is_sqlite else postgresql
-        self._first = dialect.insert(_UPKEEP).values(name=NAME, due_at=0.0).on_conflict_do_nothing()
+        self._first = insert(database.kind, _UPKEEP).values(name=NAME, due_at=0.0).on_conflict_do_nothing()
 
     def look(self) -> bool:
         """Looks, and tells what is new, if this process holds the watch. Whether it does."""

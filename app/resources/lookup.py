@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from functools import partial
 
 from sqlalchemy import bindparam, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
 from app.access.keys import Client
 from app.database.database import Database
-from app.database.types import database_now, utc_now
+from app.database.types import KINDS, database_now, insert, utc_now
 from app.http.errors import Busy, KalturaUnavailable, RefusedByKaltura
 from app.http.threads import Threads
 from app.kaltura import types as kaltura
@@ -33,10 +32,7 @@ _RESOURCE, _ROUND = (SQLModel.metadata.tables[name] for name in ("resource", "mi
 REVISED = ("system_name", "name", "description", "kind")
 
 # Built once: building a statement costs more than running it.
-_NEW = {
-    "sqlite": sqlite.insert(_RESOURCE).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(_RESOURCE).on_conflict_do_nothing(),
-}
+_NEW = {kind: insert(kind, _RESOURCE).on_conflict_do_nothing() for kind in KINDS}
 _OTHERWISE = (
     update(_ROUND)
     .where(

@@ -16,11 +16,10 @@ from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import bindparam, case, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
 from app.database.database import Database
-from app.database.types import database_now, utc_now
+from app.database.types import database_now, insert, utc_now
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError
 
@@ -86,8 +85,7 @@ class Rounds:
         self._work = work
         self._busy = busy
         self.clock = clock
-        dialect = sqlite if database.is_sqlite else postgresql
-        new = dialect.insert(_ROUND).values(
+        new = insert(database.kind, _ROUND).values(
             fence=0, lease_until=0.0, asked_at=database_now(), due_at=database_now(), name=bindparam("of")
         )
         self._ask = new.on_conflict_do_update(

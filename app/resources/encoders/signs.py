@@ -27,13 +27,13 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel
 
 from app.access.keys import LOCAL, Client
 from app.database.database import Database
-from app.database.types import milliseconds
+from app.database.types import insert, milliseconds
 from app.resources.models import Listening
 
 log = structlog.get_logger(__name__)
@@ -63,14 +63,13 @@ class Signs:
         self._clock = clock
         self._polled: dict[int, int] = {}  # when each did, since it was last written
         self._write_at = 0.0  # by this machine's own seconds
-        dialect = sqlite if database.is_sqlite else postgresql
         rows = _FROM_SQLITE if database.is_sqlite else _FROM_POSTGRESQL
-        polled = dialect.insert(_ENCODER).from_select(["resource_id", "polled_at"], rows)
+        polled = insert(database.kind, _ENCODER).from_select(["resource_id", "polled_at"], rows)
         later = or_(_ENCODER.c.polled_at.is_(None), _ENCODER.c.polled_at < polled.excluded.polled_at)
         self._write = polled.on_conflict_do_update(
             index_elements=["resource_id"], set_={"polled_at": polled.excluded.polled_at}, where=later
         )
-        there = dialect.insert(_LISTENING).values(id=1, since=bindparam("now"), until=bindparam("now"))
+        there = insert(database.kind, _LISTENING).values(id=1, since=bindparam("now"), until=bindparam("now"))
         gone_on = and_(_LISTENING.c.until >= bindparam("alive"), _LISTENING.c.since <= bindparam("ahead"))
         self._listen = there.on_conflict_do_update(
             index_elements=["id"],

@@ -1,22 +1,21 @@
 """What encoders say of themselves."""
 
 from sqlalchemy import case
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 
 from app.database.database import Database
-from app.database.types import utc_now
+from app.database.types import KINDS, insert, utc_now
 from app.resources.encoders.signs import Signs
 from app.resources.models import Encoder
 from app.resources.schemas import EncoderSaid, EncoderView
 
 _ENCODER = SQLModel.metadata.tables["encoder"]
 _NEW = {}
-for _name, _dialect in (("sqlite", sqlite), ("postgresql", postgresql)):
-    _said = _dialect.insert(_ENCODER)
+for _kind in KINDS:
+    _said = insert(_kind, _ENCODER)
     _again = {name: _said.excluded[name] for name in ("state", "detail", "occurrence_id", "said_at")}
     _lasts = case((_ENCODER.c.state == _said.excluded.state, _ENCODER.c.since), else_=_said.excluded.since)
-    _NEW[_name] = _said.on_conflict_do_update(index_elements=["resource_id"], set_=_again | {"since": _lasts})
+    _NEW[_kind] = _said.on_conflict_do_update(index_elements=["resource_id"], set_=_again | {"since": _lasts})
 
 
 def say(database: Database, signs: Signs, resource_id: int, said: EncoderSaid) -> EncoderView:

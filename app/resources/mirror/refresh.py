@@ -27,12 +27,11 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import Executable, and_, bindparam, case, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 from structlog.contextvars import bound_contextvars
 
 from app.database.database import Database, is_away
-from app.database.types import database_now, utc_now
+from app.database.types import database_now, insert, utc_now
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError
 from app.kaltura.trips import Trips
@@ -372,8 +371,7 @@ def _rows(
 
 def _write(session: Session, plan: compare.Plan) -> None:
     if plan.bookings:  # one that stands there unused is the same: its id says all of its words
-        dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-        new = dialect.insert(_BOOKING).on_conflict_do_nothing()
+        new = insert(session.get_bind().dialect.name, _BOOKING).on_conflict_do_nothing()
         session.connection().execute(new, [booking.model_dump() for booking in plan.bookings])
     session.add_all(plan.added)
     for row in plan.changed:

@@ -19,11 +19,11 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import and_, bindparam, exists, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col
 
 from app.database.database import Database
+from app.database.types import insert
 from app.kaltura.calls import PAGE_SIZE
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import Refused
@@ -192,8 +192,8 @@ def _keep(session: Session, begun: Mapping[str, Begun], found: Mapping[str, Entr
         for one in session.execute(there).scalars()
     ]
     if rows:
-        dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-        session.connection().execute(dialect.insert(_UPLOAD).on_conflict_do_nothing(), rows)
+        new = insert(session.get_bind().dialect.name, _UPLOAD).on_conflict_do_nothing()
+        session.connection().execute(new, rows)
 
 
 def _update(session: Session, entry: Entry) -> None:
