@@ -18,6 +18,7 @@ from app.database.types import new_id, utc_now
 from app.http.errors import InvalidDocument, KalturaUnavailable, PayloadTooLarge, Problem, RefusedByKaltura
 from app.kaltura.client import KalturaClient
 from app.recordings.document.campus import look_up
+from app.recordings.document.categories import is_category
 from app.resources.lookup import kaltura_answers
 from app.resources.rounds import RESOURCES, was_read
 from app.terms.comparing.compare import Comparison
@@ -151,15 +152,10 @@ class Planner:
         asked = {category for meeting in news for category in meeting.words.categories} & categories(reading)
         try:
             with kaltura_answers():
-                unknown = {category for category in asked if not self._is_there(category)}
+                unknown = {category for category in asked if not is_category(self.kaltura, category)}
         except (KalturaUnavailable, RefusedByKaltura):
             return
         reject_unknown_categories(reading, unknown)
-
-    def _is_there(self, category: int | str) -> bool:
-        if isinstance(category, int):
-            return self.kaltura.get_category(category) is not None
-        return self.kaltura.find_category(category) is not None
 
     def _keep(
         self, plan_id: str, reading: Reading, items: Sequence[Item], shown: dict[str, Any], status: PlanStatus
