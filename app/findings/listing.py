@@ -1,6 +1,5 @@
 """`GET /findings`: which of them, and where the next page begins."""
 
-import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,6 +10,7 @@ from app.database.database import Database
 from app.findings.finding import Finding
 from app.findings.looking import Findings
 from app.findings.schemas import FindingPage, FindingView, Kind, Severity
+from app.http.parameters import as_cursor, of_cursor
 from app.resources.lookup import ever_known
 
 Place = tuple[int, datetime, str]  # `Finding.order` of the last one on the page before
@@ -46,13 +46,12 @@ def page(
 
 def _cursor(last: Finding) -> str:
     rank, since, key = last.order
-    return base64.urlsafe_b64encode(f"{rank} {since.isoformat()} {key}".encode()).decode().rstrip("=")
+    return as_cursor(f"{rank} {since.isoformat()} {key}")
 
 
 def _read(cursor: str) -> Place:
     try:
-        plain = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        rank, since, key = plain.split(" ", 2)
+        rank, since, key = of_cursor(cursor).split(" ", 2)
         return int(rank), datetime.fromisoformat(since).astimezone(UTC), key
     except (ValueError, OverflowError):
         rule = "is not a cursor that was given out"

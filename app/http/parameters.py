@@ -1,8 +1,9 @@
-"""What requests bring besides a body: parameters that nobody knows, and how long an answer may wait.
+"""What requests bring besides a body: parameters that nobody knows, cursors, and how long an answer may wait.
 
 Query parameters that an operation does not take are refused by name: a misspelt filter would filter nothing.
 """
 
+import base64
 import re
 from collections.abc import Iterator
 
@@ -11,6 +12,16 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 
 LONGEST_WAIT = 30.0  # seconds
+
+
+def as_cursor(plain: str) -> str:
+    """Text of ASCII, such as nobody is tempted to write by hand."""
+    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+
+
+def of_cursor(cursor: str) -> str:
+    """The text that it was made of. Raises ValueError for what is no such thing."""
+    return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
 
 
 def wait_of(prefer: str | None, default: float) -> float:

@@ -1,6 +1,5 @@
 """How notices are shown, and where one reads on."""
 
-import base64
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from app.access.keys import LOCAL, Client
 from app.database.counters import last
 from app.database.types import database_now
 from app.http.fields import Out
+from app.http.parameters import as_cursor, of_cursor
 from app.http.times import Instant
 from app.notices.telling import NOTICES
 
@@ -108,12 +108,12 @@ def forget(session: Session, most: int) -> int:
 
 
 def _cursor(number: int) -> str:
-    return base64.urlsafe_b64encode(f"n{number}".encode()).decode().rstrip("=")
+    return as_cursor(f"n{number}")
 
 
 def _number(cursor: str) -> int:
     try:
-        plain = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        plain = of_cursor(cursor)
     except ValueError:
         plain = ""
     found = re.fullmatch(r"n([0-9]{1,18})", plain)

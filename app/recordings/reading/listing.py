@@ -1,6 +1,5 @@
 """`GET /recordings`: which recordings, in which order, and where the next page begins."""
 
-import base64
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from sqlmodel import Session, col
 from app.access.keys import Client
 from app.database.types import utc_now
 from app.http.fields import Line
+from app.http.parameters import as_cursor, of_cursor
 from app.http.times import Moment
 from app.recordings.models import Recording, RecordingStatus, RecordingTag
 from app.recordings.reading import queries
@@ -190,13 +190,13 @@ def _after(sort: Sort | None, last: _Place) -> ColumnElement[bool]:
 
 def _cursor(sort: Sort | None, recording_id: str, at: datetime | str) -> str:
     plain = f"{sort} {at.isoformat()} {recording_id}" if sort and isinstance(at, datetime) else recording_id
-    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+    return as_cursor(plain)
 
 
 def _read_cursor(cursor: str, sort: Sort | None) -> _Place:
     """Raises RequestValidationError for what was never given out, or for a list in another order."""
     try:
-        *by, recording_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").split(" ")
+        *by, recording_id = of_cursor(cursor).split(" ")
         at = datetime.fromisoformat(by[1]).astimezone(UTC) if sort else None
     except (ValueError, IndexError, OverflowError):
         by, recording_id, at = [], "", None

@@ -4,7 +4,6 @@
 ETag covers what is shown, and nothing of what differs: an occurrence that enters the window changes it.
 """
 
-import base64
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlmodel import Session, col
 
 from app.http.errors import InvalidDocument
+from app.http.parameters import as_cursor, of_cursor
 from app.resources.conflicts import LONGEST
 from app.resources.feed.etags import digest
 from app.resources.models import Booking, Occurrence, OccurrenceStatus
@@ -199,14 +199,13 @@ def _link(path: str, window: Window, now: datetime, cursor: str) -> str:
 
 
 def show_cursor(cursor: Cursor) -> str:
-    plain = f"{int(cursor.start.timestamp())} {cursor.uid}"
-    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+    return as_cursor(f"{int(cursor.start.timestamp())} {cursor.uid}")
 
 
 def read_cursor(given: str) -> Cursor:
     """Raises InvalidDocument for what was never given out."""
     try:
-        start, uid = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode("ascii").split(" ")
+        start, uid = of_cursor(given).split(" ")
         cursor = Cursor(datetime.fromtimestamp(int(start), UTC), uid)
     except (ValueError, OverflowError, OSError):
         cursor = Cursor(_NEVER, "")
