@@ -15,13 +15,13 @@ LONGEST_WAIT = 30.0  # seconds
 
 
 def as_cursor(plain: str) -> str:
-    """Text of ASCII, such as nobody is tempted to write by hand."""
+    """What a list needs to read on, such that nobody is tempted to write it by hand."""
     return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
 def of_cursor(cursor: str) -> str:
-    """The text that it was made of. Raises ValueError for what is no such thing."""
-    return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    """What it was made of. Raises ValueError for what was never made so."""
+    return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
 
 
 def wait_of(prefer: str | None, default: float) -> float:

@@ -1,6 +1,7 @@
 """Whose findings are whose: another client's are neither listed nor counted, whatever is asked."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tests.findings.world import kinds
 from tests.keys import bearer, key
 from tests.recordings.documents import SINGLE
 from tests.service import Json, Lectern, found, lectern, problem
+from tests.terms.campus import TERM
 
 READ, WRITE, SCHEDULE = "recordings:read", "recordings:write", "schedule:read"
 ROOM, OTHER = "EXTRON-100-ABC", "EXTRON-200-DEF"
@@ -50,6 +52,19 @@ def test_what_is_about_a_resource_is_for_who_may_read_its_schedule(service: Lect
     assert listed(service, "library", READ, SCHEDULE) == ["encoder_error"]
     assert listed(service, "library", READ, SCHEDULE, resources=[OTHER]) == ["encoder_error"]
     assert listed(service, "library", READ, SCHEDULE, resources=[ROOM]) == []
+
+
+def test_a_client_s_name_in_another_script_does_not_end_its_list(tmp_path: Path) -> None:
+    with lectern(tmp_path) as service:
+        client = bearer(key(service, "Hochschule für 音楽", READ, WRITE))
+        for term in ("2027S", "2027F"):
+            assert service.client.put(f"/terms/{term}", json=TERM, headers=client).status_code == 201
+            problem(service.client.post(f"/terms/{term}/plans", json={}, headers=client), 422, "invalid_document")
+        first = found(service.client.get("/findings", params={"limit": 1}, headers=client))
+        query = {"limit": 1, "cursor": first["next_cursor"]}
+        second = found(service.client.get("/findings", params=query, headers=client))
+    assert kinds(first["items"] + second["items"]) == ["term_refused", "term_refused"]
+    assert first["items"] != second["items"]
 
 
 def counted(service: Lectern, name: str, *scopes: str, **more: Any) -> dict[str, int]:
