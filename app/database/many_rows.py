@@ -1,4 +1,4 @@
-"""Many rows of one table in a statement that is always the same one.
+"""Many rows of one table in a statement that is always the same one; many values in portions.
 
 On PostgreSQL all rows are one JSON value. With a parameter for each value it would be another statement for each
 number of rows, and psycopg and PostgreSQL would read it anew each time: of forty occurrences that took longer than to
@@ -8,10 +8,10 @@ write them. A statement run once for each row is hardly better there. SQLite is 
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     JSON,
@@ -32,12 +32,18 @@ from sqlalchemy import (
 
 from app.database.types import in_utc
 
+T = TypeVar("T")
 Row = Mapping[str, Any]
 """By column, the same ones in all rows of one call. What is left out takes its default; None is NULL, also as JSON."""
 
 
 # PostgreSQL keeps these in a column of JSON, and does not take such JSON apart: NUL, and half a character.
 _NOT_READ = re.compile(r"\\u0000|[\ud800-\udfff]")
+
+
+def portions(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """All of them, so many at a time: one question takes only so many values."""
+    return (values[first : first + size] for first in range(0, len(values), size))
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

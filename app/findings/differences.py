@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
+from app.database.many_rows import portions
 from app.findings.finding import Finding, View, at, count, finding, resume
 from app.findings.recordings import AT_ONCE, Named, named, rooms_of
 from app.findings.schemas import Action, Kind, Severity
@@ -63,9 +64,8 @@ def _differs(recording_id: str, own: Named, found: Sequence[Drift], starts: Mapp
 
 def _starts(session: Session, occurrence_ids: Iterable[str | None]) -> Mapping[str, datetime]:
     ids, found = sorted({each for each in occurrence_ids if each}), dict[str, datetime]()
-    for begin in range(0, len(ids), AT_ONCE):
-        some = col(Occurrence.id).in_(ids[begin : begin + AT_ONCE])
-        rows = session.execute(select(col(Occurrence.id), col(Occurrence.start)).where(some))
+    for some in portions(ids, AT_ONCE):
+        rows = session.execute(select(col(Occurrence.id), col(Occurrence.start)).where(col(Occurrence.id).in_(some)))
         found.update((row.id, row.start) for row in rows)
     return found
 
@@ -237,7 +237,6 @@ def _allowing(session: Session, recording_ids: Iterable[str]) -> set[str]:
     """The recordings whose documents allow it."""
     ids, found = sorted(recording_ids), set[str]()
     allows = col(Recording.document)["on_conflict"].as_string() == "allow"
-    for first in range(0, len(ids), AT_ONCE):
-        some = col(Recording.id).in_(ids[first : first + AT_ONCE])
-        found |= set(session.execute(select(col(Recording.id)).where(some, allows)).scalars())
+    for some in portions(ids, AT_ONCE):
+        found |= set(session.execute(select(col(Recording.id)).where(col(Recording.id).in_(some), allows)).scalars())
     return found

@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.chains.models import Chain, ChainStatus
+from app.database.many_rows import portions
 from app.database.types import database_now
 from app.findings.finding import NEAR, NOBODY, Finding, View, at, count, finding, resume
 from app.findings.schemas import Action, Kind, Severity
@@ -37,12 +38,12 @@ def named(session: Session, recording_ids: Iterable[str]) -> Mapping[str, Named]
     """Whose each of the recordings is, what it is called, and where."""
     ids = sorted(set(recording_ids))
     found = {}
-    for first in range(0, len(ids), AT_ONCE):
+    for some in portions(ids, AT_ONCE):
         rows = session.execute(
             select(col(Recording.id), col(Recording.client), col(Recording.created_at), Booking, Resource)
             .join(Booking, col(Booking.id) == col(Recording.id))
             .outerjoin(Resource, col(Resource.id) == col(Recording.resource_id))
-            .where(col(Recording.id).in_(ids[first : first + AT_ONCE]))
+            .where(col(Recording.id).in_(some))
         )
         for recording_id, client, created_at, booking, resource in rows:
             room = resource and name_of(resource)
@@ -223,9 +224,8 @@ def _urgent(view: View, behind: Sequence[Row[Any]]) -> set[tuple[str, str]]:
         Occurrence, col(Occurrence.booking_id) == col(Recording.id)
     )
     ids, near = sorted(named_by), list[Row[Any]]()
-    for first in range(0, len(ids), AT_ONCE):
-        mine = col(Recording.id).in_(ids[first : first + AT_ONCE])
-        near += view.session.execute(sessions.where(mine, *soon))
+    for some in portions(ids, AT_ONCE):
+        near += view.session.execute(sessions.where(col(Recording.id).in_(some), *soon))
     said = {name for one in near for name in named_by[one.id]}
     calendars = select(col(Calendar.name), col(Calendar.days)).where(col(Calendar.name).in_(said))
     days = {row.name: row.days for row in view.session.execute(calendars)} if said else {}

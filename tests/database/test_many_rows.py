@@ -10,7 +10,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Enum, Float, Met
 from sqlalchemy.exc import StatementError
 
 from app.database.database import Database
-from app.database.many_rows import insert_rows, update_rows
+from app.database.many_rows import insert_rows, portions, update_rows
 from app.database.types import UtcDateTime
 from tests.conftest import Databases
 
@@ -137,3 +137,9 @@ def test_an_instant_without_a_zone_is_none(database: Database, count: int) -> No
 def test_what_no_column_takes_is_refused(database: Database) -> None:
     with pytest.raises((TypeError, StatementError)), database.transaction() as connection:
         insert_rows(connection, THINGS, [thing(number, held={"set": {1}}) for number in range(2)])
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(0, []), (2, [2]), (3, [3]), (7, [3, 3, 1])])
+def test_portions_are_all_values_in_their_order(count: int, sizes: list[int]) -> None:
+    found = list(portions(list(range(count)), 3))
+    assert ([len(some) for some in found], [one for some in found for one in some]) == (sizes, list(range(count)))

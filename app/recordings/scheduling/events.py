@@ -15,7 +15,9 @@ from functools import partial
 from typing import Any
 
 from app.chains.steps import Act, Again, Call, Done, Failed, Outcome, Retry, Step, every
+from app.database.many_rows import portions
 from app.kaltura import types as kaltura
+from app.kaltura.calls import PAGE_SIZE
 from app.kaltura.client import KalturaClient
 from app.recordings.scheduling import own
 from app.recordings.scheduling.context import Ctx, Tools, generated, instant, newest, planned, shown, template_entry
@@ -29,7 +31,6 @@ from app.resources.references import reference, token_of
 INDEX_LAG, LOOKS = 60.0, 5
 LOOK_EVERY = 3.0  # seconds, at the least
 ANEW = 3  # times that an event is made anew
-PAGE = 500  # ids that are asked for at once
 NEAR = 1_000  # ids that are looked through for an event that may just have been made
 OTHERS = 500  # ids that others' events may have taken while Kaltura made the occurrences of a series
 
@@ -95,8 +96,8 @@ def _find_event(context: Ctx, call: Call) -> Outcome | None:
 
 def unseen(client: KalturaClient, reference_id: str, ids: range) -> Iterator[int]:
     """The ids of active events with exactly this reference among `ids`, also of those that the index never saw."""
-    for first in range(0, len(ids), PAGE):
-        for event in client.list_events(ids[first : first + PAGE]):
+    for some in portions(ids, PAGE_SIZE):
+        for event in client.list_events(some):
             if event.reference_id == reference_id and event.active and event.recurrence_type != kaltura.OCCURRENCE:
                 yield event.id
 

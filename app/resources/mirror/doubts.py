@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.database.many_rows import portions
 from app.kaltura.answers import Listed
 from app.kaltura.calls import PAGE_SIZE
 from app.kaltura.client import KalturaClient
@@ -80,7 +81,7 @@ def look_closer(
     vanished = [row for row in vanished if row.event_id not in unread]
     asked, unsure = vanished[:MOST_ASKED], vanished[MOST_ASKED:]
     kept = list[Event]()
-    for some in _in_parts([row.event_id for row in asked if row.event_id]):
+    for some in portions([row.event_id for row in asked if row.event_id], PAGE_SIZE):
         found, unknown = still_there(client, resource_id, some, now)
         kept += found
         garbled += [row for row in asked if row.event_id in unknown]
@@ -114,7 +115,7 @@ def still_there(
         event for event in listed if event.active and event.end > now and event.recurrence_type in (SINGLE, OCCURRENCE)
     ]
     places = sorted({event.id for event in found} | {event.parent_id for event in found if event.parent_id})
-    lists = [client.list_links(*some, lenient=True) for some in _in_parts(places)]
+    lists = [client.list_links(*some, lenient=True) for some in portions(places, PAGE_SIZE)]
     links = [link for some in lists for link in some]
     linked = {link.event_id for link in links}
     here = {link.event_id for link in links if link.resource_id == resource_id}
@@ -141,9 +142,5 @@ def _linked_lately(
     ids = [event.id for event in found if event.recurrence_type != SERIES]
     # The occurrences of a series have the ids that follow its own.
     ids += [number for first in series for number in range(first + 1, first + PAGE_SIZE) if number not in known]
-    return [event for some in _in_parts(sorted(set(ids))) for event in still_there(client, resource_id, some, now)[0]]
-
-
-def _in_parts(ids: Sequence[int]) -> Iterable[Sequence[int]]:
-    for first in range(0, len(ids), PAGE_SIZE):
-        yield ids[first : first + PAGE_SIZE]
+    parts = portions(sorted(set(ids)), PAGE_SIZE)
+    return [event for some in parts for event in still_there(client, resource_id, some, now)[0]]

@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, select
 from sqlmodel import Session, col
 
 from app.database.database import Database
+from app.database.many_rows import portions
 from app.kaltura import types as kaltura
 from app.kaltura.calls import PAGE_SIZE
 from app.kaltura.client import KalturaClient
@@ -54,8 +55,8 @@ def read(database: Database, client: KalturaClient, busy: Busy, now: datetime) -
     if before and not theirs:
         raise NotBelieved(f"Kaltura lists no resource, and had {len(before)}")
     missing = sorted(before - theirs.keys() - {one.id for one in odd})
-    for first in range(0, len(missing), PAGE_SIZE):
-        found = client.list_resources(ids=missing[first : first + PAGE_SIZE], lenient=True)
+    for some in portions(missing, PAGE_SIZE):
+        found = client.list_resources(ids=some, lenient=True)
         theirs |= {resource.id: resource for resource in found}
         odd += found.odd
     gone = before - theirs.keys() - {one.id for one in odd}

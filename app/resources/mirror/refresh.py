@@ -31,6 +31,7 @@ from sqlmodel import Session, SQLModel, col
 from structlog.contextvars import bound_contextvars
 
 from app.database.database import Database, is_away
+from app.database.many_rows import portions
 from app.database.types import database_now, insert, utc_now
 from app.kaltura.client import KalturaClient
 from app.kaltura.errors import KalturaError
@@ -55,6 +56,7 @@ LEASE = 60.0  # seconds after which another process takes over
 FIRST = 10 * URGENT  # seconds that a resource which was never looked at has waited already
 FIRST_PER_SECOND = 20.0  # first looks of all processes together, where fewer refreshes are allowed
 TOGETHER = 10  # resources whose lists are read in one request
+AT_ONCE = 500  # ids in one statement
 BEFORE = timedelta(minutes=5)  # clocks differ
 HORIZON = datetime(2100, 1, 1, tzinfo=UTC)  # no document and no window goes further
 
@@ -380,9 +382,9 @@ def _write(session: Session, plan: compare.Plan) -> None:
             update(Occurrence).where(col(Occurrence.id) == row.id).values(**values, series_id=row.series_id)
         )
     session.flush()
-    for some in _in_parts(plan.gone):
+    for some in portions(plan.gone, AT_ONCE):
         session.execute(delete(Occurrence).where(col(Occurrence.id).in_(some)))
-    for some in _in_parts(plan.unused_bookings):
+    for some in portions(plan.unused_bookings, AT_ONCE):
         session.execute(delete(Booking).where(col(Booking.id).in_(some)))
 
 
@@ -391,8 +393,3 @@ def _clear(resource_id: int) -> Executable:
     used = select(col(Occurrence.id)).where(col(Occurrence.booking_id) == col(Booking.id))
     own = col(Booking.id).startswith(f"kal_{resource_id}_", autoescape=True)
     return delete(Booking).where(col(Booking.source) == "kaltura", own, ~used.exists())
-
-
-def _in_parts(ids: Sequence[str], size: int = 500) -> list[Sequence[str]]:
-    """A statement takes only so many values."""
-    return [ids[start : start + size] for start in range(0, len(ids), size)]

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, func, select
 from sqlmodel import Session, col
 
 from app.database.database import Database
+from app.database.many_rows import portions
 from app.kaltura.calls import PAGE_SIZE
 from app.kaltura.client import KalturaClient
 from app.resources.mirror import drift
@@ -47,11 +48,11 @@ def read(database: Database, client: KalturaClient, busy: Busy, now: datetime) -
         gone = needed.intersection(session.execute(_GONE).scalars())  # they do not come back
     asked = sorted(needed - gone)
     there = set[str]()
-    for first in range(0, len(asked), PAGE_SIZE):
-        there.update(entry.id for entry in client.list_entries(asked[first : first + PAGE_SIZE]))
+    for some in portions(asked, PAGE_SIZE):
+        there.update(entry.id for entry in client.list_entries(some))
     missing = [entry_id for entry_id in asked if entry_id not in there]
-    some = random.sample(missing, min(ASKED_FOR, len(missing)))  # so that each has its turn
-    gone |= {entry_id for entry_id in some if client.get_entry(entry_id) is None}
+    sample = random.sample(missing, min(ASKED_FOR, len(missing)))  # so that each has its turn
+    gone |= {entry_id for entry_id in sample if client.get_entry(entry_id) is None}
 
     def write(session: Session) -> None:
         found = {
