@@ -13,7 +13,7 @@ from sqlmodel import Session, SQLModel, col
 
 from app.database.counters import count
 from app.database.database import Database
-from app.database.many_rows import insert_rows
+from app.database.many_rows import insert_rows, portions
 from app.database.types import new_id, utc_now
 from app.http.errors import InvalidDocument, KalturaUnavailable, PayloadTooLarge, Problem, RefusedByKaltura
 from app.kaltura.client import KalturaClient
@@ -167,8 +167,8 @@ class Planner:
             "generated_at": generated and generated.isoformat(),
         }
         frozen = hashlib.sha256()
-        for first in range(0, len(items), ROWS):  # in parts: nobody else's writing is to wait for all of them
-            rows = [_row(plan_id, item) for item in items[first : first + ROWS]]
+        for some in portions(items, ROWS):  # in parts: nobody else's writing is to wait for all of them
+            rows = [_row(plan_id, item) for item in some]
             for row in rows:
                 frozen.update(json.dumps([row["shown"], row["work"]], sort_keys=True).encode())
             with self.database.write() as session:

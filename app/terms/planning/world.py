@@ -1,15 +1,15 @@
 """What a comparison asks of SQL (app/terms/comparing/known.py). It is asked in portions, each with one question."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
 
 from sqlalchemy import select
 from sqlmodel import Session, SQLModel, col
 
 import app.terms.models  # noqa: F401 - for its tables
+from app.database.many_rows import portions
 from app.recordings.changing.requests import etag_of
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.whose import owned
@@ -19,8 +19,7 @@ from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 from app.terms.comparing.known import Documents, Known, Own, ResourceKey, Standing
 from app.terms.meetings.sessions import Span
 
-T = TypeVar("T")
-PORTION = 500
+AT_ONCE = 500  # values of one statement
 
 _MEETING, _RECORDING, _BOOKING = (SQLModel.metadata.tables[name] for name in ("term_meeting", "recording", "booking"))
 _KNOWN = select(
@@ -75,7 +74,7 @@ class SqlWorld:
 
     def documents(self, known: Collection[Known]) -> Mapping[str, Documents]:
         found: dict[str, Documents] = {}
-        for ids in portions({one.id for one in known}):
+        for ids in portions(sorted({one.id for one in known}), AT_ONCE):
             rows = self.session.connection().execute(
                 select(_RECORDING.c.id, _RECORDING.c.document, _MEETING.c.document)
                 .join(_RECORDING, _RECORDING.c.id == _MEETING.c.recording_id)
@@ -86,7 +85,7 @@ class SqlWorld:
 
     def standing(self, recording_ids: Collection[str]) -> Mapping[str, Sequence[Standing]]:
         found = defaultdict[str, list[Standing]](list)
-        for ids in portions(set(recording_ids)):
+        for ids in portions(sorted(set(recording_ids)), AT_ONCE):
             statement = (
                 select(Occurrence)
                 .where(col(Occurrence.booking_id).in_(ids), col(Occurrence.start) > self.now)
@@ -114,7 +113,7 @@ class SqlWorld:
     def own(self, references: Collection[str], titles: Collection[str]) -> Sequence[Own]:
         found: dict[str, Own] = {}
         for column, values in ((col(Recording.active_reference), references), (col(Booking.title), titles)):
-            for some in portions(set(values)):
+            for some in portions(sorted(set(values)), AT_ONCE):
                 rows = self.session.execute(
                     select(Recording)
                     .join(Booking, col(Booking.id) == col(Recording.id))
@@ -149,12 +148,6 @@ def _standing(row: Occurrence) -> Standing:
         stays=row.restored or row.placed,
         own_resource=row.resource_id if row.placed else None,
     )
-
-
-def portions(values: Collection[T]) -> Iterator[tuple[T, ...]]:
-    each = sorted(values, key=str)
-    for first in range(0, len(each), PORTION):
-        yield tuple(each[first : first + PORTION])
 
 
 def resource_names(session: Session) -> dict[int, str]:
