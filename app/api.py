@@ -14,9 +14,9 @@ from app.http.parameters import only_known
 from app.notices.router import router as notices
 from app.operations.health import router as health
 from app.operations.metrics import router as metrics
+from app.recordings.calendar_router import router as calendar
 from app.recordings.chains_router import router as chains
 from app.recordings.occurrences_router import router as occurrences
-from app.recordings.reading.calendar import router as calendar
 from app.recordings.references_router import router as references
 from app.recordings.router import router as recordings
 from app.resources.links_router import router as calendar_links

@@ -1,4 +1,4 @@
-"""Calendar links: made for a resource, revoked, and read. Those of recordings: app/recordings/reading/calendar.py."""
+"""Calendar links: made for a resource, revoked, and read. Those of recordings: app/recordings/calendar_router.py."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,24 +1,20 @@
 """`/recordings/{id}/calendar.ics`: a recording's occurrences for a calendar program; and links to it, for those that
 send no key (app/resources/feed/links.py)."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 from sqlmodel import col
 
-from app.access.door import REFUSALS, Reader
-from app.http.errors import DatabaseUnavailable, InvalidDocument, NotFound, responses
+from app.access.door import Reader
+from app.http.errors import responses
 from app.http.threads import Reading, Writing
 from app.recordings import whose
+from app.recordings.parameters import READING, RecordingId
 from app.resources.feed import ics, links
 from app.resources.feed.etags import HEADER, NOT_MODIFIED, IfNoneMatch
 from app.resources.feed.links import CalendarLink
 from app.resources.schemas import CalendarLinkView
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
-
-RecordingId = Annotated[str, Path(description="The recording's id.", examples=["rec_01kantf3wq5m2c7j8e9g0h1k3p"])]
-OF_ONE = (*REFUSALS, NotFound, InvalidDocument, DatabaseUnavailable)
 
 
 @router.get(
@@ -29,7 +25,7 @@ OF_ONE = (*REFUSALS, NotFound, InvalidDocument, DatabaseUnavailable)
     responses={
         200: {"headers": HEADER, "content": {"text/calendar": {"schema": {"type": "string"}}}},
         304: NOT_MODIFIED,
-        **responses(*OF_ONE),
+        **responses(*READING),
     },
 )
 def get_calendar(id: RecordingId, client: Reader, database: Reading, if_none_match: IfNoneMatch = None) -> Response:
@@ -44,7 +40,7 @@ def get_calendar(id: RecordingId, client: Reader, database: Reading, if_none_mat
     status_code=201,
     summary="Make a calendar link of a recording",
     response_description="The link.",
-    responses=responses(*OF_ONE),
+    responses=responses(*READING),
 )
 def make_link(request: Request, id: RecordingId, client: Reader, database: Writing) -> CalendarLinkView:
     """An address for calendar programs that send no key: the recording's `calendar.ics`.
@@ -62,7 +58,7 @@ def make_link(request: Request, id: RecordingId, client: Reader, database: Writi
     response_class=Response,
     summary="Revoke a recording's calendar links",
     response_description="There are none of yours any more.",
-    responses=responses(*OF_ONE),
+    responses=responses(*READING),
 )
 def revoke_links(id: RecordingId, client: Reader, database: Writing) -> None:
     """All that your client has made of it; with `admin`, everybody's. Harmless to repeat."""
