@@ -1,10 +1,11 @@
 """What a calendar may say, and how it is shown."""
 
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from app.calendars.days import Code, Reason
 from app.http.fields import In, OptionalLine, Out, WholeList, broken_at, by_kind
 from app.http.times import Instant, LocalDate
 from app.recordings.document.fields import Weekday
@@ -104,7 +105,7 @@ class IgnoredView(Out):
     name: str | None = Field(description="What it is called there.", examples=["Faculty Senate"])
     first: date | None = Field(alias="from", description="Its first date.", examples=["2027-02-03"])
     last: date | None = Field(alias="to", description="Its last date.", examples=["2027-02-03"])
-    reason: Literal["cancelled", "not_a_whole_day", "category", "closed", "unreadable"] = Field(
+    reason: Reason = Field(
         description="`cancelled`: its STATUS. `not_a_whole_day`: it has times. `category`: not one of those that you "
         "named. `closed`: a make-up day on which nothing is recorded. `unreadable`: its dates cannot be read.",
         examples=["not_a_whole_day"],
@@ -114,9 +115,7 @@ class IgnoredView(Out):
 class CalendarWarning(Out):
     """What may not be meant."""
 
-    code: Literal[
-        "partial_day", "unreadable", "closed", "several_weekdays", "unknown_category", "no_events", "emptied"
-    ] = Field(
+    code: Code = Field(
         description="Stable, for programs. `partial_day`, `unreadable`, `closed`: left out for that. "
         "`several_weekdays`: a date that meets as several weekdays; the sessions of each are held. "
         "`unknown_category`: a category that you named, and no event has. `no_events`: the file has none. `emptied`: "

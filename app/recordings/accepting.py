@@ -159,7 +159,7 @@ class Acceptance:
 
     def _campus(self, document: RecordingDocument) -> Campus:
         with self.database.read() as session:
-            return newest(session, document)
+            return newest(session, document.calendars)
 
     async def preview(self, client: Client, kaltura: KalturaClient, document: RecordingDocument) -> Preview:
         """What the document would come to. Writes nothing."""

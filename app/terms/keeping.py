@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from app.database.types import utc_now
 from app.http.errors import NotFound
-from app.recordings.document.campus import look_up
+from app.recordings.document.campus import newest
 from app.recordings.models import Recording, RecordingStatus
 from app.terms.meetings.settings import TermSettings
 from app.terms.models import Plan, PlanStatus, Term, TermMeeting
@@ -38,12 +38,7 @@ def put(session: Session, client: str, name: str, settings: TermSettings) -> boo
 
     Who has opted out stays so unless the settings say it: people decide that, and settings come from a job.
     """
-    known = look_up(session, settings.calendars).versions
-    unknown = [place for place, calendar in enumerate(settings.calendars) if calendar not in known]
-    if unknown:
-        rule = "is not the name of a calendar that is known here: see GET /calendars"
-        where = ("body", "calendars", unknown[0])
-        raise RequestValidationError([{"type": "rule", "loc": where, "ctx": {"rule": rule}}])
+    newest(session, settings.calendars)  # all of them are there
     said = settings.model_dump(mode="json", exclude_unset=True)
     term = session.get(Term, (client, name))
     if term is None:

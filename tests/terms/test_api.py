@@ -43,8 +43,10 @@ def test_a_term_is_its_client_s_alone(tmp_path: Path) -> None:
 
 def test_settings_are_checked_where_they_are_wrong(registrar: Registrar) -> None:
     put = registrar.service.client.put
-    assert pointers(problem(put("/terms/x", json={**TERM, "calendars": ["nobody"]}), 422, "invalid_document")) == [
-        "/calendars/0"
+    unknown = {**TERM, "calendars": ["nobody", "no-one"]}
+    assert pointers(problem(put("/terms/x", json=unknown), 422, "invalid_document")) == [
+        "/calendars/0",
+        "/calendars/1",
     ]
     assert pointers(problem(put("/terms/x", json={**TERM, "last_date": "2026-01-01"}), 422, "invalid_document")) == [
         "/last_date"

@@ -252,7 +252,7 @@ def _planned(asking: _Asking, change: BatchChange) -> Planned:
 
 def _planned_new(asking: _Asking, document: RecordingDocument) -> Planned:
     with asking.database.read() as session:
-        campus = newest(session, document)
+        campus = newest(session, document.calendars)
     draft = drafts.draft(asking.client.name, document, asking.default_zone, asking.server_zone, campus)
     ensure_ahead(draft.schedule, asking.now)
     resource = asking.resources.of(document)
@@ -265,7 +265,7 @@ def _planned_change(asking: _Asking, recording: Recording, document: RecordingDo
     now = asking.now
     with asking.database.read() as session:
         rows = rows_of(session, recording.id, events_of(session, recording.id))
-        campus = newest(session, document)
+        campus = newest(session, document.calendars)
         own = own_resources(session, recording)
     home = recording.resource_id
     stays = resource_meant(document) == resource_meant(RecordingDocument.model_validate(recording.document))

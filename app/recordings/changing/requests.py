@@ -108,7 +108,7 @@ def change(
         return catch_up(session, store, recording) or already_done(session, recording)
     before = RecordingDocument.model_validate(recording.document)
     same_resource = resource_meant(before) == resource_meant(document) and not is_gone(session, recording.resource_id)
-    campus = newest(session, document, hold=True)
+    campus = newest(session, document.calendars, hold=True)
     zone = zone_for(recording, default_zone)
     schedule = schedule_on(document, zone, campus)
     ensure_ahead(schedule, utc_now(), recording)

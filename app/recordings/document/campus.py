@@ -122,10 +122,10 @@ def look_up(session: Session, names: Sequence[str], *, hold: bool = False) -> Ca
     return Campus({row.name: row.version for row in rows}, days)
 
 
-def newest(session: Session, document: RecordingDocument, *, hold: bool = False) -> Campus:
-    """What the document's calendars say now. Raises RequestValidationError that points at each unknown one."""
-    found = look_up(session, document.calendars, hold=hold)
-    unknown = [place for place, name in enumerate(document.calendars) if name not in found.versions]
+def newest(session: Session, calendars: Sequence[str], *, hold: bool = False) -> Campus:
+    """What a body's `calendars` say now. Raises RequestValidationError that points at each unknown one."""
+    found = look_up(session, calendars, hold=hold)
+    unknown = [place for place, name in enumerate(calendars) if name not in found.versions]
     if unknown:
         rule = {"rule": "is not the name of a calendar that is known here: see GET /calendars"}
         raise RequestValidationError(

@@ -84,7 +84,7 @@ def preview(
     `server_zone` is the zone of Kaltura's server.
     """
     with database.read() as session:
-        schedule = schedule_on(document, default_zone, newest(session, document))
+        schedule = schedule_on(document, default_zone, newest(session, document.calendars))
         alive = by_reference(session, client.name, document.reference_id)
     wanted = [(found.start, found.end) for found in schedule.wanted]
     ensure_ahead(schedule, now, alive)

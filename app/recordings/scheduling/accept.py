@@ -94,7 +94,7 @@ def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
 
 def add_recording(session: Session, draft: Draft) -> None:
     """Writes the rows of a new recording; whoever calls makes its chain. Raises NothingAhead."""
-    newest(session, draft.document, hold=True)  # its calendars are still there, and stay until this is committed
+    newest(session, draft.document.calendars, hold=True)  # they are still there, and stay until this is committed
     ensure_ahead(draft.schedule, utc_now())
     forget_failed(session, draft.client, draft.document.reference_id)
     for table, rows in draft.rows:

@@ -35,7 +35,7 @@ def draft_of(database: Database, item: PlanItem, client: str, default_zone: str,
     """What a new recording comes to, worked out before a transaction begins. Raises RequestValidationError."""
     document = requests.read_document((item.work or {})["document"])
     with database.read() as session:
-        campus = newest(session, document)
+        campus = newest(session, document.calendars)
     return drafts.draft(client, document, default_zone, server_zone, campus)
 
 
