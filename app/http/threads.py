@@ -143,4 +143,8 @@ A view that a dependency opened would hold its connection while the endpoint wai
 Writing = Annotated[Database, Depends(_writing, scope="function")]
 """The same for an endpoint that changes something and waits for no chain."""
 
-HEALTH = Depends(_health, scope="function")
+Health = Annotated[None, Depends(_health, scope="function")]
+"""The same for an endpoint that says how the service is."""
+
+# A place is a parameter, after the one that says who asks. What an operation's decorator names as `dependencies` comes
+# before all parameters: a stranger would have the place before being refused.

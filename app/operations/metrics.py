@@ -17,7 +17,7 @@ from prometheus_client import (
 
 from app.access.door import REFUSALS, Reader
 from app.http.errors import responses
-from app.http.threads import HEALTH
+from app.http.threads import Health
 
 # Of requests, of calls to Kaltura (a series of 1,000 takes it nine seconds), and of steps, which wait and try again.
 REQUEST_SECONDS = (0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 30.0)
@@ -130,10 +130,9 @@ router = APIRouter(tags=["operations"])
     response_class=Response,
     summary="Figures for a monitoring system",
     response_description="In Prometheus' text format.",
-    dependencies=[HEALTH],
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **responses(*REFUSALS)},
 )
-def metrics(request: Request, _client: Reader) -> Response:
+def metrics(request: Request, _client: Reader, _place: Health) -> Response:
     """Counts and durations; no id, no name and no title. A key with `recordings:read` that owns nothing will do."""
     counted: Metrics = request.app.state.metrics
     return Response(generate_latest(counted.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)

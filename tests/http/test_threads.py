@@ -27,6 +27,7 @@ from tests.service import Lectern, eventually, found, lectern, problem
 pytestmark = pytest.mark.both_databases
 
 recordings = import_module("app.recordings.whose")
+metrics = import_module("app.operations.metrics")
 previews = import_module("app.recordings.document.preview")  # the package has a function of that name
 LONG = 60.0  # seconds; nothing here takes as long, unless it would take for ever
 
@@ -224,3 +225,15 @@ def test_who_gives_up_leaves_its_place_in_the_line() -> None:
             pass
 
     asyncio.run(scenario())
+
+
+def test_a_stranger_takes_no_place_in_the_line(service: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where there is but one, and somebody has it."""
+    headers = bearer(key(service, "monitoring", "recordings:read"))
+    gate = Gate(monkeypatch, metrics, "generate_latest")
+    with many(1, lambda _number: service.client.get("/metrics", headers=headers), gate) as answers:
+        gate.until(1)
+        monkeypatch.setattr(app.http.threads, "PATIENCE", 0.05)
+        problem(service.client.get("/metrics"), 401, "unauthorized")
+        problem(service.client.get("/metrics", headers=headers), 503, "busy")
+    assert ended(answers) == {200: 1}
