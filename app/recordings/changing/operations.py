@@ -3,7 +3,7 @@
 Each `…_ended` runs within the transaction that ends the chain, and tells its client of that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from app.chains.models import Chain, ChainStatus
-from app.chains.steps import Definition
+from app.chains.steps import Definition, Step
 from app.chains.store import latest_chains
 from app.database.types import utc_now
 from app.kaltura.trips import Trips
@@ -124,34 +124,21 @@ def _trips(tools: Tools) -> Trips:
     return Trips(tools.kaltura)
 
 
-DEFINITIONS: Mapping[str, Definition[Tools]] = {
-    "schedule": Definition(
-        "schedule", SCHEDULE, schedule_ended, sweep="sweep", lock_subject=lock_recording, trips=_trips
-    ),
-    "schedule_together": Definition(
-        "schedule_together",
-        SCHEDULE_TOGETHER,
-        partial(schedule_ended, operation="schedule_together"),
-        sweep="sweep",
-        lock_subject=lock_recording,
-        trips=_trips,
-    ),
-    **{
-        operation: Definition(
-            operation,
-            steps,
-            partial(_change_ended, operation=operation),
-            sweep="sweep",
-            lock_subject=lock_recording,
-            trips=_trips,
-        )
-        for operation, steps in (
-            *((each, CHANGE) for each in ("update", "calendar", "move_occurrence", "restore_occurrence", "mend")),
-            *((each, CHANGE) for each in ("name_occurrence", "end_occurrence")),
-            ("cancel_occurrence", CANCEL_ONE),
-        )
-    },
-    "cancel": Definition("cancel", CANCEL, _cancel_ended, lock_subject=lock_recording, trips=_trips),
-    "clear": Definition("clear", CLEAR, _clear_ended, lock_subject=lock_recording, trips=_trips),
-    "sweep": Definition("sweep", SWEEP, _sweep_ended, trips=_trips),
+def _of(operation: str, steps: Sequence[Step[Tools]], ended: Callable[..., None], **more: Any) -> Definition[Tools]:
+    return Definition(operation, steps, ended, lock_subject=lock_recording, trips=_trips, **more)
+
+
+_MAKE = {"schedule": SCHEDULE, "schedule_together": SCHEDULE_TOGETHER}
+_CHANGE = {
+    **dict.fromkeys(("update", "calendar", "move_occurrence", "restore_occurrence", "mend"), CHANGE),
+    **dict.fromkeys(("name_occurrence", "end_occurrence"), CHANGE),
+    "cancel_occurrence": CANCEL_ONE,
 }
+_ALL: Sequence[Definition[Tools]] = (
+    *(_of(each, steps, partial(schedule_ended, operation=each), sweep="sweep") for each, steps in _MAKE.items()),
+    *(_of(each, steps, partial(_change_ended, operation=each), sweep="sweep") for each, steps in _CHANGE.items()),
+    _of("cancel", CANCEL, _cancel_ended),
+    _of("clear", CLEAR, _clear_ended),
+    Definition("sweep", SWEEP, _sweep_ended, trips=_trips),
+)
+DEFINITIONS: Mapping[str, Definition[Tools]] = {definition.operation: definition for definition in _ALL}

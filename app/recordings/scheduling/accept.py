@@ -167,7 +167,7 @@ def lock_recording(session: Session, recording_id: str) -> None:
 
 
 def schedule_ended(
-    session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None, *, operation: str = "schedule"
+    session: Session, subject: str, status: ChainStatus, error: Mapping[str, Any] | None, *, operation: str
 ) -> None:
     """Writes the end of a chain that makes a recording into it, unless it is cancelled, or being cancelled."""
     if status == ChainStatus.SUCCEEDED:
