@@ -37,12 +37,12 @@ import structlog
 from sqlmodel import Session
 
 from app.chains.models import ChainStatus, StepState, StepStatus
+from app.chains.observing import UNOBSERVED, Observer, seconds_between
 from app.chains.pauses import Pauses
 from app.chains.run import AGAIN, MADE, MISTAKE, PENDING, SENT, UNDONE, Run, open_calls, results_of, worst
 from app.chains.steps import Again, Context, Definition, Done, Failed, Json, Retry, Unknown
 from app.chains.store import Claim, LeaseLost, Store
 from app.chains.sweeping import plan_sweep
-from app.chains.watching import UNWATCHED, Watch, seconds_between
 from app.database.deadlocks import again_if_crossed
 from app.database.types import utc_now
 
@@ -62,7 +62,7 @@ class Engine(Generic[T]):
     definitions: Mapping[str, Definition[T]]
     pauses: Pauses = field(default_factory=Pauses)
     stopping: Callable[[], bool] = lambda: False
-    watch: Watch = UNWATCHED
+    observer: Observer = UNOBSERVED
 
     def run(self, claim: Claim, tools: T) -> bool:
         """Sends what can be sent now. Returns whether the chain came to an end: succeeded, failed or stuck."""
@@ -235,7 +235,7 @@ class Engine(Generic[T]):
 
     def _finish(self, run: Run[T], row: StepState) -> None:
         run.finish_step(row)
-        self.watch.step(run.chain.operation, row.name, seconds_between(row.started_at, row.finished_at))
+        self.observer.step(run.chain.operation, row.name, seconds_between(row.started_at, row.finished_at))
 
     def _take_lanes(self, run: Run[T], session: Session, row: StepState) -> bool:
         """Those of a step that is to be sent; first, in each run, those of the steps before it too."""
@@ -323,7 +323,7 @@ class Engine(Generic[T]):
                 self._step_aside(run, session)
             status = ChainStatus.UNDOING if run.refused_step else ChainStatus.WAITING
             self.store.release(session, run.claim, pause, status=status)
-        self.watch.retry(run.chain.operation, row.name)
+        self.observer.retry(run.chain.operation, row.name)
         log.info("chain_waits", chain_id=run.chain.id, step=row.name, reason=reason, seconds=round(pause, 1))
 
     # Making anew
@@ -392,5 +392,5 @@ class Engine(Generic[T]):
         run.hold_subject(session)  # also of its sweep: two that end at once count no number twice
         plan_sweep(self.store, session, self.definitions, run, self.pauses.sweep)
         run.definition.ended(session, run.chain.subject, status, error)  # tells of it, which comes last
-        self.watch.chain(run.chain.operation, str(status), seconds_between(run.chain.created_at, utc_now()))
+        self.observer.chain(run.chain.operation, str(status), seconds_between(run.chain.created_at, utc_now()))
         log.info("chain_ended", chain_id=run.chain.id, operation=run.chain.operation, status=str(status))

@@ -17,7 +17,7 @@ from app.kaltura.transport import http_client
 from app.resources.feed import page
 from app.resources.mirror import listing, template_entries, uploads
 from app.resources.mirror.drift import drift_of
-from app.resources.mirror.refresh import Claim, Mirror
+from app.resources.mirror.refresh import Mirror, MirrorClaim
 from app.resources.models import Booking, Occurrence, Resource, Round
 from app.resources.models import Mirror as Row
 from app.resources.rounds import ENTRIES, RESOURCES, UPLOADS, RoundClaim, Rounds
@@ -73,7 +73,7 @@ class Room:
 
     # Lectern
 
-    def due(self, resource_id: int = RESOURCE_ID) -> Claim:
+    def due(self, resource_id: int = RESOURCE_ID) -> MirrorClaim:
         """A claim of the resource, as if it had waited for long."""
         with self.database.write() as session:
             session.execute(

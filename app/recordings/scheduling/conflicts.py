@@ -99,7 +99,8 @@ def _leave_out(context: Ctx) -> Outcome:
     to_be_held = [] if skips(context) else [pair for one, pair in out.items() if one not in may_stay_out(context)]
     if to_be_held:
         return refusal(context, to_be_held) or Done()
-    if out.keys() == {session for _, _, session in wanted_occurrences(context)} and not _may_be_empty(context, out):
+    every = {occurrence_id for *_, occurrence_id in wanted_occurrences(context)}
+    if out.keys() == every and not _may_be_empty(context, out):
         return refusal(context, list(out.values())) or Done()
     return Done({"left_out": in_words(context, out)})
 

@@ -49,8 +49,8 @@ def _without(events: Mapping[str, Mapping[str, Any]], out: Collection[str]) -> d
         number: {
             **event,
             "occurrences": [
-                [start, end, session, is_wanted and session not in out]
-                for start, end, session, is_wanted in event["occurrences"]
+                [start, end, occurrence_id, is_wanted and occurrence_id not in out]
+                for start, end, occurrence_id, is_wanted in event["occurrences"]
             ],
         }
         for number, event in events.items()
@@ -101,7 +101,8 @@ def wanted(context: Ctx, on_resource: int | None = None) -> list[tuple[datetime,
 
 def wanted_occurrences(context: Ctx, on_resource: int | None = None) -> list[tuple[datetime, datetime, str]]:
     """The same, each with its id."""
-    return sorted((instant(start), instant(end), session) for start, end, session in _wanted(context, on_resource))
+    found = _wanted(context, on_resource)
+    return sorted((instant(start), instant(end), occurrence_id) for start, end, occurrence_id in found)
 
 
 def is_anything_wanted(context: Ctx) -> bool:
@@ -118,7 +119,11 @@ def span(context: Ctx, on_resource: int | None = None) -> tuple[datetime, dateti
 def _wanted(context: Ctx, on_resource: int | None) -> Iterator[tuple[int, int, str]]:
     for number, event in planned(context).items():
         if on_resource is None or event_resource(context, number) == on_resource:
-            yield from ((start, end, session) for start, end, session, is_wanted in event["occurrences"] if is_wanted)
+            yield from (
+                (start, end, occurrence_id)
+                for start, end, occurrence_id, is_wanted in event["occurrences"]
+                if is_wanted
+            )
 
 
 def chain_resource(context: Ctx) -> int:

@@ -101,8 +101,8 @@ def _leave_out(context: Ctx, number: str, met: Sequence[Booked]) -> dict[str, st
     """
     event_id, where = context.results["events"][number], event_resource(context, number)
     carried = {
-        session: child
-        for (child, *_), (*_, session, is_wanted) in zip(
+        occurrence_id: child
+        for (child, *_), (*_, occurrence_id, is_wanted) in zip(
             context.results["occurrences"][number], planned(context)[number]["occurrences"], strict=True
         )
         if is_wanted

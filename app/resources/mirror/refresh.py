@@ -131,7 +131,7 @@ class LeaseLost(Exception):  # noqa: N818
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class MirrorClaim:
     """A resource's mirror as it was when it was claimed.
 
     For `doubted_for` seconds, and `doubts` times, its list was odd; by `odd` when it was believed last.
@@ -217,15 +217,15 @@ class Mirror:
         with self._database.write() as session:
             session.connection().execute(_LOOK, [{"of": resource_id} for resource_id in sorted(resource_ids)])
 
-    def claim(self) -> Claim | None:
+    def claim(self) -> MirrorClaim | None:
         """Claims the resource that has waited longest; None if none is due, or the budget is spent."""
         budget = self._budget
         values = {"by": self._owner, "span": budget.span, "allowed": budget.allowed, "first": budget.first}
         with self._database.write() as session:
             row = session.connection().execute(_CLAIM, values).one_or_none()
-        return Claim(*row) if row else None
+        return MirrorClaim(*row) if row else None
 
-    def give_back(self, claim: Claim) -> None:
+    def give_back(self, claim: MirrorClaim) -> None:
         """Gives up a claim of which nothing came: the resource is soon due again."""
         with self._database.write() as session:
             session.connection().execute(
@@ -234,14 +234,14 @@ class Mirror:
                 .values(owner=None, lease_until=0.0, due_at=database_now() + AGAIN)
             )
 
-    def claim_some(self) -> list[Claim]:
+    def claim_some(self) -> list[MirrorClaim]:
         """Claims up to TOGETHER resources that are due, within the budget."""
-        found = list[Claim]()
+        found = list[MirrorClaim]()
         while len(found) < TOGETHER and (claim := self.claim()) is not None:
             found.append(claim)
         return found
 
-    def refresh_together(self, client: KalturaClient, claims: Sequence[Claim]) -> None:
+    def refresh_together(self, client: KalturaClient, claims: Sequence[MirrorClaim]) -> None:
         """`refresh` for each of them; what they ask of Kaltura goes in one request.
 
         Those that failed last time go alone: Kaltura may die of one of them, and then all that go with it are lost.
@@ -250,11 +250,11 @@ class Mirror:
         for group in (well, *([claim] for claim in claims if claim.failures)):
             Trips(client)([partial(self._refresh_one, client, claim) for claim in group])
 
-    def _refresh_one(self, client: KalturaClient, claim: Claim) -> None:
+    def _refresh_one(self, client: KalturaClient, claim: MirrorClaim) -> None:
         with bound_contextvars(resource_id=claim.resource_id):  # on every line of the log
             self.refresh(client, claim)
 
-    def refresh(self, client: KalturaClient, claim: Claim) -> None:
+    def refresh(self, client: KalturaClient, claim: MirrorClaim) -> None:
         """Brings SQL to what Kaltura has on the resource now, or leaves it as it is and notes why.
 
         Raises SQLAlchemyError when the database is away.
@@ -268,7 +268,7 @@ class Mirror:
                 raise
             self._stumble(claim, error)
 
-    def _refresh(self, client: KalturaClient, claim: Claim) -> None:
+    def _refresh(self, client: KalturaClient, claim: MirrorClaim) -> None:
         began = self.clock()
         with self._database.read() as session:
             own, others, zones = _rows(session, claim.resource_id, began)
@@ -303,12 +303,12 @@ class Mirror:
                 }
                 self._look_again(session, claim, str(seen.why), claim.pause, trouble=seen.unread, **doubted)
 
-    def _fail(self, claim: Claim, failure: str) -> None:
+    def _fail(self, claim: MirrorClaim, failure: str) -> None:
         with self._database.write() as session:
             self._locked_version(session, claim)
             self._look_again(session, claim, failure, EVERY if claim.as_of else claim.pause)
 
-    def _stumble(self, claim: Claim, error: Exception) -> None:
+    def _stumble(self, claim: MirrorClaim, error: Exception) -> None:
         """A reason of ours: it is told, what may be in the way is cleared, and the old state stays."""
         log.error("mirror_mistake", resource_id=claim.resource_id, exc_info=error)
         why = f"a mistake of ours ({type(error).__name__}); the log has it"
@@ -317,13 +317,13 @@ class Mirror:
             session.execute(_clear(claim.resource_id))
             self._look_again(session, claim, why, claim.pause, trouble=why)
 
-    def _look_again(self, session: Session, claim: Claim, failure: str, pause: float, **changes: object) -> None:
+    def _look_again(self, session: Session, claim: MirrorClaim, failure: str, pause: float, **changes: object) -> None:
         log.warning("mirror_not_refreshed", resource_id=claim.resource_id, reason=failure)
         failures = claim.failures + 1
         due_at = database_now() + pause if failures < TRIES else _next(pause)
         self._settle(session, claim, failure=failure, failures=failures, due_at=due_at, **changes)
 
-    def _locked_version(self, session: Session, claim: Claim) -> int:
+    def _locked_version(self, session: Session, claim: MirrorClaim) -> int:
         """The resource's version, which nobody changes until the end of this transaction. Raises LeaseLost."""
         mine = {"of": claim.resource_id, "held": claim.fence}
         version: int | None = session.connection().execute(_LOCK, mine).scalar_one_or_none()
@@ -331,7 +331,7 @@ class Mirror:
             raise LeaseLost
         return version
 
-    def _settle(self, session: Session, claim: Claim, **changes: object) -> None:
+    def _settle(self, session: Session, claim: MirrorClaim, **changes: object) -> None:
         """The last statement of a refresh: triggers have made the resource due if it changed anything."""
         session.flush()
         session.connection().execute(

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.database.database import is_away
 from app.kaltura.client import KalturaClient
-from app.resources.mirror.refresh import Claim, Mirror
+from app.resources.mirror.refresh import Mirror, MirrorClaim
 from app.resources.rounds import RoundClaim, Rounds
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ class Refreshers:
         self._asked, self._glanced = set[int](), set[int]()
         self._wanted = False  # whether anybody has asked for anything
         self._looked = float("-inf")  # for a round (monotonic)
-        self._left = deque[Claim | RoundClaim]()  # while the database was away: to be given back
+        self._left = deque[MirrorClaim | RoundClaim]()  # while the database was away: to be given back
         self._asking = threading.Lock()
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -87,13 +87,13 @@ class Refreshers:
         finally:
             client.close()
 
-    def _see_to(self, client: KalturaClient, claim: list[Claim] | RoundClaim) -> None:
+    def _see_to(self, client: KalturaClient, claim: list[MirrorClaim] | RoundClaim) -> None:
         if isinstance(claim, RoundClaim):
             self._rounds.run(client, claim)
         else:
             self._mirror.refresh_together(client, claim)
 
-    def _next(self) -> list[Claim] | RoundClaim | None:
+    def _next(self) -> list[MirrorClaim] | RoundClaim | None:
         """What is due next, claimed; None when the process stops."""
         with self._leading:
             while not self._stop.is_set():

@@ -202,12 +202,12 @@ class Applier:
 
     def _begin_some(self, apply_id: str) -> bool:
         """As many as may be at work. Returns whether there was any to begin, or to refuse."""
-        some, room = False, 1
-        while room and not self.thread.stopping:
+        some, places = False, 1
+        while places and not self.thread.stopping:
             with self._database.read() as session:
                 apply = session.get_one(Apply, apply_id)
-                room = self._room(session, apply_id) if apply.status == ApplyStatus.RUNNING else 0
-                found = self._next(session, apply) if room else None
+                places = self._places(session, apply_id) if apply.status == ApplyStatus.RUNNING else 0
+                found = self._next(session, apply) if places else None
             if not found:
                 break
             some = True
@@ -220,10 +220,10 @@ class Applier:
                     self._begin_party(apply, items)
                 else:
                     self._begin_one(apply, items[0])
-                room -= 1
+                places -= 1
         return some
 
-    def _room(self, session: Session, apply_id: str) -> int:
+    def _places(self, session: Session, apply_id: str) -> int:
         """How many more may be at work.
 
         A chain that waits for Kaltura, or for its room, keeps nobody from work, unless there are many of them.

@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from app.database.database import Database
 from app.database.types import database_now
-from app.resources.mirror.refresh import EVERY, FIRST_PER_SECOND, INTEREST, TRIES, Claim, Mirror
+from app.resources.mirror.refresh import EVERY, FIRST_PER_SECOND, INTEREST, TRIES, Mirror, MirrorClaim
 from app.resources.mirror.threads import Refreshers
 from app.resources.models import Mirror as Row
 from app.resources.models import Occurrence, Resource
@@ -183,7 +183,7 @@ def test_a_process_that_died_loses_its_resource_after_a_while(database: Database
     assert mirror(database).claim() is None
     with database.write() as session:
         session.execute(update(Row).values(lease_until=now(database) - 1))
-    assert mirror(database).claim() == Claim(1, 4, 0)
+    assert mirror(database).claim() == MirrorClaim(1, 4, 0)
 
 
 def test_a_process_that_slept_past_its_lease_writes_nothing(room: Room) -> None:

@@ -9,7 +9,7 @@ def seconds_between(begun: datetime | None, ended: datetime | None) -> float:
     return (ended - begun).total_seconds() if begun and ended else 0.0
 
 
-class Watch(Protocol):
+class Observer(Protocol):
     """Whoever is told."""
 
     def step(self, operation: str, step: str, seconds: float) -> None:
@@ -22,7 +22,7 @@ class Watch(Protocol):
         """A chain has ended, or is stuck, so many seconds after it was made."""
 
 
-class Unwatched:
+class Unobserved:
     """Nobody is told."""
 
     def step(self, operation: str, step: str, seconds: float) -> None: ...
@@ -32,4 +32,4 @@ class Unwatched:
     def chain(self, operation: str, status: str, seconds: float) -> None: ...
 
 
-UNWATCHED: Watch = Unwatched()
+UNOBSERVED: Observer = Unobserved()
