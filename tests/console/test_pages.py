@@ -185,6 +185,14 @@ def test_what_is_wrong_in_the_form_stands_on_its_page_and_only_scheduling_it_fai
     assert "duration_minutes" in answer.text
 
 
+def test_a_warning_says_of_which_field_it_is(service: Lectern, registrar: Person) -> None:
+    document = {"title": "Lecture 🎥", "description": "🎥", "start": "2027-03-03T09:00:00", "duration_minutes": 50}
+    made = service.made(document | {"resource": {"system_name": "CAMERA-1"}})
+    page = registrar.get(f"/console/recordings/{made['id']}").text
+    assert "<code>/title</code> 1 character" in page
+    assert "<code>/description</code> 1 character" in page
+
+
 def test_another_client_s_is_not_there(service: Lectern, made: dict[str, str]) -> None:
     other = somebody(service, "library", "recordings:read", "recordings:write")
     one = f"/console/recordings/{made['id']}"

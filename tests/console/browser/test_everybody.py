@@ -14,12 +14,21 @@ from tests.security.test_browser import MILLISECONDS
 
 DAY = "2027-03-01"
 LIGHT_AND_DARK = pytest.mark.parametrize("dark", sampled([False, True], 2), ids=["light", "dark"])
-NOTHING = ("/console", "/console?wall", "/console/recordings", "/console/recordings?title=x", "/console/new")
+NOTHING = (
+    *("/console", "/console?wall", "/console/recordings", "/console/recordings?title=x", "/console/new"),
+    *("/console/calendars", "/console/terms"),
+)
 WORST = ("W" * 256, "\u202enever ended", "<style>*{display:none}</style>", "👩‍🏫🎥🏳️‍🌈👨‍👩‍👧‍👦")
 
 # What the document has that no page of ours has, and scripts that are none of ours.
 _STRANGE = """() => [...document.querySelectorAll("img, svg, iframe, style, math, template, object, embed, [style], " +
     "script:not([src^='/static/console/'])")].map((one) => one.outerHTML.slice(0, 120))"""
+
+# Controls that a finger would miss. Of a checkbox it is the label that is touched.
+_LOW = """() => [...document.querySelectorAll("button, .button, select, summary, label.check, nav a, .row > a, " +
+    ".do a, .finding a, [rel=prev], [rel=next], input:not([type=hidden], [type=checkbox])")]
+    .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 36)
+    .map((one) => `${one.getBoundingClientRect().height} ${one.outerHTML.slice(0, 120)}`)"""
 
 
 def started(tmp_path_factory: pytest.TempPathFactory, name: str) -> Program:
@@ -132,6 +141,22 @@ def test_at_360_pixels_nothing_scrolls_sideways_but_the_axis(
                 found[path] = sideways(page)
             type_into_the_form(page, service)
             found["new"] = sideways(page)
+    assert {path: what for path, what in found.items() if what} == {}
+
+
+def test_for_a_finger_every_control_is_high_enough(
+    browser: Browser, empty: Program, full: Program, too_much: tuple[str, ...]
+) -> None:
+    """Links within a sentence, and what lies on the axis, are as high as their line."""
+    found = {}
+    for service, paths in ((empty, NOTHING), (full, too_much)):
+        context = browser.new_context(has_touch=True, is_mobile=True, viewport={"width": 360, "height": 800})
+        page = context.new_page()
+        sign_in(page, service)
+        for path in paths:
+            page.goto(service.url + path)
+            found[path] = page.evaluate(_LOW)
+        context.close()
     assert {path: what for path, what in found.items() if what} == {}
 
 
