@@ -1,7 +1,7 @@
 """The samples of tests/data/terms, each with its term, and what its expected file says of each line."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -102,6 +102,11 @@ class Sample:
         with (DATA / f"{self.name}.expected.csv").open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
+    def warnings(self, lines: Sequence[int | None]) -> str:
+        """What is told of a recording is what is told of any of its lines."""
+        rows = {int(row["line"]): row["warning"] for row in self.expected}
+        return " ".join(dict.fromkeys(code for line in lines if line for code in rows[line].split()))
+
     def read(self) -> Reading:
         reading = read([self.body], "csv", self.frame, profile=self.profile)
         reject_unknown_categories(reading, {"Canvas>site>channels>9999"})
@@ -115,7 +120,10 @@ SAMPLES = [KALTURA, BANNER, SYLLABUS_PLUS]
 
 
 def outcomes(reading: Reading, within: Frame) -> dict[int, dict[str, str]]:
-    """What became of each line, in the expected files' words. A conflict is none before plans are compared."""
+    """What became of each line, in the expected files' words; nothing, if it was ignored.
+
+    A conflict is none before plans are compared.
+    """
     found: dict[int, dict[str, str]] = {}
     for line, told in _told(reading, within):
         assert line not in found, f"line {line} is told twice"
@@ -125,14 +133,12 @@ def outcomes(reading: Reading, within: Frame) -> dict[int, dict[str, str]]:
 
 def _told(reading: Reading, within: Frame) -> Iterator[tuple[int, dict[str, str]]]:
     for meeting in reading.meetings:
-        yield meeting.places[0].line or 0, _meeting(meeting, within)
+        first, *others = meeting.places
+        yield first.line or 0, _meeting(meeting, within)
+        for place in others:
+            yield place.line or 0, _line("same")
     for rejected in reading.rejected:
         yield rejected.place.line or 0, _line("rejected", rejected.reason, section=rejected.section or "")
-    for same in reading.same:
-        told = _line("same", warning=same.note.code if same.note else "", section=same.section or "")
-        yield same.place.line or 0, told
-    for ignored in reading.ignored_lines:
-        yield ignored.line, _line("ignored", ignored.reason)
 
 
 def _line(kind: str, reason: str = "", **more: str) -> dict[str, str]:

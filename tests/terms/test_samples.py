@@ -68,6 +68,8 @@ def test_each_line_becomes_what_its_expected_file_says(tmp_path: Path, sample: S
         set_up(registrar, sample)
         plan = planned(registrar, sample)
         items = {item["lines"][0]: item for item in registrar.items(plan)}
+        for line, item in items.items():
+            lines[line]["warning"] = sample.warnings(item["lines"])
         assert {line: told(item) for line, item in items.items()} == {n: expected(one) for n, one in lines.items()}
         done = registrar.ended(registrar.begin_at(NOW, plan, *(guard["guard"] for guard in plan["guards"])))
         assert (done["counts"]["done"], done["items"]) == (plan["counts"]["create"], [])

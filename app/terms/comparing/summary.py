@@ -13,7 +13,7 @@ def summed_up(
     reading: Reading, items: Sequence[Item], known: Sequence[Known], guards: Sequence[Guard]
 ) -> dict[str, object]:
     counts = Counter(item.kind for item in items)
-    warnings = Counter(note.code for item in items for note in item.notes) + Counter(one.code for one in reading.notes)
+    warnings = Counter(note.code for item in items for note in item.notes)
     effects = [item.effect for item in items if item.kind in APPLIED]
     missing = {section for item in items if item.kind == Kind.MISSING for section in item.sections or ("",)}
     since = [(item.kind, item.known.missing_since) for item in items if item.known]

@@ -1,6 +1,5 @@
 """The common form of what is declared: one row for each meeting that a line, or an object, speaks of."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -73,30 +72,13 @@ class Rejected:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
-    """A line that is no row: `blank`, `comment`, `before_header`, `header_again`, `noise`."""
-
-    line: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Same:
-    """A row that belongs to a recording which another row makes already."""
-
-    place: Place
-    section: str | None
-    of: Place
-    note: Note | None = None
-
-
 @dataclass(slots=True)
 class Meeting:
     """What becomes one recording; or does not, and then `skip` says why, and `because` who or what.
 
-    `sections` are all that share it, its own `section` first. `instructors` are theirs: the first owns it.
-    `hash` is of the document and the keys, and is the same as long as nothing changed; it is "" where `skip` is set.
+    `sections` are all that share it, its own `section` first. `places` are all rows that it is made of. `instructors`
+    are theirs: the first owns it. `hash` is of the document and the keys, and is the same as long as nothing changed;
+    it is "" where `skip` is set.
     """
 
     section: str | None
@@ -134,16 +116,11 @@ class Head:
 class Reading:
     """A declaration, read. `sections` are all whose key could be read, rejected ones too: they are present.
 
-    `rows` counts what was declared: all rows but ignored ones. `ignored` counts by reason, of `ignored_lines` only the
-    first thousand are kept.
+    `rows` counts what was declared: all rows, but not what is blank, a remark, or no row of the table.
     """
 
     head: Head
     meetings: list[Meeting]
     rejected: list[Rejected]
-    same: list[Same]
-    ignored: Mapping[str, int]
-    ignored_lines: list[Ignored]
     sections: frozenset[str]
     rows: int
-    notes: list[Note]

@@ -38,7 +38,6 @@ def read_csv(body: bytes, charset: str | None, profile: Profile, within: Frame, 
     for line in found.lines():
         values = columns.values(line.cells)
         if line.ignored or (not values["section"] and sum(map(bool, line.cells)) == 1):
-            gathering.ignore(line.number, line.ignored or "noise")
             continue
         place, key = Place(line.number), readable_key(values["section"])
         try:

@@ -6,7 +6,7 @@ Rows of one section and meeting that differ in instructors alone are one meeting
 date alone. Each row is taken in as it comes, and only meetings are kept.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 from datetime import date
@@ -16,15 +16,14 @@ from app.recordings.document.advice import beyond
 from app.terms.meetings.document import hashed
 from app.terms.meetings.errors import CannotReadError, RejectedError
 from app.terms.meetings.frame import Frame, is_over
-from app.terms.meetings.rows import Head, Ignored, Meeting, Note, Place, Reading, Rejected, Row, Same
+from app.terms.meetings.rows import Head, Meeting, Note, Place, Reading, Rejected, Row
 from app.terms.meetings.times import Times, on_dates
 
 T = TypeVar("T")
 
 MAX_MEETINGS = 20_000
-MAX_IGNORED_LINES = 1000
 
-_DUPLICATE = Note("duplicate_row", "The very same row is there already: it counts once.")
+_DUPLICATE = Note("duplicate_row", "One of its rows stands there more than once: it counts once.")
 _SAME_SLOT = Note(
     "same_slot",
     "Other sections have the same room, days, times and dates: one recording for all, though no group says so.",
@@ -43,9 +42,6 @@ class Gathering:
         self._meetings: dict[Hashable, Meeting] = {}
         self._dates: dict[Hashable, set[date]] = {}
         self._rejected: list[Rejected] = []
-        self._same: list[Same] = []
-        self._ignored: Counter[str] = Counter()
-        self._ignored_lines: list[Ignored] = []
         self._sections: set[str] = set()
         self._rows = 0
 
@@ -68,8 +64,8 @@ class Gathering:
         known |= dates
         together = [*row.instructors, *meeting.instructors] if row.primary else [*meeting.instructors, *row.instructors]
         meeting.instructors = unique(together)
-        meeting.notes += [note for note in row.notes if note not in meeting.notes]
-        self._same.append(Same(row.place, row.section, meeting.places[0], None if new else _DUPLICATE))
+        notes = row.notes if new else (*row.notes, _DUPLICATE)
+        meeting.notes += [note for note in notes if note not in meeting.notes]
         meeting.places.append(row.place)
 
     def reject(self, place: Place, section: str | None, error: RejectedError) -> None:
@@ -78,12 +74,7 @@ class Gathering:
         place = Place(place.line, place.pointer + error.pointer)
         self._rejected.append(Rejected(place, section, error.reason, error.detail))
 
-    def ignore(self, line: int, reason: str) -> None:
-        self._ignored[reason] += 1
-        if len(self._ignored_lines) < MAX_IGNORED_LINES:
-            self._ignored_lines.append(Ignored(line, reason))
-
-    def finish(self, head: Head, notes: Iterable[Note] = ()) -> Reading:
+    def finish(self, head: Head) -> Reading:
         for key, dates in self._dates.items():
             meeting = self._meetings[key]
             if meeting.times:
@@ -95,12 +86,8 @@ class Gathering:
             head=head,
             meetings=meetings,
             rejected=self._rejected,
-            same=self._same,
-            ignored=self._ignored,
-            ignored_lines=self._ignored_lines,
             sections=frozenset(self._sections),
             rows=self._rows,
-            notes=list(notes),
         )
 
     def _declared(self, section: str | None) -> None:
@@ -134,7 +121,7 @@ class Gathering:
     # --- cross-listing ---------------------------------------------------------------------------------------
 
     def _shared(self, meetings: list[Meeting]) -> list[Meeting]:
-        """The meetings without those that another one records; they are `same` from here on."""
+        """The meetings without those that another one records: it has their places and sections."""
         mode = self._within.settings.cross_listing
         gone = set[int]()
         for slot in _by(_slot, (meeting for meeting in meetings if meeting.skip is None)):
@@ -167,9 +154,7 @@ class Gathering:
             editors=tuple(unique([*lead.words.editors, *other.words.editors])),
             publishers=tuple(unique([*lead.words.publishers, *other.words.publishers])),
         )
-        first, *rest = other.places
-        self._same.append(Same(first, other.section, lead.places[0], note))
-        lead.places += [first, *rest]
+        lead.places += other.places
 
     # --- the end ---------------------------------------------------------------------------------------------
 

@@ -56,7 +56,6 @@ def read_kaltura(body: bytes, charset: str | None, within: Frame, *, complete: b
     gathering = Gathering(within)
     for line in found.lines():
         if line.ignored:
-            gathering.ignore(line.number, line.ignored)
             continue
         try:
             if line.broken:

@@ -48,8 +48,8 @@ def read_ndjson(chunks: Iterable[bytes], within: Frame) -> Reading:
     head: Head | None = None
     for number, (line, is_whole) in enumerate(_lines(chunks), 1):
         if not line.strip():
-            gathering.ignore(number, "blank")
-        elif head is None:
+            continue
+        if head is None:
             said = _parsed(line)
             if not isinstance(said, dict) or "section" in said or "sections" in said:
                 detail = 'The first line is the declaration without its sections, like {"complete": true}.'

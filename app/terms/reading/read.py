@@ -1,7 +1,7 @@
 """The one way in: bytes as they come, and what they are, to a reading.
 
     JSON ─── objects ──────────────┐
-    NDJSON ─ objects, line by line ┼─▶ rows ─ gathering ─▶ Reading: meetings, rejected, same, ignored
+    NDJSON ─ objects, line by line ┼─▶ rows ─ gathering ─▶ Reading: meetings, rejected
     CSV ──── table ─ cells, kaltura┘
 
 Nothing here looks into a database or asks Kaltura: what they know is in the frame.

@@ -33,14 +33,14 @@ _FORMULA = re.compile(r'="([^"]*)"')  # how spreadsheets keep the zeros of a num
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of the file. `number` is its first line, from 1. `ignored` says why it is none of the table's.
+    """One row of the file. `number` is its first line, from 1. `ignored`: it is none of the table's.
 
     `broken` says why its cells cannot be told apart.
     """
 
     number: int
     cells: list[str]
-    ignored: str | None = None
+    ignored: bool = False
     broken: str | None = None
 
 
@@ -180,7 +180,7 @@ def _lines(text: str, dialect: _Dialect, before: int) -> Iterator[Line]:
         if last:
             yield last
         last = line
-    if last and last.ignored is None and len(last.cells) < len(dialect.names) and not text.endswith(("\n", "\r")):
+    if last and not last.ignored and len(last.cells) < len(dialect.names) and not text.endswith(("\n", "\r")):
         raise cut_off()
     if last:
         yield last
@@ -188,9 +188,7 @@ def _lines(text: str, dialect: _Dialect, before: int) -> Iterator[Line]:
 
 def _rows(text: str, dialect: _Dialect, before: int) -> Iterator[Line]:
     source, taken = _physical(text), list[str]()
-    for number, line in enumerate(islice(source, before), 1):
-        yield Line(number, [], ignored="before_header" if line.strip() else "blank")
-    next(source)  # the header
+    next(islice(source, before, None))  # the header, and what stands above it
     above = before + 1
     reader = csv.reader(_noting(source, taken), delimiter=dialect.delimiter, strict=True)
     while True:
@@ -206,7 +204,7 @@ def _rows(text: str, dialect: _Dialect, before: int) -> Iterator[Line]:
         swallowed = list(_swallowed(taken, dialect, number))
         if swallowed:
             cells, broken = dialect.of_line(taken[0]), broken or _QUOTATION
-        ignored = None if broken else _ignored(cells, dialect.names, dialect.comment)
+        ignored = not broken and _is_ignored(cells, dialect.names, dialect.comment)
         if not (broken or ignored or dialect.is_row(cells)):
             broken = _count(cells, len(dialect.names))
         yield Line(number, cells, ignored, broken)
@@ -256,11 +254,11 @@ def _clean(cell: str) -> str:
     return cell.strip()
 
 
-def _ignored(cells: list[str], names: list[str], comment: str | None) -> str | None:
-    if not any(cells):
-        return "blank"
-    if comment and cells[0].startswith(comment):
-        return "comment"
-    if plain_name(cells[0]) == names[0] and [plain_name(cell) for cell in cells[: len(names)]] == names:
-        return "header_again"
-    return "noise" if len(cells) == 1 and len(names) > 1 and not cells[0].isalnum() else None
+def _is_ignored(cells: list[str], names: list[str], comment: str | None) -> bool:
+    """What is blank, a remark, the header once more (a page break), or one cell that is no key (a footer)."""
+    return (
+        not any(cells)
+        or bool(comment and cells[0].startswith(comment))
+        or (plain_name(cells[0]) == names[0] and [plain_name(cell) for cell in cells[: len(names)]] == names)
+        or (len(cells) == 1 and len(names) > 1 and not cells[0].isalnum())
+    )

@@ -41,6 +41,10 @@ def why(reading: Reading) -> tuple[str, str]:
     return rejected.reason, rejected.place.pointer
 
 
+def codes(meeting: Meeting) -> list[str]:
+    return [note.code for note in meeting.notes]
+
+
 def days(meeting: Meeting) -> list[str]:
     return [f"{session.local:%m-%d}" for session in sessions(meeting, within(), CALENDARS).held]
 
@@ -55,11 +59,14 @@ def test_a_row_for_each_date_is_folded_into_one_meeting() -> None:
     assert document(meeting, within())["recurrence"] == {"dates": sorted(dates)}
     assert document(meeting, within())["start"] == "2027-01-20T09:00:00"
     assert ([place.line for place in meeting.places], reading.rows) == ([2, 3, 4, 5], 4)
-    assert [(one.place.line, one.of.line, one.note) for one in reading.same] == [
-        (3, 2, None),
-        (4, 2, None),
-        (5, 2, None),
-    ]
+    assert "duplicate_row" not in codes(meeting)
+
+
+@pytest.mark.parametrize("row", [{"section": "1"}, {"section": "1", "days": "", "date": "2027-01-20"}])
+def test_a_row_that_stands_there_twice_counts_once_and_is_told(row: dict[str, str]) -> None:
+    meeting = only(rows(row, row, row))
+    assert [place.line for place in meeting.places] == [2, 3, 4]
+    assert codes(meeting).count("duplicate_row") == 1
 
 
 def test_a_day_beside_a_date_has_to_agree() -> None:
@@ -71,7 +78,6 @@ def test_other_dates_other_times_and_other_rooms_are_other_meetings() -> None:
     said = [{"date": "2027-01-20"}, {"date": "2027-01-21", "start": "08:30"}, {"date": "2027-01-22", "room": "SCI 210"}]
     reading = rows(*({"section": "1", "days": ""} | one for one in said))
     assert [days(meeting) for meeting in reading.meetings] == [["01-20"], ["01-21"], ["01-22"]]
-    assert reading.same == []
 
 
 def test_all_instructors_are_kept_and_the_first_owns() -> None:
