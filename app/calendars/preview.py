@@ -20,12 +20,11 @@ from app.recordings.models import Calendar, Recording, RecordingCalendar, Record
 from app.recordings.reading.views import RoomView
 from app.recordings.whose import discreet
 from app.recurrence.occurrences import zone
+from app.recurrence.server import STEADY
 from app.resources.conflicts import first_conflicts, in_the_way, known_bookings
 from app.resources.models import Resource
 
 FOLLOWING = (RecordingStatus.SCHEDULED, RecordingStatus.STUCK, RecordingStatus.SCHEDULING)
-
-_ANY_ZONE = zone("UTC")  # of Kaltura's server: it says how sessions are sent, and not which
 
 
 def preview(session: Session, owns: Callable[[str], bool], name: str, said: Said, now: datetime) -> CalendarPreview:
@@ -68,7 +67,7 @@ def _touched(
     campus = Campus({}, (*others.days, *days)).within(document, recording.time_zone)
     change = {"document": recording.document, "zone": recording.time_zone, "campus": campus.as_json()}
     rows = {row.id: row for row in rows_of(session, recording.id, events_of(session, recording.id))}
-    target = aim(change, list(rows.values()), now, _ANY_ZONE, same_resource=True)
+    target = aim(change, list(rows.values()), now, STEADY, same_resource=True)
     after = {row.id: row for row in target.rows}
     gone = [rows[one] for one in target.dropped if rows[one].status == SCHEDULED]
     gone += [rows[one] for one, row in after.items() if one in rows and _is_held(rows[one]) and not _is_held(row)]

@@ -118,10 +118,9 @@ class Context(Generic[T]):
     seen: set[Json] = field(default_factory=set)
     again: Mapping[tuple[str, str], int] = field(default_factory=dict)  # how often a call (step, key) was made anew
 
-    def result(self, step: str, key: str | None = None) -> Json:
-        """The result of a call of an earlier step; of its only call, when no key is given."""
-        found = self.results[step]
-        return found[key] if key is not None else next(iter(found.values()))
+    def result(self, step: str) -> Json:
+        """The result of the only call of an earlier step."""
+        return next(iter(self.results[step].values()))
 
 
 class SideBySide(Protocol):

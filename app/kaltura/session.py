@@ -96,14 +96,12 @@ class Sessions:
         *,
         gate: Gate | None = None,
         observe: Observe = unobserved,
-        seconds: int = SESSION_SECONDS,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.gate = gate or Gate()
         self._observe = observe
         self._http = http
         self._credentials = credentials
-        self._seconds = seconds
         self._clock = clock
         self._hashes: tuple[str, ...] = _HASHES
         self._lock = Lock()
@@ -207,7 +205,7 @@ class Sessions:
         """`session.start` answers the session as a bare string (exchange 4)."""
         who = self._credentials
         params = {"secret": who.admin_secret, "partnerId": who.partner_id, "userId": who.user}
-        return self._accepted(self._ask("session", "start", {**params, "type": ADMIN, "expiry": self._seconds}))
+        return self._accepted(self._ask("session", "start", {**params, "type": ADMIN, "expiry": SESSION_SECONDS}))
 
     def _with_app_token(self) -> _Session:
         """A widget session, and with its help the token's own (exchanges 804, 805)."""
@@ -221,7 +219,7 @@ class Sessions:
 
     def _token_session(self, widget_ks: str) -> object:
         who = self._credentials
-        params = {"ks": widget_ks, "id": who.app_token_id, "type": ADMIN, "expiry": self._seconds}
+        params = {"ks": widget_ks, "id": who.app_token_id, "type": ADMIN, "expiry": SESSION_SECONDS}
         if who.user:
             params["userId"] = who.user
         for name in self._hashes:
@@ -247,7 +245,7 @@ class Sessions:
 
         The two clocks may differ by any amount; a life that is wrong costs a renewal after INVALID_KS and no more.
         """
-        life = float(self._seconds)
+        life = float(SESSION_SECONDS)
         if isinstance(expiry, int) and 0 < (left := expiry - int(time())) < life:  # whole numbers: any may come
             life = float(left)
         now = self._clock()

@@ -112,7 +112,6 @@ class Resource(Read):
     name: Text
     system_name: OptionalText = Field(None, alias="systemName")
     description: OptionalText = None
-    parent_id: OptionalId = Field(None, alias="parentId")
     object_type: str = Field(alias="objectType", pattern=r"^Kaltura\w*ScheduleResource$")
 
     @property
@@ -286,8 +285,8 @@ class EntryDraft:
 class EventDraft:
     """A recording's event to be made: a series where `recurrence` is given, else a single event.
 
-    `recurrence` holds Kaltura's own property names. `duration` is in seconds and defaults to `end` - `start`; it is
-    always sent, because without it getConflicts overlooks a series' conflicts (exchange 348).
+    `recurrence` holds Kaltura's own property names. A `duration` is always sent, because without it getConflicts
+    overlooks a series' conflicts (exchange 348).
     """
 
     summary: str
@@ -296,7 +295,6 @@ class EventDraft:
     reference_id: str
     template_entry_id: str | None = None
     recurrence: Mapping[str, object] | None = None
-    duration: int | None = None
     description: str = ""
     tags: Sequence[str] = ()
     entry_ids: Sequence[str] = ()
@@ -314,7 +312,7 @@ class EventDraft:
             "recurrenceType": SINGLE if self.recurrence is None else SERIES,
             "startDate": start,
             "endDate": end,
-            "duration": end - start if self.duration is None else self.duration,
+            "duration": end - start,
             **_filled(
                 **_named(_EVENT_WORDS, vars(self)),
                 referenceId=self.reference_id,

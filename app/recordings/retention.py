@@ -78,19 +78,19 @@ def forget_failed(session: Session, client: str, reference_id: str | None) -> No
     session.execute(update(Recording).where(*failed, col(Recording.listed)).values(listed=False))
 
 
-def forget_old(session: Session, before: datetime, most: int = PORTION) -> int:
-    """Deletes at most `most` recordings that were over, failed or cancelled before then. Returns how many it did."""
+def forget_old(session: Session, before: datetime) -> int:
+    """Deletes at most PORTION recordings that were over, failed or cancelled before then. Returns how many it did."""
     over = and_(col(Recording.status) == RecordingStatus.SCHEDULED, col(Recording.last_end) < before)
     given_up = col(Recording.status).in_((RecordingStatus.FAILED, RecordingStatus.CANCELLED))
     old = or_(over, and_(given_up, col(Recording.updated_at) < before))
-    found = select(col(Recording.id)).where(old, ~_NEEDED).order_by(col(Recording.id)).limit(most)
+    found = select(col(Recording.id)).where(old, ~_NEEDED).order_by(col(Recording.id)).limit(PORTION)
     return _forget(session, list(session.execute(found).scalars()), old)
 
 
-def forget_keys(session: Session, before: datetime, most: int = MANY) -> int:
-    """Deletes at most `most` idempotency keys that were used before then. Returns how many it did."""
+def forget_keys(session: Session, before: datetime) -> int:
+    """Deletes at most MANY idempotency keys that were used before then. Returns how many it did."""
     columns = (col(IdempotencyKey.client), col(IdempotencyKey.key))
-    rows = session.execute(select(*columns).where(col(IdempotencyKey.created_at) < before).limit(most)).all()
+    rows = session.execute(select(*columns).where(col(IdempotencyKey.created_at) < before).limit(MANY)).all()
     session.execute(delete(IdempotencyKey).where(tuple_(*columns).in_(rows)))
     return len(rows)
 

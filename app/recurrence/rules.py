@@ -144,9 +144,9 @@ class Rule:
             yield len(set(values)) == len(values), field, f"{field} holds a value twice."
 
 
-def parse_rrule(text: str, start: datetime | None = None, tz: ZoneInfo | None = None) -> Rule:
+def parse_rrule(text: str) -> Rule:
     """An RRULE (RFC 5545 3.3.10) of the subset that `Rule` has; see `rrule_parts` and `rule_of`. Raises RuleError."""
-    return rule_of(rrule_parts(text), start, tz)
+    return rule_of(rrule_parts(text), None, None)
 
 
 def rrule_parts(text: str) -> dict[str, str]:

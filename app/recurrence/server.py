@@ -24,7 +24,8 @@ from app.recurrence.occurrences import MAX_DURATION
 SECOND = timedelta(seconds=1)
 LONGEST_REPEAT = timedelta(hours=3)  # no zone has set its clocks further back since 2000 (Antarctica/Casey, 2010)
 STEADY = ZoneInfo("UTC")
-"""Of a server whose clocks repeat nothing: every instant survives."""
+"""Of a server whose clocks repeat nothing: every instant survives. It will do where only the sessions matter, and not
+how they are sent."""
 
 Span = tuple[datetime, datetime]
 

@@ -7,7 +7,7 @@ its own to an address that was checked just before, so a name that means somethi
 
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLong
 from dataclasses import dataclass
@@ -47,7 +47,6 @@ class Sender:
 
     networks: Sequence[Network] = ()
     look_up: LookUp = look_up
-    certificates: Callable[[], ssl.SSLContext] = _certificates
     seconds: float = SECONDS
 
     def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> None:
@@ -89,7 +88,7 @@ class Sender:
             scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=target.path.encode()
         )
         sent = {**_HEADERS, "Host": _host(target), "Content-Length": str(len(body)), **headers}
-        certificates = self.certificates() if target.scheme == "https" else None
+        certificates = _certificates() if target.scheme == "https" else None
         with httpcore.HTTPConnection(origin, ssl_context=certificates, network_backend=line) as connection:
             request = httpcore.Request("POST", url, headers=list(sent.items()), content=body)
             response = connection.handle_request(request)

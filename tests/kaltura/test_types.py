@@ -269,10 +269,10 @@ def test_a_single_event_goes_out_with_what_it_has() -> None:
 def test_a_series_goes_out_with_its_recurrence_and_its_duration() -> None:
     recurrence = {"frequency": "weeks", "interval": 1, "byDay": "MO,WE", "until": epoch(START), "timeZone": "UTC"}
     end = START + timedelta(hours=1)
-    wire = EventDraft(summary="s", start=START, end=end, reference_id="r", recurrence=recurrence, duration=1800).wire()
+    wire = EventDraft(summary="s", start=START, end=end, reference_id="r", recurrence=recurrence).wire()
     assert wire["recurrenceType"] == SERIES
     assert wire["recurrence"] == {"objectType": "KalturaScheduleEventRecurrence", **recurrence}
-    assert wire["duration"] == 1800
+    assert wire["duration"] == 3600
 
 
 @pytest.mark.parametrize(

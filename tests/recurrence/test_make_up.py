@@ -7,7 +7,7 @@ import pytest
 
 from app.recurrence.make_up import MakeUp, made_up
 from app.recurrence.occurrences import Exclusion, Inclusion, Occurrence, occurrences
-from app.recurrence.rules import Rule, parse_rrule
+from app.recurrence.rules import Rule, rrule_parts, rule_of
 
 ZONE = ZoneInfo("America/New_York")
 HOUR = timedelta(hours=1)
@@ -20,7 +20,7 @@ def sessions(
 ) -> dict[str, Occurrence]:
     """By local date, those of a rule that begins at nine on `first`."""
     start = datetime.fromisoformat(f"{first}T09:00:00")
-    rule = parse_rrule(rrule, start, ZONE)
+    rule = rule_of(rrule_parts(rrule), start, ZONE)
     found = occurrences(start, ZONE, HOUR, rule, exclude)
     return {str(one.local.date()): one for one in made_up(found, rule, start, ZONE, HOUR, days, but)}
 
@@ -117,7 +117,7 @@ def test_where_the_clocks_change_it_keeps_its_time_of_day_as_every_session_does(
 ) -> None:
     """In both hemispheres: in the days after a change, and in the very hour that it skips or repeats."""
     tz, start = ZoneInfo(name), datetime.fromisoformat(f"{first}T{at}")
-    rule = parse_rrule(f"FREQ=WEEKLY;BYDAY={weekday};COUNT=6", start, tz)
+    rule = rule_of(rrule_parts(f"FREQ=WEEKLY;BYDAY={weekday};COUNT=6"), start, tz)
     make_up = MakeUp(date.fromisoformat(day), weekday, "x")
     found = made_up(occurrences(start, tz, HOUR, rule), rule, start, tz, HOUR, [make_up])
     (one,) = (each for each in found if each.added)
@@ -137,7 +137,7 @@ def test_without_a_rule_there_is_nothing_to_make_up_for() -> None:
 @pytest.mark.parametrize("included", [["2027-02-08", "2027-02-22"], ["2027-02-22"], []])
 def test_a_counted_rule_ends_with_its_last_date_whatever_time_that_is_at(included: list[str]) -> None:
     start = datetime(2027, 2, 8, 9)  # noqa: DTZ001 - wall-clock time
-    rule = parse_rrule("FREQ=WEEKLY;BYDAY=MO;COUNT=3", start, ZONE)
+    rule = rule_of(rrule_parts("FREQ=WEEKLY;BYDAY=MO;COUNT=3"), start, ZONE)
     include = [Inclusion(date.fromisoformat(day), time(14), None) for day in included]
     found = occurrences(start, ZONE, HOUR, rule, include=include)
     days = [str(one.local.date()) for one in made_up(found, rule, start, ZONE, HOUR, [MEETS_AS_MONDAY])]

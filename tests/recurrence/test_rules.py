@@ -8,7 +8,7 @@ import pytest
 
 from app.recurrence import rules
 from app.recurrence.occurrences import zone
-from app.recurrence.rules import Day, Rule, RuleError, expand, parse_day, parse_rrule
+from app.recurrence.rules import Day, Rule, RuleError, expand, parse_day, parse_rrule, rrule_parts, rule_of
 from tests.recurrence.support import at, days
 
 TUESDAY = at("2027-02-02T09:00")
@@ -116,14 +116,14 @@ def test_what_is_not_an_rrule_of_the_subset_is_refused(text: str, field: str) ->
     ],
 )
 def test_until_as_a_date_time_lets_the_last_session_in_that_begins_by_then(until: str, last: date) -> None:
-    rule = parse_rrule(f"FREQ=DAILY;UNTIL={until}", at("2027-01-13T09:00"), zone("America/New_York"))
+    rule = rule_of(rrule_parts(f"FREQ=DAILY;UNTIL={until}"), at("2027-01-13T09:00"), zone("America/New_York"))
     assert rule.until == last
 
 
 @pytest.mark.parametrize("until", ["00010101T000000Z", "00010101T000000", "99991231T235959Z", "20270514T250000Z"])
 def test_until_at_the_ends_of_the_calendar_is_no_surprise(until: str) -> None:
     with pytest.raises(RuleError) as refused:
-        expand(parse_rrule(f"FREQ=DAILY;UNTIL={until}", TUESDAY, zone("Asia/Tokyo")), TUESDAY)
+        expand(rule_of(rrule_parts(f"FREQ=DAILY;UNTIL={until}"), TUESDAY, zone("Asia/Tokyo")), TUESDAY)
     assert refused.value.field == "until"
 
 

@@ -29,10 +29,10 @@ from app.recordings.scheduling.context import Ctx, chain_resource, instant, skip
 from app.recordings.scheduling.lanes import lanes, recording_lanes, resource_lanes
 from app.recordings.scheduling.outcomes import conflict, outcome
 from app.recurrence.occurrences import zone
+from app.recurrence.server import STEADY
 from app.resources.conflicts import Booked, find_conflicts, in_the_way
 from app.resources.models import Occurrence
 
-_ANY_ZONE = ZoneInfo("UTC")  # of Kaltura's server: it says how sessions are sent, and not which
 _RECORDING = SQLModel.metadata.tables["recording"]
 _USE_UP = (
     update(_RECORDING)
@@ -172,7 +172,7 @@ def touches(change: Mapping[str, Any], rows: Sequence[Row], now: datetime) -> bo
     What was left out because something is in its way, and is still wanted, is none of it: it comes back when somebody
     asks for that.
     """
-    target = aim(change, rows, now, _ANY_ZONE, same_resource=True)
+    target = aim(change, rows, now, STEADY, same_resource=True)
     known, wanted = set(rows), {row.id for row in target.rows if row.status == SCHEDULED}
     out = {row.id for row in rows if row.left_out and row.id in wanted}
     made = {occurrence for one in target.made for occurrence, stays in one.occurrences if stays}

@@ -20,7 +20,6 @@ from tests.recordings.changing.scene import COUNT, PAST, Scene, begun, document,
 from tests.service import Json, Lectern, eventually, found, problem
 
 RECORDING = "rec_01kantf3wq5m2c7j8e9g0h1k3p"
-MINE = reference(RECORDING, 1)
 each_answer = pytest.mark.parametrize("answer", ["none", "success", "http_502"])
 
 
