@@ -323,20 +323,19 @@ class KalturaClient(Calls):
         draft: EventDraft,
         ignore_event_id: int | None = None,
         *,
-        kind: Literal["resource", "blackout", "both"] = "resource",
+        kind: Literal["blackout", "both"],
     ) -> list[Event]:
         """Active single events and occurrences that overlap the draft's, by start, each once (exchanges 338 to 350).
 
-        An empty list of `resource` or `both` has reserved the resources for this session for five seconds (exchange
+        An empty list of `both` has reserved the resources for this session for five seconds (exchange
         365). Transient when another session has reserved them (exchange 366). Ignoring a series ignores its occurrences
         (exchange 347). A blackout belongs to no resource (exchanges 361, 362, 688).
         """
         params: dict[str, object] = {
             "resourceIds": given("resourceIds", ",".join(map(str, resource_ids))),
             "scheduleEvent": draft.wire(),
+            "scheduleEventConflictType": {"blackout": 2, "both": 3}[kind],
         }
-        if kind != "resource":
-            params["scheduleEventConflictType"] = {"blackout": 2, "both": 3}[kind]
         if ignore_event_id is not None:
             params["scheduleEventIdToIgnore"] = ignore_event_id
         found = self._ask(EVENTS, "getConflicts", params, _EVENT_PAGE).objects

@@ -136,7 +136,7 @@ def test_a_room_shows_only_what_is_active_also_when_the_index_is_stale(upstream:
 
 def test_conflicts_are_listed_once_and_by_start(upstream: Upstream) -> None:
     kaltura = upstream.will(page(event(2), event(1), event(2)))
-    assert [found.id for found in kaltura.get_conflicts([9], EVENT)] == [1, 2]
+    assert [found.id for found in kaltura.get_conflicts([9], EVENT, kind="both")] == [1, 2]
     assert "scheduleEventIdToIgnore" not in upstream.sent
 
 
@@ -241,7 +241,7 @@ EMPTY: list[Callable[[KalturaClient], object]] = [
     lambda k: k.list_events_on_resource(0, START, START),
     lambda k: k.list_events_on_resource(-1, START, START),
     lambda k: k.list_briefly_on_resource(0, START, START),
-    lambda k: k.get_conflicts([], EVENT),
+    lambda k: k.get_conflicts([], EVENT, kind="both"),
     lambda k: k.list_links(0),
     lambda k: k.list_links(),
     lambda k: k.list_links_on(0, START),

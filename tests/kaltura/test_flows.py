@@ -97,13 +97,13 @@ def test_the_calls_of_a_chain_and_its_undoing(sandbox: Sandbox, credentials: Cre
     assert [child.start for child in children] == [START + timedelta(weeks=n) for n in range(5)]
     assert kaltura.cancel_event(children[1].id).status == CANCELLED
 
-    assert kaltura.get_conflicts([room.id], series(), parent.id) == []
+    assert kaltura.get_conflicts([room.id], series(), parent.id, kind="both") == []
     link = kaltura.add_link(parent.id, room.id)
     assert kaltura.list_links(parent.id) == [link]
     shown = kaltura.list_events_on_resource(room.id, *TERM)
     assert [event.start for event in shown] == [START + timedelta(weeks=n) for n in (0, 2, 3, 4)]
     assert len(kaltura.list_children(parent.id)) == 5
-    assert kaltura.get_conflicts([room.id], series("other", START + timedelta(minutes=10))) == shown
+    assert kaltura.get_conflicts([room.id], series("other", START + timedelta(minutes=10)), kind="both") == shown
 
     kaltura.delete_event(parent.id)
     kaltura.delete_entry(entry.id)
@@ -191,9 +191,9 @@ def test_an_outage_of_the_search_makes_an_add_unknown_though_it_was_done(
 def test_another_session_has_reserved_the_room(sandbox: Sandbox, kaltura: KalturaClient) -> None:
     sessions = sessions_for(sandbox)
     other = client_for(sandbox, sessions)
-    assert other.get_conflicts([RESOURCE_ID], series()) == []
+    assert other.get_conflicts([RESOURCE_ID], series(), kind="both") == []
     with pytest.raises(Transient) as caught:
-        kaltura.get_conflicts([RESOURCE_ID], series())
+        kaltura.get_conflicts([RESOURCE_ID], series(), kind="both")
     assert caught.value.retry_after == 5
     other.close()
     sessions.close()

@@ -238,7 +238,7 @@ def test_a_question_behind_a_change_goes_with_it_and_is_its_last_part(upstream: 
     trips = Trips(client)
 
     def put(number: int) -> object:
-        client.get_conflicts([9], EVENT, number)
+        client.get_conflicts([9], EVENT, number, kind="both")
         return client.add_link(number, 9)
 
     shown = partial(client.list_events_on_resource, 9, START, START)

@@ -198,10 +198,15 @@ CALLS: dict[str, tuple[Callable[[KalturaClient], object], int, str, dict[str, An
         {"scheduleEventId": 2020},
     ),
     "get_conflicts": (
-        lambda k: k.get_conflicts([9, 10], EVENT, 42),
+        lambda k: k.get_conflicts([9, 10], EVENT, 42, kind="both"),
         344,
         "schedule_scheduleEvent.getConflicts",
-        {"resourceIds": "9,10", "scheduleEvent": EVENT.wire(), "scheduleEventIdToIgnore": 42},
+        {
+            "resourceIds": "9,10",
+            "scheduleEvent": EVENT.wire(),
+            "scheduleEventConflictType": 3,
+            "scheduleEventIdToIgnore": 42,
+        },
     ),
     "add_link": (
         lambda k: k.add_link(1989, 9),
