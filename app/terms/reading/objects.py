@@ -1,7 +1,8 @@
 """Declarations in JSON: one object, or (NDJSON) its head in the first line and a section in each line after it."""
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -24,6 +25,9 @@ from app.terms.reading.declaration import (
 from app.terms.reading.gathering import Gathering
 from app.terms.reading.making import Said, made, not_recorded
 
+_NOT_ONE = "The line is not one JSON object: write each section on one line."
+_KEY = re.compile(r'"section"\s*:\s*(?:(?P<text>"(?:[^"\\]|\\.)*+")|(?P<number>-?[0-9]+))')
+
 
 def read_json(chunks: Iterable[bytes], within: Frame) -> Reading:
     """One object with `sections`. Raises CannotReadError."""
@@ -43,7 +47,10 @@ def read_json(chunks: Iterable[bytes], within: Frame) -> Reading:
 
 
 def read_ndjson(chunks: Iterable[bytes], within: Frame) -> Reading:
-    """A head and sections, a line each. A line that is no JSON is rejected, unless it is the first or cut off."""
+    """A head and sections, a line each. A line that is no JSON is rejected, unless it is the first or cut off.
+
+    Its section counts as present, if its key can be found.
+    """
     gathering = Gathering(within)
     head: Head | None = None
     for number, (line, is_whole) in enumerate(_lines(chunks), 1):
@@ -58,14 +65,15 @@ def read_ndjson(chunks: Iterable[bytes], within: Frame) -> Reading:
         else:
             try:
                 section = _parsed(line)
+                if not isinstance(section, dict):
+                    raise CannotReadError("not_an_object", "A section is an object.")
             except CannotReadError as error:
-                if error.code == "encoding":
-                    gathering.reject(Place(number), _key_of(line), RejectedError("encoding", error.detail))
-                    continue
-                if not is_whole:
-                    raise cut_off() from None
-                unread = RejectedError("not_json", "The line is not one JSON object: write each section on one line.")
-                gathering.reject(Place(number), None, unread)
+                if error.code in ("not_json", "truncated"):
+                    if not is_whole:
+                        raise cut_off() from None
+                    error = CannotReadError("not_json", _NOT_ONE)
+                for key in _keys_of(line):
+                    gathering.reject(Place(number), key, RejectedError(error.code, error.detail))
             else:
                 _take(section, Place(number), gathering, within)
     if head is None:
@@ -111,14 +119,22 @@ def _parsed(body: bytes) -> Any:
         raise CannotReadError("not_json", "This is not JSON that can be read here.") from None
 
 
-def _key_of(line: bytes) -> str | None:
-    """The section's key, in a line of which something else is not UTF-8."""
+def _keys_of(line: bytes) -> Sequence[str | None]:
+    """Every key that a line which cannot be read may have; a None if there is none.
+
+    There are several if two sections stand on one line. Each counts as present, also one that something else within the
+    section has: a recording too many is the lesser evil.
+    """
+    text = line.decode(errors="replace")
+    keys = [readable_key(found["number"] or _text(found["text"])) for found in _KEY.finditer(text)]
+    return [key for key in dict.fromkeys(keys) if key and "\N{REPLACEMENT CHARACTER}" not in key] or [None]
+
+
+def _text(literal: str) -> str | None:
     try:
-        said = _parsed(line.decode(errors="replace").encode())
-    except CannotReadError:
+        return str(json.loads(literal))
+    except ValueError:
         return None
-    key = readable_key(said.get("section")) if isinstance(said, dict) else None
-    return None if key and "\N{REPLACEMENT CHARACTER}" in key else key
 
 
 def _no_number(name: str) -> NoReturn:

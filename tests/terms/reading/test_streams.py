@@ -1,6 +1,7 @@
 """Bytes as they come: cut anywhere, ending in the middle, in several encodings, and any bytes at all."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -87,6 +88,61 @@ def test_a_line_in_another_encoding_is_rejected_and_its_section_counts_as_presen
         reading = read([b"\n".join([json.dumps(HEAD).encode(), *lines])], "ndjson", BANNER.frame)
         assert [(one.place.line, one.section, one.reason) for one in reading.rejected] == [(2, "20005", "encoding")]
         assert "20005" in reading.sections
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("Atlantic", "Atlantic\t"),
+        ("Atlantic", 'the "Atlantic"'),
+        ("Atlantic", 'the 12" Atlantic'),
+        ("Atlantic", r"the \\Atlantic"),
+        (", ", ",, "),
+        (r"\[{", "[,{"),
+        ("{", "{,"),
+        ('"20005"', "020005"),
+        ("$", ";"),
+        ("$", ","),
+        ("}$", ""),
+    ],
+)
+@pytest.mark.parametrize("line", [SECTION, dict(reversed(SECTION.items()))], ids=["key first", "key last"])
+def test_a_broken_line_keeps_its_key(line: dict[str, Any], good: str, bad: str) -> None:
+    """Else the section would be missing, and be cancelled after a night."""
+    broken = re.sub(good, bad, json.dumps(line))
+    reading = read([f"{json.dumps(HEAD)}\n{broken}\n".encode()], "ndjson", BANNER.frame)
+    key = "020005" if "020005" in bad else "20005"
+    assert [(one.section, one.reason) for one in reading.rejected] == [(key, "not_json")]
+    assert reading.sections == {key}
+    assert reading.meetings == []
+
+
+def test_a_section_in_a_list_is_no_section_and_keeps_its_key() -> None:
+    reading = read([f"{json.dumps(HEAD)}\n{json.dumps([SECTION])}\n".encode()], "ndjson", BANNER.frame)
+    assert [(one.section, one.reason) for one in reading.rejected] == [("20005", "not_an_object")]
+
+
+def test_two_sections_on_one_line_both_count_as_present() -> None:
+    lines = [json.dumps(HEAD), json.dumps(SECTION) + json.dumps(SECTION | {"section": 20006}), ""]
+    reading = read(["\n".join(lines).encode()], "ndjson", BANNER.frame)
+    assert [(one.place.line, one.section) for one in reading.rejected] == [(2, "20005"), (2, "20006")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{nonsense",
+        '{"section": null,}',
+        '{"section": "",}',
+        '{"section": "2000',
+        '{"section": "2\\u0",}',
+        '{"title": "the \\"section\\": \\"20005\\" of it",}',
+    ],
+)
+def test_a_broken_line_has_no_key_that_cannot_be_read(line: str) -> None:
+    reading = read([f"{json.dumps(HEAD)}\n{line}\n".encode()], "ndjson", BANNER.frame)
+    assert [(one.section, one.reason) for one in reading.rejected] == [(None, "not_json")]
+    assert reading.sections == frozenset()
 
 
 @pytest.mark.parametrize(
