@@ -17,10 +17,10 @@ FIRST_YEAR, LAST_YEAR = 2000, 2099  # far enough for every term, near enough tha
 
 _DAY = r"(?P<year>[0-9]{4})-[0-9]{2}-[0-9]{2}"
 _DATE = re.compile(_DAY)
-_TIME = re.compile(
-    rf"(?P<local>{_DAY}[Tt]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)(\.0{{1,9}})?"
-    r"(?P<offset>[Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
-)
+_MINUTE = rf"{_DAY}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]"
+_OFFSET = "(?P<offset>[Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
+_TIME = re.compile(rf"(?P<local>{_MINUTE}(:[0-5][0-9])?)(\.0{{1,9}})?{_OFFSET}")
+_MOMENT = re.compile(rf"(?P<local>{_MINUTE}(:[0-5][0-9](\.[0-9]{{1,9}})?)?){_OFFSET}")
 
 _CLOCK = re.compile("([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 
@@ -46,7 +46,10 @@ def _read_date(value: object) -> date:
 
 def _read_time(value: object) -> datetime:
     rule = "must be a string with a time like 2027-01-13T09:00:00, in whole seconds, with or without an offset"
-    found = _matched(_TIME, value, rule)
+    return _timed(_matched(_TIME, value, rule))
+
+
+def _timed(found: re.Match[str]) -> datetime:
     try:
         return datetime.fromisoformat((found["local"] + (found["offset"] or "")).upper())  # RFC 3339, 5.6: in any case
     except ValueError:
@@ -66,7 +69,8 @@ def _read_moment(value: object) -> datetime:
     if isinstance(value, str) and _DATE.fullmatch(value):
         return datetime.combine(_read_date(value), time(), UTC)
     # An unescaped "+" of a query arrives as a space.
-    read = _read_time(value.replace(" ", "+") if isinstance(value, str) else value)
+    value = value.replace(" ", "+") if isinstance(value, str) else value
+    read = _timed(_matched(_MOMENT, value, "must be a string with a time like 2027-01-13T09:00:00Z, or a date"))
     if read.tzinfo is None:
         raise broken("must have an offset from UTC, or Z")
     return read
@@ -114,7 +118,9 @@ Moment = Annotated[
     BeforeValidator(_read_moment),
     WithJsonSchema({"type": "string", "anyOf": _INSTANTS}),
 ]
-"""An instant that a client names: RFC 3339 with an offset, or a date, which is its first instant in UTC."""
+"""An instant that a client names: RFC 3339 with an offset, or a date, which is its first instant in UTC.
+
+With a fraction of a second, as JavaScript and Python write it: it is compared, and nothing takes place then."""
 
 Instant = Annotated[AwareDatetime, PlainSerializer(_show_instant, return_type=str)]
 """An instant, shown in UTC: `2027-01-13T14:00:00Z`. With milliseconds where it has some."""

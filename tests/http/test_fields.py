@@ -23,7 +23,7 @@ from app.http.fields import (
     messages,
     pointer,
 )
-from app.http.times import Instant, LocalDate, LocalTime, ZonedTime
+from app.http.times import Instant, LocalDate, LocalTime, Moment, ZonedTime
 
 
 class Room(In):
@@ -70,6 +70,11 @@ def refusals(of: Any, value: object) -> list[tuple[str, str]]:
             "2027-01-13T09:00:00-05:00",
             datetime(2027, 1, 13, 9, tzinfo=timezone(timedelta(hours=-5))),
         ),
+        (Moment, "2027-01-13", datetime(2027, 1, 13, tzinfo=UTC)),
+        (Moment, "2027-01-13T14:00Z", datetime(2027, 1, 13, 14, tzinfo=UTC)),
+        (Moment, "2027-01-13T14:00:00.123Z", datetime(2027, 1, 13, 14, 0, 0, 123_000, UTC)),  # as JavaScript writes it
+        (Moment, "2027-01-13T14:00:00.123456+00:00", datetime(2027, 1, 13, 14, 0, 0, 123_456, UTC)),  # as Python does
+        (Moment, "2027-01-13t14:00:00.123456789z", datetime(2027, 1, 13, 14, 0, 0, 123_456, UTC)),
         (RoomOrId, 7, 7),
         (RoomOrId, "7", "7"),
         (RoomOrId, {"name": "HG F 1"}, Room(name="HG F 1")),
@@ -83,6 +88,7 @@ CONTROL = "must not contain control characters"
 UNICODE = "must be valid Unicode, without lone surrogates"
 A_DATE = "must be a string with a date like 2027-01-13"
 A_TIME = "must be a string with a time like 2027-01-13T09:00:00, in whole seconds, with or without an offset"
+A_MOMENT = "must be a string with a time like 2027-01-13T09:00:00Z, or a date"
 NO_DAY = "must be a day that the calendar has"
 YEARS = "must lie in the years 2000 to 2099"
 
@@ -123,6 +129,10 @@ YEARS = "must lie in the years 2000 to 2099"
         (LocalTime, "2027-01-13", "", A_TIME),
         (LocalTime, "2027-01-13 09:00:00", "", A_TIME),
         (LocalTime, "2027-01-13T09:00:00.5", "", A_TIME),
+        (Moment, "2027-01-13T09:00:00", "", "must have an offset from UTC, or Z"),
+        (Moment, "2027-01-13T09:00:00.5", "", "must have an offset from UTC, or Z"),
+        (Moment, "2027-01-13T09:00.5Z", "", A_MOMENT),
+        (Moment, "2027-01-13T09:00:00.Z", "", A_MOMENT),
         (LocalTime, "2027-01-13T23:59:60", "", A_TIME),
         (LocalTime, "2027-01-13T24:00:00", "", A_TIME),
         (LocalTime, "2027-01-13T09:00:00+24:00", "", A_TIME),

@@ -1,6 +1,5 @@
 """`GET /recordings`: which recordings, in which order, and where the next page begins."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
-from pydantic import BeforeValidator
+from pydantic import AfterValidator
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlmodel import Session, col
 
@@ -26,9 +25,8 @@ from app.resources.mirror.drift import with_drift
 from app.resources.models import Booking, Occurrence, OccurrenceStatus
 
 
-def _in_whole_seconds(value: object) -> object:
-    """`updated_at` is shown with milliseconds, and may be sent as it is shown."""
-    return re.sub(r"\.[0-9]{1,9}", "", value) if isinstance(value, str) else value
+def _in_whole_seconds(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)
 
 
 class Sort(StrEnum):
@@ -93,7 +91,7 @@ async def filters(
         Query(alias="to", description="Only those that begin before it.", examples=["2027-06-01T00:00:00Z"]),
     ] = None,
     updated_since: Annotated[
-        Annotated[Moment, BeforeValidator(_in_whole_seconds)] | None,
+        Annotated[Moment, AfterValidator(_in_whole_seconds)] | None,
         Query(description="Only those that changed in that second or later.", examples=["2026-11-22T14:03:08Z"]),
     ] = None,
 ) -> Filters:

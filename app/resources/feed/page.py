@@ -192,7 +192,7 @@ def _instant(moment: datetime) -> bytes:
 
 def _link(path: str, window: Window, now: datetime, cursor: str) -> str:
     """RFC 8288, relative to the service: who asked under which host's name stays out of what is kept for others."""
-    start, end = (moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for moment in window.at(now))
+    start, end = (moment.astimezone(UTC).isoformat().replace("+00:00", "Z") for moment in window.at(now))
     asked = {"from": start, "to": end, "limit": window.limit, "tag": window.tags, "cursor": cursor}
     query = urlencode(asked, doseq=True)
     return f'<{quote(path, safe="/%")}?{query}>; rel="next"'

@@ -265,6 +265,16 @@ def test_the_next_page_is_linked_until_there_is_none(service: Lectern) -> None:
         assert [each for page in read for each in page] == whole
 
 
+def test_the_pages_of_a_window_that_ends_within_a_second_are_of_that_window(service: Lectern) -> None:
+    service.made()
+    book(service, utc("2027-01-13T14:00:00Z"), summary="Theirs")
+    refresh(service)
+    window = {"from": "2027-01-13T13:59:59.5Z", "to": "2027-01-13T14:00:00.5Z"}
+    (whole,) = pages(service, window)
+    assert len(whole) == 2
+    assert pages(service, window | {"limit": 1}) == [whole[:1], whole[1:]]
+
+
 def test_a_link_names_no_host(service: Lectern) -> None:
     service.made()
     for _ in range(2):
