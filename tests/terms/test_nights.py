@@ -8,7 +8,7 @@ import pytest
 
 from app.cli.term.printing import is_to_apply
 from app.terms.comparing import clashes
-from tests.service import found, problem
+from tests.service import epoch, eventually, found, problem
 from tests.terms.campus import Registrar, add_rooms, but, campus, counts, section
 
 A, B = section("A"), section("B", "SCI 210")
@@ -133,6 +133,19 @@ def test_who_took_a_room_keeps_it(registrar: Registrar) -> None:
     (item,) = registrar.items(plan, kind="conflict")
     assert item["reason"] == "room_taken"
     assert "Course A" in item["because"]
+
+
+def test_what_an_apply_has_met_in_kaltura_is_a_conflict_of_the_next_plan(registrar: Registrar) -> None:
+    """Also where nobody polls the room, so that it is of no interest to the mirror."""
+    service = registrar.service
+    (room,) = [one for one in service.get("/resources")["items"] if one["system_name"] == "EXTRON-SCI-101"]
+    times = {"startDate": epoch("2027-01-12T14:00:00Z"), "endDate": epoch("2027-01-12T15:00:00Z")}
+    service.kaltura.link(service.kaltura.add_event(summary="Faculty meeting", **times)["id"], room["id"])
+    plan = registrar.plan([A])
+    assert counts(plan) == {"create": 1}
+    (item,) = registrar.apply(plan)["items"]
+    assert item["outcome"] == "conflict"
+    assert eventually(lambda: counts(registrar.plan([A])) == {"conflict": 1})
 
 
 def test_rooms_are_swapped_together(registrar: Registrar) -> None:

@@ -42,6 +42,7 @@ from app.resources.conflicts import (
     in_the_way,
     known_bookings,
 )
+from app.resources.mirror.again import read_again
 from app.resources.mirror.doubts import still_there
 from app.resources.whole_list import everything
 
@@ -120,6 +121,7 @@ def met_occurrences(context: Ctx, resource_id: int, there: Iterable[Booked]) -> 
 
 def in_words(context: Ctx, out: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """What is in the way of each session, as the recording's client may know it."""
+    _read_again(context, out.values())
     with context.tools.database.read() as session:
         recording = session.get_one(Recording, context.subject)
         told = discreet(session, lambda other: other == recording.client, list(map(dict, out.values())))
@@ -163,9 +165,17 @@ def refusal(context: Ctx, pairs: Sequence[dict[str, Any]]) -> Failed | None:
     """A Failed that tells of the conflicts, without naming other clients' recordings; None without conflicts."""
     if not pairs:
         return None
+    _read_again(context, pairs)
     with context.tools.database.read() as session:
         client = session.get_one(Recording, context.subject).client
         return conflict(discreet(session, lambda other: other == client, pairs))
+
+
+def _read_again(context: Ctx, pairs: Iterable[Mapping[str, Any]]) -> None:
+    """What others have in Kaltura may not be in SQL yet, where plans and polls would miss it."""
+    if any(pair["booked"]["source"] != "lectern" for pair in pairs):
+        with context.tools.database.write() as session:
+            read_again(session, {chain_resource(context), *event_resources(context)})
 
 
 def others(context: Ctx, events: Iterable[kaltura.Event]) -> Sequence[Booked]:

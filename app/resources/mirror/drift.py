@@ -18,9 +18,10 @@ from sqlalchemy import Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col
 
-from app.database.types import database_now, utc_now
+from app.database.types import utc_now
+from app.resources.mirror.again import read_again
 from app.resources.mirror.compare import Difference, DriftKind
-from app.resources.models import URGENT, Booking, Drift, Occurrence, OccurrenceStatus
+from app.resources.models import Booking, Drift, Occurrence, OccurrenceStatus
 from app.resources.rounds import Busy
 
 WHOLE = (DriftKind.RESOURCE_GONE, DriftKind.TEMPLATE_ENTRY_GONE)  # of whole recordings
@@ -59,15 +60,9 @@ _RECORDINGS = select(func.count(col(Drift.booking_id).distinct())).where(col(Dri
 _EVERY = select(Drift).where(col(Drift.confirmed), _HOLDS)
 _DRIFTED = select(col(Drift.booking_id)).where(col(Drift.confirmed), _HOLDS)
 
-_DRIFT, _MIRROR = (SQLModel.metadata.tables[name] for name in ("drift", "mirror"))
+_DRIFT = SQLModel.metadata.tables["drift"]
 _OF_SESSIONS = (_DRIFT.c.booking_id == bindparam("of"), _DRIFT.c.kind.not_in(WHOLE))
 _DOUBT = update(_DRIFT).where(*_OF_SESSIONS).values(confirmed=False)
-_LOOK = (
-    update(_MIRROR)
-    .where(_MIRROR.c.resource_id.in_(select(_DRIFT.c.resource_id).where(*_OF_SESSIONS)))
-    # A refresh that has read Kaltura already is thrown away by the version.
-    .values(version=_MIRROR.c.version + 1, changed_at=database_now(), due_at=database_now() - URGENT)
-)
 
 
 def write(
@@ -133,7 +128,7 @@ def write_whole(
 def doubt(session: Session, booking_id: str) -> None:
     """Hides the recording's drift until it is seen again: a chain has succeeded, and may have mended it."""
     if session.connection().execute(_DOUBT, {"of": booking_id}).rowcount:
-        session.connection().execute(_LOOK, {"of": booking_id})
+        read_again(session, select(_DRIFT.c.resource_id).where(*_OF_SESSIONS).params(of=booking_id))
 
 
 def counted(session: Session) -> tuple[dict[str, int], int]:

@@ -1,13 +1,14 @@
 """`on_conflict`: what stands in the way, whoever booked it, is told before anything is made."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from app.kaltura import calls
-from app.resources.conflicts import Booked
+from app.resources.conflicts import Booked, known_bookings
 from tests.recordings.documents import SINGLE, example
-from tests.service import Json, Lectern, epoch, found, problem
+from tests.service import Json, Lectern, epoch, eventually, found, problem
 
 CAMERA = 562931
 TWO_DAYS = SINGLE | {"recurrence": {"frequency": "daily", "count": 2}}  # 09:00 to 09:50, UTC
@@ -144,6 +145,35 @@ def test_what_is_booked_while_a_chain_runs_is_found_before_the_link(service: Lec
         "events": meeting,
         "event_resources": meeting,
     }
+
+
+@pytest.mark.parametrize("on_conflict", ["reject", "skip"])
+def test_what_a_chain_has_met_is_in_the_mirror_soon(service: Lectern, on_conflict: str) -> None:
+    """Also where nobody polls: else a term's next plan would not know of it."""
+    wanted = TWO_DAYS | {"on_conflict": on_conflict}
+    for day in ("2027-01-13", "2027-01-14"):
+        event_id = book(service, f"{day}T09:00:00Z", f"{day}T10:00:00Z")
+    problem(service.schedule(wanted), 409, "schedule_conflict")
+    assert eventually(lambda: event_id in mirrored(service))
+
+
+def test_what_is_met_before_the_link_is_in_the_mirror_soon(service: Lectern) -> None:
+    def meanwhile(name: str, action: str, phase: str) -> None:
+        if (name, action, phase) == ("media", "add", "before"):
+            service.sandbox.watch = None
+            meeting.append(book(service, "2027-01-20T14:30:00Z", "2027-01-20T15:00:00Z"))
+
+    meeting: list[int] = []
+    service.sandbox.watch = meanwhile
+    problem(service.schedule(), 409, "schedule_conflict")
+    assert eventually(lambda: mirrored(service) == meeting)
+
+
+def mirrored(service: Lectern) -> list[int]:
+    """What others have on the camera, as SQL has it."""
+    with service.app.state.database.read() as session:
+        known = known_bookings(session, CAMERA, datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 6, 1, tzinfo=UTC))
+    return [one.event_id for one in known if one.event_id and one.source == "kaltura"]
 
 
 def test_a_conflict_after_a_202_is_in_the_recording(service: Lectern) -> None:
