@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,41 @@ def test_a_change_is_shown_and_made(registrar: Registrar) -> None:
     (made,) = [one for one in registrar.recordings() if one["section"] == "A"]
     assert made["start"] == "2027-01-12T10:00:00"
     assert registrar.plan([but(A, start="10:00", end="10:50"), B])["status"] == "nothing_to_do"
+
+
+def test_a_weekly_meeting_that_an_older_version_kept_as_its_date_changes_when_a_make_up_day_does_it(
+    registrar: Registrar,
+) -> None:
+    def say(*days: dict[str, str]) -> None:
+        found(registrar.service.client.put("/calendars/campus", json={"days": days}))
+
+    say()
+    registrar.set(calendars=["campus"])
+    registrar.applied([but(A, days=[], date="2027-02-16"), but(B, days=[], date="2027-02-17")])
+    now = [but(A, weeks="6"), but(B, days=["WE"], weeks="6")]
+    assert counts(registrar.plan(now)) == {"unchanged": 2}
+    say({"date": "2027-02-18", "meets_as": "TU"})
+    plan = registrar.plan(now)
+    assert counts(plan) == {"change": 1, "unchanged": 1}
+    registrar.apply(plan)
+    assert [one["occurrence_count"] for one in registrar.recordings() if one["section"] == "A"] == [2]
+    assert counts(registrar.plan(now)) == {"unchanged": 2}
+
+
+def test_a_weekly_meeting_that_has_one_date_follows_its_calendar_by_itself(registrar: Registrar) -> None:
+    def say(*days: dict[str, str]) -> dict[str, Any]:
+        headers = {"Prefer": "wait=20"}
+        answer: dict[str, Any] = found(
+            registrar.service.client.put("/calendars/campus", json={"days": days}, headers=headers)
+        )
+        return answer
+
+    say()
+    registrar.set(calendars=["campus"])
+    registrar.applied([but(A, weeks="6")])
+    assert say({"date": "2027-02-18", "meets_as": "TU"})["done"] == 1
+    assert [one["occurrence_count"] for one in registrar.recordings()] == [2]
+    assert counts(registrar.plan([but(A, weeks="6")])) == {"unchanged": 1}
 
 
 def test_a_room_that_is_only_called_otherwise_is_no_change_of_rooms(registrar: Registrar) -> None:
@@ -207,6 +243,12 @@ def test_what_the_client_had_made_before_is_adopted_without_a_call(registrar: Re
     assert [one["id"] for one in registrar.recordings()] == [mine["id"]]
     registrar.apply(registrar.plan([A]))
     assert registrar.plan([A])["status"] == "nothing_to_do"
+
+
+def test_a_single_recording_of_the_client_is_adopted_by_the_week_that_it_is_in(registrar: Registrar) -> None:
+    slot = {"start": "2027-02-16T09:00:00", "duration_minutes": 50, "time_zone": "America/New_York"}
+    registrar.service.made({"title": "Course A", "resource": "EXTRON-SCI-101", "owner": "jdoe1", **slot})
+    assert counts(registrar.plan([but(A, weeks="6")])) == {"adopt": 1}
 
 
 def test_a_plan_is_applied_once_and_a_later_one_takes_its_place(registrar: Registrar) -> None:

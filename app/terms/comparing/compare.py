@@ -7,7 +7,7 @@ kept ────┘            └─ what differs, what is new, what is gone �
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -92,9 +92,7 @@ class Comparison:
     def _ask(self, pairs: Mapping[int, Known], new: Sequence[Meeting], left: Sequence[Known]) -> None:
         """Everything that has to be known of what differs, in few questions."""
         meetings = self.reading.meetings
-        differing = [
-            one for place, one in pairs.items() if not (meetings[place].hash and meetings[place].hash == one.hash)
-        ]
+        differing = [one for place, one in pairs.items() if not self._is_as_kept(meetings[place], one)]
         self._documents = self.world.documents(differing)
         ending = [one for one in left if one.missing_since or not self.reading.sections.isdisjoint(one.sections)]
         self._standing = dict(self.world.standing([one.recording_id for one in (*differing, *ending)]))
@@ -115,7 +113,7 @@ class Comparison:
             return self._ended(meeting, known, meeting.skip)
         if known.status in OVER:
             return self._adopted(meeting, known=known) or of_meeting(Kind.HELD, meeting, known)
-        if meeting.hash == known.hash:
+        if self._is_as_kept(meeting, known):
             return of_meeting(Kind.UNCHANGED, meeting, known)
         return self._changed(meeting, known, Kind.CHANGE)
 
@@ -177,6 +175,12 @@ class Comparison:
         standing = self._standing.get(known.recording_id, ())
         item.effect = self._effect(held, found.document["resource"], standing)
         return item
+
+    def _is_as_kept(self, meeting: Meeting, known: Known) -> bool:
+        """By its hash. What an older version has kept as a date stays so until a make-up day makes a difference."""
+        if meeting.was != known.hash:
+            return bool(meeting.hash) and meeting.hash == known.hash
+        return self._held(meeting).held == self._held(_plain(meeting)).held
 
     def _held(self, meeting: Meeting) -> Sessions:
         """A timetable has few patterns: meetings with the same times and calendars share their sessions."""
@@ -262,8 +266,9 @@ class Comparison:
         """The client's own recording under its reference, or in its very slot with its title: it becomes the term's."""
         references = self._adoptable(meeting)
         wanted = wanted or normal(document(meeting, self.within))
+        slots = [wanted, *([normal(document(_plain(meeting), self.within))] if meeting.was else [])]
         for own in self._own:
-            by_title = own.document["title"] == meeting.title and same_slot(own.document, wanted)
+            by_title = own.document["title"] == meeting.title and any(same_slot(own.document, one) for one in slots)
             if own.recording_id not in self._taken and (own.reference_id in references or by_title):
                 self._taken.add(own.recording_id)
                 item = of_meeting(Kind.ADOPT, meeting, known)
@@ -364,6 +369,10 @@ class Comparison:
     def _resource(self, asked: Any) -> ResourceKey:
         name: int | str = asked["system_name"] if isinstance(asked, Mapping) else asked
         return self.world.resources([name])[name]
+
+
+def _plain(meeting: Meeting) -> Meeting:
+    return replace(meeting, times=meeting.times and meeting.times.plain)
 
 
 def _refused(item: Item, error: ValidationError) -> Item:

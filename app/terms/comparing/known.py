@@ -117,7 +117,7 @@ def days_of(meeting: Meeting) -> str:
 
 
 def exact(times: Times) -> str:
-    rule = times.rule
+    rule = times.plain.rule
     dates = f"{rule.interval}/{times.first}/{rule.until}/{rule.week_start}" if rule else ""
     gaps = ",".join(f"{first}:{last}" for first, last in times.gaps)
     return f"{times.key} {dates} {gaps}".strip()

@@ -30,6 +30,7 @@ class Exact(Enum):
 
 _WORDS: tuple[Word, ...] = (
     (lambda meeting: meeting.hash, lambda known: known.hash, Exact.YES),
+    (lambda meeting: meeting.was, lambda known: known.hash, Exact.YES),
     (lambda meeting: meeting.meeting, lambda known: known.meeting, Exact.IN_SECTION),
     (slot_of, lambda known: known.slot, Exact.YES),
     (times_of, lambda known: known.times, Exact.NO),

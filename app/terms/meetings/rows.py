@@ -78,7 +78,8 @@ class Meeting:
 
     `sections` are all that share it, its own `section` first. `places` are all rows that it is made of. `instructors`
     are theirs: the first owns it. `hash` is of the document and the keys, and is the same as long as nothing changed;
-    it is "" where `skip` is set.
+    it is "" where `skip` is set. `was`: what an older version had instead, for which a rule with one date was that
+    date.
     """
 
     section: str | None
@@ -96,6 +97,7 @@ class Meeting:
     because: str = ""
     notes: list[Note] = field(default_factory=list)
     hash: str = ""
+    was: str | None = None
 
     @property
     def title(self) -> str:

@@ -1,7 +1,7 @@
 """When a meeting is held, in one spelling: the same sessions are the same `Times`, however they were declared."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import islice, pairwise
@@ -18,7 +18,7 @@ class Times:
     """One session on `first`; or one on each date of `rule`, which begins on `first`; or one on each of `dates`.
 
     `start` is wall-clock time, `minutes` how long each lasts. `gaps` are stretches of days (both included) in which the
-    rule holds none: weeks that are left out.
+    rule holds none: weeks that are left out. `alone`: the rule has no other date than `first`, before make-up days.
     """
 
     start: time
@@ -27,6 +27,12 @@ class Times:
     rule: Rule | None = None
     dates: tuple[date, ...] = ()
     gaps: tuple[Span, ...] = ()
+    alone: bool = False
+
+    @property
+    def plain(self) -> "Times":
+        """By what one knows it again: a rule that has one date is that date."""
+        return replace(self, rule=None, alone=False) if self.alone else self
 
     @property
     def last(self) -> date:
@@ -38,7 +44,8 @@ class Times:
     @property
     def key(self) -> str:
         """Days and times in words that sort, for whoever matches meetings by them."""
-        days = "".join(map(str, self.rule.days)) if self.rule else ",".join(map(str, self.dates or (self.first,)))
+        rule = self.plain.rule
+        days = "".join(map(str, rule.days)) if rule else ",".join(map(str, self.dates or (self.first,)))
         return f"{days} {self.start:%H:%M} {self.minutes}"
 
     def days(self) -> Iterator[date]:
@@ -75,9 +82,12 @@ def weekly(start: time, minutes: int, days: tuple[str, ...], first: date, last: 
     held = [
         day for offset in range(min((last - first).days + 1, 14)) if (day := first + offset * DAY).weekday() in wanted
     ]
-    if len(held) < 2:
-        return Times(start, minutes, held[0]) if held else None
-    return Times(start, minutes, held[0], Rule("weekly", days=tuple(map(Day, days)), until=last))
+    if not held:
+        return None
+    if first == last:  # as exports have it that have a row for each date
+        return on_dates(start, minutes, held)
+    rule = Rule("weekly", days=tuple(map(Day, days)), until=last)
+    return Times(start, minutes, held[0], rule, alone=len(held) == 1)
 
 
 @lru_cache(maxsize=4096)
@@ -92,8 +102,8 @@ def in_weeks(
             held.append(week)
             dates += found
     outside = len(held) < len(set(weeks))
-    if len(dates) < 2:
-        return (Times(start, minutes, dates[0]) if dates else None), outside
+    if not dates:
+        return None, outside
     steps = {later - earlier for earlier, later in pairwise(held)}
     interval = steps.pop() if len(steps) == 1 else 1
     gaps: tuple[Span, ...] = ()
@@ -106,7 +116,7 @@ def in_weeks(
         until=min(last, week_1 + timedelta(weeks=held[-1]) - DAY),
         week_start=WEEKDAYS[week_1.weekday()] if interval > 1 else "MO",
     )
-    return Times(start, minutes, dates[0], rule, gaps=gaps), outside
+    return Times(start, minutes, dates[0], rule, gaps=gaps, alone=len(dates) == 1), outside
 
 
 def _gaps(held: Sequence[int], week_1: date) -> Iterator[Span]:

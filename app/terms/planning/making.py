@@ -146,9 +146,9 @@ class Planner:
         except (KalturaUnavailable, RefusedByKaltura):
             return None
 
-    def _check_categories(self, reading: Reading, unchanged: set[str]) -> None:
+    def _check_categories(self, reading: Reading, unchanged: set[str | None]) -> None:
         """Asks Kaltura for those of new or changed meetings; if it does not answer, applying will find out."""
-        news = [meeting for meeting in reading.meetings if not meeting.skip and meeting.hash not in unchanged]
+        news = [one for one in reading.meetings if not one.skip and unchanged.isdisjoint((one.hash, one.was))]
         asked = {category for meeting in news for category in meeting.words.categories} & categories(reading)
         try:
             with kaltura_answers():

@@ -77,7 +77,7 @@ class Gathering:
     def finish(self, head: Head) -> Reading:
         for key, dates in self._dates.items():
             meeting = self._meetings[key]
-            if meeting.times:
+            if meeting.times and len(dates) > 1:
                 meeting.times = on_dates(meeting.times.start, meeting.times.minutes, sorted(dates))
         meetings = self._shared(list(self._meetings.values()))
         for meeting in meetings:
@@ -175,6 +175,8 @@ class Gathering:
         texts = (("/title", meeting.title), ("/description", meeting.words.description))
         meeting.notes += [Note(str(found.code), found.detail) for found in beyond(texts)]
         meeting.hash = hashed(meeting, self._within)
+        if meeting.times and meeting.times.alone:
+            meeting.was = hashed(replace(meeting, times=meeting.times.plain), self._within)
 
 
 def unique(items: Iterable[T]) -> list[T]:
@@ -182,15 +184,19 @@ def unique(items: Iterable[T]) -> list[T]:
 
 
 def _dates(row: Row) -> set[date]:
-    """The dates of a row whose likes are folded into one; empty for a rule, and for rows without a key."""
-    if row.times is None or row.times.rule or row.section is None:
+    """The dates of a row whose likes are folded into one; empty for a rule of several, and for rows without a key."""
+    if row.times is None or row.times.plain.rule or row.section is None:
         return set()
     return set(row.times.days())
 
 
 def _slot(meeting: Meeting) -> Hashable:
     resource = meeting.resource
-    return (resource.casefold() if isinstance(resource, str) else resource), meeting.times, meeting.calendars
+    return (resource.casefold() if isinstance(resource, str) else resource), _times(meeting), meeting.calendars
+
+
+def _times(meeting: Meeting) -> Hashable:
+    return meeting.times and meeting.times.plain
 
 
 def _by(key: Callable[[Meeting], Hashable], meetings: Iterable[Meeting]) -> list[list[Meeting]]:
@@ -209,7 +215,7 @@ def _note_groups(meetings: list[Meeting]) -> None:
 
 
 def _note_parallels(meetings: list[Meeting]) -> None:
-    for same in _by(lambda one: (one.section, one.times), (one for one in meetings if one.section is not None)):
+    for same in _by(lambda one: (one.section, _times(one)), (one for one in meetings if one.section is not None)):
         if len(same) > 1:
             for meeting in same:
                 meeting.notes.append(_PARALLEL)

@@ -249,6 +249,40 @@ def test_a_make_up_day_after_the_last_session_is_held() -> None:
     assert days(meeting) == ["02-01", "02-08", "02-16"]
 
 
+@pytest.mark.parametrize(
+    ("said", "held"),
+    [
+        ({"days": "TU", "weeks": "6"}, []),
+        ({"days": "TU", "from": "2027-02-15", "to": "2027-02-19"}, []),
+        ({"days": "MO", "weeks": "6"}, ["02-16"]),
+        ({"days": "MO", "from": "2027-02-15", "to": "2027-02-19"}, ["02-16"]),
+        ({"days": "MO TU", "weeks": "6"}, ["02-16"]),
+        ({"days": "WE", "weeks": "6"}, ["02-17"]),
+        ({"days": "", "date": "2027-02-16"}, ["02-16"]),
+        ({"days": "TU", "from": "2027-02-16", "to": "2027-02-16"}, ["02-16"]),
+    ],
+    ids=str,
+)
+def test_a_weekly_meeting_that_has_one_date_follows_make_up_days_and_a_date_does_not(
+    said: dict[str, str], held: list[str]
+) -> None:
+    """Monday the 15th of February is closed, Tuesday the 16th meets as a Monday."""
+    assert days(only(rows({"section": "1", **said}))) == held
+
+
+def test_rows_of_a_week_each_are_one_meeting_and_other_spellings_of_one_date_are_one_slot() -> None:
+    meeting = only(rows(*({"section": "1", "days": "TU", "weeks": week} for week in ("3", "6", "8"))))
+    assert days(meeting) == ["01-26", "02-16", "03-02"]
+    shared = only(
+        rows(
+            {"section": "1", "days": "WE", "weeks": "6"},
+            {"section": "2", "days": "WE", "from": "2027-02-15", "to": "2027-02-19"},
+            {"section": "3", "days": "", "date": "2027-02-17"},
+        )
+    )
+    assert shared.sections == ("1", "2", "3")
+
+
 # --- profiles ------------------------------------------------------------------------------------------------
 
 OWN_PROFILE = {
