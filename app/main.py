@@ -71,6 +71,7 @@ from app.sandbox.transport import SandboxTransport
 from app.settings import Settings, networks_of
 from app.terms.answering import Terms
 from app.terms.applying.applier import Applier, Means
+from app.terms.keeping import terms_naming
 from app.terms.planning.making import Planner
 from app.terms.retention import forget as forget_terms
 from app.webhooks import people
@@ -328,7 +329,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads)
     planner = Planner(database, app.state.kaltura, settings.time_zone)
     app.state.terms = Terms(database, threads, planner, applier)
-    app.state.calendars = Calendars(database, threads, fan_out)
+    app.state.calendars = Calendars(database, threads, fan_out, terms_naming)
     app.state.metrics = metrics
     app.state.looking = health.Looking(
         {

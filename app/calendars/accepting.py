@@ -26,6 +26,7 @@ class Calendars:
     database: Database
     threads: Threads
     fan_out: FanOut
+    terms_naming: keeping.TermsNaming
 
     async def put(self, client: Client, name: str, body: Body, wait: float, version: int | None = None) -> Response:
         """200 once every recording follows, or has failed to; 202 while some are still being changed.
@@ -45,6 +46,11 @@ class Calendars:
         said = read(body, utc_now().date())
         with self.database.write(f"calendar {name}") as session:
             return keeping.say(session, name, said, client.name, version)
+
+    def remove(self, name: str) -> None:
+        """Raises NotFound and CalendarInUse."""
+        with self.database.write() as session:
+            keeping.remove(session, name, self.terms_naming)
 
     def _progress(self, name: str) -> Progress:
         with self.database.read() as session:

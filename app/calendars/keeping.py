@@ -3,7 +3,7 @@
 Every function works in its caller's transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -30,6 +30,9 @@ from app.recordings.models import Calendar, Recording, RecordingCalendar, Record
 from app.resources.models import Occurrence, OccurrenceStatus
 
 COUNTER = "calendars"
+TermsNaming = Callable[[Session, str], Sequence[str]]
+"""The names of those terms that name a calendar, and are not over."""
+
 OVER = (RecordingStatus.FAILED, RecordingStatus.CANCELLED)
 
 _AT_REST = or_(col(RecordingCalendar.chain_id).is_(None), col(Chain.finished_at).is_not(None))
@@ -99,14 +102,19 @@ def _try_again(session: Session, name: str) -> bool:
     return bool(failed or lacking)
 
 
-def remove(session: Session, name: str) -> None:
-    """Raises NotFound, and CalendarInUse while a recording names it that did not fail and was not cancelled."""
+def remove(session: Session, name: str, terms_naming: TermsNaming) -> None:
+    """Raises NotFound, and CalendarInUse while a recording names it that did not fail and was not cancelled, or a term.
+
+    Whoever begins to name it waits for this, or this for them.
+    """
     there = session.get(Calendar, name, with_for_update=True)
     if there is None:
         raise NotFound("There is no such calendar.")
     named = _progress(session, [name]).get(name)
     if named is not None:
         raise CalendarInUse(f"{named.recordings} recording(s) name this calendar.")
+    if terms := terms_naming(session, name):
+        raise CalendarInUse(f"The settings of the term {' and of the term '.join(terms)} name this calendar.")
     session.delete(there)
 
 

@@ -138,7 +138,6 @@ def show_calendar(name: Name, _client: Reader, database: Reading) -> CalendarVie
     response_description="It is no more.",
     responses=responses(*_READING, NotFound, CalendarInUse),
 )
-def delete_calendar(name: Name, _client: CalendarWriter, database: Writing) -> None:
-    """Only one that no recording names, but for those that failed or were cancelled."""
-    with database.write() as session:
-        keeping.remove(session, name)
+def delete_calendar(name: Name, _client: CalendarWriter, calendars: Keeping, _database: Writing) -> None:
+    """Only one that no recording names, but for those that failed or were cancelled, and no term that is not over."""
+    calendars.remove(name)

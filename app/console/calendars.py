@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from app.calendars import keeping
 from app.calendars.accepting import Calendars
 from app.calendars.router import Name
 from app.calendars.schemas import CalendarPreview, CalendarSummary
@@ -103,8 +102,7 @@ def ask_delete(request: Request, person: CalendarWriter, database: Reading, name
 def delete(request: Request, person: CalendarWriter, form: Posted, database: Writing, name: Name) -> Response:
     seen = _shown(request, person, database, name)
     form.ensure_made_for(seen.version)
-    with database.write() as session:
-        keeping.remove(session, name)
+    _keeping(request).remove(name)
     return go("/console/calendars?said=deleted")
 
 

@@ -196,8 +196,11 @@ class Stale(Conflict):
 
 
 class CalendarInUse(Conflict):
-    code, title = "calendar_in_use", "Recordings name this calendar"
-    when = "A calendar is to be taken away that a recording names which did not fail and was not cancelled."
+    code, title = "calendar_in_use", "This calendar is in use"
+    when = (
+        "A calendar is to be taken away that a recording names which did not fail and was not cancelled, or a term "
+        "that is not over."
+    )
     advice = "Take its name out of their `calendars` first, or say no days in it."
 
 

@@ -33,12 +33,19 @@ def of_client(session: Session, client: str) -> Sequence[Term]:
     return session.execute(mine.order_by(col(Term.created_at).desc(), col(Term.name))).scalars().all()
 
 
+def terms_naming(session: Session, calendar: str) -> Sequence[str]:
+    """The names of those terms, whoever's they are, that name a calendar, and are not over."""
+    today = str(utc_now().date())
+    rows = session.execute(select(col(Term.name), col(Term.settings)).order_by(col(Term.name)))
+    return [name for name, said in rows if calendar in said.get("calendars", ()) and said["last_date"] >= today]
+
+
 def put(session: Session, client: str, name: str, settings: TermSettings) -> bool:
     """Makes the term, or sets it anew. Returns whether it is new. Raises RequestValidationError.
 
     Who has opted out stays so unless the settings say it: people decide that, and settings come from a job.
     """
-    newest(session, settings.calendars)  # all of them are there
+    newest(session, settings.calendars, hold=True)  # all of them are there, and stay until this is written
     said = settings.model_dump(mode="json", exclude_unset=True)
     term = session.get(Term, (client, name))
     if term is None:

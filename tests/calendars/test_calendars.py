@@ -1,5 +1,7 @@
 """Calendars over HTTP: said, shown, named by documents, taken away."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.calendars.campus import NAME, day, held, reasons, say, section, send, sessions
@@ -85,6 +87,36 @@ def test_a_calendar_that_is_named_stays(service: Lectern) -> None:
     assert service.client.delete(f"/calendars/{NAME}").status_code == 204
     problem(service.client.get(f"/calendars/{NAME}"), 404, "not_found")
     problem(service.client.delete(f"/calendars/{NAME}"), 404, "not_found")
+
+
+def test_a_calendar_that_a_term_names_stays_until_the_term_is_over(service: Lectern) -> None:
+    def term(name: str, first: str, last: str, *calendars: str) -> None:
+        body = {"name": name, "time_zone": "UTC", "first_date": first, "last_date": last, "calendars": calendars}
+        assert service.client.put(f"/terms/{name}", json=body).status_code in (200, 201)
+
+    say(service)
+    term("over", "2025-01-11", "2025-04-30", NAME)
+    term("spring", day(0), day(8), NAME)
+    term("summer", day(9), day(12))
+    refused = problem(service.client.delete(f"/calendars/{NAME}"), 409, "calendar_in_use")
+    assert refused["detail"] == "The settings of the term spring name this calendar."
+    term("spring", day(0), day(8))
+    assert service.client.delete(f"/calendars/{NAME}").status_code == 204
+
+
+@pytest.mark.both_databases
+def test_a_calendar_is_not_taken_away_while_a_term_begins_to_name_it(service: Lectern) -> None:
+    body = {"name": "Spring", "time_zone": "UTC", "first_date": day(0), "last_date": day(8), "calendars": [NAME]}
+    for number in range(20):
+        say(service)
+        path = f"/terms/spring-{number}"
+        with ThreadPoolExecutor() as both:
+            put = both.submit(service.client.put, path, json=body)
+            deleted = both.submit(service.client.delete, f"/calendars/{NAME}")
+        outcomes = put.result().status_code, deleted.result().status_code
+        assert outcomes in ((201, 409), (422, 204))
+        if outcomes[0] == 201:
+            found(service.client.put(path, json=body | {"calendars": []}))
 
 
 def test_what_is_said_is_checked(service: Lectern) -> None:
