@@ -10,6 +10,7 @@ Its dates are those of DTSTART, RRULE and RDATE without EXDATE, and without thos
 RECURRENCE-ID replaces: from a year ago to five years ahead. `DTEND` is the day after the last.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -31,6 +32,7 @@ A_YEAR = 366  # days: dateutil may look at as many before the first, and after t
 MAX_DATES = 1001  # of one make-up event: a calendar of more is refused
 MAX_NAMED = 20  # categories in one warning
 MAX_TOLD = 1000  # of what is left out
+_FOLD = re.compile(rb"(?:(?<!\n)\r\n|(?<![\r\n])\n)(?:\r?\n)*[ \t]")  # icalendar's own: it looks at each byte once
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 
 
@@ -94,9 +96,9 @@ def read(content: bytes, categories: Sequence[str], today: date) -> Said:
 
 def _calendar(content: bytes) -> Component:
     try:
-        text = content.decode("utf-8-sig")
+        text = _FOLD.sub(b"", content).decode("utf-8-sig")  # a line may be folded within a character (RFC 5545 3.1)
     except UnicodeDecodeError as error:
-        raise _refused(f"must be UTF-8: byte {error.start + 1} of the body is not") from None
+        raise _refused(f"must be UTF-8: byte {_unfolded_from(content, error.start) + 1} of the body is not") from None
     try:
         found = Calendar.from_ical(text)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
@@ -104,6 +106,15 @@ def _calendar(content: bytes) -> Component:
     if not isinstance(found, Component) or found.name != "VCALENDAR":
         raise _refused("must be one calendar by RFC 5545, from BEGIN:VCALENDAR to END:VCALENDAR")
     return found
+
+
+def _unfolded_from(content: bytes, place: int) -> int:
+    """Where in the content it is what is at that place once its lines are unfolded."""
+    for fold in _FOLD.finditer(content):
+        if fold.start() > place:
+            break
+        place += len(fold[0])
+    return place
 
 
 def _left_out(event: Component, counted: set[str]) -> Reason | None:

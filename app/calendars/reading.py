@@ -6,9 +6,8 @@ bytes ── by their media type ──▶ Said ── a make-up day on which no
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -17,6 +16,7 @@ from app.calendars import ics
 from app.calendars.days import Ignored, Named, Said, Warned
 from app.calendars.schemas import MAX_DAYS, CalendarDocument
 from app.http.errors import UnsupportedMediaType
+from app.recurrence.occurrences import Exclusion, excluding
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ def _from_json(content: bytes) -> Said:
 
 def _without_closed(said: Said) -> Said:
     """On a date that is closed nothing is made up for. The rest in order of time, each once."""
-    closed = [day for day in said.days if day.meets_as is None]
+    closed = excluding([Exclusion(day.first, day.last) for day in said.days if day.meets_as is None])
     ignored, warnings, days = list[Ignored](), list[Warned](), set[Named]()
     for day in said.days:
-        if day.meets_as is not None and _holds(closed, day.first):
+        if day.meets_as is not None and closed(day.first):
             ignored.append(Ignored(day.name, day.first, day.last, "closed"))
             detail = f"{day.name or 'The make-up day'}, on {day.first}, is no make-up day: nothing is recorded then."
             warnings.append(Warned("closed", detail))
@@ -86,12 +86,16 @@ def _told_of_several(said: Said) -> Said:
     return replace(said, warnings=(*said.warnings, *several))
 
 
-def _holds(closed: Sequence[Named], day: date) -> bool:
-    return any(one.first <= day <= one.last for one in closed)
-
-
 def _bounded(said: Said) -> Said:
-    count = sum((day.last - day.first) // timedelta(days=1) + 1 for day in said.days)
+    """Dates that several entries hold count once. The days are in order of time."""
+    count = until = 0
+    for day in said.days:
+        first, last = day.first.toordinal(), day.last.toordinal()
+        count += max(0, last - max(first - 1, until))
+        until = max(until, last)
+    if len(said.days) > MAX_DAYS:
+        rule = f"must have at most 1,000 entries, and has {len(said.days):,}: name the categories that count"
+        raise _refused(("body", "days"), rule)
     if count > MAX_DAYS:
         rule = f"must be at most 1,000 dates in all, and are {count:,}: name the categories that count, or fewer years"
         raise _refused(("body", "days"), rule)

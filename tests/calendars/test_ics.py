@@ -197,6 +197,19 @@ def test_a_file_that_is_none_or_says_too_much_is_refused(content: bytes, word: s
     assert word in refusal(Body(content, "text/calendar", None))["ctx"]["rule"]
 
 
+def test_a_line_that_is_folded_within_a_character_is_read() -> None:
+    whole = file("UID:1\nSUMMARY:Ferme\u0301 à Noël\nDTSTART;VALUE=DATE:20270204")
+    for fold in (b"\r\n ", b"\n\t"):
+        split = b"".join(bytes([byte]) + (fold if byte > 0x7F else b"") for byte in whole)
+        assert read(Body(split, "text/calendar", None), TODAY).days[0].name == "Ferme\u0301 à Noël"
+
+
+def test_the_byte_that_is_not_utf_8_is_counted_in_the_file_as_it_was_sent() -> None:
+    content = b"BEGIN:VCALENDAR\r\nSUMMARY:\xc3\r\n \xa9\r\n t\r\n\t\xffx\r\n y\r\nEND:VCALENDAR\r\n"
+    rule = refusal(Body(content, "text/calendar", None))["ctx"]["rule"]
+    assert rule == f"must be UTF-8: byte {content.index(0xFF) + 1} of the body is not"
+
+
 def test_a_byte_order_mark_is_no_part_of_it() -> None:
     found = read(Body(b"\xef\xbb\xbf" + file("UID:1\nDTSTART;VALUE=DATE:20270204"), "text/calendar", None), TODAY)
     assert len(found.days) == 1
@@ -240,6 +253,19 @@ def test_each_date_of_a_make_up_event_is_a_make_up_day() -> None:
 def test_a_make_up_event_of_many_years_is_refused() -> None:
     ever = file("UID:1\nDTSTART;VALUE=DATE:20270216\nDTEND;VALUE=DATE:20991231\nX-LECTERN-MEETS-AS:MO")
     assert "1,000" in refusal(Body(ever, "text/calendar", None))["ctx"]["rule"]
+
+
+# How much
+
+
+def test_a_date_that_several_entries_hold_counts_once() -> None:
+    years = "DTSTART;VALUE=DATE:20270101\nDTEND;VALUE=DATE:20290927"  # 1,000 days
+    assert len(said(f"SUMMARY:x\n{years}", "SUMMARY:y\nDTSTART;VALUE=DATE:20270101\nDURATION:P5D").days) == 2
+    assert len(said(*[f"SUMMARY:{number}\n{years}" for number in range(1000)]).days) == 1000
+    apart = file(f"SUMMARY:x\n{years}", "SUMMARY:y\nDTSTART;VALUE=DATE:20290926\nDURATION:P2D")
+    assert "1,000 dates in all, and are 1,001" in refusal(Body(apart, "text/calendar", None))["ctx"]["rule"]
+    many = file(*[f"SUMMARY:{number}\n{years}" for number in range(1001)])
+    assert "1,000 entries, and has 1,001" in refusal(Body(many, "text/calendar", None))["ctx"]["rule"]
 
 
 # Mean rules
