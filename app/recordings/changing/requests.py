@@ -75,10 +75,11 @@ def read_document(content: Mapping[str, Any]) -> RecordingDocument:
 
 
 def _merged(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """A null of a member that is not there stays: whoever reads the result refuses it, if no document may have one."""
     merged = dict(document)
     for name, value in patch.items():
-        if value is None:
-            merged.pop(name, None)
+        if value is None and name in merged:
+            del merged[name]
         elif isinstance(value, Mapping):
             before = merged.get(name)
             merged[name] = _merged(before if isinstance(before, Mapping) else {}, value)

@@ -194,6 +194,7 @@ IMPOSSIBLE: list[tuple[Json, int, str, list[str]]] = [
         ["/changes/1/patch/end"],
     ),
     ({"nonsense": 1}, 422, "invalid_document", ["/changes/1/patch/nonsense"]),
+    ({"nonsense": None}, 422, "invalid_document", ["/changes/1/patch/nonsense"]),
     ({"resource": "NO-SUCH"}, 422, "resource_not_found", ["/changes/1/patch/resource"]),
 ]
 

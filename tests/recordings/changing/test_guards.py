@@ -93,6 +93,7 @@ def test_a_patch_that_changes_nothing_keeps_the_etag_and_asks_nobody(scene: Scen
         {},
         {"title": "Linear Algebra"},
         {"start": scene.local(), "exclude": [], "contact": None},
+        {"recurrence": {"days": None, "dates": None}},
     ]
     for patch in patches:
         answer = scene.patch(**patch)
@@ -205,6 +206,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"recurrence": "FREQ=SECONDLY"}, "/recurrence"),
     ({"exclude": ["2027-02-30"]}, "/exclude/0"),
     ({"nonsense": 1}, "/nonsense"),
+    ({"nonsense": None}, "/nonsense"),
+    ({"recurrence": {"nonsense": None}}, "/recurrence/nonsense"),
     ({"status": "cancelled"}, "/status"),
     ({"kaltura": {}}, "/kaltura"),
     ({"id": "rec_x"}, "/id"),
@@ -219,6 +222,11 @@ def test_a_patch_that_makes_a_bad_document_is_422_and_points_at_it(
     before = unchanged.service.get(unchanged.path)
     assert pointers(problem(unchanged.patch(**patch), 422, "invalid_document")) == [pointer]
     assert unchanged.service.get(unchanged.path) == before
+
+
+def test_a_misspelt_removal_is_told_what_was_meant(unchanged: Scene) -> None:
+    (error,) = problem(unchanged.patch(exclud=None), 422, "invalid_document")["errors"]
+    assert error == {"pointer": "/exclud", "detail": "is not a field that is known here: did you mean exclude?"}
 
 
 @pytest.mark.parametrize("body", [[], "text", 5, None])
