@@ -232,20 +232,26 @@ class UnsupportedMediaType(Problem):
 
 
 class InvalidDocument(Problem):
-    """`errors`: `[{"pointer": RFC 6901 pointer into the document, "detail": one sentence}]`."""
+    """`errors`: `[{"pointer": RFC 6901 pointer into the document, "detail": one sentence}]`.
+
+    What is raised without any is about the whole of `pointer`: about the document, unless its kind says otherwise.
+    """
 
     status, code, title = 422, "invalid_document", "The document is not valid"
     when = "A field, parameter or header breaks a rule; `errors` names each, with its place."
     advice = "Mend each of `errors`; `pointer` says where."
+    pointer: ClassVar[str] = ""
 
     def __init__(self, detail: str = "", /, **extra: Any) -> None:
-        super().__init__(detail, **{"errors": [], **extra})
+        super().__init__(detail, **extra)
+        self.extra["errors"] = extra.get("errors") or [{"pointer": self.pointer, "detail": self.detail}]
 
 
 class IdempotencyKeyReused(InvalidDocument):
     code, title = "idempotency_key_reused", "This Idempotency-Key came with another document"
     when = "The same `Idempotency-Key` came before, with another document."
     advice = "Use a new Idempotency-Key for each document."
+    pointer = "/header/Idempotency-Key"
 
 
 class NothingAhead(InvalidDocument):

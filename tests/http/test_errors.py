@@ -64,6 +64,16 @@ def test_every_kind_is_rendered_whole(kind: type[Problem]) -> None:
     assert ("WWW-Authenticate" in answer.headers) == (kind.status == 401)
 
 
+@pytest.mark.parametrize("kind", [one for one in KINDS if one.status == 422], ids=lambda kind: kind.code)
+def test_a_422_always_names_a_place(kind: type[Problem]) -> None:
+    """The whole document (RFC 6901: an empty pointer), where nobody knows a part of it."""
+    (error,) = kind("What to do.").document()["errors"]
+    assert error["detail"] == "What to do."
+    assert error["pointer"] == ("/header/Idempotency-Key" if kind.code == "idempotency_key_reused" else "")
+    named = [{"pointer": "/start", "detail": "What is wrong there."}]
+    assert kind("What to do.", errors=named).document()["errors"] == named
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
 def test_every_kind_has_a_name_of_its_own_and_a_title(kind: type[Problem]) -> None:
     assert re.fullmatch("[a-z]+(_[a-z]+)*", kind.code)

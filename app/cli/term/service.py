@@ -130,7 +130,9 @@ def _refused(answer: httpx.Response) -> Trouble:
         code = problem["code"]
     except (ValueError, KeyError, TypeError):
         return Trouble(f"The service answers {answer.status_code}.")
-    told = "".join(f"\n  {one.get('pointer', '')} {one.get('detail', '')}" for one in problem.get("errors", ()))
+    about_all = {"pointer": "", "detail": problem["detail"]}  # said already
+    errors = [one for one in problem.get("errors", ()) if one != about_all]
+    told = "".join(f"\n  {one.get('pointer', '')} {one.get('detail', '')}" for one in errors)
     if code in LOOK_FIRST:
         return Trouble(detail, BLOCKED, problem)
     again = answer.status_code >= 500 or answer.status_code in (409, 429)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.recordings.documents import SINGLE, example
-from tests.service import NOTHING, Lectern, found, problem
+from tests.service import NOTHING, Lectern, found, pointers, problem
 
 KEY = {"idempotency_key": "5f0c3a52-4a08"}
 OTHER_SPELLING = {
@@ -75,6 +75,7 @@ def test_row_15_the_same_key_with_another_document_is_refused(service: Lectern) 
     service.calls()
     shown = problem(service.schedule(SINGLE | {"title": "another"}, **KEY), 422, "idempotency_key_reused")
     assert shown["recording_id"] == first["id"]
+    assert pointers(shown) == ["/header/Idempotency-Key"]
     assert service.writes() == []
     assert len(service.get("/recordings")["items"]) == 1
 
