@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, groupby, islice
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from app.resources.models import OccurrenceStatus
 T = TypeVar("T")
 
 LONGEST = timedelta(hours=25)  # no occurrence is longer: 24 hours, and an hour of a clock change
-MOST = 1_000  # pairs that are told; a document has no more occurrences
+MOST = 1_000  # pairs that are told; a document has no more occurrences, and so each can be among them
 
 # Built once: building a statement costs more than running it.
 _BOOKING, _OCCURRENCE = (SQLModel.metadata.tables[name] for name in ("booking", "occurrence"))
@@ -75,29 +75,43 @@ class Timeline(Generic[T]):
 
 
 def find_conflicts(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> list[dict[str, Any]]:
-    """Each pair of a wanted occurrence and a booked one that overlaps it (`as_pair`); at most MOST.
+    """Each pair of a wanted occurrence and a booked one that overlaps it (`as_pair`), in order of their starts.
 
-    `wanted`: start and end (UTC), sorted by start.
+    As many as are `told`. `wanted`: start and end (UTC), sorted by start.
     """
-    found = sorted(_meetings(wanted, booked), key=lambda item: item[0])
-    return [as_pair(wanted[index], other) for index, other in found[:MOST]]
+    by_occurrence = [list(met) for _, met in groupby(_meetings(wanted, booked), key=itemgetter(0))]
+    return [as_pair(wanted[index], other) for index, other in told(by_occurrence)]
 
 
 def first_conflicts(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> dict[int, dict[str, Any]]:
     """Of each wanted occurrence that meets a booked one, the first such pair, by the occurrence's place in `wanted`."""
     found = dict[int, Booked]()
-    for index, other in sorted(_meetings(wanted, booked), key=lambda item: (item[0], item[1].start)):
+    for index, other in _meetings(wanted, booked):
         found.setdefault(index, other)
     return {index: as_pair(wanted[index], other) for index, other in found.items()}
 
 
-def _meetings(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> Iterator[tuple[int, Booked]]:
-    """Each wanted occurrence that overlaps a booked one, by its place, with that one."""
-    starts = [start for start, _ in wanted]
+def told(meetings: Sequence[Iterable[T]]) -> Iterator[T]:
+    """At most MOST of what occurrences meet, by occurrence: of each so many that those after it can have one each."""
+    return islice(_one_for_each(meetings), MOST)
+
+
+def _one_for_each(meetings: Sequence[Iterable[T]]) -> Iterator[T]:
+    spare = MOST - len(meetings)  # for more than one of an occurrence
+    for met in meetings:
+        for number, one in enumerate(islice(met, 1 + max(spare, 0))):
+            spare -= number > 0
+            yield one
+
+
+def _meetings(wanted: Sequence[tuple[datetime, datetime]], booked: Iterable[Booked]) -> list[tuple[int, Booked]]:
+    """Each wanted occurrence that overlaps a booked one, by its place, with that one, in order of their starts."""
+    starts, found = [start for start, _ in wanted], list[tuple[int, Booked]]()
     for other in booked:
         first = bisect_left(starts, other.start - LONGEST)
         last = bisect_left(starts, other.end)
-        yield from ((index, other) for index in range(first, last) if wanted[index][1] > other.start)
+        found += ((index, other) for index in range(first, last) if wanted[index][1] > other.start)
+    return sorted(found, key=lambda one: (one[0], one[1].start))
 
 
 def in_the_way(pair: Mapping[str, Any], zone: ZoneInfo) -> str:

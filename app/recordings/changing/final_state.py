@@ -11,8 +11,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from app.database.database import Database
@@ -26,7 +24,7 @@ from app.recordings.document.draft import Draft, resource_reference
 from app.recordings.document.fields import NewResource, OnConflict
 from app.recordings.models import Recording
 from app.recordings.scheduling.conflicts import bookings_on
-from app.resources.conflicts import MOST, Booked, Timeline, as_pair, known_bookings
+from app.resources.conflicts import Booked, Timeline, as_pair, known_bookings, told
 from app.resources.lookup import in_kaltura, kaltura_answers, known_resources
 from app.resources.mirror.listing import EVERY
 from app.resources.models import Resource
@@ -146,10 +144,8 @@ def conflicts(
 
 
 class _Taken(NamedTuple):
-    """What will be on a resource. `place`: its turn to be told; `of`: the recording whose change brings it, if one
-    does."""
+    """What will be on a resource. `of`: the recording whose change brings it, if one does."""
 
-    place: int
     of: str | None
     booked: Booked
 
@@ -158,19 +154,17 @@ def _taken(
     planned: Sequence[Planned], there: Mapping[ResourceKey, Sequence[Booked]], on: Collection[ResourceKey]
 ) -> Mapping[ResourceKey, Timeline[_Taken]]:
     """All that will be on these resources: what the changes come to, in their order, and what is there besides."""
-    found: dict[ResourceKey, list[tuple[str | None, Booked]]] = {resource: [] for resource in on}
+    found: dict[ResourceKey, list[_Taken]] = {resource: [] for resource in on}
     for one in planned:
         for resource, start, end in one.occurrences:
             if resource in found:
                 booked = Booked(start, end, one.document.title, "lectern", one.known_id, None)
-                found[resource].append((one.id, booked))
+                found[resource].append(_Taken(one.id, booked))
     for resource, others in there.items():
-        found[resource] += [(None, booked) for booked in others]
+        found[resource] += [_Taken(None, booked) for booked in others]
     return {
-        resource: Timeline(
-            (booked.start, booked.end, _Taken(place, of, booked)) for place, (of, booked) in enumerate(in_turn)
-        )
-        for resource, in_turn in found.items()
+        resource: Timeline((one.booked.start, one.booked.end, one) for one in there)
+        for resource, there in found.items()
     }
 
 
@@ -179,14 +173,18 @@ def _met(
 ) -> Iterator[dict[str, Any]]:
     """Each of its new occurrences with what is in its way, as `find_conflicts` gives them; `among`: of these recordings
     alone."""
-    pairs = (
-        as_pair((start, end), other.booked)
-        for resource, start, end in one.added
-        for other in sorted(taken[resource].meeting(start, end), key=attrgetter("place"))
-        if other.of != one.id and (among is None or other.of in among)
-        if other.of is not None or (start, end) not in one.may_stay_out
-    )
-    return islice(pairs, MOST)
+    return told([_met_by(one, placed, taken[placed[0]], among) for placed in one.added])
+
+
+def _met_by(
+    one: Planned, placed: Placed, taken: Timeline[_Taken], among: Collection[str] | None
+) -> Iterator[dict[str, Any]]:
+    _, start, end = placed
+    for other in taken.meeting(start, end):
+        if other.of == one.id or (among is not None and other.of not in among):
+            continue
+        if other.of is not None or (start, end) not in one.may_stay_out:
+            yield as_pair((start, end), other.booked)
 
 
 def _there(

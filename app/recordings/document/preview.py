@@ -125,8 +125,8 @@ def _left_out(
     """What is in the way of each session that would be left out, by its start."""
     if document.on_conflict != OnConflict.SKIP:
         return {}
-    ordered = sorted(conflicts, key=lambda pair: str(pair["booked"]["start"]), reverse=True)
-    return {datetime.fromisoformat(pair["start"]): in_the_way(pair, schedule.zone) for pair in ordered}
+    # Of a session's pairs the first counts, as it does where the session is left out.
+    return {datetime.fromisoformat(pair["start"]): in_the_way(pair, schedule.zone) for pair in reversed(conflicts)}
 
 
 def _shown(found: Occurrence, schedule: Schedule, left_out: str | None) -> PreviewOccurrence:

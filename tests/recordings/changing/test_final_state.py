@@ -3,6 +3,7 @@ and nobody is asked."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ CHANGES = st.lists(
 
 
 @given(CHANGES)
-def test_each_is_told_what_it_meets_of_all_others_in_their_order(drawn: Sequence[tuple[list[Span], str, str]]) -> None:
+def test_each_is_told_what_it_meets_of_all_others_by_their_starts(drawn: Sequence[tuple[list[Span], str, str]]) -> None:
     """Who leaves out what it meets minds only those with which it goes: here the first one."""
     planned = [change(number, *one) for number, one in enumerate(drawn)]
     expected = [
@@ -82,9 +83,15 @@ def test_each_is_told_what_it_meets_of_all_others_in_their_order(drawn: Sequence
         for one in planned
         if one.document.on_conflict == kind
         for _, start, end in one.added
-        for other in (planned if kind == "reject" else planned[:1])
-        for where, begin, until in other.occurrences
-        if other is not one and where == one.resource and begin < end and start < until
+        for begin, other in sorted(
+            (
+                (begin, other)
+                for other in (planned if kind == "reject" else planned[:1])
+                for where, begin, until in other.occurrences
+                if other is not one and where == one.resource and begin < end and start < until
+            ),
+            key=itemgetter(0),
+        )
     ]
     assert told(planned, {one.id: [planned[0].id] for one in planned}) == expected
 
@@ -94,6 +101,13 @@ def test_of_too_many_the_first_are_told_to_each() -> None:
     found = told([change(1, spans), change(2, spans)])
     times = [shown(start) for start, _ in spans[:MOST]]
     assert found == [("rec_1", time, "T2", time) for time in times] + [("rec_2", time, "T1", time) for time in times]
+
+
+def test_each_session_that_meets_something_is_told() -> None:
+    spans = [minutes(2 * number, 2 * number + 1) for number in range(MOST - 100)]
+    found = told([change(1, spans), change(2, spans, on_conflict="allow"), change(3, spans, on_conflict="allow")])
+    assert len(found) == MOST
+    assert {time for _, time, *_ in found} == {shown(start) for start, _ in spans}
 
 
 @pytest.mark.parametrize("apart", [15, 0], ids=["one after another", "all at the same time"])
