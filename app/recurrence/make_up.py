@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from app.recurrence.occurrences import Exclusion, Occurrence, occurrences, usual_days
+from app.recurrence.occurrences import Exclusion, Occurrence, begins, occurrences, usual_days
 from app.recurrence.rules import WEEKDAYS, Rule, with_defaults
 
 
@@ -60,7 +60,7 @@ def made_up(
         there = by_date.get(day)
         held = next((one for one in make_ups if one.weekday in named), None)
         if held and there is None and _is_in_a_week_of(rule, start.date(), day):
-            (one,) = occurrences(datetime.combine(day, start.time()), tz, duration, None)
+            (one,) = occurrences(begins(start, day), tz, duration, None)
             by_date[day] = replace(one, added=True, reason=held.reason)
         elif not held and there is not None and not there.excluded_by:
             by_date[day] = replace(there, excluded_by=Exclusion(day, day, make_ups[0].reason))

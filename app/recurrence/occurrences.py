@@ -2,7 +2,7 @@
 
 09:00 stays 09:00 when the clocks change. A wall-clock time that a change skips (a *gap*) takes the offset before it:
 02:30 becomes 03:30. One that happens twice (an *overlap*) is its first instant. That is RFC 5545 3.3.5, and what
-`fold=0` means in PEP 495.
+`fold=0` means in PEP 495. The second instant is meant where somebody gave it with an offset: that time has `fold=1`.
 """
 
 import re
@@ -52,7 +52,8 @@ class Exclusion:
 class Inclusion:
     """A local date that has an occurrence whatever the recurrence says, at its own time of day or the usual one.
 
-    `start` is wall-clock time; None is the recurrence's, and so is a `duration` of None.
+    `start` is wall-clock time, with `fold=1` in the second run of a repeated hour; None is the recurrence's, and so is
+    a `duration` of None.
     """
 
     day: date
@@ -64,7 +65,8 @@ class Inclusion:
 class Occurrence:
     """One occurrence. `start` and `end` are UTC, `end` is `start` plus the duration in elapsed seconds.
 
-    `local` is the wall-clock time (naive) that results, `wanted` the one that was asked for where a gap moved it.
+    `local` is the wall-clock time (naive) that results, with `fold=1` in the second run of an hour that the clocks
+    repeat; `wanted` is the one that was asked for where a gap moved it.
     `added`: the recurrence has no such occurrence, an inclusion alone does, or a make-up day, whose words are `reason`.
     """
 
@@ -123,12 +125,24 @@ def _aliases() -> Mapping[str, str]:
 
 
 def place(local: datetime, tz: ZoneInfo) -> tuple[datetime, Anomaly | None]:
-    """The instant (UTC) of a naive wall-clock time in `tz`, and whether the clocks skip or repeat that time."""
-    before, after = (tz.utcoffset(run) or timedelta(0) for run in (local, local.replace(fold=1)))
-    instant = local.replace(tzinfo=UTC) - before
-    if before == after:
-        return instant, None
-    return instant, "gap" if before < after else "overlap"
+    """The instant (UTC) of a naive wall-clock time in `tz`, and whether the clocks skip or repeat that time.
+
+    `fold` counts only where they repeat it.
+    """
+    before, after = (tz.utcoffset(local.replace(fold=run)) or timedelta(0) for run in (0, 1))
+    anomaly: Anomaly | None = None if before == after else "gap" if before < after else "overlap"
+    offset = after if anomaly == "overlap" and local.fold else before
+    return local.replace(tzinfo=UTC) - offset, anomaly
+
+
+def begins(start: datetime, day: date, own: time | None = None) -> datetime:
+    """When a recurrence from `start` (naive) on begins on `day`, by the clocks: at its `own` time there, or as usual.
+
+    That `start` lies in the second run of a repeated hour is said of its own day alone.
+    """
+    if own is not None:
+        return datetime.combine(day, own)
+    return start if day == start.date() else datetime.combine(day, start.time().replace(fold=0))
 
 
 def occurrences(
@@ -157,7 +171,7 @@ def occurrences(
     found = {}
     for day in sorted(usual | included.keys()):
         own = included.get(day)
-        wanted = datetime.combine(day, (own and own.start) or start.time())
+        wanted = begins(start, day, own.start if own else None)
         length = (own and own.duration) or duration
         instant, anomaly = place(wanted, tz)
         found[instant] = Occurrence(

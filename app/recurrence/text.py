@@ -12,11 +12,11 @@ without a name is an RRULE. A line that begins with a space goes on with the one
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from app.recurrence.beyond import WiderRule, expand_wider, goes_beyond, read_wider
-from app.recurrence.occurrences import Exclusion, Inclusion, usual_days, zone
+from app.recurrence.occurrences import Exclusion, Inclusion, begins, place, usual_days, zone
 from app.recurrence.rules import Rule, RuleError, horizon, rrule_parts, rule_of
 
 MAX_RULES = 4  # the work of one is bounded, and so is that of all
@@ -61,28 +61,31 @@ def read_text(text: str, start: datetime, tz: ZoneInfo) -> Recurring:
         name: [moment for line in lines if line.name == name for moment in _moments(line, tz)]
         for name in ("DTSTART", "RDATE", "EXDATE")
     }
-    if any(day != start.date() or at not in (None, start) for day, at in said["DTSTART"]):
+
+    def instant(day: date, at: datetime | None) -> datetime:
+        return place(at or begins(start, day), tz)[0]
+
+    if any(day != start.date() or instant(day, at) != instant(day, None) for day, at in said["DTSTART"]):
         raise RuleError("", "DTSTART says the same as start, or is left out.")
     rule = _together([_read(line.value, start, tz) for line in lines if line.name == "RRULE"], start)
-    gone = {(day, at.time() if at else start.time()) for day, at in said["EXDATE"]}
+    gone = {instant(day, at) for day, at in said["EXDATE"]}
     whole_days = {day for day, at in said["EXDATE"] if at is None}
-    added: dict[date, time] = {}
+    added: dict[date, datetime | None] = {}
     for day, at in said["RDATE"]:
-        begins = at.time() if at else start.time()
-        if added.setdefault(day, begins) != begins:
+        if instant(day, added.setdefault(day, at)) != instant(day, at):
             raise RuleError("", SECOND)
-    if any(at != start.time() and at != added.get(day) for day, at in gone):
+    if any(instant(day, at) not in (instant(day, None), instant(day, added.get(day))) for day, at in said["EXDATE"]):
         raise RuleError("", "An EXDATE has another time of day than the sessions: it would leave none out.")
     if any(not start.date() <= day <= horizon(start.date()) for day in added):
         raise RuleError("", "An RDATE lies before the first day, or more than three years after it.")
-    kept = {day: at for day, at in added.items() if (day, at) not in gone and day not in whole_days}
-    own = {day: at for day, at in kept.items() if at != start.time()}
+    kept = {day: at for day, at in added.items() if instant(day, at) not in gone and day not in whole_days}
+    own = {day: at.time() for day, at in kept.items() if at and instant(day, at) != instant(day, None)}
     if own and own.keys() & usual_days(start, rule):
         raise RuleError("", SECOND)
     return Recurring(
         rule,
         tuple(Inclusion(day, own.get(day)) for day in kept),
-        tuple(Exclusion(day, day) for day in sorted({day for day, at in gone if at == start.time()})),
+        tuple(Exclusion(day, day) for day in sorted({day for day, _ in said["EXDATE"] if instant(day, None) in gone})),
     )
 
 
@@ -119,20 +122,22 @@ def _zone_of(parameters: str) -> str | None:
 
 
 def _moments(line: _Line, tz: ZoneInfo) -> Iterator[tuple[date, datetime | None]]:
-    """The line's local dates in `tz`, each with its wall-clock time if one is given."""
+    """The line's local dates in `tz`, each with its wall-clock time if one is given; `fold` says which of two it is."""
     try:
         its_zone = zone(line.zone) if line.zone else tz
         for text in line.value.split(","):
             stamp = text.strip()
             if not _STAMP.fullmatch(stamp):
                 raise ValueError("Not a date, nor a date-time.")
-            if "T" not in stamp:
-                yield date.fromisoformat(stamp), None
-                continue
             moment = datetime.fromisoformat(stamp)
+            if not MINYEAR < moment.year < MAXYEAR:
+                raise ValueError("At the calendar's ends, where some zones have another year.")
+            if "T" not in stamp:
+                yield moment.date(), None
+                continue
             if moment.tzinfo or its_zone.key != tz.key:
                 aware = moment if moment.tzinfo else moment.replace(tzinfo=its_zone)
-                moment = aware.astimezone(UTC).astimezone(tz).replace(tzinfo=None, fold=0)
+                moment = aware.astimezone(UTC).astimezone(tz).replace(tzinfo=None)
             yield moment.date(), moment
     except (ValueError, OverflowError) as error:
         raise RuleError(

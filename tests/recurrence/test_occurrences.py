@@ -88,11 +88,30 @@ def test_zones_whose_clocks_never_change_though_their_names_say_so_are_known(nam
         (at("2027-07-13T09:00"), datetime(2027, 7, 13, 13, tzinfo=UTC), None),
         (at("2027-03-14T02:30"), datetime(2027, 3, 14, 7, 30, tzinfo=UTC), "gap"),
         (at("2027-11-07T01:30"), datetime(2027, 11, 7, 5, 30, tzinfo=UTC), "overlap"),
+        (at("2027-11-07T01:30").replace(fold=1), datetime(2027, 11, 7, 6, 30, tzinfo=UTC), "overlap"),
         (at("2027-11-07T02:00"), datetime(2027, 11, 7, 7, tzinfo=UTC), None),
+        # Nothing but a repeated hour has a second run.
+        (at("2027-03-14T02:30").replace(fold=1), datetime(2027, 3, 14, 7, 30, tzinfo=UTC), "gap"),
+        (at("2027-01-13T09:00").replace(fold=1), datetime(2027, 1, 13, 14, tzinfo=UTC), None),
     ],
 )
 def test_a_wall_clock_time_has_one_instant(local: datetime, instant: datetime, anomaly: str | None) -> None:
     assert place(local, NEW_YORK) == (instant, anomaly)
+
+
+def test_a_start_in_the_second_run_of_a_repeated_hour_is_there_on_its_own_day_alone() -> None:
+    """A year later the same wall-clock time is its first instant, as ever."""
+    start = at("2027-11-07T01:30").replace(fold=1)
+    found = occurrences(start, NEW_YORK, timedelta(minutes=50), Rule("weekly", count=53))
+    assert [one.start.strftime("%m%d %H:%M") for one in (*found[:2], found[-1])] == [
+        "1107 06:30",
+        "1114 06:30",
+        "1105 05:30",
+    ]
+    assert [(one.local, one.anomaly, one.added) for one in found if one.anomaly] == [
+        (start, "overlap", False),
+        (at("2028-11-05T01:30"), "overlap", False),
+    ]
 
 
 def test_the_designs_document_has_36_sessions() -> None:

@@ -4,7 +4,7 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
-from app.recurrence.occurrences import Exclusion, Inclusion, occurrences, zone
+from app.recurrence.occurrences import Exclusion, Inclusion, Occurrence, occurrences, zone
 from app.recurrence.rules import Rule, RuleError
 from app.recurrence.text import Recurring, check_text, read_text
 from tests.recurrence.support import at, days
@@ -20,10 +20,14 @@ def read(text: str, start: datetime = START) -> Recurring:
     return read_text(text, start, NEW_YORK)
 
 
+def sessions_of(text: str, start: datetime = START) -> list[Occurrence]:
+    said = read(text, start)
+    found = occurrences(start, NEW_YORK, timedelta(minutes=50), said.rule, said.exclude, said.include)
+    return [one for one in found if not one.excluded_by]
+
+
 def held(text: str) -> list[str]:
-    said = read(text)
-    sessions = occurrences(START, NEW_YORK, timedelta(minutes=50), said.rule, said.exclude, said.include)
-    return [f"{one.local:%m%d %H:%M}" for one in sessions if not one.excluded_by]
+    return [f"{one.local:%m%d %H:%M}" for one in sessions_of(text)]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +85,53 @@ def test_dates_alone_begin_with_the_start() -> None:
     assert held("RDATE:20270115,20270114T080000") == ["0113 09:00", "0114 08:00", "0115 09:00"]
 
 
+FIRST, SECOND = at("2027-11-07T01:30"), at("2027-11-07T01:30").replace(fold=1)  # 05:30 and 06:30 UTC
+
+
+@pytest.mark.parametrize(
+    ("start", "lines", "instants"),
+    [
+        (at("2027-11-01T09:00"), "RDATE:20271107T063000Z", ["1101 13:00", "1107 06:30"]),
+        (at("2027-11-01T09:00"), "RDATE;TZID=Europe/London:20271107T063000", ["1101 13:00", "1107 06:30"]),
+        (at("2027-11-01T09:00"), "RDATE:20271107T053000Z", ["1101 13:00", "1107 05:30"]),
+        # Without an offset it is the first.
+        (at("2027-11-01T09:00"), "RDATE:20271107T013000", ["1101 13:00", "1107 05:30"]),
+        (at("2027-11-06T01:30"), "RDATE:20271107T063000Z,20271108", ["1106 05:30", "1107 06:30", "1108 06:30"]),
+        (at("2027-11-01T09:00"), "RDATE:20271107T063000Z\nEXDATE:20271107T063000Z", ["1101 13:00"]),
+        (SECOND, "RDATE:20271107T063000Z,20271108", ["1107 06:30", "1108 06:30"]),
+        (SECOND, "DTSTART:20271107T063000Z\nRRULE:FREQ=DAILY;COUNT=2", ["1107 06:30", "1108 06:30"]),
+    ],
+)
+def test_a_date_time_with_an_offset_names_one_run_of_a_repeated_hour(
+    start: datetime, lines: str, instants: list[str]
+) -> None:
+    assert [f"{one.start:%m%d %H:%M}" for one in sessions_of(lines, start)] == instants
+
+
+@pytest.mark.parametrize(
+    ("start", "lines", "words"),
+    [
+        (FIRST, "RDATE:20271107T063000Z", "second session"),
+        (SECOND, "RDATE:20271107T013000", "second session"),
+        (at("2027-11-01T09:00"), "RDATE:20271107T053000Z,20271107T063000Z", "second session"),
+        (at("2027-11-01T09:00"), "RDATE:20271107T063000Z\nEXDATE:20271107T013000", "another time of day"),
+        (FIRST, "RRULE:FREQ=DAILY;COUNT=2\nEXDATE:20271107T063000Z", "another time of day"),
+        (FIRST, "DTSTART:20271107T063000Z\nRRULE:FREQ=DAILY;COUNT=2", "DTSTART says"),
+    ],
+)
+def test_the_two_runs_of_a_repeated_hour_are_not_taken_for_each_other(start: datetime, lines: str, words: str) -> None:
+    with pytest.raises(RuleError, match=words):
+        sessions_of(lines, start)
+
+
+def test_an_exdate_in_utc_leaves_out_a_session_that_a_gap_has_moved() -> None:
+    text = "RRULE:FREQ=DAILY;COUNT=3\nEXDATE:20270314T073000Z"
+    assert [f"{one.local:%m%d %H:%M}" for one in sessions_of(text, at("2027-03-13T02:30"))] == [
+        "0313 02:30",
+        "0315 02:30",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -99,6 +150,7 @@ def test_dates_alone_begin_with_the_start() -> None:
         (f"{WEEKLY}\nRDATE:", "RDATE has dates"),
         (f"{WEEKLY}\nEXDATE;TZID=Nowhere:20270118T090000", "EXDATE has dates"),
         (f"{WEEKLY}\nEXDATE:00010101T000000Z", "EXDATE has"),
+        (f"{WEEKLY}\nEXDATE:99991231", "EXDATE has"),
         (f"DTSTART:20270113T100000\n{WEEKLY}", "DTSTART says"),
         (f"DTSTART:20270114\n{WEEKLY}", "DTSTART says"),
         (f"{WEEKLY}\nRDATE:20270118T140000", "second session"),

@@ -123,7 +123,8 @@ def anomaly(found: Occurrence) -> str | None:
             f"{found.wanted:%H:%M} does not exist on {_day(found.wanted)}: that session begins at {found.local:%H:%M}."
         )
     if found.anomaly == "overlap":
-        return f"{found.local:%H:%M} happens twice on {_day(found.local)}: that session begins at the first."
+        which = "second" if found.local.fold else "first"
+        return f"{found.local:%H:%M} happens twice on {_day(found.local)}: that session begins at the {which}."
     return None
 
 

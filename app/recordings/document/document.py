@@ -210,7 +210,11 @@ class DocumentFields(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What a document comes to in time. `start` is naive wall-clock time in `zone`; `duration` is elapsed time."""
+    """What a document comes to in time.
+
+    `start` is naive wall-clock time in `zone`, with `fold=1` in the second run of an hour that its clocks repeat.
+    `duration` is elapsed time.
+    """
 
     start: datetime
     zone: ZoneInfo
@@ -319,13 +323,8 @@ def _exclusions(document: RecordingDocument) -> tuple[Exclusion, ...]:
 
 def _schedule(document: RecordingDocument, tz: ZoneInfo) -> Schedule:
     """Checks the rules between times, start first. Raises ValidationError, located in the document."""
-    start = document.start.astimezone(tz).replace(tzinfo=None, fold=0) if document.start.tzinfo else document.start
+    start = document.start.astimezone(tz).replace(tzinfo=None) if document.start.tzinfo else document.start
     begins = place(start, tz)[0]
-    if document.start.tzinfo and begins != document.start:
-        raise broken_at(
-            ("start",),
-            "must not lie in the second run of an hour that the clocks repeat: only the first can be scheduled",
-        )
     duration = timedelta(minutes=document.duration_minutes or 0)
     if document.end:
         duration = (document.end if document.end.tzinfo else place(document.end, tz)[0]) - begins

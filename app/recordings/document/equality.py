@@ -8,13 +8,13 @@ kept only to see at a glance that nothing has changed; and of an `Idempotency-Ke
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from app.recordings.document.document import RecordingDocument, Schedule, spelt
 from app.recordings.document.fields import NewResource
 from app.recordings.models import Recording
-from app.recurrence.occurrences import Exclusion, Inclusion, same_clocks
+from app.recurrence.occurrences import Exclusion, Inclusion, begins, same_clocks
 from app.recurrence.rules import with_defaults
 from app.resources.naming import as_id
 
@@ -45,7 +45,7 @@ def canonical(document: RecordingDocument, schedule: Schedule) -> dict[str, Any]
         "categories": sorted(str(category).casefold() for category in document.categories),
         "resource": resource_meant(document),
         "time_zone": same_clocks(schedule.zone),
-        "start": schedule.start.isoformat(),
+        "start": _clock(schedule.start),
         "seconds": int(schedule.duration.total_seconds()),
         "exclude": [[str(first), str(last)] for first, last in _spans(schedule.exclude)],
         "recurrence": _recurrence(schedule),
@@ -60,8 +60,12 @@ def _recurrence(schedule: Schedule) -> dict[str, Any] | list[str] | None:
 
 
 def _included(one: Inclusion, schedule: Schedule) -> list[str | int]:
-    begins, length = one.start or schedule.start.time(), one.duration or schedule.duration
-    return [str(one.day), begins.isoformat(), int(length.total_seconds())]
+    at, length = begins(schedule.start, one.day, one.start).time(), one.duration or schedule.duration
+    return [str(one.day), _clock(at), int(length.total_seconds())]
+
+
+def _clock(at: datetime | time) -> str:
+    return f"{at.isoformat()}{', the second time' * at.fold}"
 
 
 def fingerprint(document: RecordingDocument, schedule: Schedule) -> str:

@@ -175,6 +175,47 @@ def test_neighbours_within_the_hour_are_no_conflicts_and_true_ones_are(service: 
     assert one == ("2027-11-07T06:40:00Z", "2027-11-07T07:00:00Z")
 
 
+SECOND_RUN: dict[str, Json] = {
+    "a start in UTC": {"start": "2027-11-07T06:30:00Z"},
+    "a start with the offset after the change": {"start": "2027-11-07T01:30:00-05:00"},
+    "the first of a series": {"start": "2027-11-07T06:30:00Z", "recurrence": {"frequency": "daily", "count": 3}},
+    "an RDATE in UTC": {"start": "2027-11-01T09:00:00", "recurrence": "RDATE:20271107T063000Z"},
+    "an RDATE of London": {
+        "start": "2027-11-01T09:00:00",
+        "recurrence": "RDATE;TZID=Europe/London:20271107T063000",
+    },
+}
+
+
+@pytest.mark.parametrize("case", SECOND_RUN)
+def test_an_offset_names_the_second_run_of_the_room_s_own_repeated_hour(service: Lectern, case: str) -> None:
+    document = {**SINGLE, "time_zone": SERVER, "duration_minutes": 20, "reference_id": "r", **SECOND_RUN[case]}
+    preview = found(service.client.post("/recordings/preview", json=document))
+    assert "2027-11-07T01:30:00-05:00" in [one["local_start"] for one in preview["occurrences"]]
+    assert [one["detail"] for one in preview["warnings"] if one["code"] == "overlap"] == [
+        "01:30 happens twice on 7 November 2027: that session begins at the second."
+    ]
+    recording = service.made(document)
+    assert ("2027-11-07T06:30:00Z", "2027-11-07T06:50:00Z") in fed(service, recording)
+    assert fed(service, recording) == [(one["start"], one["end"]) for one in preview["occurrences"]]
+    assert HOUR in in_kaltura(service)
+    has_no_drift(service, recording)
+    assert service.schedule(document).status_code == 200
+
+
+def test_the_two_runs_are_two_documents_and_a_patch_goes_from_one_to_the_other(service: Lectern) -> None:
+    first, second = "2027-11-07T05:30:00Z", "2027-11-07T06:30:00Z"
+    document = {**SINGLE, "time_zone": SERVER, "duration_minutes": 20, "reference_id": "r"}
+    recording = service.made({**document, "start": "2027-11-07T01:30:00"})
+    assert service.schedule({**document, "start": first}).status_code == 200
+    problem(service.schedule({**document, "start": second}), 409, "reference_in_use")
+    path = f"/recordings/{recording['id']}"
+    for start in (second, first, second):
+        assert found(service.client.patch(path, json={"start": start}))["first_start"] == start
+        assert [one for one, _ in fed(service, recording)] == [start]
+        has_no_drift(service, recording)
+
+
 @pytest.mark.parametrize("minutes", [1440, 1380])
 def test_sessions_of_a_day_are_made_too(service: Lectern, minutes: int) -> None:
     """Wider would be more than Kaltura's 24 hours."""
