@@ -69,6 +69,8 @@ class Recording(SQLModel, table=True):
 
 
 class RecordingTag(SQLModel, table=True):
+    """A tag by which a recording is found: in lower case, as `str.casefold` has it."""
+
     __tablename__ = "recording_tag"
 
     recording_id: str = Field(primary_key=True, foreign_key="recording.id")

@@ -207,6 +207,25 @@ def test_chains_and_events_of_older_versions_get_the_numbers_that_they_had(datab
         assert recordings == [("new", 2), ("none", 0), ("old", 7)]
 
 
+def test_tags_of_older_versions_are_found_in_any_case(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    tags = ["Algebra", "ÜBUNG", "plain"]
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0027")
+        fill(connection)
+        recording_id = connection.execute(text("SELECT id FROM recording")).scalar_one()
+        for tag in tags:
+            row = {"recording_id": recording_id, "tag": tag}
+            connection.execute(text("INSERT INTO recording_tag (recording_id, tag) VALUES (:recording_id, :tag)"), row)
+    migrate(database)
+    with database.engine.connect() as connection:
+        kept = connection.execute(text("SELECT tag FROM recording_tag")).scalars().all()
+    assert {tag.casefold() for tag in tags} < set(kept)
+    assert not {"Algebra", "ÜBUNG"} & set(kept)
+
+
 def test_the_database_raises_a_recording_s_version_whoever_changes_it(database: Database) -> None:
     migrate(database)
     with database.engine.begin() as connection:

@@ -136,7 +136,7 @@ def _save_document(session: Session, context: Ctx) -> None:
     shown = {**shown_words(document), "time_zone": change["zone"]}
     session.execute(update(Booking).where(col(Booking.id) == context.subject).values(shown))
     session.execute(delete(RecordingTag).where(col(RecordingTag.recording_id) == context.subject))
-    session.add_all(RecordingTag(recording_id=context.subject, tag=tag) for tag in document.tags)
+    session.add_all(RecordingTag(recording_id=context.subject, tag=tag.casefold()) for tag in document.tags)
 
 
 def _set(session: Session, context: Ctx, **values: Any) -> None:

@@ -76,7 +76,7 @@ def draft(client: str, document: RecordingDocument, default_zone: str, server_zo
         **shown_words(document),
         "time_zone": schedule.zone.key,
     }
-    tags = [{"recording_id": recording_id, "tag": tag} for tag in document.tags]
+    tags = [{"recording_id": recording_id, "tag": tag.casefold()} for tag in document.tags]
     occurrences = [_occurrence(recording_id, occurrence) for occurrence in schedule.occurrences]
     follows = following_rows(recording_id, campus)
     rows = (

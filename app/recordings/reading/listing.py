@@ -159,7 +159,8 @@ def _wanted(session: Session, client: Client, filters: Filters) -> list[ColumnEl
         )
         wanted.append(col(Recording.resource_id).in_(ids) | _ID.in_(placed))
     if filters.tag is not None:
-        wanted.append(_ID.in_(select(col(RecordingTag.recording_id)).where(col(RecordingTag.tag) == filters.tag)))
+        tagged = col(RecordingTag.tag) == filters.tag.casefold()
+        wanted.append(_ID.in_(select(col(RecordingTag.recording_id)).where(tagged)))
     if filters.title is not None:
         titled = col(Booking.title).icontains(filters.title, autoescape=True)
         wanted.append(_ID.in_(select(col(Booking.id)).where(titled)))

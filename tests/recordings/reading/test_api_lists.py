@@ -16,8 +16,8 @@ from tests.recordings.documents import SINGLE
 from tests.service import Json, Lectern, found, lectern, pointers, problem
 
 WANTED: list[Json] = [
-    {"title": "Linear Algebra", "start": "2027-03-01T09:00:00", "owner": "ada"},
-    {"title": "Analysis_I", "start": "2027-01-04T09:00:00", "owner": "emmy"},
+    {"title": "Linear Algebra", "start": "2027-03-01T09:00:00", "owner": "ada", "tags": ["ÜBUNG", "Straße"]},
+    {"title": "Analysis_I", "start": "2027-01-04T09:00:00", "owner": "emmy", "tags": ["übung", "Lecture"]},
     {"title": "Algebra 100%", "start": "2027-02-01T09:00:00"},
     {"title": "Topology", "start": "2027-01-04T11:00:00", "owner": "ada"},
 ]
@@ -50,6 +50,10 @@ def listed(service: Lectern, **query: Any) -> str:
         ({"title": "%"}, "2"),
         ({"title": "_"}, "1"),
         ({"title": "geometry"}, ""),
+        ({"tag": "Übung"}, "10"),
+        ({"tag": "STRASSE"}, "0"),
+        ({"tag": "lecture"}, "1"),
+        ({"tag": "lect"}, ""),
         ({"owner": "ada"}, "30"),
         ({"owner": "ada", "status": "scheduled"}, "0"),
         ({"owner": "ad"}, ""),
