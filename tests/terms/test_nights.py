@@ -251,6 +251,51 @@ def test_a_single_recording_of_the_client_is_adopted_by_the_week_that_it_is_in(r
     assert counts(registrar.plan([but(A, weeks="6")])) == {"adopt": 1}
 
 
+def test_what_is_adopted_is_the_same_however_it_is_spelt(registrar: Registrar) -> None:
+    """What a document leaves out is what its default says, and the service's zone is the term's."""
+    registrar.set(time_zone="UTC", defaults={"visibility": "public", "tags": ["Physics"]})
+    registrar.service.made(
+        {
+            "title": "Course A",
+            "resource": {"system_name": "extron-sci-101"},
+            "location": "SCI 101",
+            "owner": "jdoe1",
+            "editors": [],
+            "publishers": [],
+            "tags": ["physics"],
+            "exclude": [],
+            "start": "2027-01-12T09:00:00",
+            "end": "2027-01-12T09:50:00",
+            "recurrence": "FREQ=WEEKLY;INTERVAL=1;BYDAY=TU;UNTIL=20270430;WKST=MO",
+        }
+    )
+    plan = registrar.plan([A])
+    assert counts(plan) == {"adopt": 1}
+    registrar.apply(plan)
+    assert registrar.plan([A])["status"] == "nothing_to_do"
+
+
+def test_what_is_adopted_in_another_zone_is_another_slot(registrar: Registrar) -> None:
+    rule = {"frequency": "weekly", "days": ["TU"], "until": "2027-04-30"}
+    slot = {"start": "2027-01-12T09:00:00", "duration_minutes": 50, "recurrence": rule}
+    registrar.service.made({"title": "Course A", "resource": "EXTRON-SCI-101", "owner": "jdoe1", **slot})  # in UTC
+    assert counts(registrar.plan([A])) == {"create": 1}
+
+
+def test_a_field_that_was_left_out_changes_from_its_default(registrar: Registrar) -> None:
+    slot = {"start": "2027-01-12T09:00:00", "duration_minutes": 50, "time_zone": "America/New_York"}
+    rule = {"frequency": "weekly", "days": ["TU"], "until": "2027-04-30"}
+    document = {"title": "Course A", "resource": "EXTRON-SCI-101", "location": "SCI 101", "owner": "jdoe1", **slot}
+    registrar.service.made({**document, "recurrence": rule})
+    registrar.set(defaults={"visibility": "private", "tags": ["physics"]})
+    registrar.apply(registrar.plan([A]))
+    (item,) = registrar.items(registrar.plan([A]))
+    assert sorted(item["changes"], key=lambda change: str(change["field"])) == [
+        {"field": "tags", "from": [], "to": ["physics"]},
+        {"field": "visibility", "from": "public", "to": "private"},
+    ]
+
+
 def test_a_plan_is_applied_once_and_a_later_one_takes_its_place(registrar: Registrar) -> None:
     first, second = registrar.plan([A]), registrar.plan([A, B])
     apply_id = registrar.begin(second)

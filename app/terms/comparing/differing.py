@@ -8,14 +8,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.recordings.document.document import RecordingDocument
+from app.recordings.document.equality import canonical
+
 TIMES = "times"
 ROOM = "room"
 _UNITS = {
-    TIMES: ("start", "end", "duration_minutes", "recurrence", "exclude", "include", "time_zone", "calendars"),
+    TIMES: (
+        "start",
+        "end",
+        "duration_minutes",
+        "seconds",
+        "recurrence",
+        "exclude",
+        "include",
+        "time_zone",
+        "calendars",
+    ),
     ROOM: ("resource", "location"),
 }
 _UNIT_OF = {name: unit for unit, names in _UNITS.items() for name in names}
-_LISTS = {"tags", "categories", "editors", "publishers"}
 
 
 @dataclass(slots=True)
@@ -31,10 +43,13 @@ class Difference:
 
 
 def difference(now: Mapping[str, Any], declared: Mapping[str, Any], wanted: Mapping[str, Any]) -> Difference:
-    """All three are documents as recordings keep them: as it is, as it was declared, as it is declared now."""
-    found = Difference(dict(now))
+    """All three are documents as recordings keep them: as it is, as it was declared, as it is declared now.
+
+    Each names its zone.
+    """
+    found, spelt = Difference(dict(now)), [_spelt(document) for document in (declared, wanted, now)]
     for unit in dict.fromkeys(_UNIT_OF.get(name, name) for name in (*declared, *wanted) if name != "reference_id"):
-        before, after, is_now = (_part(document, unit) for document in (declared, wanted, now))
+        before, after, is_now = (_part(document, unit) for document in spelt)
         if before == after or is_now == after:
             continue
         if _decided(is_now, unit) != _decided(before, unit):
@@ -42,16 +57,22 @@ def difference(now: Mapping[str, Any], declared: Mapping[str, Any], wanted: Mapp
             continue
         for name in _UNITS.get(unit, (unit,)):
             found.document.pop(name, None)
-        found.document |= after
-        found.changes.append(_change(before, after, unit))
+        found.document |= _part(wanted, unit)
+        found.changes.append(_change(_part(declared, unit), _part(wanted, unit), unit))
     return found
+
+
+def _spelt(document: Mapping[str, Any]) -> dict[str, Any]:
+    """In one spelling, in which what is left out is the same as what says its default."""
+    read = RecordingDocument.model_validate(document)
+    return canonical(read, read.schedule(document["time_zone"]))
 
 
 def _change(before: Mapping[str, Any], after: Mapping[str, Any], unit: str) -> dict[str, Any]:
     """As it is shown. A room that is only called otherwise is none that changes."""
-    if unit == ROOM and before.get("resource") == after.get("resource"):
-        return {"field": "location", "from": before.get("location"), "to": after.get("location")}
     told = [_told(part, unit) for part in (before, after)]
+    if unit == ROOM and told[0] == told[1]:
+        return {"field": "location", "from": before.get("location"), "to": after.get("location")}
     if unit == TIMES and told[0] == told[1]:
         told = [f"{words}, {part.get('time_zone')}" for words, part in zip(told, (before, after), strict=True)]
     return {"field": unit, "from": told[0], "to": told[1]}
@@ -62,17 +83,16 @@ def adopted(now: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[dict[str
 
     Where it is not, what it says now counts, so that the next plan changes it.
     """
-    declared, same = dict[str, Any](), True
-    for unit in dict.fromkeys(_UNIT_OF.get(name, name) for name in wanted):
-        mine, its = _part(wanted, unit), _part(now, unit)
-        same = same and mine == its
-        declared |= its
-    return declared, same
+    units = dict.fromkeys(_UNIT_OF.get(name, name) for name in wanted)
+    declared = {name: value for unit in units for name, value in _part(now, unit).items()}
+    mine, its = _spelt(wanted), _spelt(now)
+    return declared, all(_part(mine, unit) == _part(its, unit) for unit in units)
 
 
 def same_slot(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two documents are on one resource at the same times."""
-    return one["resource"] == other["resource"] and _part(one, TIMES) == _part(other, TIMES)
+    mine, its = _spelt(one), _spelt(other)
+    return mine["resource"] == its["resource"] and _part(mine, TIMES) == _part(its, TIMES)
 
 
 def _part(document: Mapping[str, Any], unit: str) -> dict[str, Any]:
@@ -90,7 +110,7 @@ def _told(part: Mapping[str, Any], unit: str) -> object:
     if unit == ROOM:
         resource = part.get("resource")
         return resource.get("system_name") if isinstance(resource, Mapping) else resource
-    return part.get(unit, [] if unit in _LISTS else None)
+    return part.get(unit, RecordingDocument.model_fields[unit].get_default())
 
 
 def in_words(times: Mapping[str, Any]) -> str:

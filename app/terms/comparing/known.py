@@ -62,7 +62,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """A recording's document as it is, and what was declared of it when it was last applied."""
+    """A recording's document as it is, and what was declared of it when it was last applied. Each names its zone."""
 
     now: Mapping[str, Any]
     declared: Mapping[str, Any]
@@ -70,7 +70,7 @@ class Documents:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A recording of the client's that no term keeps."""
+    """A recording of the client's that no term keeps. Its document names its zone."""
 
     recording_id: str
     reference_id: str | None

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import Session, SQLModel, col
@@ -76,11 +77,12 @@ class SqlWorld:
         found: dict[str, Documents] = {}
         for ids in portions(sorted({one.id for one in known}), AT_ONCE):
             rows = self.session.connection().execute(
-                select(_RECORDING.c.id, _RECORDING.c.document, _MEETING.c.document)
+                select(_RECORDING.c.id, _RECORDING.c.time_zone, _RECORDING.c.document, _MEETING.c.document)
                 .join(_RECORDING, _RECORDING.c.id == _MEETING.c.recording_id)
                 .where(_MEETING.c.id.in_(ids))
             )
-            found |= {recording_id: Documents(now, declared) for recording_id, now, declared in rows}
+            for recording_id, zone, now, declared in rows:
+                found[recording_id] = Documents(_zoned(now, zone), _zoned(declared, zone))
         return found
 
     def standing(self, recording_ids: Collection[str]) -> Mapping[str, Sequence[Standing]]:
@@ -125,16 +127,20 @@ class SqlWorld:
                         column.in_(some),
                     )
                 ).scalars()
-                found |= {
-                    row.id: Own(row.id, row.active_reference, etag_of(row.version, row.updated_at), row.document)
-                    for row in rows
-                }
+                for row in rows:
+                    etag = etag_of(row.version, row.updated_at)
+                    found[row.id] = Own(row.id, row.active_reference, etag, _zoned(row.document, row.time_zone))
         return [found[one] for one in sorted(found)]
 
     def references(self, begin: str) -> Collection[str]:
         used = col(Recording.active_reference)
         mine = (col(Recording.client) == self.client, used.startswith(begin, autoescape=True))
         return set(self.session.execute(select(used).where(*mine)).scalars()) - {None}
+
+
+def _zoned(document: Mapping[str, Any], zone: str) -> dict[str, Any]:
+    """The document, which names its zone; one that did not is the recording's."""
+    return {"time_zone": zone} | dict(document)
 
 
 def _standing(row: Occurrence) -> Standing:
