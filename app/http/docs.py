@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
+from app.http.parameters import preferred
+
 STATIC = Path(__file__).parents[1] / "static"
 
 # The style sheet holds its icons as data: images.
@@ -112,7 +114,7 @@ def add_front(app: FastAPI, *, docs: bool, console: bool) -> None:
     told = {"service": "Lectern", **there, **({"openapi": "/openapi.json"} if docs else {})}
 
     async def front(request: Request) -> Response:
-        if there and "text/html" in request.headers.get("Accept", ""):
+        if there and preferred(request.headers.get("Accept"), ["application/json", "text/html"]) == "text/html":
             return RedirectResponse(next(iter(there.values())), 303, {"Vary": "Accept"})
         return JSONResponse(told, headers={"Vary": "Accept"})
 

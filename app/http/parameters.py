@@ -1,17 +1,19 @@
-"""What requests bring besides a body: parameters that nobody knows, cursors, and how long an answer may wait.
+"""What requests bring besides a body: parameters that nobody knows, cursors, how long an answer may wait, and what it
+is to be.
 
 Query parameters that an operation does not take are refused by name: a misspelt filter would filter nothing.
 """
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 
 LONGEST_WAIT = 30.0  # seconds
+_WEIGHT = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
 
 
 def as_cursor(plain: str) -> str:
@@ -31,6 +33,30 @@ def wait_of(prefer: str | None, default: float) -> float:
     if wait:
         return min(float(wait[1]), LONGEST_WAIT)
     return 0.0 if re.search(r"(?:^|[,\s])respond-async(?=$|[,;\s])", said, re.IGNORECASE) else default
+
+
+def preferred(accept: str | None, offered: Sequence[str]) -> str:
+    """Which of these media types an answer is to be, by `Accept` (RFC 9110, section 12.5.1).
+
+    Of those that it likes as much, the one that it names most exactly, and first. What it likes none of gets the first
+    one that is offered.
+    """
+    ranges = [_range(each) for each in (accept or "").split(",")]
+
+    def rank(media_type: str) -> tuple[float, int, int]:
+        names = ("*/*", f"{media_type.partition('/')[0]}/*", media_type)
+        likes = [(names.index(name), -place, weight) for place, (name, weight) in enumerate(ranges) if name in names]
+        exact, place, weight = max(likes, default=(0, 0, 0.0))
+        return (weight, exact, place) if weight else (0.0, 0, 0)
+
+    return max(offered, key=rank)
+
+
+def _range(said: str) -> tuple[str, float]:
+    """A media range without its parameters, and its weight."""
+    name, *parameters = (part.strip().lower() for part in said.split(";"))
+    weights = [float(found[1]) for one in parameters if (found := _WEIGHT.fullmatch(one))]
+    return name, weights[0] if weights else 1.0
 
 
 async def only_known(request: Request) -> None:

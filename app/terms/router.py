@@ -21,6 +21,7 @@ from app.http.errors import (
     responses,
 )
 from app.http.fields import Words
+from app.http.parameters import preferred
 from app.http.threads import Reading, Writing
 from app.recordings.parameters import LOCATION, RETRY, Prefer, wait_of
 from app.terms import keeping, showing
@@ -30,6 +31,8 @@ from app.terms.comparing.items import Kind
 from app.terms.meetings.settings import TermSettings
 from app.terms.reading.declaration import Declaration
 from app.terms.schemas import DECLARATION, EXAMPLE, ApplyIn, ApplyView, ItemPage, PlanView, SectionView, TermView
+
+_STREAMED = {"application/jsonl": "jsonl", "text/csv": "csv"}
 
 router = APIRouter(prefix="/terms", tags=["terms"])
 
@@ -174,7 +177,7 @@ def get_plan(term: TermName, plan_id: PlanId, client: Reader, database: Reading)
     summary="List a plan's items",
     response_description="A page of items; all of them as `application/jsonl` or `text/csv`.",
     responses={
-        200: {"content": {name: {"schema": {"type": "string"}} for name in ("application/jsonl", "text/csv")}},
+        200: {"content": {name: {"schema": {"type": "string"}} for name in _STREAMED}},
         **responses(*READING),
     },
 )
@@ -191,9 +194,9 @@ def list_items(
     """In the order of the declaration. `Accept: application/jsonl` or `text/csv` gives all of them at once."""
     with database.read() as session:
         plan = find_plan(session, client.name, term, plan_id)
-        for media_type, form in (("application/jsonl", "jsonl"), ("text/csv", "csv")):
-            if media_type in (accept or ""):
-                return StreamingResponse(showing.lines(database, plan.id, wanted, form), media_type=media_type)
+        media_type = preferred(accept, ["application/json", *_STREAMED])
+        if form := _STREAMED.get(media_type):
+            return StreamingResponse(showing.lines(database, plan.id, wanted, form), media_type=media_type)
         return showing.items_page(session, client.name, term, plan_id, wanted, cursor, limit)
 
 

@@ -29,6 +29,8 @@ PAGES = (
 def test_a_browser_is_led_to_the_console_and_a_program_is_told_where_things_are(service: Lectern) -> None:
     led = service.client.get("/", headers={"Accept": "text/html,application/xhtml+xml"})
     assert (led.status_code, led.headers["Location"], led.headers["Vary"]) == (303, "/console", "Accept")
+    assert service.client.get("/", headers={"Accept": "Text/HTML, */*;q=0.8"}).status_code == 303
+    assert service.client.get("/", headers={"Accept": "application/json, text/html;q=0.5"}).status_code == 200
     told = service.client.get("/", headers={"Accept": "*/*"})
     assert told.json() == {"service": "Lectern", "console": "/console", "docs": "/docs", "openapi": "/openapi.json"}
 

@@ -94,10 +94,12 @@ def test_items_are_paged_and_streamed(registrar: Registrar) -> None:
     rest = registrar.service.get(path, limit=2, cursor=first["next_cursor"])
     assert [one["section"] for one in [*first["items"], *rest["items"]]] == ["A", "B", "C"]
     assert rest["next_cursor"] is None
-    streamed = registrar.service.client.get(path, headers={"Accept": "application/jsonl"})
+    streamed = registrar.service.client.get(path, headers={"Accept": "Application/JSONL"})
     assert [json.loads(line)["section"] for line in streamed.text.splitlines()] == ["A", "B", "C"]
     table = registrar.service.client.get(path, headers={"Accept": "text/csv"}, params={"kind": "skipped"})
     assert table.text.splitlines()[1].startswith("3,skipped,C,,Course C,ENG 404,")
+    page = registrar.service.client.get(path, headers={"Accept": "text/csv;q=0.5, application/json"})
+    assert page.json() == registrar.service.get(path)
     assert [one["section"] for one in registrar.items(plan, reason="room_not_recorded")] == ["C"]
 
 
