@@ -254,6 +254,30 @@ def test_a_date_that_meets_as_two_weekdays_is_warned_of_and_holds_both(service: 
         assert held_then() == {"MO", "WE"}
 
 
+def unused(shown: Json) -> list[str]:
+    return [one["detail"] for one in shown["warnings"] if one["code"] == "exclusion_unused"]
+
+
+def test_an_exclusion_that_keeps_a_make_up_day_s_session_away_is_used(service: Lectern) -> None:
+    say(service, {"date": day(2, 1), "meets_as": "MO"})
+    document = section("ROOM-1", exclude=[day(2, 1)])
+    shown = found(service.client.post("/recordings/preview", json=document))
+    assert unused(shown) == []
+    (on_it,) = [one for one in shown["occurrences"] if one["start"][:10] == day(2, 1)]
+    assert (on_it["status"], on_it["reason"]) == ("excluded", f"excluded by {day(2, 1)}")
+    recording = service.made(document)
+    assert unused(recording) == []
+    assert held(service, recording) == [day(week) for week in range(8)]
+    assert sessions(service, recording)[day(2, 1)] == "excluded"
+    found(service.client.patch(f"/recordings/{recording['id']}", json={"exclude": []}))
+    assert held(service, recording) == sorted([day(2, 1), *(day(week) for week in range(8))])
+    found(service.client.patch(f"/recordings/{recording['id']}", json={"exclude": [day(2, 1)]}))
+    assert held(service, recording) == [day(week) for week in range(8)]
+    say(service)
+    assert unused(service.get(f"/recordings/{recording['id']}")) == [f"No session falls on {day(2, 1)}."]
+    assert held(service, recording) == [day(week) for week in range(8)]
+
+
 def test_a_calendar_that_is_emptied_says_so(service: Lectern) -> None:
     assert say(service)["warnings"] == []
     assert say(service, "2020-01-01", day(1), day(2))["warnings"] == []

@@ -20,7 +20,7 @@ from sqlmodel import Session, col
 from app.recordings.document.document import RecordingDocument, Schedule
 from app.recordings.models import Calendar, Recording, RecordingCalendar
 from app.recurrence.make_up import MakeUp, made_up
-from app.recurrence.occurrences import Exclusion, Occurrence, also_excluded, excluding
+from app.recurrence.occurrences import Exclusion, Occurrence, also_excluded
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,6 @@ class Campus:
         if not self.days:
             return schedule
         included = {one.day for one in schedule.include}
-        excluded = excluding(schedule.exclude)
         made_up_days = [MakeUp(day.first, day.meets_as, day.reason) for day in self.days if day.meets_as]
         closed = [Exclusion(day.first, day.last, day.reason) for day in self.days if not day.meets_as]
         found = made_up(
@@ -93,10 +92,10 @@ class Campus:
             schedule.start,
             schedule.zone,
             schedule.duration,
-            [one for one in made_up_days if not excluded(one.day)],
+            made_up_days,
             included,
         )
-        return replace(schedule, occurrences=also_excluded(found, closed, included))
+        return replace(schedule, occurrences=also_excluded(found, [*schedule.exclude, *closed], included))
 
 
 NOTHING = Campus({}, ())
