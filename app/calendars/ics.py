@@ -11,10 +11,11 @@ RECURRENCE-ID replaces: from a year ago to five years ahead. `DTEND` is the day 
 """
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import islice, takewhile
 from typing import Any
 
@@ -32,7 +33,7 @@ A_YEAR = 366  # days: dateutil may look at as many before the first, and after t
 MAX_DATES = 1001  # of one make-up event: a calendar of more is refused
 MAX_NAMED = 20  # categories in one warning
 MAX_TOLD = 1000  # of what is left out
-_FOLD = re.compile(rb"(?:(?<!\n)\r\n|(?<![\r\n])\n)(?:\r?\n)*[ \t]")  # icalendar's own: it looks at each byte once
+_FOLD = re.compile(rb"\r?(?:(?<!\n)\r\n|(?<![\r\n])\n)(?:\r?\n)*[ \t]")  # icalendar's own: it looks at each byte once
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 
 
@@ -65,7 +66,7 @@ def read(content: bytes, categories: Sequence[str], today: date) -> Said:
     events = file.walk("VEVENT")
     if len(events) > MAX_EVENTS:
         raise _refused(f"must have at most {MAX_EVENTS:,} events, and has {len(events):,}")
-    counted = {category.casefold() for category in categories}
+    counted = set(map(_plain, categories))
     replaced = _replaced(events)
     looks = 0
     days, ignored, warnings = list[Named](), list[Ignored](), list[Warned]()
@@ -99,8 +100,10 @@ def _calendar(content: bytes) -> Component:
         text = _FOLD.sub(b"", content).decode("utf-8-sig")  # a line may be folded within a character (RFC 5545 3.1)
     except UnicodeDecodeError as error:
         raise _refused(f"must be UTF-8: byte {_unfolded_from(content, error.start) + 1} of the body is not") from None
+    if "\n" not in text:  # lines of an old Mac
+        text = text.replace("\r", "\n")
     try:
-        found = Calendar.from_ical(text)
+        found = Calendar.from_ical(text.replace("\r\r\n", "\r\n"))  # of a CRLF that was made one again
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise _refused("must be one calendar by RFC 5545, from BEGIN:VCALENDAR to END:VCALENDAR") from None
     if not isinstance(found, Component) or found.name != "VCALENDAR":
@@ -127,7 +130,7 @@ def _left_out(event: Component, counted: set[str]) -> Reason | None:
 
 def _counts(event: Component, counted: set[str]) -> bool:
     """Whether it is in one of the categories that count: in any, if none is named."""
-    return not counted or not counted.isdisjoint(one.strip().casefold() for one in _categories(event))
+    return not counted or not counted.isdisjoint(map(_plain, _categories(event)))
 
 
 def _categories(event: Component) -> Iterator[str]:
@@ -136,10 +139,15 @@ def _categories(event: Component) -> Iterator[str]:
         yield from map(str, getattr(group, "cats", [group]))
 
 
+def _plain(category: str) -> str:
+    """By what categories are compared: é may be written as one character or as two, and a space in several ways."""
+    return " ".join(unicodedata.normalize("NFKC", category).casefold().split())
+
+
 def _meets_as(event: Component) -> str | None:
-    """Raises Unreadable for what is no weekday."""
+    """Raises Unreadable for what is no weekday, or several."""
     said = (_text(event, "X-LECTERN-MEETS-AS") or "").upper()
-    if said and said not in WEEKDAYS:
+    if len(_listed(event, "X-LECTERN-MEETS-AS")) > 1 or (said and said not in WEEKDAYS):
         raise Unreadable
     return said or None
 
@@ -158,10 +166,10 @@ def _nowhere(categories: Sequence[str], events: Sequence[Component]) -> Iterator
     if not events:
         yield Warned("no_events", "The file has no event, so the calendar has no day.")
         return
-    there = {one.strip().casefold(): one.strip()[:64] for event in events for one in _categories(event)}
+    there = {_plain(one): one.strip()[:64] for event in events for one in _categories(event)}
     some = ", ".join(sorted(there.values())[:MAX_NAMED]) or "none"
     for category in categories:
-        if category.casefold() not in there:
+        if _plain(category) not in there:
             yield Warned("unknown_category", f"No event is in the category {category}. In the file are: {some}.")
 
 
@@ -169,10 +177,10 @@ def _replaced(events: Sequence[Component]) -> Mapping[str, set[date]]:
     """Of each UID, the dates of which an event of its own says what becomes of them."""
     found = defaultdict[str, set[date]](set)
     for event in events:
-        with suppress(ValueError):  # it is told as unreadable, in its turn
+        with suppress(ValueError, OverflowError):  # it is told as unreadable, in its turn
             one = _value(event, "RECURRENCE-ID")
             if isinstance(one, date):
-                found[_text(event, "UID") or ""].add(_day(one))
+                found[_text(event, "UID") or ""].add(_day(one, _zone(event)))
     return found
 
 
@@ -209,14 +217,17 @@ def _length(event: Component, start: date) -> timedelta:
 def _dates(event: Component, first: date, latest: date) -> set[date]:
     """The dates on which it begins, up to the latest, and perhaps some later ones."""
     found = {first}
+    zone = _zone(event)
     for one in _listed(event, "RRULE"):
+        if until := one.get("UNTIL"):
+            one["UNTIL"] = [_day(moment, zone) for moment in until]
         found |= _yielded(one.to_ical().decode(), first, latest)
-    found |= {_day(one.dt[0] if isinstance(one.dt, tuple) else one.dt) for one in _several(event, "RDATE")}
-    return found - {_day(one.dt) for one in _several(event, "EXDATE")}
+    found |= {_day(one.dt[0] if isinstance(one.dt, tuple) else one.dt, zone) for one in _several(event, "RDATE")}
+    return found - {_day(one.dt, zone) for one in _several(event, "EXDATE")}
 
 
 def _several(event: Component, name: str) -> Iterator[Any]:
-    for group in _listed(event, name):
+    for group in filter(None, _listed(event, name)):  # some exporters write a line that says nothing
         yield from group.dts
 
 
@@ -246,8 +257,13 @@ def _value(event: Component, name: str) -> object:
 
 
 def _moment(event: Component, name: str) -> object:
-    """DTSTART or DTEND. Outlook's all-day events may say the midnights that they lie between: those are dates."""
+    """DTSTART or DTEND. Outlook's all-day events may say the midnights that they lie between: those are dates.
+
+    So is what says that it is one, with a zone or a midnight.
+    """
     said = _value(event, name)
+    if isinstance(said, datetime) and said.time() == time() and event[name].params.get("VALUE") == "DATE":
+        return said.date()
     ends = [one for one in (_value(event, "DTSTART"), _value(event, "DTEND")) if one is not None]
     if (_text(event, "X-MICROSOFT-CDO-ALLDAYEVENT") or "").upper() != "TRUE" or not isinstance(said, datetime):
         return said
@@ -256,12 +272,21 @@ def _moment(event: Component, name: str) -> object:
 
 def _text(component: Component, name: str) -> str | None:
     """One line, as far as it is shown; None if there is none."""
-    said = " ".join("".join(c if c.isprintable() else " " for c in str(component.get(name, ""))).split())
+    first = next(iter(_listed(component, name)), "")
+    said = " ".join("".join(c if c.isprintable() else " " for c in str(first)).split())
     return said.encode()[:256].decode(errors="ignore") or None
 
 
-def _day(moment: date) -> date:
-    return moment.date() if isinstance(moment, datetime) else moment
+def _zone(event: Component) -> tzinfo | None:
+    start = _value(event, "DTSTART")
+    return start.tzinfo if isinstance(start, datetime) else None
+
+
+def _day(moment: date, zone: tzinfo | None = None) -> date:
+    """Its date, by the clocks of the zone: an instant is often said in UTC where the event has a zone."""
+    if not isinstance(moment, datetime):
+        return moment
+    return (moment.astimezone(zone) if zone and moment.tzinfo else moment).date()
 
 
 def _at_midnight(day: date) -> datetime:

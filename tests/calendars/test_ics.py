@@ -107,6 +107,9 @@ def test_the_file_excludes_nothing_else(campus: Said) -> None:
             "DTSTART;VALUE=DATE:20270204\nRRULE:FREQ=DAILY;UNTIL=20270205T235959Z",
             [("2027-02-04", "2027-02-04"), ("2027-02-05", "2027-02-05")],
         ),
+        ("DTSTART;VALUE=DATE;TZID=America/New_York:20270204", [("2027-02-04", "2027-02-04")]),
+        ("DTSTART;VALUE=DATE:20270204T000000\nDTEND;VALUE=DATE:20270206T000000", [("2027-02-04", "2027-02-05")]),
+        ("DTSTART;VALUE=DATE:20270204\nRDATE:\nEXDATE:", [("2027-02-04", "2027-02-04")]),
         ("DTSTART;VALUE=DATE:20200204", []),
         ("DTSTART;VALUE=DATE:20400204", []),
     ],
@@ -140,6 +143,19 @@ def test_one_instance_that_was_moved_or_withdrawn_is_not_where_its_rule_has_it()
     assert days(weekly, moved, withdrawn) == [("2027-02-01", "2027-02-01"), ("2027-02-09", "2027-02-09")]
 
 
+def test_an_instant_that_is_said_in_utc_is_on_the_date_of_the_event_s_zone() -> None:
+    """As Exchange writes UNTIL, and others EXDATE and RECURRENCE-ID: midnight in Berlin is 23:00 UTC the day before."""
+    zone = "TZID=W. Europe Standard Time:"
+
+    def whole(first: int) -> str:
+        ends = f"DTSTART;{zone}202702{first:02}T000000\nDTEND;{zone}202702{first + 1:02}T000000"
+        return f"UID:1\n{ends}\nX-MICROSOFT-CDO-ALLDAYEVENT:TRUE"
+
+    rule = "RRULE:FREQ=WEEKLY;UNTIL=20270221T230000Z\nEXDATE:20270207T230000Z"
+    moved = f"{whole(16)}\nRECURRENCE-ID:20270214T230000Z"
+    assert days(f"{whole(1)}\n{rule}", moved) == [(f"2027-02-{day}", f"2027-02-{day}") for day in ("01", "16", "22")]
+
+
 # What counts
 
 
@@ -151,6 +167,16 @@ def test_categories_are_compared_in_any_case_and_all_count_if_none_is_named() ->
     assert said(holiday, other, categories="holiday").ignored == (
         Ignored("b", date(2027, 2, 5), date(2027, 2, 5), "category"),
     )
+
+
+@pytest.mark.parametrize("written", ["Fe\u0301rie\u0301  public", "FÉRIÉ\u00a0PUBLIC", " férié public "])
+def test_a_category_is_the_same_however_its_letters_and_spaces_are_written(written: str) -> None:
+    found = said(f"DTSTART;VALUE=DATE:20270204\nCATEGORIES:x,{written}", categories="Férié public")
+    assert ([str(day.first) for day in found.days], found.warnings) == (["2027-02-04"], ())
+
+
+def test_of_a_name_that_is_said_twice_the_first_counts() -> None:
+    assert said("SUMMARY:One\nSUMMARY:Two\nDTSTART;VALUE=DATE:20270204").days[0].name == "One"
 
 
 def test_a_make_up_day_counts_in_any_category_and_never_where_nothing_is_recorded() -> None:
@@ -173,6 +199,7 @@ def test_a_make_up_day_counts_in_any_category_and_never_where_nothing_is_recorde
         "DTSTART;VALUE=DATE:20270204\nRRULE:FREQ=YEARLY;BYDAY=XX",
         "DTSTART;VALUE=DATE:20270204\nRRULE:nonsense",
         "DTSTART;VALUE=DATE:20270204\nX-LECTERN-MEETS-AS:Monday",
+        "DTSTART;VALUE=DATE:20270204\nX-LECTERN-MEETS-AS:MO\nX-LECTERN-MEETS-AS:TU",
     ],
 )
 def test_what_cannot_be_read_is_left_out_and_named(lines: str) -> None:
@@ -202,6 +229,13 @@ def test_a_line_that_is_folded_within_a_character_is_read() -> None:
     for fold in (b"\r\n ", b"\n\t"):
         split = b"".join(bytes([byte]) + (fold if byte > 0x7F else b"") for byte in whole)
         assert read(Body(split, "text/calendar", None), TODAY).days[0].name == "Ferme\u0301 à Noël"
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\r\n", b"\r\n\r\n"])
+def test_lines_may_end_otherwise(end: bytes) -> None:
+    content = file("UID:1", "SUMMARY:Spring break\nDTSTART;VALUE=DATE:20270204").replace(b"ng b", b"ng\r\n  b")
+    (day,) = read(Body(content.replace(b"\r\n", end), "text/calendar", None), TODAY).days
+    assert (day.name, str(day.first)) == ("Spring break", "2027-02-04")
 
 
 def test_the_byte_that_is_not_utf_8_is_counted_in_the_file_as_it_was_sent() -> None:
