@@ -119,6 +119,11 @@ class Calls:
     def most_parts(self) -> int:
         return self._sessions.gate.most_parts
 
+    @property
+    def user(self) -> str:
+        """Kaltura's user that all is asked as, who owns what is made for nobody else; "" if the session is nobody's."""
+        return self._sessions.user
+
     def carry(self, asked: Sequence[Asked]) -> list[Any]:
         """Sends calls in one request. For each its answer, or the KalturaError that it came to.
 

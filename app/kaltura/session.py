@@ -105,6 +105,7 @@ class Sessions:
         self._clock = clock
         self._hashes: tuple[str, ...] = _HASHES
         self._lock = Lock()
+        self.user = credentials.user  # whose the sessions are: an app token may be bound to another one
         self._session: _Session | None = None
         self._flight: Future[_Session] | None = None
         self._problem: SignInFailed | None = None
@@ -215,6 +216,8 @@ class Sessions:
         info = self._token_session(widget_ks)
         if _member(info, "sessionType") not in (ADMIN, str(ADMIN)):  # session.get answers strings (exchange 23)
             raise SignInFailed("NOT_ADMIN", "The app token gives no admin session (type 2), which scheduling needs.")
+        user = _member(info, "userId")  # exchange 805
+        self.user = user if isinstance(user, str) else self._credentials.user
         return self._accepted(_member(info, "ks"), _member(info, "expiry"))
 
     def _token_session(self, widget_ks: str) -> object:

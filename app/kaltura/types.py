@@ -330,7 +330,7 @@ def wire_recurrence(recurrence: Mapping[str, object]) -> dict[str, object]:
 
 
 def entry_words(words: Mapping[str, object]) -> dict[str, object]:
-    """As `media.update` takes them: what is empty is cleared (exchange 847); but every entry has an owner."""
+    """As `media.update` takes them: what is empty is cleared (exchange 847), but for the owner: every entry has one."""
     changed = {name: "" if value is None else value for name, value in _named(_ENTRY_WORDS, words).items()}
     if not changed["userId"]:
         del changed["userId"]

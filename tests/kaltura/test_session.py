@@ -105,6 +105,14 @@ def test_with_an_app_token() -> None:
     }
 
 
+def test_whose_a_session_is_an_app_token_may_decide() -> None:
+    by_secret = Kaltura().sessions()
+    assert by_secret.user == "lectern"
+    bound = Kaltura(userId="recorder").sessions(BY_TOKEN)
+    bound.current()
+    assert bound.user == "recorder"
+
+
 @pytest.mark.parametrize(("hash_type", "tries"), [("sha256", 1), ("sha1", 2), ("sha512", 3), ("md5", 4)])
 def test_the_tokens_own_hash_is_found_and_remembered(hash_type: str, tries: int) -> None:
     kaltura = Kaltura(hash_type)

@@ -124,7 +124,7 @@ def _word_calls(context: Ctx) -> list[Call]:
     if not _is_entry_gone(context):
         entry = {"id": new["template_entry_id"]}
         calls = [Call("entry", entry)] if new["entry"] != old["entry"] else []
-        if new["entry"]["owner"] and not old["entry"]["owner"]:
+        if bool(new["entry"]["owner"]) != bool(old["entry"]["owner"]):
             calls = [Call("owner", entry), *calls]
     if new["event"] != old["event"] or _is_entry_gone(context):
         calls += [Call(f"event:{event['event_id']}", {"id": event["event_id"]}) for event in _surviving(context)]
@@ -145,7 +145,9 @@ def _surviving(context: Ctx) -> list[Mapping[str, Any]]:
 
 @outcome(*GONE - NO_TEMPLATE)
 def _write_words(context: Ctx, call: Call) -> Outcome:
-    if call.key == "owner":  # whom no document named, so that an undo can name them
+    if call.key == "owner":  # whom no document names: whose it is to be, or was, so that an undo can name them
+        if not context.input["entry"]["owner"]:
+            return Done(context.tools.kaltura.user)
         entry = own.read_entry(context, call.request["id"])
         return Done(entry and entry.owner)
     return _words(context, call, context.input, template_entry(context))

@@ -79,27 +79,45 @@ def test_a_word_is_changed_where_it_stands(scene: Scene, name: str) -> None:
     scene.holds()
 
 
-CLEARED: dict[str, tuple[str, Any]] = {
-    "description": ("entry", ("description", "")),
-    "tags": ("entry", ("tags", "")),
-    "editors": ("entry", ("entitledUsersEdit", "")),
-    "organizer": ("event", ("organizer", "")),
-    "location": ("event", ("location", "")),
-    "related_entries": ("event", ("entryIds", "")),
-    "visibility": ("event", ("classificationType", 1)),
+CLEARED: dict[str, dict[str, tuple[str, Any]]] = {  # field: where it stood in Kaltura, and what is there afterwards
+    "description": {"entry": ("description", ""), "event": ("description", "")},
+    "tags": {"entry": ("tags", ""), "event": ("tags", "")},
+    "owner": {"entry": ("userId", "lectern")},  # the service's own user, as of what never had another
+    "editors": {"entry": ("entitledUsersEdit", "")},
+    "publishers": {"entry": ("entitledUsersPublish", "")},
+    "organizer": {"event": ("organizer", "")},
+    "contact": {"event": ("contact", "")},
+    "location": {"event": ("location", "")},
+    "related_entries": {"event": ("entryIds", "")},
+    "visibility": {"event": ("classificationType", 1)},
+    "reference_id": {"event": ("comment", "")},
 }
+FILLED: dict[str, Any] = {name: value for name, (value, _) in WORDS.items() if name != "reference_id"}
 
 
 @pytest.mark.parametrize("name", CLEARED)
 def test_null_clears_a_field(service: Lectern, name: str) -> None:
-    filled: dict[str, Any] = {"editors": ["ta1"], "related_entries": ["1_abcd1234"], "visibility": "private"}
-    scene = begun(service, **filled)
+    scene = begun(service, **FILLED)
     shown = scene.changed(**{name: None})
-    kind, (key, value) = CLEARED[name]
-    there = {"entry": scene.entry(), "event": series(scene)[0]}[kind]
-    assert there.get(key, "") == value
+    there = {"entry": scene.entry(), "event": series(scene)[0]}
+    cleared = CLEARED[name]
+    assert {kind: (key, there[kind].get(key, "")) for kind, (key, _) in cleared.items()} == cleared
     assert shown[name] in (None, [], "public")
     scene.holds()
+
+
+def test_an_owner_who_is_left_out_of_a_put_owns_it_no_more(service: Lectern) -> None:
+    scene = begun(service, owner="lecturer1")
+    found(service.client.put(f"/recordings/by-reference/{scene.reference}", json=document(scene)))
+    assert scene.entry()["userId"] == "lectern"
+
+
+def test_an_owner_who_was_taken_away_by_a_refused_change_owns_it_still(service: Lectern) -> None:
+    scene = begun(service, owner="lecturer1")
+    service.fault("error", "schedule_scheduleEvent", "add", code="INVALID_PARAMETER_CHAR", times=1)
+    problem(scene.patch(owner=None, start=scene.local(hours=2)), 422, "refused_by_kaltura")
+    assert scene.service.writes().count("media.update") == 2
+    assert scene.entry()["userId"] == "lecturer1"
 
 
 def test_the_feed_shows_the_new_words(scene: Scene) -> None:
