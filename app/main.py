@@ -326,7 +326,7 @@ def create_app(settings: Settings, *, transport: httpx.BaseTransport | None = No
     metrics.registry.register(
         Gauges(database, kaltura.gate, kaltura.sessions, workers, settings.refreshes_per_second, findings)
     )
-    app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads)
+    app.state.acceptance = Acceptance(database, store, workers, settings.time_zone, server_zone, threads, feed)
     planner = Planner(database, app.state.kaltura, settings.time_zone)
     app.state.terms = Terms(database, threads, planner, applier)
     app.state.calendars = Calendars(database, threads, fan_out, terms_naming)

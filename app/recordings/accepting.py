@@ -23,7 +23,7 @@ from app.chains.worker import Workers
 from app.database.database import Database
 from app.database.deadlocks import again_if_crossed
 from app.database.types import utc_now
-from app.http.errors import problem
+from app.http.errors import ScheduleUnknown, problem
 from app.http.threads import Threads
 from app.kaltura.client import KalturaClient
 from app.recordings import whose
@@ -33,12 +33,14 @@ from app.recordings.changing.final_state import Planned
 from app.recordings.document import draft as drafts
 from app.recordings.document.campus import NOTHING, Campus, newest
 from app.recordings.document.document import RecordingDocument
-from app.recordings.document.preview import Preview, preview
+from app.recordings.document.preview import Preview, Subject, look_up, preview
 from app.recordings.models import Recording, RecordingStatus
 from app.recordings.reading import queries
 from app.recordings.scheduling.accept import Accepted, resume_chain
 from app.recordings.scheduling.context import Tools
 from app.recordings.whose import Reference
+from app.resources.feed import polling
+from app.resources.feed.polling import Feed
 from app.resources.models import Occurrence
 
 log = structlog.get_logger(__name__)
@@ -66,6 +68,7 @@ class Acceptance:
     default_zone: str
     server_zone: ZoneInfo
     threads: Threads
+    feed: Feed
 
     async def schedule(self, client: Client, document: RecordingDocument, key: str | None, wait: float) -> Response:
         """201 with a new recording, 200 with one that was there, 202 with one that goes on, or its problem."""
@@ -162,9 +165,22 @@ class Acceptance:
             return newest(session, document.calendars)
 
     async def preview(self, client: Client, kaltura: KalturaClient, document: RecordingDocument) -> Preview:
-        """What the document would come to. Writes nothing."""
-        given = self.database, kaltura, client, document, self.default_zone, self.server_zone
-        return await self.threads.ask(client.key, preview, *given, utc_now())
+        """What the document would come to. Waits a moment for the first look at what the resource has in Kaltura."""
+        now = utc_now()
+        given = self.database, kaltura, client, document, self.default_zone, now
+        subject = await self.threads.ask(client.key, look_up, *given)
+        shown = partial(preview, read=await self._is_read(subject))
+        return await self.threads.reading.run(shown, self.database, client, document, subject, self.server_zone, now)
+
+    async def _is_read(self, subject: Subject) -> bool:
+        """Whether SQL has what Kaltura has on the resource. Of one that is not there, that is nothing."""
+        if subject.resource_id is None:
+            return True
+        try:
+            await self.feed.mirrored(subject.resource_id, 0.0 if subject.away else polling.FIRST_WAIT)
+        except ScheduleUnknown:
+            return False
+        return True
 
     async def batch(self, client: Client, kaltura: KalturaClient, asked: Batch, wait: float) -> Response:
         """200 when every change is applied, 202 while one goes on, 207 if one was refused; or the conflicts of all."""

@@ -100,7 +100,8 @@ async def create_recording(
 async def preview_recording(request: Request, document: Document, client: Writer, accepting: Accepting) -> Preview:
     """What the same document would come to: every session, the plan in words, warnings, known conflicts.
 
-    Makes nothing, reserves nothing, and asks Kaltura for nothing but the resource and the categories.
+    Makes nothing and reserves nothing. Asks Kaltura for the resource and the categories alone, and for what is booked
+    on a resource that Lectern has not read yet: it waits for that for two seconds at most.
     """
     return await accepting.preview(client, request.app.state.kaltura, document)
 

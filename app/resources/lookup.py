@@ -177,7 +177,7 @@ class Finder:
     def _ask(self, reference: str) -> Sequence[Resource]:
         with kaltura_answers():
             theirs = in_kaltura(self._client, reference)
-        return _remembered(self._database, theirs)
+        return remembered(self._database, theirs)
 
     def _only(self, found: Sequence[Resource], who: Client) -> Resource:
         rows = {row.id: row for row in found}
@@ -191,7 +191,7 @@ def all_resources(database: Database, client: KalturaClient, who: Client) -> lis
     with kaltura_answers():
         theirs = client.list_resources()
     ids = {str(resource.id) for resource in theirs}
-    return [row for row in _remembered(database, theirs) if who.may_see(row.id, row.system_name, ids.__contains__)]
+    return [row for row in remembered(database, theirs) if who.may_see(row.id, row.system_name, ids.__contains__)]
 
 
 def remember(session: Session, found: Iterable[Resource]) -> None:
@@ -207,7 +207,8 @@ def remember(session: Session, found: Iterable[Resource]) -> None:
     )
 
 
-def _remembered(database: Database, theirs: Iterable[kaltura.Resource]) -> Sequence[Resource]:
+def remembered(database: Database, theirs: Iterable[kaltura.Resource]) -> Sequence[Resource]:
+    """As SQL keeps them; written there if they are new."""
     rows = [as_row(resource) for resource in theirs]
     if rows:
         with database.write() as session:

@@ -40,6 +40,7 @@ class WarningCode(StrEnum):
     REFERENCE_IN_USE = "reference_in_use"
     NEW_RESOURCE = "new_resource"
     RESOURCE_UNCHECKED = "resource_unchecked"
+    BOOKINGS_UNCHECKED = "bookings_unchecked"
     CATEGORIES_UNCHECKED = "categories_unchecked"
     ZONE_WITHOUT_RULES = "zone_without_rules"
     OFFSET_WITHOUT_ZONE = "offset_without_zone"

@@ -1,6 +1,10 @@
-"""`POST /recordings/preview`: what a document would come to. Makes nothing, reserves nothing, writes nothing."""
+"""`POST /recordings/preview`: what a document would come to. Makes nothing and reserves nothing.
+
+look_up (asks Kaltura) ──▶ the resource's schedule is read, if it never was ──▶ preview (from SQL)
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -27,7 +31,8 @@ from app.recurrence.occurrences import Occurrence
 from app.recurrence.plan import describe, plan
 from app.recurrence.rules import WEEKDAYS
 from app.resources.conflicts import Booked, find_conflicts, in_the_way, known_bookings
-from app.resources.lookup import in_kaltura, kaltura_answers, known_resources
+from app.resources.lookup import in_kaltura, kaltura_answers, known_resources, remembered
+from app.resources.models import Resource
 from app.resources.naming import SEVERAL, as_id, unknown
 
 
@@ -64,36 +69,62 @@ class Preview(Out):
     )
     warnings: list[DocumentWarning] = Field(description="What may not be meant.")
     conflicts: list[dict[str, Any]] = Field(
-        description="What Lectern knows to be on the resource then, as a 409 would list it. Kaltura is asked only "
-        "when the document is sent to `POST /recordings`.",
+        description="What Lectern knows to be on the resource then, as a 409 would list it. A resource whose schedule "
+        "was never read is read from Kaltura now; else Kaltura is asked only when the document is sent to "
+        "`POST /recordings`.",
         examples=[[]],
     )
 
 
-def preview(
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is previewed, as far as it is known without what is booked. `resource_id`: None of one that is not there.
+
+    `own` is the recording that has the document's reference. `away`: Kaltura did not answer.
+    """
+
+    schedule: Schedule
+    own: str | None
+    resource_id: int | None
+    about_kaltura: Sequence[DocumentWarning]
+    away: bool
+
+
+def look_up(
     database: Database,
     kaltura: KalturaClient,
     client: Client,
     document: RecordingDocument,
     default_zone: str,
-    server_zone: ZoneInfo,
     now: datetime,
-) -> Preview:
-    """Raises what `POST /recordings` would answer about the document and its resource.
-
-    `server_zone` is the zone of Kaltura's server.
-    """
+) -> Subject:
+    """Asks Kaltura. Raises what `POST /recordings` would answer about the document and its resource."""
     with database.read() as session:
         schedule = schedule_on(document, default_zone, newest(session, document.calendars))
         alive = by_reference(session, client.name, document.reference_id)
-    wanted = [(found.start, found.end) for found in schedule.wanted]
     ensure_ahead(schedule, now, alive)
-    own = alive.id if alive else None
     resource_id, about_kaltura = _resource(database, kaltura, document)
-    if not any(one.code == WarningCode.RESOURCE_UNCHECKED for one in about_kaltura):
+    away = any(one.code == WarningCode.RESOURCE_UNCHECKED for one in about_kaltura)
+    if not away:
         about_kaltura += _categories(kaltura, document)
+    return Subject(schedule, alive.id if alive else None, resource_id, about_kaltura, away)
+
+
+def preview(
+    database: Database,
+    client: Client,
+    document: RecordingDocument,
+    subject: Subject,
+    server_zone: ZoneInfo,
+    now: datetime,
+    *,
+    read: bool,
+) -> Preview:
+    """From SQL alone. `read`: whether it has what Kaltura has on the resource. `server_zone` is Kaltura's server's."""
+    schedule, own = subject.schedule, subject.own
+    wanted = [(found.start, found.end) for found in schedule.wanted]
     with database.read() as session:
-        conflicts = find_conflicts(wanted, _booked(session, resource_id, wanted, own))
+        conflicts = find_conflicts(wanted, _booked(session, subject.resource_id, wanted, own))
         told = discreet(session, client.owns, conflicts)
     out = _left_out(document, schedule, told)
     events = [
@@ -105,9 +136,21 @@ def preview(
         occurrences=[_shown(found, schedule, out.get(found.start)) for found in schedule.occurrences],
         summary=summary(schedule, len(out)),
         plan=describe(events),
-        warnings=[*about(document, schedule, server_zone, now), *_about_reference(own), *about_kaltura],
+        warnings=[
+            *about(document, schedule, server_zone, now),
+            *_about_reference(own),
+            *subject.about_kaltura,
+            *([] if read else [_UNREAD]),
+        ],
         conflicts=told,
     )
+
+
+_UNREAD = DocumentWarning(
+    code=WarningCode.BOOKINGS_UNCHECKED,
+    pointer="/resource",
+    detail="What Kaltura has on this resource has not been read yet, so conflicts may be missing here.",
+)
 
 
 def _booked(
@@ -160,7 +203,8 @@ def _resource(
     named, is_name = resource_reference(document)
     try:
         with kaltura_answers():
-            found = [resource.id for resource in in_kaltura(kaltura, named, is_name=is_name)]
+            theirs = in_kaltura(kaltura, named, is_name=is_name)
+            found = [resource.id for resource in theirs]
     except KalturaUnavailable:
         detail = "Kaltura does not answer, so the resource could not be looked up."
         unchecked = DocumentWarning(code=WarningCode.RESOURCE_UNCHECKED, pointer="/resource", detail=detail)
@@ -170,6 +214,10 @@ def _resource(
     if len(found) > 1:
         raise AmbiguousResource(SEVERAL, errors=[{"pointer": "/resource", "detail": SEVERAL}])
     if found:
+        with database.read() as session:
+            seen_before = session.get(Resource, found[0]) is not None
+        if not seen_before:
+            remembered(database, theirs)  # so that its schedule can be read
         return found[0], []
     if isinstance(asked, NewResource):
         detail = "Kaltura does not know this resource yet: it will be made."

@@ -98,7 +98,7 @@ class Feed:
             named = await find(reference)
         resource_id = only([(one.id, one.system_name) for one in named], may_see)
         polled(resource_id)
-        known = await self._mirrored(resource_id)
+        known = await self.mirrored(resource_id, FIRST_WAIT)
         answer = await self._threads.feed.run(self._make, key, reference, resource_id, window, form)
         if len(named) == 1 and len(key[1]) <= LONGEST_QUERY:  # whoever asks, it means the same one
             self.memory.keep(key, answer)
@@ -120,9 +120,13 @@ class Feed:
         self.memory.used(key, content=found[0] == 200)
         return found
 
-    async def _mirrored(self, resource_id: int) -> Known:
-        """The resource, once its schedule is known. Waits a moment for the first look at it; raises ScheduleUnknown."""
-        until = time.monotonic() + FIRST_WAIT
+    async def mirrored(self, resource_id: int, wait: float) -> Known:
+        """The resource, once its schedule is known: waits so many seconds for the first look at it, which is asked for.
+
+        Raises ScheduleUnknown.
+        """
+        await self.versions.look()
+        until = time.monotonic() + wait
         known = self.versions.resources.get(resource_id)
         if known is None or known.as_of == NEVER:
             self._ask(resource_id)

@@ -5,14 +5,18 @@ import re
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, text, update
 
+from app.database.types import utc_now
+from app.resources.feed import polling
+from app.resources.models import Mirror
 from app.sandbox.seed.seed import RESOURCE_ID
 from tests.recordings.document.previews import LECTURE, NIGHTS, previewed, scheduled
 from tests.recordings.documents import SINGLE, example, weekly
-from tests.service import Json, Lectern, epoch, lectern
+from tests.service import Json, Lectern, epoch, eventually, lectern, problem
 
 PAGE = Path(__file__).parents[3] / "docs/recordings.md"
 
@@ -148,13 +152,69 @@ def test_nothing_is_written_and_kaltura_is_asked_for_resource_and_categories_alo
     service: Lectern, resource: object
 ) -> None:
     service.get("/resources")  # Lectern has seen them all
+    with service.app.state.database.write() as session:
+        session.execute(update(Mirror).values(as_of=utc_now()))  # and what they have
     service.calls()
     before, theirs = rows(service), service.sandbox.state()
     assert {"recording", "occurrence", "chain"} <= before.keys()
-    previewed(service, example(resource=resource))
+    with mock.patch.object(service.app.state.feed, "_ask"):  # what keeps them fresh is not the preview's
+        previewed(service, example(resource=resource))
     asked_for = "scheduleResource.get" if isinstance(resource, int) else "scheduleResource.list"
     assert service.calls() == [asked_for, "category.get", "category.list"]
     assert (rows(service), service.sandbox.state()) == (before, theirs)
+
+
+# What is booked there
+
+
+BOOKED = LECTURE | {"start": "2027-03-01T09:00:00"}  # 14:00 UTC
+
+
+def book(service: Lectern, *days: str) -> None:
+    for day in days:
+        start = epoch(f"{day}T14:00:00Z")
+        event = service.kaltura.add_event(startDate=start, endDate=start + 3000)
+        service.kaltura.link(event["id"], RESOURCE_ID)
+
+
+@pytest.mark.parametrize("resource", [RESOURCE_ID, "EXTRON-100-ABC", {"system_name": "EXTRON-100-ABC"}])
+def test_what_is_booked_in_kaltura_on_a_resource_that_nobody_asked_for_is_found(
+    service: Lectern, resource: object
+) -> None:
+    book(service, "2027-03-01")
+    document = BOOKED | {"resource": resource}
+    preview = previewed(service, document)
+    refused = problem(service.schedule(document), 409, "schedule_conflict")
+    assert preview["conflicts"] == refused["conflicts"]
+    assert preview["warnings"] == []
+
+
+def test_what_would_be_skipped_on_such_a_resource_is_found(service: Lectern) -> None:
+    book(service, "2027-03-01")
+    document = BOOKED | {"recurrence": {"frequency": "weekly", "count": 2}, "on_conflict": "skip"}
+    preview = previewed(service, document)
+    made = service.get(f"/recordings/{service.made(document)['id']}/occurrences")["items"]
+    assert [one["status"] for one in preview["occurrences"]] == ["excluded", "scheduled"]
+    assert [one["status"] for one in made] == ["excluded", "scheduled"]
+
+
+def test_a_resource_whose_schedule_cannot_be_read_is_previewed_with_a_warning(
+    service: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "FIRST_WAIT", 0.1)
+    book(service, "2027-03-01")
+    service.fault("http_500", "schedule_scheduleEvent", "list")
+    preview = previewed(service, BOOKED)
+    assert preview["conflicts"] == []
+    assert [(one["code"], one["pointer"]) for one in preview["warnings"]] == [("bookings_unchecked", "/resource")]
+    service.heal()
+    assert eventually(lambda: previewed(service, BOOKED)["conflicts"])
+
+
+def test_a_resource_that_is_to_be_made_is_not_waited_for(service: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service.app.state.feed, "mirrored", None)
+    preview = previewed(service, BOOKED | {"resource": {"system_name": "NEW-1"}})
+    assert [one["code"] for one in preview["warnings"]] == ["new_resource"]
 
 
 def test_nothing_is_reserved(quiet: Lectern) -> None:

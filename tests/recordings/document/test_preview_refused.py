@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 from httpx2 import Response
 
-from app.sandbox.seed.seed import RESOURCE_ID
 from tests.recordings.document.previews import LECTURE, TELESCOPE, asked, previewed, warned
 from tests.recordings.documents import LEFT_OUT, example, weekly
-from tests.service import Json, Lectern, epoch, eventually, found, lectern, problem
+from tests.service import Json, Lectern, found, lectern, problem
 
 # Conflicts
 
@@ -24,20 +23,6 @@ def test_conflicts_are_those_that_post_would_answer(service: Lectern) -> None:
     refused = problem(service.schedule(document), 409, "schedule_conflict")
     assert preview["conflicts"] == refused["conflicts"]
     assert previewed(service, document | {"on_conflict": "allow"})["conflicts"] == refused["conflicts"]
-
-
-def test_what_others_have_booked_is_known_as_soon_as_the_mirror_has_seen_it(service: Lectern) -> None:
-    event = service.kaltura.add_event(startDate=epoch("2027-01-13T14:30:00Z"), endDate=epoch("2027-01-13T15:00:00Z"))
-    service.kaltura.link(event["id"], RESOURCE_ID)
-    assert previewed(service, LECTURE)["conflicts"] == []
-    service.get("/resources")
-    service.app.state.mirror.ask([RESOURCE_ID])
-    (pair,) = eventually(lambda: previewed(service, LECTURE)["conflicts"])
-    assert (pair["start"], pair["booked"]["source"], pair["booked"]["event_id"]) == (
-        "2027-01-13T14:00:00Z",
-        "kaltura",
-        event["id"],
-    )
 
 
 @pytest.mark.parametrize(
