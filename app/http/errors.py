@@ -197,10 +197,7 @@ class Stale(Conflict):
 
 class CalendarInUse(Conflict):
     code, title = "calendar_in_use", "This calendar is in use"
-    when = (
-        "A calendar is to be taken away that a recording names which did not fail and was not cancelled, or a term "
-        "that is not over."
-    )
+    when = "A calendar is to be taken away that a recording still names, or a term that is not over."
     advice = "Take its name out of their `calendars` first, or say no days in it."
 
 
@@ -224,10 +221,7 @@ class PayloadTooLarge(Problem):
 
 class UnsupportedMediaType(Problem):
     status, code, title = 415, "unsupported_media_type", "The body is of a type that is not read here"
-    when = (
-        "The body's `Content-Type` is none that is read there: JSON; for a calendar also text/calendar; for a term's "
-        "declaration also CSV and NDJSON. Or the body is compressed."
-    )
+    when = "The body is compressed, or its `Content-Type` is none that is read there: calendars and terms know several."
     advice = "Send it as it is, with 'Content-Type: application/json', or with a type that `/docs` names."
 
 
