@@ -73,6 +73,9 @@ def read(content: bytes, categories: Sequence[str], today: date) -> Said:
     for event in events:
         name = _text(event, "SUMMARY")
         try:
+            looks += _days_walked(event, today)
+            if looks > MAX_LOOKS:
+                raise _refused("takes too long to work out: let its rules begin later, or send fewer of them")
             why, spans = _left_out(event, counted), list(_spans(event, replaced, today))
         except (Unreadable, ValueError, TypeError, AttributeError, OverflowError):
             detail = f"The dates of {name or 'an event without a name'} cannot be read: it excludes nothing."
@@ -80,9 +83,7 @@ def read(content: bytes, categories: Sequence[str], today: date) -> Said:
             ignored.append(Ignored(name, None, None, "unreadable"))
             continue
         makes_up = [] if why else list(islice(_make_up_days(event, name, spans), MAX_DATES))
-        looks += _days_walked(event, today) + len(makes_up)
-        if looks > MAX_LOOKS:
-            raise _refused("takes too long to work out: let its rules begin later, or send fewer of them")
+        looks += len(makes_up)
         if why is None:
             days += makes_up or [Named(name, first, last) for first, last in spans]
             continue

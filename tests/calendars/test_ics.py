@@ -325,6 +325,14 @@ def _counted(looked: "count[int]") -> Any:
     return ask
 
 
+def test_a_rule_of_two_thousand_years_is_refused_before_it_is_walked() -> None:
+    content = file("UID:1\nDTSTART;VALUE=DATE:00010101\nRRULE:FREQ=DAILY")
+    looked = count()
+    with mock.patch.object(ics._Months, "__contains__", _counted(looked)):
+        assert "too long" in refusal(Body(content, "text/calendar", None))["ctx"]["rule"]
+    assert next(looked) == 0
+
+
 def test_a_file_of_mean_rules_is_refused() -> None:
     rule = "UID:{}\nDTSTART;VALUE=DATE:16000101\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"
     content = file(*[rule.format(number) for number in range(50)])
