@@ -117,7 +117,7 @@ class AmbiguousResource(Conflict):
 
 class ChainRunning(Conflict):
     code, title = "chain_running", "A chain of this recording is still running"
-    when = "A change is asked for while an earlier one is still being carried out."
+    when = "A change is asked for, or a document comes again, while an earlier change or a `DELETE` is carried out."
     advice = "Try again after as many seconds as Retry-After says."
     retry_after = 2
 

@@ -35,7 +35,8 @@ from app.recordings.reading.views import OccurrenceView, RecordingView
 DEFAULT_WAIT = 10.0  # seconds
 READING = (*REFUSALS, NotFound, InvalidDocument, DatabaseUnavailable)
 MAKING = (
-    *(*REFUSALS, ReferenceInUse, ScheduleConflict, AmbiguousResource, PayloadTooLarge, UnsupportedMediaType),
+    *(*REFUSALS, ReferenceInUse, ChainRunning, NotChangeable, ScheduleConflict, AmbiguousResource),
+    *(PayloadTooLarge, UnsupportedMediaType),
     *(InvalidDocument, IdempotencyKeyReused, NothingAhead, RefusedByKaltura, CategoryNotFound, ResourceNotFound),
     *(ScheduleDiffers, DatabaseUnavailable),
 )

@@ -37,6 +37,7 @@ from app.recordings.scheduling.accept import (
     Accepted,
     accept_document,
     add_recording,
+    ensure_stays,
     lock_and_reload,
     resume_latest_chain,
 )
@@ -275,9 +276,10 @@ def replace_document(
 ) -> Accepted:
     """Makes a locked recording what a whole document says. A chain that is stuck on the way there is resumed."""
     latest = _latest(session, recording)
+    ensure_stays(latest)
     if recording.status == RecordingStatus.STUCK and _aims_at(latest, recording, document, default_zone):
         return resume_latest_chain(session, store, recording)
-    document_stays = latest.finished_at is not None or latest.operation not in ("update", "cancel")
+    document_stays = latest.finished_at is not None or latest.operation != "update"
     if document_stays and _changes_nothing(session, recording, document, default_zone):
         caught_up = _catch_up_at_rest(session, store, recording)
         return caught_up or replace(already_done(session, recording), unchanged=True)
@@ -306,7 +308,7 @@ def create_in_party(session: Session, store: Store, draft: Draft, party: Party) 
 def _aims_at(chain: Chain, recording: Recording, document: RecordingDocument, default_zone: str) -> bool:
     """Whether the recording will be what the document says when the chain has succeeded."""
     if chain.operation != "update":
-        return chain.operation != "cancel" and equality.same(recording, document, default_zone)
+        return equality.same(recording, document, default_zone)
     change, schedule = chain.input["change"], document.schedule(zone_for(recording, default_zone))
     return equality.same_documents(change["document"], change["zone"], document, schedule)
 

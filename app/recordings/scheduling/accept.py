@@ -16,7 +16,14 @@ from app.chains.models import Chain, ChainStatus
 from app.chains.store import Claim, Store, latest_chains
 from app.database.many_rows import insert_rows
 from app.database.types import utc_now
-from app.http.errors import IdempotencyKeyReused, NotFound, NothingToResume, ReferenceInUse
+from app.http.errors import (
+    ChainRunning,
+    IdempotencyKeyReused,
+    NotChangeable,
+    NotFound,
+    NothingToResume,
+    ReferenceInUse,
+)
 from app.notices.models import NoticeKind
 from app.recordings.document import equality
 from app.recordings.document.ahead import ensure_ahead
@@ -63,8 +70,8 @@ def accept_document(session: Session, store: Store, draft: Draft, key: str | Non
     """The document's recording: the one that it made before, or a new one with its chain, ready to run.
 
     With `claim`, a new chain is this process's from the start. A client's documents are to be accepted one after
-    another, so that two equal ones at once find each other. Raises IdempotencyKeyReused, ReferenceInUse and, for a new
-    recording, NothingAhead.
+    another, so that two equal ones at once find each other. Raises IdempotencyKeyReused, ReferenceInUse, what
+    `ensure_stays` does and, for a new recording, NothingAhead.
     """
     before = _made_before(session, draft, key)
     if before is not None:
@@ -87,9 +94,23 @@ def _made_before(session: Session, draft: Draft, key: str | None) -> str | None:
             raise IdempotencyKeyReused(recording_id=used.recording_id)
         return used.recording_id
     alive = by_reference(session, draft.client, draft.document.reference_id)
-    if alive is not None and not equality.same(alive, draft.document, draft.default_zone):
+    if alive is None:
+        return None
+    ensure_stays(latest_chains(session, [alive.id])[alive.id])
+    if not equality.same(alive, draft.document, draft.default_zone):
         raise ReferenceInUse(recording_id=alive.id)
-    return alive.id if alive else None
+    return alive.id
+
+
+def ensure_stays(latest: Chain) -> None:
+    """Raises ChainRunning if the recording of this chain, its latest, is on its way out: it is being cancelled, or is
+    refused and undone. Raises NotChangeable if it is stuck at being cancelled."""
+    if latest.operation == "cancel" and latest.status == ChainStatus.STUCK:
+        raise NotChangeable("The recording that has this reference_id is stuck at being cancelled: resume it.")
+    cancelled = latest.operation == "cancel" and latest.finished_at is None
+    if cancelled or (latest.operation in MAKING and latest.status == ChainStatus.UNDOING):
+        end = "cancelled" if cancelled else "undone, since it was refused"
+        raise ChainRunning(f"The recording that has this reference_id is still being {end}. Try again after that.")
 
 
 def add_recording(session: Session, draft: Draft) -> None:

@@ -1,13 +1,17 @@
 """Made once: the same document again, at once, under the same key; and how long an answer waits."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from httpx2 import Response
 
+from app.chains.models import Chain
+from app.recordings.document.document import EXAMPLE
 from tests.recordings.documents import SINGLE, example
-from tests.service import NOTHING, Lectern, found, pointers, problem
+from tests.service import NOTHING, Lectern, eventually, found, pointers, problem
 
 KEY = {"idempotency_key": "5f0c3a52-4a08"}
 OTHER_SPELLING = {
@@ -92,6 +96,14 @@ def test_a_repeated_key_answers_the_same_failure(service: Lectern) -> None:
     assert service.made(SINGLE, idempotency_key="new")["id"] != first["recording_id"]
 
 
+def test_what_is_refused_before_there_is_a_recording_binds_no_key(service: Lectern) -> None:
+    service.made()
+    problem(service.schedule(SINGLE | {"title": ""}, **KEY), 422, "invalid_document")
+    problem(service.schedule(SINGLE | {"start": "2020-01-13T09:00:00"}, **KEY), 422, "nothing_ahead")
+    problem(service.schedule(example(title="another"), **KEY), 409, "reference_in_use")
+    assert service.made(SINGLE | {"on_conflict": "allow"}, **KEY)["status"] == "scheduled"
+
+
 def test_a_key_is_kept_with_the_recording_that_a_reference_found(service: Lectern) -> None:
     first = service.made()
     assert found(service.schedule(**KEY), 200)["id"] == first["id"]
@@ -103,6 +115,78 @@ def test_a_key_is_a_line_of_words(service: Lectern, key: str) -> None:
     shown = problem(service.schedule(SINGLE, idempotency_key=key), 422, "invalid_document")
     assert [error["pointer"] for error in shown["errors"]] == ["/header/Idempotency-Key"]
     assert service.calls() == []
+
+
+# While the recording that is there is on its way out
+
+BUSY = [{"service": "schedule_scheduleEvent", "action": name, "fault": "http_429"} for name in ("delete", "cancel")]
+REFUSED = [
+    {"service": "schedule_scheduleEvent", "action": "add", "fault": "error", "code": "INVALID_FIELD_VALUE"},
+    {"service": "media", "action": "delete", "fault": "http_429"},
+]
+PATH = f"/recordings/by-reference/{EXAMPLE['reference_id']}"
+AGAIN: dict[str, Callable[[Lectern], Response]] = {
+    "post": lambda service: service.schedule(),
+    "post with a key": lambda service: service.schedule(**KEY),
+    "post of another document": lambda service: service.schedule(example(title="another")),
+    "put": lambda service: service.client.put(PATH, json=EXAMPLE),
+    "batch": lambda service: service.client.post("/recordings/batch", json={"changes": [{"document": EXAMPLE}]}),
+}
+
+
+def being_cancelled(service: Lectern) -> str:
+    recording_id = str(service.made()["id"])
+    service.sandbox.set_faults({"faults": BUSY})
+    answer = service.client.delete(f"/recordings/{recording_id}", headers={"Prefer": "respond-async"})
+    assert found(answer, 202)["status"] == "cancelling"
+    return recording_id
+
+
+def being_undone(service: Lectern) -> str:
+    service.sandbox.set_faults({"faults": REFUSED})
+    recording_id = str(found(service.schedule(prefer="respond-async"), 202)["id"])
+    eventually(lambda: service.get(f"/recordings/{recording_id}")["chain"]["status"] == "undoing")
+    return recording_id
+
+
+def until_over(service: Lectern, recording_id: str, status: str) -> None:
+    service.heal()
+    service.client.post(f"/recordings/{recording_id}/resume")  # now, and not after the pause
+    service.until(recording_id, status)
+
+
+@pytest.mark.parametrize("again", AGAIN.values(), ids=AGAIN)
+@pytest.mark.parametrize(("leaving", "end"), [(being_cancelled, "cancelled"), (being_undone, "failed")])
+def test_a_document_is_not_answered_with_a_recording_that_is_on_its_way_out(
+    service: Lectern, leaving: Callable[[Lectern], str], end: str, again: Callable[[Lectern], Response]
+) -> None:
+    recording_id = leaving(service)
+    answer = again(service)
+    problem(answer, 409, "chain_running")
+    assert int(answer.headers["Retry-After"]) >= 1
+    until_over(service, recording_id, end)
+    assert service.made(**KEY)["id"] != recording_id
+
+
+def test_the_key_that_made_what_is_being_cancelled_still_answers_with_it(service: Lectern) -> None:
+    first = service.made(**KEY)
+    service.sandbox.set_faults({"faults": BUSY})
+    found(service.client.delete(f"/recordings/{first['id']}", headers={"Prefer": "respond-async"}), 202)
+    assert found(service.schedule(prefer="respond-async", **KEY), 200)["id"] == first["id"]
+
+
+def test_a_document_whose_cancellation_is_stuck_waits_for_a_person(service: Lectern) -> None:
+    recording_id = being_cancelled(service)
+    eventually(lambda: service.get(f"/recordings/{recording_id}")["chain"]["status"] == "waiting")
+    with service.app.state.database.write() as session:
+        chain = session.get_one(Chain, service.get(f"/recordings/{recording_id}")["chain"]["id"])
+        chain.tried, chain.next_attempt_at = 1e9, 0.0
+        session.add(chain)
+    service.until(recording_id, "stuck")
+    for again in AGAIN.values():
+        problem(again(service), 409, "not_changeable")
+    until_over(service, recording_id, "cancelled")
+    assert service.made()["id"] != recording_id
 
 
 # Prefer (RFC 7240)
