@@ -71,7 +71,7 @@ def goes_beyond(parts: Mapping[str, str]) -> bool:
         frequency == "YEARLY"
         or any(name in parts for name in MORE_PARTS)
         or (frequency in ("WEEKLY", "DAILY") and ("BYSETPOS" in parts or "BYMONTHDAY" in parts))
-        or (interval.isdecimal() and len(interval) <= 4 and int(interval) > MAX_INTERVAL)
+        or (interval.isdecimal() and int(interval[:10]) > MAX_INTERVAL)
     )
 
 

@@ -34,8 +34,8 @@ MAX_OCCURRENCES = 1000  # Kaltura's cap for one series; Lectern's for one record
 MAX_YEARS = 3
 TOO_MANY = "The recurrence has more than 1,000 occurrences."
 
-_DAY = re.compile(r"([+-]?[1-5])?([A-Z]{2})")
-_NUMBER = re.compile(r"[+-]?[0-9]{1,4}")
+_DAY = re.compile(r"([+-]?[0-9]{1,3})?([A-Z]{2})")
+_NUMBER = re.compile(r"[+-]?[0-9]+")
 _UNTIL = re.compile(r"[0-9]{8}(T[0-9]{6}(Z?))?")
 
 _AROUND = re.compile(r"\s*([:;=,])\s*")  # what may stand between two words, with the spaces around it
@@ -179,9 +179,12 @@ def rule_of(parts: Mapping[str, str], start: datetime | None, tz: ZoneInfo | Non
     for name in MORE_PARTS:
         if name in parts:
             raise RuleError("", f"A rule of this kind has no {name}.")
+    interval = number("interval", parts.get("INTERVAL", "1"))
+    if interval < 1:
+        raise RuleError("interval", "INTERVAL is at least 1.")  # one beyond 12 is none of these rules
     return Rule(
         frequency=cast(Frequency, parts.get("FREQ", "").lower()),  # checked by Rule
-        interval=number("interval", parts.get("INTERVAL", "1")),
+        interval=interval,
         days=tuple(map(parse_day, parts["BYDAY"].split(","))) if "BYDAY" in parts else (),
         month_days=numbers("month_days", parts.get("BYMONTHDAY")),
         positions=numbers("positions", parts.get("BYSETPOS")),
@@ -211,7 +214,7 @@ def numbers(field: str, text: str | None) -> tuple[int, ...]:
 def number(field: str, text: str) -> int:
     if not _NUMBER.fullmatch(text):
         raise RuleError(field, f"{field} takes whole numbers.")
-    return int(text)
+    return int(text[:10])  # what has more digits is beyond every limit all the same
 
 
 def _last_date(text: str, start: datetime | None, tz: ZoneInfo | None) -> date:

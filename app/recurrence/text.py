@@ -22,6 +22,7 @@ from app.recurrence.rules import Rule, RuleError, horizon, rrule_parts, rule_of
 MAX_RULES = 4  # the work of one is bounded, and so is that of all
 SECOND = "An RDATE adds a second session to a day: one a day can be recorded."
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+WITHIN_A_DAY = ("HOURLY", "MINUTELY", "SECONDLY")
 
 _FOLD = re.compile(r"\r?\n[ \t]")
 _LINE = re.compile(r"(?P<name>RRULE|RDATE|EXDATE|DTSTART)(?P<parameters>(\s*;[^:]*)?):(?P<value>.*)")
@@ -155,6 +156,10 @@ def _together(rules: Sequence[Rule | WiderRule], start: datetime) -> Rule | tupl
 
 def _read(text: str, start: datetime, tz: ZoneInfo) -> Rule | WiderRule:
     parts = rrule_parts(text)
-    if parts.get("FREQ", "") not in FREQUENCIES:
+    if parts.get("FREQ") in WITHIN_A_DAY:
         raise RuleError("frequency", "FREQ is DAILY, WEEKLY, MONTHLY or YEARLY: nothing repeats within a day.")
+    if parts.get("FREQ") not in FREQUENCIES:
+        raise RuleError(
+            "frequency", "An RRULE has FREQ=DAILY, WEEKLY, MONTHLY or YEARLY; semicolons part it from the rest."
+        )
     return read_wider(parts, start, tz) if goes_beyond(parts) else rule_of(parts, start, tz)
