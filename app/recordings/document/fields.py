@@ -237,7 +237,7 @@ _DateOrRange = Annotated[
     Annotated[LocalDate, Field(description="One local date.")] | DateRange,
     by_kind("must be a date (a string) or an object with from and to", {str: LocalDate, dict: DateRange}),
 ]
-Exclusions = Annotated[list[_DateOrRange], Field(max_length=366)]
+Exclusions = Annotated[list[_DateOrRange], Field(max_length=MAX_OCCURRENCES)]
 
 
 class Extra(In):
@@ -266,6 +266,7 @@ _DateOrExtra = Annotated[
     Annotated[LocalDate, Field(description="One local date, at the usual time.")] | Extra,
     by_kind("must be a date (a string) or an object with date", {str: LocalDate, dict: Extra}),
 ]
+# Each may become an event of its own, so a thousand of them take a second to plan.
 Inclusions = Annotated[list[_DateOrExtra], Field(max_length=366), each_once(lambda item: as_inclusion(item).day)]
 
 

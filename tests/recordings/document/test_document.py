@@ -1,7 +1,7 @@
 """What a recording's document may say, and what it comes to in time. DESIGN's example is the first of them."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -101,6 +101,14 @@ def test_a_time_in_a_gap_begins_after_it() -> None:
 )
 def test_a_recurrence_is_an_object_or_an_rrule(recurrence: object, count: int) -> None:
     assert len(read(SINGLE | {"recurrence": recurrence}).occurrences) == count
+
+
+def test_as_many_dates_may_be_excluded_as_there_may_be_occurrences() -> None:
+    days = [str(date(2027, 1, 14) + timedelta(days=number)) for number in range(1000)]
+    document = RecordingDocument.model_validate(
+        SINGLE | {"recurrence": {"frequency": "daily", "count": 1000}, "exclude": days}
+    )
+    assert len(document.schedule(SERVICE_ZONE).wanted) == 1
 
 
 def test_words_are_cleaned() -> None:

@@ -165,7 +165,7 @@ NOTHING_MATCHES = {"frequency": "monthly", "month_days": [30], "days": ["5MO"], 
         ({"exclude": [{"from": "2027-03-26"}]}, "/exclude/0/to"),
         ({"exclude": [{"to": "2027-03-26"}]}, "/exclude/0/from"),
         ({"exclude": [{"from": "x", "to": "2027-03-26"}]}, "/exclude/0/from"),
-        ({"exclude": ["2027-02-15"] * 367}, "/exclude"),
+        ({"exclude": ["2027-02-15"] * 1001}, "/exclude"),
         ({"exclude": [{"from": "2027-01-01", "to": "2027-12-31"}]}, "/exclude"),
     ],
 )
