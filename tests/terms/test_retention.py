@@ -99,3 +99,19 @@ def test_a_recording_that_was_refused_is_not_counted(registrar: Registrar) -> No
     assert shown(registrar)["recordings"] == 2
     aged(registrar, Recording, status="failed")
     assert shown(registrar)["recordings"] == 0
+
+
+def test_a_plan_stays_as_long_as_it_may_be_applied_however_many_come_after_it(
+    registrar: Registrar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.terms.planning.making.KEPT", 2)
+
+    def statuses() -> list[int]:
+        get = registrar.service.client.get
+        return [get(f"{registrar.path}/plans/{each}").status_code for each in plans]
+
+    plans = [registrar.plan([section(key)])["id"] for key in "BCDEF"]
+    assert statuses() == [200] * 5
+    aged(registrar, Plan, expires_at=utc_now() - timedelta(seconds=1))
+    plans += [registrar.plan([section("G")])["id"] for _ in range(4)]  # each takes some away
+    assert statuses() == [404] * 5 + [200] * 4  # the last may still be applied

@@ -224,15 +224,14 @@ def _work(item: Item) -> dict[str, Any] | None:
 
 
 def _forget(session: Session, client: str, term: str) -> None:
-    """Deletes old plans, but for those that are being applied. Those of which nothing came drive no others out."""
+    """Deletes plans before the last KEPT, but for those that may be applied, or are. Those of which nothing came drive
+    no others out."""
     mine = (col(Plan.client) == client, col(Plan.term) == term)
     busy = select(col(Apply.plan_id)).where(col(Apply.status) != ApplyStatus.DONE)
     failed = col(Plan.status) == PlanStatus.FAILED
-    old = set[str]()
+    over = (col(Plan.expires_at) < utc_now(), col(Plan.id).not_in(busy))
     for some in (failed, ~failed):
-        beyond = select(col(Plan.id)).where(*mine, some).order_by(col(Plan.number).desc()).offset(KEPT).limit(KEPT)
-        old.update(session.execute(beyond).scalars())
-    if not old:
-        return
-    gone = select(col(Plan.id)).where(col(Plan.id).in_(old), col(Plan.id).not_in(busy))
-    delete_plans(session, session.execute(gone).scalars().all())
+        numbers = select(col(Plan.number)).where(*mine, some).order_by(col(Plan.number).desc()).correlate(None)
+        last = numbers.offset(KEPT - 1).limit(1).scalar_subquery()
+        old = select(col(Plan.id)).where(*mine, some, *over, col(Plan.number) < last).limit(KEPT)
+        delete_plans(session, session.execute(old).scalars().all())
