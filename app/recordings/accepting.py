@@ -280,4 +280,4 @@ class Acceptance:
 
 
 def _are_over(session: Session, chain_ids: Sequence[str]) -> bool:
-    return session.execute(_NOT_OVER, {"of": chain_ids}).first() is None
+    return session.connection().execute(_NOT_OVER, {"of": chain_ids}).first() is None
