@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.cli.term.printing import is_to_apply
+from app.recordings.models import Recording
 from app.terms.comparing import clashes
 from tests.service import epoch, eventually, found, problem
 from tests.terms.campus import Registrar, add_rooms, but, campus, counts, section
@@ -273,6 +274,18 @@ def test_what_is_adopted_is_the_same_however_it_is_spelt(registrar: Registrar) -
     assert counts(plan) == {"adopt": 1}
     registrar.apply(plan)
     assert registrar.plan([A])["status"] == "nothing_to_do"
+
+
+def test_what_an_older_version_took_and_this_one_does_not_stops_no_plan(registrar: Registrar) -> None:
+    """Neither as a recording of the client's own nor as one of the term's."""
+    registrar.applied([A])
+    slot = {"start": "2027-01-12T13:00:00", "duration_minutes": 50, "time_zone": "America/New_York"}
+    mine = registrar.service.made({"title": "Course B", "resource": "EXTRON-SCI-210", **slot})
+    for recording in (*registrar.recordings(), mine):
+        with registrar.service.app.state.database.write() as session:
+            kept = session.get_one(Recording, recording["id"])
+            kept.document = {**kept.document, "visibility": "hidden"}
+    assert counts(registrar.plan([but(A, start="10:00", end="10:50"), B])) == {"change": 1, "create": 1}
 
 
 def test_what_is_adopted_in_another_zone_is_another_slot(registrar: Registrar) -> None:

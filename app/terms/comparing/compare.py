@@ -17,7 +17,7 @@ from app.http.fields import broken_at, messages
 from app.recordings.document.campus import Campus
 from app.recordings.models import RecordingStatus
 from app.terms.comparing.clashes import settle
-from app.terms.comparing.differing import ROOM, TIMES, adopted, difference, same_slot
+from app.terms.comparing.differing import ROOM, TIMES, adopted, difference, slot
 from app.terms.comparing.items import Effect, Item, Kind, Places, changed, of_known, of_meeting, places
 from app.terms.comparing.known import Documents, Known, Own, ResourceKey, Standing, World, normal
 from app.terms.comparing.matching import match, rekeyed
@@ -50,6 +50,7 @@ class Comparison:
     _counts: Counter[str | None] = field(default_factory=Counter)
     _silent: Mapping[str, frozenset[str]] = field(default_factory=dict)  # by meeting: sections of which not all is said
     _taken: set[str] = field(default_factory=set)
+    _slots: dict[str, tuple[Any, Mapping[str, Any]]] = field(default_factory=dict)  # of recordings of the client's own
     _sessions: dict[tuple[Times | None, tuple[str, ...]], Sessions] = field(default_factory=dict)
 
     def items(self) -> list[Item]:
@@ -265,11 +266,14 @@ class Comparison:
     ) -> Item | None:
         """The client's own recording under its reference, or in its very slot with its title: it becomes the term's."""
         references = self._adoptable(meeting)
+        alike = [one for one in self._own if one.reference_id in references or one.document["title"] == meeting.title]
+        if not alike:
+            return None
         wanted = wanted or normal(document(meeting, self.within))
-        slots = [wanted, *([normal(document(_plain(meeting), self.within))] if meeting.was else [])]
-        for own in self._own:
-            by_title = own.document["title"] == meeting.title and any(same_slot(own.document, one) for one in slots)
-            if own.recording_id not in self._taken and (own.reference_id in references or by_title):
+        slots = [slot(wanted), *([slot(normal(document(_plain(meeting), self.within)))] if meeting.was else [])]
+        for own in alike:
+            is_free = own.recording_id not in self._taken
+            if is_free and (own.reference_id in references or self._slot(own) in slots):
                 self._taken.add(own.recording_id)
                 item = of_meeting(Kind.ADOPT, meeting, known)
                 item.recording_id, item.etag = own.recording_id, own.etag
@@ -277,6 +281,12 @@ class Comparison:
                 item.hash = meeting.hash if same else ""
                 return item
         return None
+
+    def _slot(self, own: Own) -> tuple[Any, Mapping[str, Any]]:
+        """Worked out once, however many meetings have its title."""
+        if own.recording_id not in self._slots:
+            self._slots[own.recording_id] = slot(own.document)
+        return self._slots[own.recording_id]
 
     def _adoptable(self, meeting: Meeting) -> list[str]:
         if meeting.section is None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from app.recordings.document.document import RecordingDocument
 from app.recordings.document.equality import canonical
 
@@ -47,7 +49,7 @@ def difference(now: Mapping[str, Any], declared: Mapping[str, Any], wanted: Mapp
 
     Each names its zone.
     """
-    found, spelt = Difference(dict(now)), [_spelt(document) for document in (declared, wanted, now)]
+    found, spelt = Difference(dict(now)), _spelt(declared, wanted, now)
     for unit in dict.fromkeys(_UNIT_OF.get(name, name) for name in (*declared, *wanted) if name != "reference_id"):
         before, after, is_now = (_part(document, unit) for document in spelt)
         if before == after or is_now == after:
@@ -62,10 +64,16 @@ def difference(now: Mapping[str, Any], declared: Mapping[str, Any], wanted: Mapp
     return found
 
 
-def _spelt(document: Mapping[str, Any]) -> dict[str, Any]:
-    """In one spelling, in which what is left out is the same as what says its default."""
-    read = RecordingDocument.model_validate(document)
-    return canonical(read, read.schedule(document["time_zone"]))
+def _spelt(*documents: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """All in one spelling, in which what is left out is the same as what says its default.
+
+    As they stand, if one was kept by an older version, which took what this one does not.
+    """
+    try:
+        read = [(RecordingDocument.model_validate(one), one["time_zone"]) for one in documents]
+        return [canonical(one, one.schedule(zone)) for one, zone in read]
+    except ValidationError:
+        return list(documents)
 
 
 def _change(before: Mapping[str, Any], after: Mapping[str, Any], unit: str) -> dict[str, Any]:
@@ -85,14 +93,14 @@ def adopted(now: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[dict[str
     """
     units = dict.fromkeys(_UNIT_OF.get(name, name) for name in wanted)
     declared = {name: value for unit in units for name, value in _part(now, unit).items()}
-    mine, its = _spelt(wanted), _spelt(now)
+    mine, its = _spelt(wanted, now)
     return declared, all(_part(mine, unit) == _part(its, unit) for unit in units)
 
 
-def same_slot(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two documents are on one resource at the same times."""
-    mine, its = _spelt(one), _spelt(other)
-    return mine["resource"] == its["resource"] and _part(mine, TIMES) == _part(its, TIMES)
+def slot(document: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+    """Its resource and its times: documents that have the same ones are in one slot, however they are spelt."""
+    (spelt,) = _spelt(document)
+    return spelt["resource"], _part(spelt, TIMES)
 
 
 def _part(document: Mapping[str, Any], unit: str) -> dict[str, Any]:
