@@ -10,7 +10,7 @@ from app.http.threads import Reading, Writing
 from app.recordings import whose
 from app.recordings.parameters import READING, RecordingId
 from app.resources.feed import ics, links
-from app.resources.feed.etags import HEADER, NOT_MODIFIED, IfNoneMatch
+from app.resources.feed.etags import IfNoneMatch
 from app.resources.feed.links import CalendarLink
 from app.resources.schemas import CalendarLinkView
 
@@ -22,11 +22,7 @@ router = APIRouter(prefix="/recordings", tags=["recordings"])
     response_class=Response,
     summary="A recording's sessions as a calendar",
     response_description="One VEVENT for each session, all times in UTC.",
-    responses={
-        200: {"headers": HEADER, "content": {"text/calendar": {"schema": {"type": "string"}}}},
-        304: NOT_MODIFIED,
-        **responses(*READING),
-    },
+    responses=ics.ANSWERS | responses(*READING),
 )
 def get_calendar(id: RecordingId, client: Reader, database: Reading, if_none_match: IfNoneMatch = None) -> Response:
     """For a lecturer's own calendar: every session that is scheduled, those that are over too."""

@@ -25,7 +25,7 @@ from app.http.errors import (
     responses,
 )
 from app.resources.feed import ics, links, page
-from app.resources.feed.etags import HEADER, NOT_MODIFIED, IfNoneMatch
+from app.resources.feed.etags import IfNoneMatch
 from app.resources.feed.links import CalendarLink
 from app.resources.feed.polling import Feed
 from app.resources.lookup import ever_known, is_id, known_resources
@@ -83,11 +83,7 @@ async def revoke_resource_links(request: Request, client: Encoder, id: ResourceI
     response_class=Response,
     summary="A calendar, by its link",
     response_description="One VEVENT for each session, all times in UTC.",
-    responses={
-        200: {"headers": HEADER, "content": {"text/calendar": {"schema": {"type": "string"}}}},
-        304: NOT_MODIFIED,
-        **responses(*READING_ONE),
-    },
+    responses=ics.ANSWERS | responses(*READING_ONE),
 )
 async def get_linked_calendar(
     request: Request,

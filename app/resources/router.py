@@ -28,7 +28,7 @@ from app.http.fields import Line
 from app.http.times import Moment
 from app.resources import lookup
 from app.resources.encoders import showing, states
-from app.resources.feed import page
+from app.resources.feed import ics, page
 from app.resources.feed.etags import HEADER, NOT_MODIFIED, IfNoneMatch
 from app.resources.feed.memory import Form
 from app.resources.feed.polling import Feed
@@ -209,11 +209,7 @@ async def get_upcoming(
     response_class=Response,
     summary="What a resource has to record next, as a calendar",
     response_description="Its schedule: one VEVENT for each occurrence, all times in UTC.",
-    responses={
-        200: {"headers": HEADER, "content": {"text/calendar": {"schema": {"type": "string"}}}},
-        304: NOT_MODIFIED,
-        **responses(*LOOKING_UP, ScheduleUnknown),
-    },
+    responses=ics.ANSWERS | responses(*LOOKING_UP, ScheduleUnknown),
 )
 async def get_upcoming_calendar(
     request: Request,

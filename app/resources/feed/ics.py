@@ -7,6 +7,7 @@ same schedule is the same bytes.
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import icalendar
 from fastapi import Response
@@ -14,10 +15,16 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from app.http.errors import NotFound
-from app.resources.feed.etags import digest, matches
+from app.resources.feed.etags import HEADER, NOT_MODIFIED, digest, matches
 from app.resources.models import Booking, Occurrence, OccurrenceStatus, Resource
 
 MEDIA_TYPE = "text/calendar; charset=utf-8"
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"headers": HEADER, "content": {"text/calendar": {"schema": {"type": "string"}}}},
+    304: NOT_MODIFIED,
+}
+"""What an operation that answers with a calendar says of that."""
+
 Bookings = Iterable[tuple[Occurrence, Booking]]
 
 # What Python, and with it many a reader, takes for the end of a line, and what RFC 5545 (3.1) has in no text. icalendar

@@ -127,8 +127,8 @@ def test_a_conflict_leaves_a_failed_recording_and_frees_the_reference(service: L
     service.made(example(on_conflict="allow"))
 
 
-def test_what_is_booked_while_a_chain_runs_is_found_before_the_link(service: Lectern) -> None:
-    """Somebody books the room in Kaltura between Lectern's look and its link: everything is undone."""
+def booked_meanwhile(service: Lectern) -> list[int]:
+    """The event with which somebody books the room in Kaltura, between Lectern's look and its link; once that is so."""
 
     def meanwhile(name: str, action: str, phase: str) -> None:
         if (name, action, phase) == ("media", "add", "before"):
@@ -137,6 +137,12 @@ def test_what_is_booked_while_a_chain_runs_is_found_before_the_link(service: Lec
 
     meeting: list[int] = []
     service.sandbox.watch = meanwhile
+    return meeting
+
+
+def test_what_is_booked_while_a_chain_runs_is_found_before_the_link(service: Lectern) -> None:
+    """Everything is undone."""
+    meeting = booked_meanwhile(service)
     shown = problem(service.schedule(), 409, "schedule_conflict")
     assert shown["step"] == "links"
     assert [pair["booked"]["event_id"] for pair in shown["conflicts"]] == meeting
@@ -158,13 +164,7 @@ def test_what_a_chain_has_met_is_in_the_mirror_soon(service: Lectern, on_conflic
 
 
 def test_what_is_met_before_the_link_is_in_the_mirror_soon(service: Lectern) -> None:
-    def meanwhile(name: str, action: str, phase: str) -> None:
-        if (name, action, phase) == ("media", "add", "before"):
-            service.sandbox.watch = None
-            meeting.append(book(service, "2027-01-20T14:30:00Z", "2027-01-20T15:00:00Z"))
-
-    meeting: list[int] = []
-    service.sandbox.watch = meanwhile
+    meeting = booked_meanwhile(service)
     problem(service.schedule(), 409, "schedule_conflict")
     assert eventually(lambda: mirrored(service) == meeting)
 
