@@ -220,6 +220,8 @@ def _step(row: StepState) -> StepView:
 
 
 def _kaltura_id(row: StepState) -> int | str | None:
+    if row.name not in ("resource", "template_entry", "events"):
+        return None  # the results of others are no ids
     made = next((call.get("result") for call in row.calls or () if call.get("result") is not None), None)
     found = made.get("id") if isinstance(made, dict) else made
     return found if isinstance(found, int | str) else None

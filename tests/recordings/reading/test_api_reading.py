@@ -163,6 +163,15 @@ def test_history_shows_every_step_of_every_chain(service: Lectern) -> None:
     assert moments == sorted(moments)
 
 
+def test_what_a_step_notes_besides_is_not_shown_as_an_id_of_kaltura(service: Lectern) -> None:
+    """A change of hour and owner notes when it took over, whose the entry was, and what it retired."""
+    path = f"/recordings/{service.made(SINGLE | {'categories': [86105441]})['id']}"
+    found(service.client.patch(path, json={"duration_minutes": 55, "owner": "prof1", "categories": []}))
+    newest = service.get(f"{path}/history")["items"][0]
+    ids = {step["name"] for step in newest["steps"] if step["kaltura_id"] is not None}
+    assert (newest["operation"], ids - {"resource", "template_entry", "events"}) == ("update", set())
+
+
 def test_sessions_that_are_over_are_past(service: Lectern) -> None:
     first = (utc_now() - timedelta(days=1, hours=1)).strftime("%Y-%m-%dT%H:%M:00")
     recording = service.made(SINGLE | {"start": first, "recurrence": {"frequency": "daily", "count": 3}})
