@@ -1,5 +1,7 @@
 """A document that was refused: it is said where a person looks, and can be mended, or taken away."""
 
+import pytest
+
 from tests.console.conftest import Person
 from tests.recordings.documents import SINGLE
 from tests.service import Lectern
@@ -15,6 +17,11 @@ FIELDS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def taken(service: Lectern) -> None:
+    service.made(TAKEN)
+
+
 def refused(registrar: Person, **more: str) -> str:
     form = registrar.form("/console/new") | FIELDS | {"time_zone": "America/New_York", "act": "schedule", **more}
     answer = registrar.post("/console/new", form)
@@ -22,8 +29,7 @@ def refused(registrar: Person, **more: str) -> str:
     return answer.text
 
 
-def test_what_is_refused_is_said_above_the_form_by_the_clocks_of_its_zone(service: Lectern, registrar: Person) -> None:
-    service.made(TAKEN)
+def test_what_is_refused_is_said_above_the_form_by_the_clocks_of_its_zone(registrar: Person) -> None:
     text = refused(registrar)
     assert "<title>Not scheduled" in text
     assert text.index('id="refused"') < text.index('id="new"')
